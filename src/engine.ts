@@ -1,0 +1,105 @@
+import type { RandomKey } from "./random.ts";
+
+/**
+ * A piece of a prompt. The split is canonical: `sampled` ids were drawn one by one in an earlier turn, others were
+ * fed in one go. An engine replays a history by this split, so that a turn's result is a function of its prompt
+ * alone and not of what a cache happens to hold.
+ */
+export interface PromptSegment {
+  readonly ids: readonly number[];
+  readonly sampled: boolean;
+}
+
+export interface SampleRequest {
+  readonly prompt: readonly PromptSegment[];
+  /** Names the trajectory whose turns extend each other: an engine keeps its cache under this name. */
+  readonly history: string;
+  readonly randomKey: RandomKey;
+  readonly maxTokens: number;
+  /** Ids that end a sample; the id that ended it is part of the sample. */
+  readonly stopIds: readonly number[];
+  /** 0 is greedy. @default 1 */
+  readonly temperature?: number;
+  /** A published version that is still held. @default the newest */
+  readonly version?: string;
+  readonly abortSignal?: AbortSignal;
+}
+
+export interface Sample {
+  readonly ids: readonly number[];
+  /** Behaviour log-probabilities, one an id: of the distribution that it was drawn from. */
+  readonly logProbs: readonly number[];
+  readonly stopReason: "stop" | "length";
+  /** Content hash of the weights that sampled it. */
+  readonly version: string;
+}
+
+/** One sequence for training: `targets[i]` is the position in `ids` (≥ 1) of the i-th token that is trained. */
+export interface TrainingSequence {
+  readonly ids: readonly number[];
+  readonly targets: readonly number[];
+}
+
+export interface ForwardResult {
+  /** One array a sequence, aligned with its `targets`. */
+  readonly logProbs: readonly Float32Array[];
+  /** Entropy of the distribution at each target, in nats. */
+  readonly entropies: readonly Float32Array[];
+}
+
+export interface OptimStepOptions {
+  readonly learningRate: number;
+  /** @default 0.9 */
+  readonly beta1?: number;
+  /** @default 0.95 */
+  readonly beta2?: number;
+  /** @default 1e-8 */
+  readonly epsilon?: number;
+  /** On matrices only, never on norms. @default 0 */
+  readonly weightDecay?: number;
+  /** Global norm to which the gradient is clipped; 0 turns it off. @default 1 */
+  readonly gradientClip?: number;
+}
+
+/** A named set of trainable weights on an engine, with its own optimiser, reference and versions. */
+export interface Policy {
+  readonly name: string;
+  readonly engine: Engine;
+  /** Content hash of the newest published weights. */
+  readonly version: string;
+  sample(request: SampleRequest): Promise<Sample>;
+  /** Drops the cache of a history. */
+  release(history: string): void;
+  /** Log-probabilities under the current training weights, or under the frozen reference. */
+  forward(sequences: readonly TrainingSequence[], options?: { readonly reference?: boolean }): Promise<ForwardResult>;
+  /** Adds the gradient of −Σ c·logp to the accumulated one. `coefficients` are aligned with the targets. */
+  backward(sequences: readonly TrainingSequence[], coefficients: readonly Float32Array[]): Promise<ForwardResult>;
+  /** One AdamW step with the accumulated gradient, which it clears. Throws `EngineError` if it is not finite. */
+  optimStep(options: OptimStepOptions): Promise<{ readonly gradientNorm: number }>;
+  /** Makes the current weights an immutable version, which new samples use. Returns its content hash. */
+  publish(): Promise<string>;
+  /** Keeps a version sampleable until the returned function is called. */
+  hold(version: string): () => void;
+  /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes). */
+  save(folder: string): Promise<void>;
+}
+
+/** Text ⇄ token ids. */
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  encode(text: string): number[];
+  decode(ids: readonly number[]): string;
+  /** The id of a token of the vocabulary, by its exact text. */
+  idOf(token: string): number | undefined;
+}
+
+/** Owns a base model. Knows nothing of agents, rewards or losses. */
+export interface Engine {
+  readonly model: string;
+  readonly tokenizer: Tokenizer;
+  readonly contextLength: number;
+  /** What runs where, for people and for the fingerprint of a run: runtime, version, threads, CPU. */
+  readonly description: Readonly<Record<string, string | number>>;
+  policy(name: string): Policy;
+  dispose(): Promise<void>;
+}

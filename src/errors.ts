@@ -1,0 +1,37 @@
+/** Every error that AgentFlow throws on purpose. `message` says what was received, what is accepted and what to do. */
+export class AgentFlowError extends Error {
+  override readonly name: string = "AgentFlowError";
+}
+
+/** The caller's settings cannot work: a wrong option, an impossible combination, an unwritable folder. */
+export class ConfigError extends AgentFlowError {
+  override readonly name = "ConfigError";
+}
+
+/** A tool could not do what it was asked: bad arguments, nothing found, a time-out. The planner sees the message. */
+export class ToolError extends AgentFlowError {
+  override readonly name = "ToolError";
+}
+
+/** A language model could not be reached or gave no usable reply. */
+export class ModelError extends AgentFlowError {
+  override readonly name = "ModelError";
+}
+
+/** The engine: a runtime that is missing, a graph that does not run, a number that is not finite. */
+export class EngineError extends AgentFlowError {
+  override readonly name = "EngineError";
+}
+
+/** Files of a run or a model: missing, damaged, from another version. */
+export class StoreError extends AgentFlowError {
+  override readonly name = "StoreError";
+}
+
+/** Tasks or their data: a record that cannot be read, a world file that is damaged. */
+export class TaskError extends AgentFlowError {
+  override readonly name = "TaskError";
+}
+
+/** The text of anything thrown, for one-line messages. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

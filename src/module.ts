@@ -1,0 +1,61 @@
+import type { Query } from "./task.ts";
+import type { RandomKey } from "./random.ts";
+import type { Toolset } from "./tool.ts";
+import type { Analysis, MemoryEntry, Observation, Step, ToolCall, TrainedTurn, Verdict } from "./trajectory.ts";
+
+/** All that a module may see: question, tools, memory, turns left. */
+export interface FlowState {
+  readonly query: Query;
+  readonly analysis: Analysis;
+  readonly tools: Toolset;
+  readonly memory: readonly MemoryEntry[];
+  /** Counts from 1. */
+  readonly turn: number;
+  /** Planner turns left, this one included. */
+  readonly turnsLeft: number;
+}
+
+/** What a module gets besides the state: nothing of the task, only means. */
+export interface ModuleContext {
+  /** Id of the trajectory: names its cache in an engine. */
+  readonly history: string;
+  /** Of this trajectory; a module derives its own key from it by its name and the turn. */
+  readonly randomKey: RandomKey;
+  /** Turns of this trajectory that trained modules have sampled so far. */
+  readonly turns: readonly TrainedTurn[];
+  /** Policy versions pinned at the start of the solve, by policy name. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly abortSignal: AbortSignal;
+  /** Streams text while it is made. */
+  readonly onText?: (delta: string) => void;
+}
+
+/** `error` says why the text is no plan; the step then has an empty tool. */
+export interface Plan {
+  readonly step: Step;
+  readonly error?: string;
+  readonly sampled?: TrainedTurn;
+  readonly tokens?: { readonly prompt: number; readonly sampled: number };
+}
+
+export type Analyst = (query: Query, context: ModuleContext) => Analysis | Promise<Analysis>;
+export type Planner = (state: FlowState, context: ModuleContext) => Plan | Promise<Plan>;
+
+/** Turns a step into a call (`write`), which the verifier's first gate checks before `run` reaches the tool. */
+export interface Executor {
+  write(step: Step, state: FlowState, context: ModuleContext): ToolCall | Refusal | Promise<ToolCall | Refusal>;
+  run(call: ToolCall, state: FlowState, context: ModuleContext): Promise<Observation>;
+}
+
+/** A call that never reaches a tool; it becomes the turn's observation. */
+export type Refusal = Extract<Observation, { readonly error: string }>;
+
+export interface Verifier {
+  /** Before a call: undefined lets it through. */
+  admit(call: ToolCall, state: FlowState, context: ModuleContext): Refusal | undefined | Promise<Refusal | undefined>;
+  /** After it: is memory enough and consistent? `state.memory` holds the earlier turns, `observation` this one's. */
+  judge(step: Step, observation: Observation, state: FlowState, context: ModuleContext): Verdict | Promise<Verdict>;
+}
+
+/** The final answer from memory; undefined when memory holds none. */
+export type Generator = (state: FlowState, context: ModuleContext) => string | undefined | Promise<string | undefined>;

@@ -1,0 +1,28 @@
+/** What the modules of a flow get to see of a task. Nothing else of it ever reaches them. */
+export interface Query {
+  readonly id: string;
+  readonly question: string;
+  /** Most planner turns for this question; the flow's own limit when absent. */
+  readonly turnLimit?: number;
+}
+
+/**
+ * A task: a query and a sealed part (expected answer, family, pages needed, oracle plan). Only rewards, scorers and
+ * reports read `sealed`; the flow takes a `Query` and gets a copy without it (`queryOf`).
+ */
+export interface Task<Sealed = unknown> extends Query {
+  readonly sealed: Sealed;
+}
+
+/** The query of a task, with the sealed part left behind. */
+export const queryOf = ({ id, question, turnLimit }: Query): Query =>
+  turnLimit === undefined ? { id, question } : { id, question, turnLimit };
+
+/**
+ * A pure function of task and answer, in [0, 1]. `undefined` means "no sample" (an infrastructure failure), never 0.
+ * `answer` is undefined when the flow ended without one: that is a 0 for most rewards.
+ */
+export type Reward<Sealed = unknown> = (
+  task: Task<Sealed>,
+  answer: string | undefined,
+) => number | undefined | Promise<number | undefined>;

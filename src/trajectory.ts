@@ -1,0 +1,76 @@
+import type { PromptSegment } from "./engine.ts";
+import type { Field } from "./tool.ts";
+
+/** What query analysis reads from the question by rules or by a model: its entities and the kind of answer. */
+export interface Analysis {
+  /** Names, codes and numbers of the question, in order: `q1`, `q2`, … refer to them. */
+  readonly entities: readonly string[];
+  /** Unit or kind of the answer: a unit such as `day`, `ft`, or `date`, `weekday`, `name`; undefined when unknown. */
+  readonly unit?: string;
+  /** The question with its entities replaced by `q1`, `q2`, …. */
+  readonly template: string;
+}
+
+/** A planner's decision: a sub-goal and one tool. `subGoal` may refer to `q1`, `@2`, `@2.country`. */
+export interface Step {
+  readonly tool: string;
+  readonly subGoal: string;
+  /** The planner's text as it came. */
+  readonly raw: string;
+}
+
+export interface ToolCall {
+  readonly tool: string;
+  readonly input: unknown;
+}
+
+/** What came of a step. `refused` never reached a tool; `failed` did, and the tool threw. */
+export type Observation =
+  | { readonly status: "ok"; readonly text: string; readonly fields: Readonly<Record<string, Field>>; readonly source?: string }
+  | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
+
+/** `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `tool-error` · `timeout`. */
+export type ErrorReason = "malformed" | "unknown-tool" | "bad-reference" | "bad-arguments" | "repeated" | "tool-error" | "timeout";
+
+export interface Verdict {
+  readonly decision: "continue" | "stop";
+  readonly reason: string;
+}
+
+/** One entry of memory: everything that one turn added. `index` counts from 1: `@1`. */
+export interface MemoryEntry {
+  readonly index: number;
+  readonly step: Step;
+  readonly call?: ToolCall;
+  readonly observation: Observation;
+  readonly verdict: Verdict;
+  readonly turnsLeft: number;
+}
+
+/** One sampled turn of a trained module. `prompt` is the canonical split that the sampler was given. */
+export interface TrainedTurn {
+  readonly module: string;
+  readonly policy: string;
+  readonly version: string;
+  readonly turn: number;
+  readonly prompt: readonly PromptSegment[];
+  readonly ids: readonly number[];
+  readonly behaviourLogProbs: readonly number[];
+}
+
+export type StopReason = "answered" | "turn-limit" | "budget" | "repeated-call" | "no-progress" | "aborted" | (string & {});
+
+/** A whole run of the flow on one query: frozen, serialisable. */
+export interface Trajectory {
+  readonly schemaVersion: 1;
+  readonly id: string;
+  readonly query: { readonly id: string; readonly question: string };
+  readonly analysis: Analysis;
+  readonly memory: readonly MemoryEntry[];
+  readonly turns: readonly TrainedTurn[];
+  readonly answer?: string;
+  readonly status: "solved" | "partial" | "failed";
+  readonly stopReason: StopReason;
+  /** An infrastructure failure: the trajectory is no sample. */
+  readonly failure?: string;
+}
