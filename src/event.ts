@@ -5,13 +5,29 @@ type Body =
   | { readonly type: "analysis-end"; readonly analysis: Analysis }
   | { readonly type: "plan-start"; readonly turn: number }
   | { readonly type: "plan-delta"; readonly turn: number; readonly text: string }
-  | { readonly type: "plan-end"; readonly turn: number; readonly tool: string; readonly subGoal: string; readonly step: Step }
+  | {
+      readonly type: "plan-end";
+      readonly turn: number;
+      readonly tool: string;
+      readonly subGoal: string;
+      readonly step: Step;
+    }
   | { readonly type: "tool-call"; readonly turn: number; readonly call: ToolCall }
   | { readonly type: "tool-result"; readonly turn: number; readonly observation: Observation & { status: "ok" } }
-  | { readonly type: "tool-error"; readonly turn: number; readonly observation: Observation & { status: "refused" | "failed" } }
+  | {
+      readonly type: "tool-error";
+      readonly turn: number;
+      readonly observation: Observation & { status: "refused" | "failed" };
+    }
   | { readonly type: "verdict-end"; readonly turn: number; readonly verdict: Verdict }
   | { readonly type: "answer-delta"; readonly text: string }
-  | { readonly type: "finish"; readonly status: "solved" | "partial" | "failed"; readonly stopReason: StopReason; readonly usage: Usage; readonly answer?: string };
+  | {
+      readonly type: "finish";
+      readonly status: "solved" | "partial" | "failed";
+      readonly stopReason: StopReason;
+      readonly usage: Usage;
+      readonly answer?: string;
+    };
 
 /** One event of a solve. `sequence` counts from 0 without gaps; the last event is always exactly one `finish`. */
 export type FlowEvent = Body & { readonly sequence: number };

@@ -1,5 +1,5 @@
-import type { Query } from "./task.ts";
 import type { RandomKey } from "./random.ts";
+import type { Query } from "./task.ts";
 import type { Toolset } from "./tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, ToolCall, TrainedTurn, Verdict } from "./trajectory.ts";
 

@@ -28,7 +28,8 @@ const words = (part: number | string): readonly number[] => {
 };
 
 /** A key made of parts, such as `randomKey(seed, "rollout", step, task, rollout)`. Integers and strings only. */
-export const randomKey = (...parts: readonly (number | string)[]): RandomKey => deriveKey({ high: 0x243f6a88, low: 0x85a308d3 }, ...parts);
+export const randomKey = (...parts: readonly (number | string)[]): RandomKey =>
+  deriveKey({ high: 0x243f6a88, low: 0x85a308d3 }, ...parts);
 
 /** A key below another one. */
 export const deriveKey = (key: RandomKey, ...parts: readonly (number | string)[]): RandomKey => {

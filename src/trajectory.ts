@@ -26,11 +26,23 @@ export interface ToolCall {
 
 /** What came of a step. `refused` never reached a tool; `failed` did, and the tool threw. */
 export type Observation =
-  | { readonly status: "ok"; readonly text: string; readonly fields: Readonly<Record<string, Field>>; readonly source?: string }
+  | {
+      readonly status: "ok";
+      readonly text: string;
+      readonly fields: Readonly<Record<string, Field>>;
+      readonly source?: string;
+    }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 
 /** `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `tool-error` · `timeout`. */
-export type ErrorReason = "malformed" | "unknown-tool" | "bad-reference" | "bad-arguments" | "repeated" | "tool-error" | "timeout";
+export type ErrorReason =
+  | "malformed"
+  | "unknown-tool"
+  | "bad-reference"
+  | "bad-arguments"
+  | "repeated"
+  | "tool-error"
+  | "timeout";
 
 export interface Verdict {
   readonly decision: "continue" | "stop";
@@ -58,7 +70,14 @@ export interface TrainedTurn {
   readonly behaviourLogProbs: readonly number[];
 }
 
-export type StopReason = "answered" | "turn-limit" | "budget" | "repeated-call" | "no-progress" | "aborted" | (string & {});
+export type StopReason =
+  | "answered"
+  | "turn-limit"
+  | "budget"
+  | "repeated-call"
+  | "no-progress"
+  | "aborted"
+  | (string & {});
 
 /** A whole run of the flow on one query: frozen, serialisable. */
 export interface Trajectory {
