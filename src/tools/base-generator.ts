@@ -1,0 +1,37 @@
+import { ToolError } from "../errors.ts";
+import type { ChatModel } from "../model.ts";
+import type { Field, Tool, ToolOutput } from "../tool.ts";
+import { tool } from "../tool.ts";
+
+/** The first date, number (with the word right after it as unit when it is one) or name that a reply states. */
+const readValue = (reply: string): Field | undefined => {
+  const text = /<answer>([\s\S]*?)<\/answer>/i.exec(reply)?.[1] ?? reply;
+  const date = /\b\d{4}-\d{2}-\d{2}\b/.exec(text)?.[0];
+  if (date !== undefined) return { kind: "date", value: date };
+  const number = /(-?\d[\d,]*(?:\.\d+)?)(?:\s+(ft|km|u|USD|percent|days?|people|persons?)\b)?/.exec(text);
+  const [, digits = "", unit] = number ?? [];
+  if (number !== null) {
+    const name = unit === undefined ? undefined : ({ days: "day", people: "person", persons: "person" }[unit] ?? unit);
+    return { kind: "number", value: Number(digits.replaceAll(",", "")), ...(name !== undefined && { unit: name }) };
+  }
+  const word = /\p{Lu}[\p{L}'-]*(?: \p{Lu}[\p{L}'-]*)*/u.exec(text)?.[0];
+  return word === undefined ? undefined : { kind: "text", value: word };
+};
+
+/** Asks a chat model to answer from what it knows. What it states first becomes the field `value`. */
+export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
+  tool({
+    description: "Answers a question from the memory of a language model. Looks nothing up.",
+    inputSchema: {
+      type: "object",
+      properties: { query: { type: "string", description: "The whole question." } },
+      required: ["query"],
+    },
+    execute: async ({ query }, { abortSignal }): Promise<ToolOutput> => {
+      if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
+      const content = `${query}\nReply with the number, date or name alone.`;
+      const { text } = await model.complete({ messages: [{ role: "user", content }], maxTokens: 64, abortSignal });
+      const value = readValue(text);
+      return { text: text.trim(), fields: value === undefined ? {} : { value }, source: model.id };
+    },
+  });

@@ -1,0 +1,96 @@
+import { ToolError } from "../errors.ts";
+import { dayNumber, weekdayOf } from "./calendar.ts";
+
+/** What an expression works on. Units are names that must agree; nothing is converted. */
+export type Value =
+  | { readonly kind: "number"; readonly value: number; readonly unit?: string }
+  | { readonly kind: "date" | "text"; readonly value: string; readonly unit?: string };
+
+type NumberValue = Extract<Value, { kind: "number" }>;
+type Call = (args: readonly Value[]) => Value;
+
+const meanEarthRadius = 6371.0088;
+
+const fail = (name: string, needs: string, args: readonly Value[]): never => {
+  const got = args.map((arg) => (arg.unit === undefined ? arg.kind : `${arg.kind} in ${arg.unit}`)).join(", ");
+  throw new ToolError(`calculate: ${name} needs ${needs}, it got ${got === "" ? "nothing" : got}.`);
+};
+
+const number = (value: number, unit?: string): Value => ({
+  kind: "number",
+  value,
+  ...(unit !== undefined && { unit }),
+});
+
+/** Numbers of one unit; at least `least` of them, and at most `most`. */
+const alike = (name: string, args: readonly Value[], least: number, most: number): readonly NumberValue[] => {
+  const numbers = args.filter((arg): arg is NumberValue => arg.kind === "number");
+  const one = new Set(numbers.map((arg) => arg.unit)).size === 1;
+  if (numbers.length !== args.length || args.length < least || args.length > most || !one)
+    return fail(name, `${least === most ? least : `${least} or more`} numbers of one unit`, args);
+  return numbers;
+};
+
+const days = (name: string, args: readonly Value[], count: number): readonly number[] => {
+  const found = args.flatMap((arg) => (arg.kind === "date" ? (dayNumber(arg.value) ?? []) : []));
+  if (found.length !== args.length || args.length !== count)
+    return fail(name, `${count} date${count > 1 ? "s" : ""}`, args);
+  return found;
+};
+
+/** Four numbers, or two texts such as "6.58, 3.32": latitude and longitude in degrees. */
+const coordinates = (args: readonly Value[]): readonly number[] => {
+  const read = args.flatMap((arg) => (arg.kind === "number" ? arg.value : arg.value.split(",").map(Number)));
+  const fits = read.length === 4 && read.every((x, i) => Number.isFinite(x) && Math.abs(x) <= (i % 2 === 0 ? 90 : 180));
+  return fits
+    ? read
+    : fail("distance", 'lat1, lon1, lat2, lon2 in degrees, or two positions such as "6.58, 3.32"', args);
+};
+
+const greatCircle = ([lat1 = 0, lon1 = 0, lat2 = 0, lon2 = 0]: readonly number[]): number => {
+  const radians = Math.PI / 180;
+  const sinLat = Math.sin(((lat2 - lat1) * radians) / 2);
+  const sinLon = Math.sin(((lon2 - lon1) * radians) / 2);
+  const half = sinLat ** 2 + Math.cos(lat1 * radians) * Math.cos(lat2 * radians) * sinLon ** 2;
+  return 2 * meanEarthRadius * Math.asin(Math.min(1, Math.sqrt(half)));
+};
+
+const plain =
+  (name: string, compute: (x: number) => number): Call =>
+  (args) => {
+    const [only] = alike(name, args, 1, 1);
+    return only === undefined ? fail(name, "a number", args) : number(compute(only.value), only.unit);
+  };
+
+/** The functions of `calculate` by name. Each throws `ToolError` when its arguments do not fit. */
+export const functions: Readonly<Record<string, Call>> = {
+  value: (args) => (args.length === 1 && args[0] !== undefined ? args[0] : fail("value", "one value", args)),
+  difference: (args) => {
+    const [a, b] = alike("difference", args, 2, 2);
+    return a === undefined || b === undefined
+      ? fail("difference", "2 numbers", args)
+      : number(Math.abs(a.value - b.value), a.unit);
+  },
+  sum: (args) => {
+    const numbers = alike("sum", args, 2, 99);
+    return number(
+      numbers.reduce((total, { value }) => total + value, 0),
+      numbers[0]?.unit,
+    );
+  },
+  larger: (args) => {
+    const numbers = alike("larger", args, 2, 99);
+    return number(Math.max(...numbers.map(({ value }) => value)), numbers[0]?.unit);
+  },
+  days: (args) => {
+    const [a = 0, b = 0] = days("days", args, 2);
+    return number(Math.abs(a - b), "day");
+  },
+  weekday: (args) => {
+    const [day = 0] = days("weekday", args, 1);
+    return { kind: "text", value: weekdayOf(day), unit: "weekday" };
+  },
+  distance: (args) => number(Math.round(greatCircle(coordinates(args))), "km"),
+  abs: plain("abs", Math.abs),
+  round: plain("round", Math.round),
+};

@@ -1,0 +1,62 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ToolOutput } from "../tool.ts";
+import { calculate } from "./calculate.ts";
+
+const context = { abortSignal: new AbortController().signal };
+const value = async (expression: string) =>
+  ((await calculate.execute({ expression }, context)) as ToolOutput).fields?.["value"];
+
+describe("calculate", () => {
+  it.each([
+    ["value(135 ft)", { kind: "number", value: 135, unit: "ft" }],
+    ['value("2024-02-29")', { kind: "date", value: "2024-02-29" }],
+    ['value("Nigeria")', { kind: "text", value: "Nigeria" }],
+    ["difference(-6.5 degree, 3 degree)", { kind: "number", value: 9.5, unit: "degree" }],
+    ["difference(63.546 u, 55.845 u)", { kind: "number", value: 7.701, unit: "u" }],
+    ["sum(1 person, 2 person, 3 person)", { kind: "number", value: 6, unit: "person" }],
+    ["larger(3, 9)", { kind: "number", value: 9 }],
+    ['days("2024-03-01", "2024-02-01")', { kind: "number", value: 29, unit: "day" }],
+    ['days("0099-12-31", "0100-01-01")', { kind: "number", value: 1, unit: "day" }],
+    ['weekday("1815-12-10")', { kind: "text", value: "Sunday", unit: "weekday" }],
+    ["distance(51.4775, -0.461389, 40.639447, -73.779317)", { kind: "number", value: 5540, unit: "km" }],
+    ['distance("0, 0", "0, 180")', { kind: "number", value: 20015, unit: "km" }],
+    ["2 * (3 + 4) ^ 2 - -1", { kind: "number", value: 99 }],
+    ["3 * 4 ft", { kind: "number", value: 12, unit: "ft" }],
+    ["12 ft / 4 ft", { kind: "number", value: 3 }],
+  ])("%s", async (expression, expected) => {
+    expect(await value(expression)).toEqual(expected);
+  });
+
+  it.each([
+    ["difference(1 ft, 2 km)", "one unit"],
+    ['difference("2024-02-29", 3)', "one unit"],
+    ['days("2023-02-29", "2024-02-29")', "2 dates"],
+    ["weekday(3)", "1 date"],
+    ["1 ft + 2", "one unit"],
+    ["a = 3", "AssignmentNode is not allowed"],
+    ['import("x")', "no function import"],
+    ["constructor(1)", "no function constructor"],
+    ["[1, 2]", "not allowed"],
+    ["1 / 0", "not a finite number"],
+    ["sum(", "cannot read"],
+    ["", "missing"],
+    ["1+".repeat(300), "longer than"],
+  ])("refuses %s", async (expression, message) => {
+    await expect(value(expression)).rejects.toThrow(message);
+  });
+
+  it("knows the calendar: days and weekday agree with JavaScript's dates", async () => {
+    const date = fc.date({ min: new Date("0001-01-01"), max: new Date("2999-12-31"), noInvalidDate: true });
+    await fc.assert(
+      fc.asyncProperty(date, date, async (a, b) => {
+        const [first, second] = [a, b].map((d) => d.toISOString().slice(0, 10)) as [string, string];
+        const expected = Math.abs(Date.parse(first) - Date.parse(second)) / 86_400_000;
+        expect((await value(`days("${first}", "${second}")`))?.value).toBe(expected);
+        const name = a.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
+        expect((await value(`weekday("${first}")`))?.value).toBe(name);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,135 @@
+import type { MathNode } from "mathjs";
+import { messageOf, ToolError } from "../errors.ts";
+import type { Field, ToolOutput } from "../tool.ts";
+import { tool } from "../tool.ts";
+import { functions, type Value } from "./calculate-functions.ts";
+import { dayNumber } from "./calendar.ts";
+
+/** Longest expression that is read. */
+const longest = 400;
+const accepted = `numbers with units (135 ft), dates ("2024-02-29"), + - * / ^ and ${Object.keys(functions).join(", ")}`;
+
+const fail = (problem: string): never => {
+  throw new ToolError(`calculate: ${problem}. It understands ${accepted}.`);
+};
+
+/** The parts of a parsed expression that are evaluated; everything else is refused by name. */
+type Node = MathNode & {
+  readonly value?: unknown;
+  readonly name?: string;
+  readonly fn?: unknown;
+  readonly op?: string;
+  readonly args?: readonly Node[];
+  readonly content?: Node;
+};
+
+const numberOf = (value: Value | undefined, op: string): { readonly value: number; readonly unit?: string } =>
+  value?.kind === "number"
+    ? value
+    : fail(`${op} needs numbers, it got ${value === undefined ? "nothing" : value.kind}`);
+
+const quantity = (value: number, unit?: string): Value => ({
+  kind: "number",
+  value,
+  ...(unit !== undefined && { unit }),
+});
+
+/** One arithmetic operator. Sums keep the common unit, a product has at most one unit, a ratio of equals none. */
+const arithmetic = (op: string, left: Value | undefined, right: Value | undefined): Value => {
+  const [a, b] = [numberOf(left, op), numberOf(right, op)];
+  if (op === "+" || op === "-") {
+    if (a.unit !== b.unit) return fail(`${op} needs one unit, it got ${a.unit ?? "none"} and ${b.unit ?? "none"}`);
+    return quantity(op === "+" ? a.value + b.value : a.value - b.value, a.unit);
+  }
+  if (op === "*") {
+    if (a.unit !== undefined && b.unit !== undefined) return fail(`* takes one unit, it got ${a.unit} and ${b.unit}`);
+    return quantity(a.value * b.value, a.unit ?? b.unit);
+  }
+  if (op === "/") {
+    if (b.unit !== undefined && a.unit !== b.unit) return fail(`/ cannot divide ${a.unit ?? "a number"} by ${b.unit}`);
+    return quantity(a.value / b.value, b.unit === undefined ? a.unit : undefined);
+  }
+  if (op === "^" && a.unit === undefined && b.unit === undefined) return quantity(a.value ** b.value);
+  return fail(`the operator ${op} is not known for these values`);
+};
+
+const literal = (value: unknown): Value => {
+  if (typeof value === "number") return quantity(value);
+  if (typeof value !== "string") return fail(`${String(value)} is no value`);
+  return { kind: dayNumber(value) === undefined ? "text" : "date", value: value.trim() };
+};
+
+const evaluate = (node: Node): Value => {
+  const args = node.args ?? [];
+  switch (node.type) {
+    case "ConstantNode":
+      return literal(node.value);
+    case "ParenthesisNode":
+      return node.content === undefined ? fail("empty parentheses") : evaluate(node.content);
+    case "SymbolNode":
+      return quantity(1, node.name ?? "");
+    case "OperatorNode": {
+      const op = node.op ?? "";
+      const [first, second] = args;
+      if (args.length === 2 && first !== undefined && second !== undefined)
+        return arithmetic(op, evaluate(first), evaluate(second));
+      if (args.length !== 1 || first === undefined || (op !== "-" && op !== "+")) return fail(`no operator ${op} here`);
+      const only = evaluate(first);
+      return op === "+" ? only : arithmetic("*", quantity(-1), only);
+    }
+    case "FunctionNode": {
+      const name = (node.fn as Node | undefined)?.name ?? "";
+      const call = Object.hasOwn(functions, name) ? functions[name] : undefined;
+      return call === undefined ? fail(`there is no function ${name}`) : call(args.map(evaluate));
+    }
+    default:
+      return fail(`${node.type} is not allowed`);
+  }
+};
+
+/** Twelve significant digits, so that 63.546 - 55.845 is 7.701. */
+const tidy = (value: Value): Field =>
+  value.kind === "number" ? { ...value, value: Number(value.value.toPrecision(12)) } : value;
+
+/** The parser alone: nothing that evaluates, assigns or imports is ever created. Loaded by the first call. */
+let parser: Promise<(expression: string) => MathNode> | undefined;
+const loadParser = async (): Promise<(expression: string) => MathNode> => {
+  const { create, parseDependencies } = await import("mathjs/number");
+  const { parse } = create(parseDependencies ?? {}, {}) as { parse?: (expression: string) => MathNode };
+  if (parse === undefined) throw new ToolError("calculate: the parser of mathjs is missing");
+  return parse;
+};
+
+/**
+ * Computes and cannot look anything up. Its result is one field called `value` with its unit. Dates are proleptic
+ * Gregorian days in UTC. Throws `ToolError` that says what would have been understood.
+ */
+export const calculate = tool<{ expression: string }>({
+  description:
+    "Computes with values that are already known: value(x), difference(a, b), sum(a, b), days(date1, date2), " +
+    "weekday(date), distance(lat1, lon1, lat2, lon2) in km, larger(a, b), and arithmetic.",
+  inputSchema: {
+    type: "object",
+    properties: {
+      expression: { type: "string", description: 'Such as difference(135 ft, 20 ft) or weekday("2024-02-29").' },
+    },
+    required: ["expression"],
+  },
+  execute: async ({ expression }): Promise<ToolOutput> => {
+    if (typeof expression !== "string" || expression.trim() === "") return fail("an expression is missing");
+    if (expression.length > longest) return fail(`the expression is longer than ${longest} characters`);
+    parser ??= loadParser();
+    const parse = await parser;
+    let node: MathNode;
+    try {
+      node = parse(expression);
+    } catch (error) {
+      return fail(`cannot read ${expression} (${messageOf(error)})`);
+    }
+    const value = tidy(evaluate(node as Node));
+    if (typeof value.value === "number" && !Number.isFinite(value.value))
+      return fail("the result is not a finite number");
+    const unit = value.kind === "number" && value.unit !== undefined ? ` ${value.unit}` : "";
+    return { text: `${expression} = ${value.value}${unit}`, fields: { value } };
+  },
+});

@@ -1,0 +1,17 @@
+/** The proleptic Gregorian calendar in UTC: no time zones, no clock. */
+
+const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] as const;
+
+/** The day number of an ISO date (1970-01-01 is 0; years before 0000 have a sign); undefined when it is no date. */
+export const dayNumber = (iso: string): number | undefined => {
+  const match = /^(-?\d{4,6})-(\d{2})-(\d{2})$/.exec(iso.trim());
+  if (match === null) return undefined;
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  const same = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return same ? Math.round(date.getTime() / 86_400_000) : undefined;
+};
+
+/** The English name of a day's weekday. */
+export const weekdayOf = (day: number): string => weekdays[(((day + 4) % 7) + 7) % 7] ?? "";
