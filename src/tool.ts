@@ -37,7 +37,10 @@ export interface Tool<Input = never> {
   readonly execute: (input: Input, context: ToolContext) => unknown;
 }
 
-export type Toolset = Readonly<Record<string, Tool>>;
+/** A tool whatever its input: what code that handles tools by name gets. */
+export type AnyTool = Omit<Tool, "inputSchema"> & { readonly inputSchema: StandardSchemaV1 | JsonSchema };
+
+export type Toolset = Readonly<Record<string, AnyTool>>;
 
 /** Keeps the input type between schema and execute. */
 export const tool = <Input>(definition: Tool<Input>): Tool<Input> => definition;
