@@ -6,7 +6,7 @@ const ask = async (reply: string) => {
   const complete = async () => ({ text: reply, promptTokens: 1, sampledTokens: 1 });
   const tool = baseGenerator({ id: "scripted", complete });
   const output = await tool.execute({ query: "How high is it?" }, { abortSignal: new AbortController().signal });
-  return (output as ToolOutput).fields?.["value"];
+  return (output as ToolOutput).fields?.value;
 };
 
 it.each([

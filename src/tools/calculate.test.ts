@@ -5,7 +5,7 @@ import { calculate } from "./calculate.ts";
 
 const context = { abortSignal: new AbortController().signal };
 const value = async (expression: string) =>
-  ((await calculate.execute({ expression }, context)) as ToolOutput).fields?.["value"];
+  ((await calculate.execute({ expression }, context)) as ToolOutput).fields?.value;
 
 describe("calculate", () => {
   it.each([

@@ -1,0 +1,65 @@
+import type { Reward } from "../task.ts";
+
+/** What a sealed part must hold to be scored by equality. */
+export interface ExactAnswer {
+  readonly answer: string;
+  readonly kind: "number" | "date" | "text";
+  /** Stripped from a number's end when the answer repeats it. */
+  readonly unit?: string;
+}
+
+const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/** The text of the last `<answer>…</answer>`, else the whole output. */
+export const finalAnswer = (output: string): string =>
+  ([...output.matchAll(/<answer>([\s\S]*?)<\/answer>/gi)].at(-1)?.[1] ?? output).trim();
+
+/** A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none. */
+export const readNumber = (text: string, unit?: string): number | undefined => {
+  const bare = text
+    .replace(/\\boxed\s*\{(.*)\}/s, "$1")
+    .replace(/\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, "$1/$2")
+    .replace(/−/g, "-")
+    .replace(/[,$%\s\\]/g, "")
+    .replace(/\.$/, "");
+  const [, top = "", bottom, rest = ""] =
+    /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/([-+]?\d+(?:\.\d+)?))?(.*)$/i.exec(bare) ?? [];
+  if (top === "") return undefined;
+  const named =
+    unit === undefined ? /^$|^[\p{L}°²³]+$/u.test(rest) : rest === "" || rest === unit || rest === `${unit}s`;
+  return named ? Number(top) / (bottom === undefined ? 1 : Number(bottom)) : undefined;
+};
+
+/** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined if it is none. */
+export const readDate = (text: string): string | undefined => {
+  const trimmed = text.trim().replace(/\.$/, "");
+  if (/^-?\d{4,6}-\d{2}-\d{2}$/.test(trimmed)) return trimmed;
+  const dayFirst = /^(\d{1,2})(?:st|nd|rd|th)?\s+(\p{L}+)\.?,?\s+(\d{1,4})$/u.exec(trimmed);
+  const monthFirst = /^(\p{L}+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{1,4})$/u.exec(trimmed);
+  const [day, name, year] = dayFirst?.slice(1) ?? [monthFirst?.[2], monthFirst?.[1], monthFirst?.[3]];
+  const month = months.indexOf((name ?? "").slice(0, 3).toLowerCase()) + 1;
+  if (day === undefined || year === undefined || month === 0) return undefined;
+  return `${year.padStart(4, "0")}-${String(month).padStart(2, "0")}-${day.padStart(2, "0")}`;
+};
+
+/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. */
+export const normaliseText = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s]/gu, "")
+    .replace(/\b(?:a|an|the)\b/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+
+const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
+  if (kind === "date") return (readDate(given) ?? given) === answer;
+  if (kind === "text") return normaliseText(given) === normaliseText(answer);
+  const [expected, found] = [readNumber(answer, unit), readNumber(given, unit)];
+  if (expected === undefined || found === undefined) return given === answer;
+  return Math.abs(expected - found) <= 1e-9 * Math.max(1, Math.abs(expected));
+};
+
+/** 1 when the final answer equals the expected one, else 0. An absent answer is a 0. */
+export const exactMatch: Reward<ExactAnswer> = ({ sealed }, answer) =>
+  answer !== undefined && equal(sealed, finalAnswer(answer)) ? 1 : 0;
