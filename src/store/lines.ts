@@ -1,0 +1,83 @@
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { messageOf, StoreError } from "../errors.ts";
+
+/** A file of JSON lines that only grows. */
+export interface LineWriter {
+  /** Queues one line. What is queued while a write is under way goes out together with the next one. */
+  append(row: object): void;
+  /** Waits until everything queued is handed to the system. Throws `StoreError` if any write failed. */
+  flush(): Promise<void>;
+  /** Flushes, syncs to the disk and closes. Further lines are refused. */
+  close(): Promise<void>;
+}
+
+/** A writer that makes its file with the first line. Each line opens with a `schemaVersion`, 1 unless the row has one. */
+export const lineWriter = (path: string): LineWriter => {
+  let queue: string[] = [];
+  let handle: FileHandle | undefined;
+  let writing: Promise<void> | undefined;
+  let failure: StoreError | undefined;
+  let closed = false;
+
+  const drain = async (): Promise<void> => {
+    try {
+      handle ??= await open(path, "a");
+      while (queue.length > 0) {
+        const text = queue.join("");
+        queue = [];
+        await handle.appendFile(text);
+      }
+    } catch (error) {
+      failure = new StoreError(`Cannot write ${path}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      writing = undefined;
+    }
+  };
+
+  const flush = async (): Promise<void> => {
+    while (writing !== undefined) await writing;
+    if (failure !== undefined) throw failure;
+  };
+
+  return {
+    append: (row) => {
+      if (closed) throw new StoreError(`Cannot write ${path}: it is closed.`);
+      if (failure !== undefined) throw failure;
+      queue.push(`${JSON.stringify({ schemaVersion: 1, ...row })}\n`);
+      writing ??= drain();
+    },
+    flush,
+    close: async () => {
+      closed = true;
+      try {
+        await flush();
+        await handle?.sync();
+      } finally {
+        await handle?.close();
+        handle = undefined;
+      }
+    },
+  };
+};
+
+/**
+ * The rows of a file of JSON lines; none when the file does not exist. A last line without its line break was cut by
+ * a crash and is left out; any other line that is not JSON throws `StoreError` with its number.
+ */
+export const readLines = async (path: string): Promise<unknown[]> => {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw new StoreError(`Cannot read ${path}: ${error.message}`, { cause: error });
+  });
+  return text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .slice(0, -1)
+    .map((line, index) => {
+      try {
+        return JSON.parse(line) as unknown;
+      } catch (error) {
+        throw new StoreError(`${path} is damaged: line ${index + 1} is no JSON.`, { cause: error });
+      }
+    });
+};
