@@ -44,11 +44,7 @@ export const writeManifest = async (
     const found = await readdir(folder, { recursive: true, withFileTypes: true });
     const names = found
       .filter((entry) => entry.isFile())
-      .map((entry) =>
-        join(entry.parentPath, entry.name)
-          .slice(join(folder, "x").length - 1)
-          .replaceAll("\\", "/"),
-      )
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
       .filter((name) => name !== manifestName && !name.endsWith(".tmp"))
       .sort();
     const files: [string, { sha256: string; bytes: number }][] = [];
