@@ -26,6 +26,8 @@ export interface ModuleContext {
   /** Policy versions pinned at the start of the solve, by policy name. */
   readonly versions: Readonly<Record<string, string>>;
   readonly abortSignal: AbortSignal;
+  /** What the flow's owner tells every model-backed module. */
+  readonly instructions?: string;
   /** Streams text while it is made. */
   readonly onText?: (delta: string) => void;
 }
@@ -39,7 +41,12 @@ export interface Plan {
 }
 
 export type Analyst = (query: Query, context: ModuleContext) => Analysis | Promise<Analysis>;
-export type Planner = (state: FlowState, context: ModuleContext) => Plan | Promise<Plan>;
+
+/** Makes the next step. `release` is called once at the end of a solve: what was kept under its history can go. */
+export interface Planner {
+  (state: FlowState, context: ModuleContext): Plan | Promise<Plan>;
+  readonly release?: (history: string) => void;
+}
 
 /** Turns a step into a call (`write`), which the verifier's first gate checks before `run` reaches the tool. */
 export interface Executor {

@@ -19,6 +19,12 @@ export interface Step {
   readonly raw: string;
 }
 
+/** A step from its text: the first word is the tool, the rest the sub-goal. Only white space is normalised. */
+export const stepOf = (text: string): Step => {
+  const words = text.trim().split(/\s+/u);
+  return { tool: words[0] ?? "", subGoal: words.slice(1).join(" "), raw: text };
+};
+
 export interface ToolCall {
   readonly tool: string;
   readonly input: unknown;
