@@ -1,0 +1,256 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { EngineError, messageOf } from "../../errors.ts";
+import { bytesOf, type DType, elementsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
+
+/**
+ * ONNX Runtime's C library (from the npm package onnxruntime-node) called through koffi: no copies, bound calls of a
+ * few microseconds. The API is a table of function pointers by position; the table only ever grows at its end.
+ */
+const API_VERSION = 20;
+const POSITION = {
+  getErrorMessage: 2,
+  createEnv: 3,
+  createSessionFromArray: 8,
+  run: 9,
+  createSessionOptions: 10,
+  setSessionGraphOptimizationLevel: 23,
+  setIntraOpNumThreads: 24,
+  createTensorWithDataAsOrtValue: 49,
+  createCpuMemoryInfo: 69,
+  releaseEnv: 92,
+  releaseStatus: 93,
+  releaseMemoryInfo: 94,
+  releaseSession: 95,
+  releaseValue: 96,
+  releaseSessionOptions: 100,
+  addSessionConfigEntry: 130,
+} as const;
+
+const ELEMENT_TYPE: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+
+/** The file name of the shared library inside onnxruntime-node, by platform. */
+const LIBRARY: Readonly<Record<string, string>> = {
+  linux: "libonnxruntime.so.1",
+  darwin: "libonnxruntime.1.dylib",
+  win32: "onnxruntime.dll",
+};
+
+type Koffi = typeof import("koffi").default;
+type Pointer = bigint;
+type NativeCall = ((...args: readonly unknown[]) => Pointer) & {
+  async: (...args: readonly unknown[]) => void;
+};
+
+interface NativeMemory extends Memory {
+  readonly address: Pointer;
+  readonly keepAlive: ArrayBuffer;
+}
+
+interface Native {
+  readonly koffi: Koffi;
+  readonly api: Readonly<Record<keyof typeof POSITION, NativeCall>>;
+  readonly version: string;
+  readonly library: unknown;
+}
+
+/** Library handles of this process. */
+const held = new Set<unknown>();
+
+const packageFolder = (require: NodeJS.Require, name: string): string => {
+  for (const folder of require.resolve.paths(name) ?? []) {
+    const candidate = join(folder, name);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+  }
+  throw new EngineError(`The native runtime needs the npm package ${name}, which is not installed. Run: npm install ${name}`);
+};
+
+const loadNative = (): Native => {
+  const require = createRequire(import.meta.url);
+  let koffi: Koffi;
+  try {
+    koffi = require("koffi") as Koffi;
+  } catch (cause) {
+    throw new EngineError(`The native runtime needs the npm package koffi (${messageOf(cause)}). Run: npm install koffi`);
+  }
+  const folder = packageFolder(require, "onnxruntime-node");
+  const library = LIBRARY[process.platform];
+  const file = join(folder, "bin", "napi-v6", process.platform, process.arch, library ?? "");
+  if (library === undefined || !existsSync(file)) {
+    throw new EngineError(`onnxruntime-node has no library for ${process.platform}/${process.arch} (looked for ${file}).`);
+  }
+  koffi.config({ sync_stack_size: 16 * 2 ** 20, async_stack_size: 16 * 2 ** 20, resident_async_pools: 2 });
+  const loaded = koffi.load(file);
+  const base = loaded.func("OrtGetApiBase", "void *", [])() as Pointer;
+  const getApi = koffi.decode(base, "void *") as Pointer;
+  const table = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION) as Pointer | null;
+  if (!table) throw new EngineError(`${file} does not offer version ${API_VERSION} of the ONNX Runtime API.`);
+  const prototypes: Readonly<Record<keyof typeof POSITION, [string, string[]]>> = {
+    getErrorMessage: ["str", ["void *"]],
+    createEnv: ["void *", ["int", "str", "_Out_ void **"]],
+    createSessionFromArray: ["void *", ["void *", "void *", "size_t", "void *", "_Out_ void **"]],
+    run: ["void *", ["void *", "void *", "void *", "void *", "size_t", "void *", "size_t", "void *"]],
+    createSessionOptions: ["void *", ["_Out_ void **"]],
+    setSessionGraphOptimizationLevel: ["void *", ["void *", "int"]],
+    setIntraOpNumThreads: ["void *", ["void *", "int"]],
+    createTensorWithDataAsOrtValue: ["void *", ["void *", "void *", "size_t", "void *", "size_t", "int", "_Out_ void **"]],
+    createCpuMemoryInfo: ["void *", ["int", "int", "_Out_ void **"]],
+    releaseEnv: ["void", ["void *"]],
+    releaseStatus: ["void", ["void *"]],
+    releaseMemoryInfo: ["void", ["void *"]],
+    releaseSession: ["void", ["void *"]],
+    releaseValue: ["void", ["void *"]],
+    releaseSessionOptions: ["void", ["void *"]],
+    addSessionConfigEntry: ["void *", ["void *", "str", "str"]],
+  };
+  const api = Object.fromEntries(
+    Object.entries(POSITION).map(([name, position]) => {
+      const [result, parameters] = prototypes[name as keyof typeof POSITION];
+      const pointer = koffi.decode(table, position * 8, "void *") as Pointer;
+      return [name, koffi.decode(pointer, koffi.proto(result, parameters))];
+    }),
+  ) as Record<keyof typeof POSITION, NativeCall>;
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  return { koffi, api, version, library: loaded };
+};
+
+/** A null-terminated list of C strings, and what must stay alive with it. */
+const cStrings = (koffi: Koffi, names: readonly string[]): { pointers: BigUint64Array; keepAlive: Buffer[] } => {
+  const keepAlive = names.map((name) => Buffer.from(`${name}\0`, "utf8"));
+  return { pointers: new BigUint64Array(keepAlive.map((buffer) => koffi.address(buffer))), keepAlive };
+};
+
+/**
+ * Opens the native runtime. Throws EngineError where koffi or the library is missing.
+ * `threads`: intra-op threads of a session. @default all cores, at most 8
+ */
+export const openNativeRuntime = ({ threads = Math.min(8, availableParallelism()) }: { readonly threads?: number } = {}): Runtime => {
+  const native = loadNative();
+  const { koffi, api } = native;
+  // Were koffi's handle collected, the library would be unloaded: the process holds it to its end.
+  held.add(native.library);
+  const check = (status: Pointer | null, what: string): void => {
+    if (!status) return;
+    const message = String(api.getErrorMessage(status));
+    api.releaseStatus(status);
+    throw new EngineError(`ONNX Runtime could not ${what}: ${message}`);
+  };
+  const out = (what: string, call: (box: [Pointer | null]) => Pointer): Pointer => {
+    const box: [Pointer | null] = [null];
+    check(call(box), what);
+    if (!box[0]) throw new EngineError(`ONNX Runtime could not ${what}: it returned nothing`);
+    return box[0];
+  };
+  const env = out("start", (box) => api.createEnv(3, "agentflow", box));
+  const memoryInfo = out("describe memory", (box) => api.createCpuMemoryInfo(1, 0, box));
+
+  const allocate = (dtype: DType, elements: number): NativeMemory => {
+    const bytes = Math.max(1, elements) * bytesOf[dtype];
+    const keepAlive = new ArrayBuffer(bytes + 64);
+    const start = koffi.address(keepAlive);
+    const shift = Number((64n - (start % 64n)) % 64n);
+    const View = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, bool: Uint8Array }[dtype];
+    return { dtype, data: new View(keepAlive, shift, elements), address: start + BigInt(shift), keepAlive };
+  };
+
+  // One OrtValue a (memory, shape, offset): made on first use and released with its memory's owner by the registry.
+  const values = new WeakMap<Tensor, { pointer: Pointer }>();
+  const registry = new FinalizationRegistry<Pointer>((pointer) => void api.releaseValue(pointer));
+  const valueOf = (tensor: Tensor): Pointer => {
+    const known = values.get(tensor);
+    if (known) return known.pointer;
+    const memory = tensor.memory as NativeMemory;
+    const size = bytesOf[memory.dtype];
+    const shape = new BigInt64Array(tensor.shape.map(BigInt));
+    const pointer = out("wrap a tensor", (box) =>
+      api.createTensorWithDataAsOrtValue(
+        memoryInfo,
+        memory.address + BigInt(tensor.offset * size),
+        elementsOf(tensor.shape) * size,
+        shape,
+        shape.length,
+        ELEMENT_TYPE[memory.dtype],
+        box,
+      ),
+    );
+    values.set(tensor, { pointer });
+    registry.register(tensor, pointer);
+    return pointer;
+  };
+
+  const session: Runtime["session"] = (model, names) => {
+    const options = out("make session options", (box) => api.createSessionOptions(box));
+    check(api.setIntraOpNumThreads(options, threads), "set threads");
+    // Each session has its own pool; a pool that spins while another one works would take its cores.
+    check(api.addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"), "set spinning");
+    const pointer = out("load a graph", (box) => api.createSessionFromArray(env, model, model.byteLength, options, box));
+    api.releaseSessionOptions(options);
+    const inputNames = cStrings(koffi, names.inputs);
+    const outputNames = cStrings(koffi, names.outputs);
+    const running = new Set<unknown>();
+    let disposed = false;
+    const run: Session["run"] = async (inputs, outputs) => {
+      if (disposed) throw new EngineError("This session is closed.");
+      const pick = (from: Readonly<Record<string, Tensor>>, wanted: readonly string[]): BigUint64Array =>
+        BigUint64Array.from(wanted, (name) => {
+          const tensor = from[name];
+          if (!tensor) throw new EngineError(`The graph needs the tensor "${name}"; given are ${Object.keys(from).join(", ")}.`);
+          return valueOf(tensor);
+        });
+      const feeds = pick(inputs, names.inputs);
+      const fetches = pick(outputs, names.outputs);
+      // Referenced until the call returns: a collected tensor would release its value under the library's feet.
+      const inFlight = [inputs, outputs, feeds, fetches];
+      running.add(inFlight);
+      await new Promise<void>((resolve, reject) => {
+        api.run.async(
+          pointer,
+          null,
+          inputNames.pointers,
+          feeds,
+          feeds.length,
+          outputNames.pointers,
+          fetches.length,
+          fetches,
+          (error: unknown, status: Pointer | null) => {
+            running.delete(inFlight);
+            try {
+              if (error) throw new EngineError(`ONNX Runtime could not run: ${messageOf(error)}`);
+              check(status, "run the graph");
+              resolve();
+            } catch (failure) {
+              reject(failure as Error);
+            }
+          },
+        );
+      });
+    };
+    return {
+      inputs: names.inputs,
+      outputs: names.outputs,
+      run,
+      dispose: () => {
+        if (!disposed) api.releaseSession(pointer);
+        disposed = true;
+      },
+    };
+  };
+
+  return {
+    description: { runtime: "onnxruntime (native)", version: native.version, threads },
+    allocate,
+    tensor: (memory, shape, offset = 0) => {
+      if (offset + elementsOf(shape) > memory.data.length) {
+        throw new EngineError(`A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`);
+      }
+      return { memory, shape, offset };
+    },
+    session,
+    dispose: () => {
+      api.releaseMemoryInfo(memoryInfo);
+      api.releaseEnv(env);
+    },
+  };
+};

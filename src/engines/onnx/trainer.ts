@@ -1,0 +1,187 @@
+import type { ForwardResult, TrainingSequence } from "../../engine.ts";
+import { EngineError } from "../../errors.ts";
+import { type LlamaConfig, ropeTables, trainingGraph } from "./llama.ts";
+import { type DType, floatsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import { bindings, type Weights } from "./weights.ts";
+
+/** Sequences that go through the graph together: indices into the caller's list, padded to `length`. */
+interface MicroBatch {
+  readonly members: readonly number[];
+  readonly length: number;
+}
+
+/** Padded tokens of one run of the graph: more is no faster, and activations grow with it. */
+const MICRO_BATCH_TOKENS = 4096;
+const LENGTH_STEP = 8;
+
+/** Longest first, cut where the padded size would pass the limit. Depends on lengths and order alone. */
+export const microBatches = (sequences: readonly TrainingSequence[], limit = MICRO_BATCH_TOKENS): MicroBatch[] => {
+  const order = sequences.map((_, i) => i).filter((i) => (sequences[i]?.targets.length ?? 0) > 0);
+  const padded = (i: number): number => Math.ceil((sequences[i]?.ids.length ?? 0) / LENGTH_STEP) * LENGTH_STEP;
+  order.sort((a, b) => padded(b) - padded(a) || a - b);
+  const out: MicroBatch[] = [];
+  for (let at = 0; at < order.length; ) {
+    const length = padded(order[at] as number);
+    const count = Math.max(1, Math.floor(limit / length));
+    out.push({ members: order.slice(at, at + count), length });
+    at += count;
+  }
+  return out;
+};
+
+/** Runs the training graph over batches of sequences. */
+export interface Trainer {
+  forward(weights: Weights, sequences: readonly TrainingSequence[]): Promise<ForwardResult>;
+  /** Adds ∂(−Σ c·logp)/∂w to `gradient`. */
+  backward(
+    weights: Weights,
+    gradient: Weights,
+    sequences: readonly TrainingSequence[],
+    coefficients: readonly Float32Array[],
+  ): Promise<ForwardResult>;
+  dispose(): void;
+}
+
+export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer => {
+  const sessions = new Map<boolean, Session>();
+  const sessionFor = (gradients: boolean): Session => {
+    const known = sessions.get(gradients);
+    if (known) return known;
+    const model = trainingGraph(config, { gradients });
+    const session = runtime.session(model.bytes, model);
+    sessions.set(gradients, session);
+    return session;
+  };
+
+  const { cos, sin } = ropeTables(config);
+  const table = (values: Float32Array): Tensor => {
+    const memory = runtime.allocate("float32", values.length);
+    (memory.data as Float32Array).set(values);
+    return runtime.tensor(memory, [config.max_position_embeddings, config.head_dim / 2]);
+  };
+  const angles = { cos: table(cos), sin: table(sin) };
+  const minusSin = table(sin.map((value) => -value));
+
+  // Growing blocks that every run reuses, by input name.
+  const blocks = new Map<string, Memory>();
+  const block = (name: string, dtype: DType, shape: readonly number[]): Tensor => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    let memory = blocks.get(name);
+    if (!memory || memory.data.length < size) {
+      memory = runtime.allocate(dtype, Math.ceil(size * 1.25));
+      blocks.set(name, memory);
+    }
+    return runtime.tensor(memory, shape);
+  };
+  const group = config.num_attention_heads / config.num_key_value_heads;
+  const masks = new Map<number, Tensor>();
+  const causalMask = (length: number): Tensor => {
+    const known = masks.get(length);
+    if (known) return known;
+    const memory = runtime.allocate("float32", group * length * length);
+    const values = memory.data as Float32Array;
+    for (let row = 0; row < group * length; row += 1) {
+      const position = row % length;
+      for (let key = position + 1; key < length; key += 1) values[row * length + key] = -1e9;
+    }
+    const mask = runtime.tensor(memory, [group * length, length]);
+    masks.set(length, mask);
+    return mask;
+  };
+
+  const check = (sequences: readonly TrainingSequence[]): void => {
+    for (const { ids, targets } of sequences) {
+      if (ids.length > config.max_position_embeddings) {
+        throw new EngineError(`A sequence of ${ids.length} tokens does not fit the model's context of ${config.max_position_embeddings}.`);
+      }
+      for (const target of targets) {
+        if (!Number.isInteger(target) || target < 1 || target >= ids.length) {
+          throw new EngineError(`Target position ${target} is not inside 1…${ids.length - 1} of its sequence.`);
+        }
+      }
+      for (const id of ids) {
+        if (!Number.isInteger(id) || id < 0 || id >= config.vocab_size) throw new EngineError(`Token id ${id} is not inside the vocabulary of ${config.vocab_size}.`);
+      }
+    }
+  };
+
+  const run = async (
+    weights: Weights,
+    sequences: readonly TrainingSequence[],
+    training?: { readonly gradient: Weights; readonly coefficients: readonly Float32Array[] },
+  ): Promise<ForwardResult> => {
+    check(sequences);
+    const logProbs = sequences.map(({ targets }) => new Float32Array(targets.length));
+    const entropies = sequences.map(({ targets }) => new Float32Array(targets.length));
+    const session = sessionFor(training !== undefined);
+    const fixed = {
+      ...angles,
+      ...bindings(weights),
+      ...(training && { minusSin, ...bindings(training.gradient, "into.") }),
+    };
+    const gradients = training ? bindings(training.gradient, "gradient.") : {};
+    for (const { members, length } of microBatches(sequences)) {
+      const B = members.length;
+      const flat = members.flatMap((member, row) => (sequences[member]?.targets ?? []).map((target, i) => ({ member, i, row, target })));
+      // A matrix of one row takes another kernel with other last bits: the loss head never has one.
+      const M = Math.max(2, flat.length);
+      const ids = block("ids", "int64", [B * length]);
+      const positions = block("positions", "int64", [B, length]);
+      const shape = block("shape", "int64", [2]);
+      const rows = block("rows", "int64", [M]);
+      const targets = block("targets", "int64", [M]);
+      const coefficients = block("coefficients", "float32", [M]);
+      (shape.memory.data as BigInt64Array).set([BigInt(B), BigInt(length)]);
+      const idData = ids.memory.data as BigInt64Array;
+      const positionData = positions.memory.data as BigInt64Array;
+      members.forEach((member, row) => {
+        const own = sequences[member]?.ids ?? [];
+        for (let t = 0; t < length; t += 1) {
+          idData[row * length + t] = BigInt(own[t] ?? 0);
+          positionData[row * length + t] = BigInt(t);
+        }
+      });
+      const rowData = rows.memory.data as BigInt64Array;
+      const targetData = targets.memory.data as BigInt64Array;
+      const coefficientData = coefficients.memory.data as Float32Array;
+      for (let m = 0; m < M; m += 1) {
+        const item = flat[m];
+        rowData[m] = item ? BigInt(item.row * length + item.target - 1) : 0n;
+        targetData[m] = item ? BigInt(sequences[item.member]?.ids[item.target] ?? 0) : 0n;
+        coefficientData[m] = item ? (training?.coefficients[item.member]?.[item.i] ?? 0) : 0;
+      }
+      const outLogProbs = block("logProbs", "float32", [M]);
+      const outEntropies = block("entropies", "float32", [M]);
+      await session.run(
+        { ...fixed, ids, positions, shape, mask: causalMask(length), rows, targets, ...(training && { coefficients }) },
+        { logProbs: outLogProbs, entropies: outEntropies, ...gradients },
+      );
+      const logs = floatsOf(outLogProbs);
+      const entropy = floatsOf(outEntropies);
+      flat.forEach(({ member, i }, m) => {
+        (logProbs[member] as Float32Array)[i] = logs[m] as number;
+        (entropies[member] as Float32Array)[i] = entropy[m] as number;
+      });
+    }
+    for (const values of logProbs) {
+      for (const value of values) if (!Number.isFinite(value)) throw new EngineError(`A log-probability is not finite (${value}): the weights are damaged or training diverged.`);
+    }
+    return { logProbs, entropies };
+  };
+
+  return {
+    forward: (weights, sequences) => run(weights, sequences),
+    backward: (weights, gradient, sequences, coefficients) => {
+      sequences.forEach(({ targets }, i) => {
+        if (coefficients[i]?.length !== targets.length) {
+          throw new EngineError(`Sequence ${i} has ${targets.length} targets but ${coefficients[i]?.length ?? 0} coefficients.`);
+        }
+      });
+      return run(weights, sequences, { gradient, coefficients });
+    },
+    dispose: () => {
+      for (const session of sessions.values()) session.dispose();
+      sessions.clear();
+    },
+  };
+};
