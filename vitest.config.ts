@@ -11,8 +11,14 @@ const totals: Reporter = {
   },
 };
 
-/** Two workers: the suite must be comfortable on a machine of two cores, where native engines bring their own threads. */
+/** `agentflow` is the source here, as in tsconfig.json. Two workers: the suite must be comfortable on a machine of two cores, where native engines bring their own threads. */
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^agentflow$/, replacement: `${import.meta.dirname}/src/index.ts` },
+      { find: /^agentflow\/(.+)$/, replacement: `${import.meta.dirname}/src/$1/index.ts` },
+    ],
+  },
   test: {
     environment: "node",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
