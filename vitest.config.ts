@@ -11,7 +11,10 @@ const totals: Reporter = {
   },
 };
 
-/** `agentflow` is the source here, as in tsconfig.json. Two workers: the suite must be comfortable on a machine of two cores, where native engines bring their own threads. */
+/**
+ * `agentflow` is the source here, as in tsconfig.json. Two workers: the suite must be comfortable on a machine of two
+ * cores, where native engines bring their own threads.
+ */
 export default defineConfig({
   resolve: {
     alias: [
