@@ -70,15 +70,20 @@ const build = (calendarFolder: string) => {
   return { bytes, manifest };
 };
 
-const { values } = parseArgs({ options: { calendar: { type: "string" } } });
-if (values.calendar === undefined) {
-  process.stderr.write(`--calendar is missing: the folder with calendar.birthday and its like.\nUse: ${command}\n`);
-  process.exitCode = 2;
-} else {
-  const { bytes, manifest } = build(values.calendar);
+const write = (calendarFolder: string): string => {
+  const { bytes, manifest } = build(calendarFolder);
   const folder = join(projectRoot, "data");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, manifest.file), bytes);
   writeFileSync(join(folder, "almanac.manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  process.stdout.write(`${manifest.pages} pages, ${manifest.bytes} bytes: ${JSON.stringify(manifest.kinds)}\n`);
+  return `${manifest.pages} pages, ${manifest.bytes} bytes: ${JSON.stringify(manifest.kinds)}`;
+};
+
+const { values } = parseArgs({ options: { calendar: { type: "string" } } });
+try {
+  if (values.calendar === undefined) throw new Error(`--calendar is missing. Use: ${command}`);
+  process.stdout.write(`${write(values.calendar)}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 }

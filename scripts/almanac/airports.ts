@@ -28,7 +28,6 @@ export const readAirports = (territoryTitles: ReadonlyMap<string, string>) => {
     return `${nameOf(row)}, ${cityOf(row)}${neighbours.length === 1 ? "" : ` (${row.iata_code})`}`;
   };
   const pages = rows.map((row): Page => {
-    const name = nameOf(row);
     const city = cityOf(row);
     const latitude = Number(row.latitude_deg);
     const longitude = Number(row.longitude_deg);
@@ -36,7 +35,7 @@ export const readAirports = (territoryTitles: ReadonlyMap<string, string>) => {
       id: `airport/${row.iata_code}`,
       kind: "airport",
       title: titleOf(row),
-      names: namesOf(row.iata_code, name),
+      names: namesOf(row.iata_code, titleOf(row)),
       form: "table",
       text: `Airport with the IATA code ${row.iata_code}, serving ${city}.`,
       fields: {

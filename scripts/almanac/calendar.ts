@@ -19,7 +19,7 @@ const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const firstYear = 1753;
 /** Parts of `calendar.debian` about private people. */
 const privateSections = /leaders|death|bug report/;
-const doubtful = /\?|uncertain|allegedly|\bBC\b|bapti[sz]ed/;
+const doubtful = /\?|"|uncertain|allegedly|\bBC\b|bapti[sz]ed/;
 
 const monthNumber = (written: string): number => (/\d/.test(written) ? Number(written) : months.indexOf(written) + 1);
 const isReal = (iso: string): boolean => {
@@ -29,8 +29,11 @@ const isReal = (iso: string): boolean => {
 
 /** Takes the year out of an entry that states exactly one, at its end or before a remark. */
 export const parseEntry = (month: string, day: string, written: string): Entry | undefined => {
-  const whole = written.replace(/``|''|"/g, "'").replace(/\s+/g, " ").trim();
-  const years = whole.match(/\b(?:1\d{3}|20\d\d)\b/g) ?? [];
+  const whole = written
+    .replace(/"([^"]*)"|``(.*?)''|`(.*?)'/g, "‘$1$2$3’")
+    .replace(/\s+/g, " ")
+    .trim();
+  const years = whole.match(/\b\d{4}\b/g) ?? [];
   if (years.length !== 1 || doubtful.test(whole)) return undefined;
   const [, text, year, tail] = /^(.+?)[,.]? \(?(\d{4})\)?(?:\.?$|(?:[,;.]|(?= [a-z(])) ?(.*)$)/.exec(whole) ?? [];
   if (text === undefined || year === undefined || Number(year) < firstYear) return undefined;
@@ -44,7 +47,8 @@ export const parseCalendar = (content: string): readonly Entry[] => {
   let section = "";
   for (const line of content.replace(/\n[ \t]+(?=\S)/g, " ").split("\n")) {
     section = /^\/\*(.*)\*\//.exec(line)?.[1] ?? section;
-    const [, month, day, text] = /^(?:(?=\d\d\/)|(?=[A-Z]))(\d\d|[A-Z][a-z]{2})[/ ] *(\d{1,2})\t+(.*)$/.exec(line) ?? [];
+    const [, month, day, text] =
+      /^(?:(?=\d\d\/)|(?=[A-Z]))(\d\d|[A-Z][a-z]{2})[/ ] *(\d{1,2})\t+(.*)$/.exec(line) ?? [];
     if (month === undefined || day === undefined || text === undefined || privateSections.test(section)) continue;
     const entry = parseEntry(month, day, text);
     if (entry !== undefined) entries.push(entry);

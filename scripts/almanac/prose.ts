@@ -1,5 +1,5 @@
-import type { Field } from "../../src/tool.ts";
 import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Field } from "../../src/tool.ts";
 import type { Entry } from "./calendar.ts";
 import { groupBy, namesOf, slugOf } from "./sources.ts";
 
@@ -12,10 +12,26 @@ interface Life {
   readonly place: string;
 }
 
-/** Entries that the calendar gets wrong, or that are not about a person or an event. */
-const leftOut = /de Broglie|De Rochon|Appleseed|NetBSD|FreeBSD|US Navy|Winnie|quintuplets|Enewet|terrorist|fanatic|Yeti|Jesus Christ,|Thomas Crapper/i;
+/** Entries that are wrong in the calendar, judge instead of stating, or are about no person or event. */
+const leftOut = new RegExp(
+  [
+    ...["de Broglie", "De Rochon", "Appleseed", "Rosa Parks", "^Battle of Gettysburg$", "through the Suez", "Enewet"],
+    ...["West Germany", "Victoria crowned", "Unix-based mallet", "^Cloudy", "UNIX is 10000", "terrorist", "fanatic"],
+    ...["Gentile", "Yeti", "Jesus Christ,", "NetBSD", "FreeBSD", "US Navy", "Winnie", "quintuplets", "Harriet"],
+  ].join("|"),
+);
+/** One person under two names or spellings. */
+const sameAs: Readonly<Record<string, string>> = {
+  "Berdrich Smetana": "Bedrich Smetana",
+  "Duke Ellington": "Edward Kennedy Ellington",
+  "Edvard Grieg": "Edvard Hagerup Grieg",
+  "Joseph Vissarionnovich Djugashvili": "Joseph Stalin",
+  "M.C. Escher": "Maurits Cornelis Escher",
+  "Pau Casals": "Pablo Casals",
+  Lenin: "Vladimir Ilich Ulyanov",
+};
 const offices =
-  /^(?:Jazz great|Blues great|Blues guitarist|US President|Soviet President|Chinese Communist Party Chairman|Sir|Lord|Dr\.) /;
+  /^(?:Jazz great|Blues great|Blues guitarist|US President|Soviet President|Chinese Communist Party Chairman|Sir|Lord|Dr\.(?= \S+ \S)) /;
 const particles = "de|del|della|da|di|du|des|la|le|van|von|der|den|of|the|and";
 const properName = new RegExp(`^\\p{Lu}[\\p{L}.'-]*(?: (?:${particles}|\\p{Lu}[\\p{L}.'-]*))*(?:, [JS]r\\.?)?$`, "u");
 
@@ -27,8 +43,11 @@ export const longDate = (iso: string): string =>
 
 /** Where, if the words after "born" or "dies" begin with a place; what follows about the cause is cut. */
 const placeOf = (rest: string): string => {
-  const place = /^,? ((?:in|at|near) (?!a |an |his |her |car |motorcycle |tragic |age )[^(;]+)/.exec(rest)?.[1] ?? "";
-  return place.replace(/ (?:from|due|of a|after|before|shortly|within|en route|while|by) .*$/, "").replace(/[,. ]+$/, "");
+  const place =
+    /^,? ((?:in|at|near) (?!a |an |his |her |car |motorcycle |tragic |age |the age |\d)[^(;]+)/.exec(rest)?.[1] ?? "";
+  return place
+    .replace(/ (?:from|due|of a|after|before|shortly|within|en route|while|by) .*$/, "")
+    .replace(/[,. ]+$/, "");
 };
 
 /** Reads "NAME, ROLE, is born in PLACE" and its like. */
@@ -36,14 +55,23 @@ export const parseLife = ({ text, tail, date }: Entry): Life | undefined => {
   const [, subject, verb, rest] = /^(.+?),? (?:is |was )?(born|dies|died)\b(.*)$/.exec(text) ?? [];
   if (subject === undefined || verb === undefined || leftOut.test(text)) return undefined;
   const [before = "", ...after] = subject.replace(/ ?\([^)]*\)/g, "").split(/, (?![JS]r\b)/);
-  const bare = before.replace(/ ?'[^']+'(?= )/g, "").replace(offices, "").replace(offices, "").trim();
+  const bare = before
+    .replace(/ ?‘[^’]+’(?= )/g, "")
+    .replace(offices, "")
+    .replace(offices, "")
+    .trim();
   if (!properName.test(bare)) return undefined;
   const remark = after.join(", ") || tail.replace(/^[,;. ]+/, "").replace(/[.; ]+$/, "");
-  const role = remark.length <= 70 && /^[\p{L}\d .,&'-]+$/u.test(remark) && !/^(?:age|observed|named|author$)/.test(remark) ? remark : "";
+  const role =
+    remark.length <= 70 &&
+    /^[\p{L}\d .,&'‘’-]+$/u.test(remark) &&
+    !/^(?:age|observed|named|author$|to |Alice)/.test(remark)
+      ? remark
+      : "";
   return {
-    name: bare,
-    aliases: namesOf(before.trim(), /\(([^)]*)\)/.exec(subject)?.[1]?.replace(/^(?:then|a\.k\.a\.) /, "")).filter(
-      (alias) => alias !== bare && properName.test(alias) && alias !== "Sir",
+    name: sameAs[bare] ?? bare,
+    aliases: namesOf(bare, before.trim(), /\((?:then|a\.k\.a\.) ([^)]*)\)/.exec(subject)?.[1]).filter(
+      (alias) => alias !== (sameAs[bare] ?? bare),
     ),
     role,
     event: verb === "born" ? "born" : "died",
@@ -52,7 +80,11 @@ export const parseLife = ({ text, tail, date }: Entry): Life | undefined => {
   };
 };
 
-const lastName = (name: string): string => name.replace(/,? [JS]r\.?$/, "").split(" ").at(-1) ?? name;
+const lastName = (name: string): string =>
+  name
+    .replace(/,? [JS]r\.?$/, "")
+    .split(" ")
+    .at(-1) ?? name;
 const clause = (life: Life): string =>
   `${life.event === "born" ? "was born" : "died"} on ${longDate(life.date)}${life.place === "" ? "" : ` ${life.place}`}`;
 
@@ -98,12 +130,14 @@ const groupLives = (lives: readonly Life[]): readonly (readonly Life[])[] => {
 
 const eventPage = ({ text, date }: Entry): Page | undefined => {
   const title = text.replace(/[,.; ]+$/, "");
-  const quotes = title.match(/'/g)?.length ?? 0;
-  if (title.length < 12 || title.length > 90 || leftOut.test(title) || !/^['\p{Lu}]/u.test(title)) return undefined;
+  const closed = (title.match(/\(/g)?.length ?? 0) === (title.match(/\)/g)?.length ?? 0);
+  if (title.length < 12 || title.length > 90 || !closed || leftOut.test(title) || !/^[‘\p{Lu}]/u.test(title)) {
+    return undefined;
+  }
   return {
     id: `event/${slugOf(title).slice(0, 80).replace(/-$/, "")}`,
     kind: "event",
-    title: quotes >= 2 ? title.replace(/(^|[ (])'([^']+)'/g, "$1‘$2’") : title,
+    title,
     names: [],
     form: "prose",
     text: `On ${longDate(date)}: ${title}.`,
@@ -120,7 +154,9 @@ const withoutConflicts = (pages: readonly Page[]): readonly Page[] =>
 /** Prose pages of people and events. */
 export const writeProse = (entries: readonly Entry[]) => {
   const lives = entries.map(parseLife).filter((life) => life !== undefined);
-  const people = groupLives(lives).map(personPage).filter((page) => page !== undefined);
+  const people = groupLives(lives)
+    .map(personPage)
+    .filter((page) => page !== undefined);
   const events = entries
     .filter(({ text }) => !/\b(?:born|dies|died|death)\b/i.test(text))
     .map(eventPage)

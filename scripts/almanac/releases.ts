@@ -1,5 +1,5 @@
-import type { Field } from "../../src/tool.ts";
 import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Field } from "../../src/tool.ts";
 import { groupBy, namesOf, openPackage } from "./sources.ts";
 
 interface ReleaseRow {
@@ -75,5 +75,9 @@ export const readReleases = () => {
       },
     ];
   });
-  return { releases, lines, source: pack.source("MIT", "minor releases of Node.js with their dates, and the schedule of the lines") };
+  return {
+    releases,
+    lines,
+    source: pack.source("MIT", "minor releases of Node.js with their dates, and the schedule of the lines"),
+  };
 };

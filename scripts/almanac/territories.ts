@@ -1,5 +1,5 @@
-import type { Field } from "../../src/tool.ts";
 import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Field } from "../../src/tool.ts";
 import { namesOf, openPackage } from "./sources.ts";
 
 interface Supplemental<T> {
@@ -81,7 +81,11 @@ export const readTerritories = () => {
   }
 
   const codes = Object.keys(territoryInfo).filter(
-    (code) => !partsOfTerritories.has(code) && currentTender(code) !== undefined && parents.has(code),
+    (code) =>
+      !partsOfTerritories.has(code) &&
+      currentTender(code) !== undefined &&
+      parents.has(code) &&
+      Number(territoryInfo[code]?._population) > 1, // 1 stands for an uninhabited territory
   );
   const territories = codes.flatMap((code): Page[] => {
     const info = territoryInfo[code];
@@ -109,7 +113,9 @@ export const readTerritories = () => {
   });
 
   const membersOf = (region: string): readonly string[] =>
-    (territoryContainment[region]?._contains ?? []).flatMap((part) => (codes.includes(part) ? [part] : membersOf(part)));
+    (territoryContainment[region]?._contains ?? []).flatMap((part) =>
+      codes.includes(part) ? [part] : membersOf(part),
+    );
   const sum = (region: string, key: "_population" | "_gdp") =>
     membersOf(region).reduce((total, code) => total + Number(territoryInfo[code]?.[key] ?? 0), 0);
   const regionCodes = [world, ...new Set(parents.values())].filter(
@@ -138,7 +144,12 @@ export const readTerritories = () => {
     if (title === undefined) return [];
     const uses = tenders.filter(({ currency }) => currency === code);
     const introduced = uses.map(({ from }) => from).sort()[0];
-    const withdrawn = uses.every(({ to }) => to !== undefined) ? uses.map(({ to }) => to ?? "").sort().at(-1) : undefined;
+    const withdrawn = uses.every(({ to }) => to !== undefined)
+      ? uses
+          .map(({ to }) => to ?? "")
+          .sort()
+          .at(-1)
+      : undefined;
     const users = codes.filter((territory) =>
       uses.some((use) => use.territory === territory && use.to === undefined),
     ).length;
@@ -169,7 +180,7 @@ export const readTerritories = () => {
     source: pack.source("Unicode-3.0", used),
     namesSource: {
       name: "Node.js Intl.DisplayNames",
-      version: `ICU ${process.versions.icu}, CLDR ${process.versions["cldr"] ?? "?"}`,
+      version: `ICU ${process.versions.icu}, CLDR ${process.versions.cldr ?? "?"}`,
       licence: "Unicode-3.0",
       used: "English names of territories, regions and currencies",
       files: {},

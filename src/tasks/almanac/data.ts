@@ -37,8 +37,8 @@ const parse = (text: string, file: string): Record<string, unknown> => {
 };
 
 const expectSchema = (record: Record<string, unknown>, file: string): void => {
-  if (record["schemaVersion"] === schemaVersion) return;
-  const found = JSON.stringify(record["schemaVersion"]);
+  if (record.schemaVersion === schemaVersion) return;
+  const found = JSON.stringify(record.schemaVersion);
   throw new TaskError(`${file} has schemaVersion ${found}, accepted is ${schemaVersion}.`);
 };
 
@@ -55,13 +55,13 @@ export const loadAlmanac = async (folder: URL = dataFolder): Promise<Almanac> =>
   expectSchema(manifest, manifestFile);
   const bytes = await read(dataUrl);
   const hash = createHash("sha256").update(bytes).digest("hex");
-  if (hash !== manifest["sha256"]) {
+  if (hash !== manifest.sha256) {
     throw new TaskError(
-      `${dataFile} is damaged: its manifest expects sha256 ${String(manifest["sha256"])}, found ${hash}. Restore both files from the same version.`,
+      `${dataFile} is damaged: its manifest expects sha256 ${String(manifest.sha256)}, found ${hash}. Restore both files from the same version.`,
     );
   }
   const data = parse((await promisify(gunzip)(bytes)).toString("utf8"), dataFile);
   expectSchema(data, dataFile);
-  const pages = data["pages"] as readonly Page[];
+  const pages = data.pages as readonly Page[];
   return Object.freeze({ pages: Object.freeze(pages), byId: new Map(pages.map((page) => [page.id, page])), hash });
 };
