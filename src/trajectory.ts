@@ -40,13 +40,14 @@ export type Observation =
     }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 
-/** `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `tool-error` · `timeout`. */
+/** `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `not-approved` · `tool-error` · `timeout`. */
 export type ErrorReason =
   | "malformed"
   | "unknown-tool"
   | "bad-reference"
   | "bad-arguments"
   | "repeated"
+  | "not-approved"
   | "tool-error"
   | "timeout";
 

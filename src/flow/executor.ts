@@ -1,0 +1,124 @@
+import { EngineError, ModelError, messageOf } from "../errors.ts";
+import type { Executor, FlowState, Refusal } from "../module.ts";
+import type { AnyTool, Field } from "../tool.ts";
+import type { ToolCall } from "../trajectory.ts";
+import { fieldTerm, fieldText } from "./field-text.ts";
+import { REFERENCE, resolve } from "./memory.ts";
+import { failed, observe, refused, TEXT_LIMIT } from "./observation.ts";
+import { jsonSchemaOf, parseInput } from "./schema.ts";
+
+/**
+ * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
+ * (`q1`, `@2.country`) is replaced by its value; an argument named `expression` gets terms (`135 ft`, `"2024-02-29"`)
+ * and `days @2.date @4.born` is written as `days("…", "…")`. A sub-goal that is a JSON object is the whole input.
+ */
+export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimit?: number } = {}): Executor => {
+  const argumentOf = memoiseArgument();
+  return {
+    write: (step, state) => {
+      const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
+      // The verifier's first gate refuses it, with the list of tools.
+      if (tool === undefined) return { tool: step.tool, input: {} };
+      const whole = jsonObject(step.subGoal);
+      if (whole !== undefined) return { tool: step.tool, input: whole };
+      const argument = argumentOf(tool);
+      if (argument === undefined) {
+        return refused(
+          "bad-arguments",
+          `${step.tool} takes more than one argument: write them as a JSON object, such as ${step.tool} {"name": "value"}.`,
+        );
+      }
+      return writeCall(step.tool, argument, step.subGoal, state);
+    },
+    run: async (call, state, context) => {
+      const tool = state.tools[call.tool];
+      if (tool === undefined) return refused("unknown-tool", `There is no tool "${call.tool}".`);
+      try {
+        const parsing = parseInput(tool.inputSchema, call.input);
+        const parsed = parsing instanceof Promise ? await parsing : parsing;
+        if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
+        return observe(await tool.execute(parsed.value as never, context), outputLimit);
+      } catch (thrown) {
+        // A model or engine that is down says nothing about the plan: the flow ends without a sample.
+        if (thrown instanceof ModelError || thrown instanceof EngineError) throw thrown;
+        return failed("tool-error", textOfThrown(thrown));
+      }
+    },
+  };
+};
+
+/** A tool may throw anything, even what has no text. */
+const textOfThrown = (thrown: unknown): string => {
+  try {
+    return messageOf(thrown) || "The tool failed without a message.";
+  } catch {
+    return "The tool failed with an error that cannot be read.";
+  }
+};
+
+/** The name of the one required string argument of a tool, if it has just one. */
+const memoiseArgument = (): ((tool: AnyTool) => string | undefined) => {
+  const known = new WeakMap<AnyTool, { readonly name: string | undefined }>();
+  return (tool) => {
+    const found = known.get(tool) ?? { name: singleArgument(tool) };
+    known.set(tool, found);
+    return found.name;
+  };
+};
+
+const singleArgument = (tool: AnyTool): string | undefined => {
+  const schema = jsonSchemaOf(tool.inputSchema);
+  const required: readonly unknown[] = Array.isArray(schema?.required) ? schema.required : [];
+  const [name] = required;
+  if (required.length !== 1 || typeof name !== "string") return undefined;
+  const property = (schema?.properties as Record<string, { type?: unknown }> | undefined)?.[name];
+  return property?.type === "string" ? name : undefined;
+};
+
+const jsonObject = (text: string): object | undefined => {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    // Not JSON after all: a sub-goal in words that begins with a brace.
+    return undefined;
+  }
+};
+
+const writeCall = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
+  const missing: string[] = [];
+  const terms = argument === "expression";
+  const valueOf = (reference: string): Field | undefined => {
+    const field = resolve(reference, state);
+    if (field === undefined) missing.push(reference);
+    return field;
+  };
+  const write = (reference: string): string => {
+    // Inside a sentence a lone "q" is a letter; as a whole sub-goal it is the question.
+    if (reference === "q" && subGoal !== "q") return reference;
+    const field = valueOf(reference);
+    return field === undefined ? reference : terms ? fieldTerm(field) : fieldText(field);
+  };
+  const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
+  if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
+  return { tool, input: { [argument]: text } };
+};
+
+/** `days @2.date @4.born` → `days(@2.date, @4.born)`: a word before nothing but references and numbers is a function. */
+const functionCall = (subGoal: string): string => {
+  const [name, ...terms] = subGoal.split(" ");
+  const isTerm = (term: string): boolean => /^(?:q\d+|@\d+(?:\.[\p{L}\p{N}_-]+)?|-?\d+(?:\.\d+)?)$/u.test(term);
+  return name !== undefined && /^\p{L}+$/u.test(name) && terms.length > 0 && terms.every(isTerm)
+    ? `${name}(${terms.join(", ")})`
+    : subGoal;
+};
+
+const badReference = (reference: string, { analysis, memory }: FlowState): string => {
+  const entry = /^@(\d+)/u.exec(reference);
+  if (entry === null) return `There is no ${reference}: the question has ${analysis.entities.length} entities.`;
+  const observation = memory[Number(entry[1]) - 1]?.observation;
+  if (observation === undefined) return `There is no ${reference}: memory has ${memory.length} entries.`;
+  if (observation.status !== "ok") return `There is no ${reference}: @${entry[1]} ${observation.status}.`;
+  return `There is no ${reference}: @${entry[1]} has ${Object.keys(observation.fields).slice(0, 24).join(", ") || "no fields"}.`;
+};

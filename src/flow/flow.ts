@@ -1,0 +1,203 @@
+import type { Budget, Usage } from "../budget.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { type AgentFlowError, ConfigError } from "../errors.ts";
+import type { FlowEvent, FlowEventBody } from "../event.ts";
+import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
+import { type RandomKey, randomKey } from "../random.ts";
+import { type Query, queryOf } from "../task.ts";
+import type { Toolset } from "../tool.ts";
+import type { MemoryEntry, StopReason, ToolCall, Trajectory } from "../trajectory.ts";
+import { ruleAnalyst } from "./analysis.ts";
+import { ruleExecutor } from "./executor.ts";
+import { ruleGenerator } from "./generator.ts";
+import { Interruption } from "./interruption.ts";
+import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
+import { answered, noProgress, repeatedCall, type StopCondition } from "./stop-condition.ts";
+import { type FlowStream, streamOf } from "./stream.ts";
+import { ruleVerifier } from "./verifier.ts";
+
+export interface FlowOptions {
+  readonly planner: Planner;
+  readonly tools: Toolset;
+  /** @default ruleExecutor() */
+  readonly executor?: Executor;
+  /** @default ruleVerifier() */
+  readonly verifier?: Verifier;
+  /** @default ruleGenerator() */
+  readonly generator?: Generator;
+  /** @default ruleAnalyst() */
+  readonly analyst?: Analyst;
+  /** Conditions besides the verifier's word and the loop detectors. @default [] */
+  readonly stopWhen?: readonly StopCondition[];
+  /** @default [repeatedCall(), noProgress()] */
+  readonly loopDetectors?: readonly StopCondition[];
+  readonly budget?: Budget;
+  /** Deadline of each tool call. @default 30 */
+  readonly toolTimeoutSeconds?: number;
+  /** Asked before each call that passed the verifier; false refuses it. */
+  readonly toolApproval?: (call: ToolCall, state: FlowState) => boolean | Promise<boolean>;
+  /** Called after each turn with its entry of memory; the flow waits for it. */
+  readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
+  /** What every model-backed module is told. */
+  readonly instructions?: string;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** Makes the id of a solve that was given none. @default a random UUID */
+  readonly newId?: () => string;
+}
+
+export interface SolveOptions {
+  /** Id of the trajectory, unique among the solves that run at once. */
+  readonly id?: string;
+  /** @default derived from the id */
+  readonly randomKey?: RandomKey;
+  readonly abortSignal?: AbortSignal;
+  /** Policy versions to sample, by policy name. @default the newest at the first turn, kept for the whole solve */
+  readonly versions?: Readonly<Record<string, string>>;
+  readonly onEvent?: (event: FlowEvent) => void;
+}
+
+interface Ended {
+  readonly stopReason: StopReason;
+  readonly usage: Usage;
+  readonly trajectory: Trajectory;
+}
+
+/** How a solve ended: with an answer, with the best so far and a reason, or with an infrastructure failure. */
+export type SolveResult =
+  | (Ended & { readonly status: "solved"; readonly answer: string })
+  | (Ended & { readonly status: "partial"; readonly answer?: string })
+  | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
+
+/** Four modules that solve a question in turns over a shared memory. */
+export interface Flow {
+  /** Never throws for what a model or a tool did. Throws `ConfigError` for options that cannot work. */
+  solve(query: string | Query, options?: SolveOptions): Promise<SolveResult>;
+  /** The events of a solve while it runs, and its result. Leaving the loop over it aborts the solve. */
+  stream(query: string | Query, options?: SolveOptions): FlowStream<SolveResult>;
+  /** The same flow with some of its options replaced. */
+  with(changes: Partial<FlowOptions>): Flow;
+}
+
+/** Puts a flow together. Throws `ConfigError`. */
+export const createFlow = (options: FlowOptions): Flow => {
+  const parts = partsOf(options);
+  const newId = options.newId ?? (() => crypto.randomUUID());
+  const solve = (query: string | Query, solveOptions: SolveOptions = {}): Promise<SolveResult> =>
+    solveWith(parts, newId, query, solveOptions);
+  return {
+    solve,
+    stream: (query, solveOptions = {}) =>
+      streamOf((listen, abortSignal) => solve(query, { ...solveOptions, onEvent: listen, abortSignal }), solveOptions),
+    with: (changes) => createFlow({ ...options, ...changes }),
+  };
+};
+
+const partsOf = (options: FlowOptions): FlowParts => {
+  if (typeof options.planner !== "function")
+    throw new ConfigError("createFlow needs a planner: modelPlanner(policy), or a function (state, context) => plan.");
+  for (const [name, tool] of Object.entries(options.tools)) {
+    if (!/^[A-Za-z_][\w-]*$/u.test(name))
+      throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
+    if (typeof tool?.execute !== "function" || typeof tool.inputSchema !== "object")
+      throw new ConfigError(`The tool "${name}" needs an inputSchema and a function execute.`);
+  }
+  const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
+  const budget = { turns: 10, tokens: 100_000, seconds: 600, calls: 100, ...options.budget };
+  for (const [name, value] of Object.entries({ ...budget, toolTimeoutSeconds })) {
+    if (!(value > 0)) throw new ConfigError(`${name} is ${value}: it must be a number above 0.`);
+  }
+  return {
+    analyst: options.analyst ?? ruleAnalyst(),
+    planner: options.planner,
+    executor: options.executor ?? ruleExecutor(),
+    verifier: options.verifier ?? ruleVerifier(),
+    generator: options.generator ?? ruleGenerator(),
+    tools: options.tools,
+    stopConditions: [answered(), ...stopWhen, ...loopDetectors],
+    budget,
+    clock: options.clock ?? systemClock,
+    toolTimeoutSeconds,
+    toolApproval: options.toolApproval,
+    onStepEnd: options.onStepEnd,
+    instructions: options.instructions,
+  };
+};
+
+const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query): number => {
+  if (!Number.isInteger(turnLimit) || turnLimit < 1)
+    throw new ConfigError(`turnLimit is ${turnLimit}: it must be a whole number above 0.`);
+  return parts.stopConditions.reduce((limit, { turns = limit }) => Math.min(limit, turns), turnLimit);
+};
+
+const solveWith = async (
+  parts: FlowParts,
+  newId: () => string,
+  input: string | Query,
+  options: SolveOptions,
+): Promise<SolveResult> => {
+  const id = options.id ?? newId();
+  // A copy: whatever else the caller's object holds, such as a sealed answer, stays behind.
+  const query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  if (typeof query.question !== "string" || query.question.trim() === "")
+    throw new ConfigError("The question is empty.");
+  const started = parts.clock.now();
+  const run: Run = {
+    query,
+    id,
+    randomKey: options.randomKey ?? randomKey("solve", id),
+    versions: options.versions ?? {},
+    turnLimit: turnLimitOf(parts, query),
+    interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
+    emit: options.onEvent === undefined ? undefined : numbered(options.onEvent),
+    usage: { turns: 0, promptTokens: 0, sampledTokens: 0, calls: 0, seconds: 0 },
+  };
+  try {
+    const outcome = await runLoop(parts, run);
+    run.usage.seconds = (parts.clock.now() - started) / 1000;
+    const result = resultOf(run, outcome);
+    if (run.emit !== undefined) announce(run.emit, result);
+    return result;
+  } finally {
+    run.interruption.close();
+    parts.planner.release?.(id);
+  }
+};
+
+const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) => void) => {
+  let sequence = 0;
+  return (event) => listen({ ...event, sequence: sequence++ });
+};
+
+const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): void => {
+  const { status, stopReason, usage } = result;
+  const answer = result.status === "failed" ? undefined : result.answer;
+  if (answer !== undefined) emit({ type: "answer-delta", text: answer });
+  emit(
+    answer === undefined
+      ? { type: "finish", status, stopReason, usage }
+      : { type: "finish", status, stopReason, usage, answer },
+  );
+};
+
+const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
+  const { analysis, memory, turns, answer, error } = outcome;
+  const stopReason = outcome.stopReason === "answered" && answer === undefined ? "no-answer" : outcome.stopReason;
+  const status = error !== undefined ? "failed" : stopReason === "answered" ? "solved" : "partial";
+  const trajectory: Trajectory = Object.freeze({
+    schemaVersion: 1,
+    id,
+    query: Object.freeze({ id: query.id, question: query.question }),
+    analysis: Object.freeze(analysis),
+    memory: Object.freeze(memory),
+    turns: Object.freeze(turns),
+    ...(answer === undefined ? {} : { answer }),
+    status,
+    stopReason,
+    ...(error === undefined ? {} : { failure: error.message }),
+  });
+  const ended = { stopReason, usage, trajectory };
+  if (error !== undefined) return { status: "failed", error, ...ended };
+  if (answer === undefined) return { status: "partial", ...ended };
+  return status === "solved" ? { status, answer, ...ended } : { status: "partial", answer, ...ended };
+};

@@ -1,0 +1,70 @@
+import type { FlowState } from "../module.ts";
+import type { Field } from "../tool.ts";
+import type { MemoryEntry } from "../trajectory.ts";
+import { dateOf } from "./dates.ts";
+
+/** Most fields of an entry that a rendering names, and the longest name or label in it. */
+const FIELD_LIMIT = 24;
+const NAME_LENGTH = 24;
+/** Longest text that a reference to a whole entry stands for. */
+const TEXT_LENGTH = 2000;
+
+const clip = (text: string, length: number): string =>
+  (text.length > length ? text.slice(0, length) : text).replace(/\s+/gu, "-");
+
+/**
+ * The compact form of an entry that a planner reads: its number, the names of its fields (with their labels), and the
+ * turns left after it, last. Values are left out: the planner refers to them by name. One line, bounded.
+ */
+export const renderEntry = ({ index, observation, turnsLeft }: MemoryEntry): string => {
+  let text = `@${index}`;
+  if (observation.status === "ok") {
+    let shown = 0;
+    for (const name of Object.keys(observation.fields)) {
+      if (shown === FIELD_LIMIT) break;
+      const label = observation.fields[name]?.label;
+      text += ` ${clip(name, NAME_LENGTH)}`;
+      if (label !== undefined) text += ` ${clip(label, NAME_LENGTH)}`;
+      shown += 1;
+    }
+    if (shown === 0) text += " ok";
+  } else text += ` ${observation.status} ${observation.reason}`;
+  return `${text} [${turnsLeft}]\n`;
+};
+
+/** A reference in a text: `q`, `q1`, `@2`, `@2.country`. */
+export const REFERENCE = /(?<![\p{L}\p{N}_@.-])(?:q\d*|@\d+(?:\.[\p{L}\p{N}_-]+)?)(?![\p{L}\p{N}_@])/gu;
+
+const REFERENCE_PARTS = /^(?:q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\p{N}_-]+))?)$/u;
+
+/**
+ * What a reference stands for: `q1` an entity of the question, `q` the whole question, `@2.country` a field of an
+ * entry, `@2` its field `value`, or its only field, or its text. Undefined when there is no such thing.
+ */
+export const resolve = (
+  reference: string,
+  { query, analysis, memory }: Pick<FlowState, "query" | "analysis" | "memory">,
+): Field | undefined => {
+  const parts = REFERENCE_PARTS.exec(reference)?.groups;
+  if (parts === undefined) return undefined;
+  if (parts.entity === "") return { kind: "text", value: query.question };
+  if (parts.entity !== undefined) return entityField(analysis.entities[Number(parts.entity) - 1]);
+  const observation = memory[Number(parts.entry) - 1]?.observation;
+  if (observation?.status !== "ok") return undefined;
+  if (parts.field !== undefined) return own(observation.fields, parts.field);
+  const names = Object.keys(observation.fields);
+  const single =
+    own(observation.fields, "value") ?? (names.length === 1 ? own(observation.fields, names[0] ?? "") : undefined);
+  if (single !== undefined) return single;
+  return observation.text === "" ? undefined : { kind: "text", value: observation.text.slice(0, TEXT_LENGTH) };
+};
+
+const own = (fields: Readonly<Record<string, Field>>, name: string): Field | undefined =>
+  Object.hasOwn(fields, name) ? fields[name] : undefined;
+
+const entityField = (entity: string | undefined): Field | undefined => {
+  if (entity === undefined) return undefined;
+  if (/^-?\d{1,15}(\.\d{1,15})?$/u.test(entity)) return { kind: "number", value: Number(entity) };
+  const date = dateOf(entity);
+  return date === undefined ? { kind: "text", value: entity } : { kind: "date", value: date };
+};

@@ -1,0 +1,100 @@
+import type { Field, ToolOutput } from "../tool.ts";
+import type { ErrorReason, Observation } from "../trajectory.ts";
+
+/** Longest text of an observation, in characters. */
+export const TEXT_LIMIT = 16_384;
+const FIELD_LIMIT = 64;
+const VALUE_LENGTH = 1000;
+const ERROR_LENGTH = 500;
+
+/** A call that never reached a tool. */
+export const refused = (reason: ErrorReason, error: string): Observation & { status: "refused" | "failed" } => ({
+  status: "refused",
+  reason,
+  error,
+});
+
+/** A call that reached its tool and failed there. */
+export const failed = (reason: ErrorReason, error: string): Observation & { status: "refused" | "failed" } => ({
+  status: "failed",
+  reason,
+  error: error.length > ERROR_LENGTH ? `${error.slice(0, ERROR_LENGTH)}…` : error,
+});
+
+/** Any value that a tool may return, as a bounded observation. Never throws. */
+export const observe = (value: unknown, limit = TEXT_LIMIT): Observation => {
+  try {
+    return isToolOutput(value) ? ofOutput(value, limit) : ofValue(value, limit);
+  } catch {
+    // A getter or proxy of the tool's own making: its text cannot be had, which is what the planner then sees.
+    return failed("tool-error", "The tool returned a value that cannot be read.");
+  }
+};
+
+const isToolOutput = (value: unknown): value is ToolOutput =>
+  typeof value === "object" && value !== null && typeof (value as ToolOutput).text === "string";
+
+const ofOutput = ({ text, fields, source }: ToolOutput, limit: number): Observation => {
+  const bounded = bound(text, limit);
+  const kept = fields === undefined ? {} : boundFields(fields);
+  return source === undefined
+    ? { status: "ok", text: bounded, fields: kept }
+    : { status: "ok", text: bounded, fields: kept, source: bound(String(source), VALUE_LENGTH) };
+};
+
+const boundFields = (fields: Readonly<Record<string, Field>>): Readonly<Record<string, Field>> => {
+  const names = Object.keys(fields);
+  if (names.length <= FIELD_LIMIT && names.every((name) => isShort(fields[name]))) return fields;
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, field]) => isShort(field))
+      .slice(0, FIELD_LIMIT),
+  );
+};
+
+const isShort = (field: Field | undefined): boolean =>
+  typeof field === "object" &&
+  field !== null &&
+  (typeof field.value === "number"
+    ? Number.isFinite(field.value)
+    : typeof field.value === "string" && field.value.length <= VALUE_LENGTH);
+
+/** A plain value: its JSON as text; a primitive is the field `value`, an object's primitives are fields by their names. */
+const ofValue = (value: unknown, limit: number): Observation => {
+  if (typeof value === "string") return { status: "ok", text: bound(value, limit), fields: {} };
+  const single = fieldOf(value);
+  if (single !== undefined) return { status: "ok", text: String(value), fields: { value: single } };
+  const fields: Record<string, Field> = {};
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    for (const [name, inner] of Object.entries(value).slice(0, FIELD_LIMIT)) {
+      const field = fieldOf(inner);
+      if (field !== undefined && /^[\p{L}\p{N}_-]+$/u.test(name)) fields[name] = field;
+    }
+  }
+  return { status: "ok", text: bound(textOf(value), limit), fields };
+};
+
+const fieldOf = (value: unknown): Field | undefined => {
+  if (typeof value === "number" && Number.isFinite(value)) return { kind: "number", value };
+  if (typeof value === "bigint" || typeof value === "boolean")
+    return { kind: "text", value: bound(String(value), VALUE_LENGTH) };
+  return typeof value === "string" && value.length <= VALUE_LENGTH ? { kind: "text", value } : undefined;
+};
+
+/** JSON that survives cycles, bigints, functions and symbols. */
+const textOf = (value: unknown): string => {
+  const path: unknown[] = [];
+  const text = JSON.stringify(value, function (this: unknown, _key, inner: unknown) {
+    if (typeof inner === "bigint" || typeof inner === "symbol") return String(inner);
+    if (typeof inner === "function") return "[function]";
+    if (typeof inner !== "object" || inner === null) return inner;
+    while (path.length > 0 && path.at(-1) !== this) path.pop();
+    if (path.includes(inner)) return "[circular]";
+    path.push(inner);
+    return inner;
+  });
+  return text ?? String(value);
+};
+
+const bound = (text: string, limit: number): string =>
+  text.length <= limit ? text : `${text.slice(0, limit)}\n[cut: ${text.length - limit} more characters]`;

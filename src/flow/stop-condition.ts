@@ -1,0 +1,46 @@
+import type { Usage } from "../budget.ts";
+import type { MemoryEntry, StopReason } from "../trajectory.ts";
+
+/** What a stop condition sees after each turn. */
+export interface Progress {
+  readonly memory: readonly MemoryEntry[];
+  readonly usage: Usage;
+}
+
+/** A small predicate: the reason to stop now, or undefined to go on. */
+export interface StopCondition {
+  (progress: Progress): StopReason | undefined;
+  /** A condition on the number of turns says so, so that the planner sees how many it has left. */
+  readonly turns?: number;
+}
+
+/** Stops after `n` planner turns. */
+export const turnCount = (n: number): StopCondition =>
+  Object.assign(({ memory }: Progress) => (memory.length >= n ? ("turn-limit" as const) : undefined), { turns: n });
+
+/** Stops once the verifier has decided so. */
+export const answered = (): StopCondition => {
+  return ({ memory }) => (memory.at(-1)?.verdict.decision === "stop" ? "answered" : undefined);
+};
+
+/** Stops when the last `times` turns were all refused as repeated calls. */
+export const repeatedCall = (times = 3): StopCondition => {
+  const repeats = ({ observation }: MemoryEntry): boolean =>
+    observation.status === "refused" && observation.reason === "repeated";
+  return ({ memory }) => (lastAre(memory, times, repeats) ? "repeated-call" : undefined);
+};
+
+/** Stops when none of the last `turns` turns brought an observation. */
+export const noProgress = (turns = 4): StopCondition => {
+  const fruitless = ({ observation }: MemoryEntry): boolean => observation.status !== "ok";
+  return ({ memory }) => (lastAre(memory, turns, fruitless) ? "no-progress" : undefined);
+};
+
+const lastAre = (memory: readonly MemoryEntry[], count: number, test: (entry: MemoryEntry) => boolean): boolean => {
+  if (memory.length < count) return false;
+  for (let i = memory.length - count; i < memory.length; i += 1) {
+    const entry = memory[i];
+    if (entry === undefined || !test(entry)) return false;
+  }
+  return true;
+};

@@ -1,0 +1,62 @@
+/** Names of units in English, and the short form that fields of observations carry. */
+const UNITS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ft: "feet|foot|ft",
+    m: "metres|meters|metre|meter",
+    km: "kilometres|kilometers|kilometre|kilometer|km",
+    mi: "miles|mile",
+    km2: "square kilometres|square kilometers|km2|km²",
+    kg: "kilograms|kilogram|kg",
+    g: "grams|gram",
+    u: "unified atomic mass units|atomic mass units|daltons|u",
+    K: "kelvins|kelvin|degrees kelvin",
+    degC: "degrees celsius|celsius|°c",
+    degF: "degrees fahrenheit|fahrenheit|°f",
+    degree: "decimal degrees|degrees|degree",
+    "%": "percent|per cent|percentage points",
+    second: "seconds|second",
+    minute: "minutes|minute",
+    hour: "hours|hour",
+    day: "days|day",
+    week: "weeks|week",
+    month: "months|month",
+    year: "years|year",
+    person: "people|persons|inhabitants|residents|citizens",
+  }).flatMap(([unit, names]) => names.split("|").map((name) => [name, unit] as const)),
+);
+
+const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
+
+const COUNTED = new RegExp(
+  `\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)?(${NAMES})(?![\\p{L}\\p{N}])`,
+  "iu",
+);
+const MEASURED = new RegExp(
+  `(?:\\bin|\\bexpressed as|\\()\\s*(?:whole |full |complete )?(${NAMES})(?![\\p{L}\\p{N}])`,
+  "iu",
+);
+const WEEKDAY = /\b(?:days? of the week|(?:which|what) weekday|name the weekday|the weekday)\b/iu;
+const DATE =
+  /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
+const YEAR = /\b(?:what|which) year\b/iu;
+const PERCENTAGE = /\bwhat (?:percentage|share)\b/iu;
+const COUNT = /\b(?:how many|(?:what|which) number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
+const NAME =
+  /\b(?:who\b|(?:what|which) (?:city|country|territory|region|subregion|continent|capital|currency|language|airport|element|person|company|place|town|state|name|symbol|code)\b|(?:what|which) (?:is|was) the name|(?:name|give) the (?:name|city|country|territory|region|capital|currency|element|airport)\b|called\?)/iu;
+
+/** The unit or kind of the answer that a question asks for: `day`, `ft`, `date`, `weekday`, `name`; undefined when it does not say. */
+export const unitOf = (question: string): string | undefined => {
+  if (WEEKDAY.test(question)) return "weekday";
+  const unit = COUNTED.exec(question)?.[1] ?? MEASURED.exec(question)?.[1];
+  if (unit !== undefined) return UNITS.get(unit.toLowerCase());
+  if (DATE.test(question)) return "date";
+  if (YEAR.test(question)) return "year";
+  if (PERCENTAGE.test(question)) return "%";
+  const counted = COUNT.exec(question)?.[1];
+  if (counted !== undefined) return singular(counted.toLowerCase());
+  return NAME.test(question) ? "name" : undefined;
+};
+
+/** `isotopes` → `isotope`, `countries` → `country`. */
+const singular = (plural: string): string =>
+  plural.endsWith("ies") ? `${plural.slice(0, -3)}y` : plural.replace(/(?<=ss|sh|ch|x)es$|s$/u, "");

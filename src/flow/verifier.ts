@@ -1,0 +1,69 @@
+import type { Refusal, Verifier } from "../module.ts";
+import type { Field } from "../tool.ts";
+import type { Analysis, MemoryEntry, Observation, ToolCall, Verdict } from "../trajectory.ts";
+import { refused } from "./observation.ts";
+import { type Parsed, parseInput } from "./schema.ts";
+
+/**
+ * The verifier by rules. Before a call: the tool exists, the arguments fit its schema, the same call was not made
+ * before. After it: stop once an observation states a field `value` of the kind that the question asks for.
+ */
+export const ruleVerifier = (): Verifier => ({
+  admit: (call, state) => {
+    const tool = Object.hasOwn(state.tools, call.tool) ? state.tools[call.tool] : undefined;
+    if (tool === undefined) {
+      return refused(
+        "unknown-tool",
+        `There is no tool "${call.tool.slice(0, 60)}". Use one of: ${Object.keys(state.tools).join(", ")}.`,
+      );
+    }
+    const decide = (parsed: Parsed): Refusal | undefined =>
+      "problem" in parsed
+        ? refused("bad-arguments", `${call.tool}: ${parsed.problem}.`)
+        : refuseRepeat(call, state.memory);
+    const parsed = parseInput(tool.inputSchema, call.input);
+    return parsed instanceof Promise ? parsed.then(decide) : decide(parsed);
+  },
+  judge: (_step, observation, state) => (answers(observation, state.analysis) ? STOP : CONTINUE),
+});
+
+const STOP: Verdict = Object.freeze({ decision: "stop", reason: "A value of the asked kind is in memory." });
+const CONTINUE: Verdict = Object.freeze({ decision: "continue", reason: "No value of the asked kind yet." });
+
+const answers = (observation: Observation, analysis: Analysis): boolean =>
+  observation.status === "ok" &&
+  Object.hasOwn(observation.fields, "value") &&
+  fits(observation.fields.value, analysis.unit);
+
+/** Whether a value is of the asked unit, or, where it states no unit, of the asked kind. */
+export const fits = (value: Field | undefined, unit: string | undefined): boolean => {
+  if (value === undefined) return false;
+  if (unit === undefined) return true;
+  if (value.unit !== undefined) return value.unit === unit;
+  if (unit === "date") return value.kind === "date";
+  return value.kind === (unit === "name" || unit === "weekday" ? "text" : "number");
+};
+
+const refuseRepeat = (call: ToolCall, memory: readonly MemoryEntry[]): Refusal | undefined => {
+  for (const entry of memory) {
+    if (entry.call === undefined || entry.observation.status === "refused" || entry.call.tool !== call.tool) continue;
+    if (same(entry.call.input, call.input, 0))
+      return refused(
+        "repeated",
+        `The same call was made in @${entry.index}. Use what it brought or try something else.`,
+      );
+  }
+  return undefined;
+};
+
+const same = (a: unknown, b: unknown, depth: number): boolean => {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || depth > 16) return false;
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length || Array.isArray(a) !== Array.isArray(b)) return false;
+  return names.every(
+    (name) =>
+      Object.hasOwn(b, name) &&
+      same((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name], depth + 1),
+  );
+};

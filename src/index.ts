@@ -1,0 +1,69 @@
+/** The public surface of AgentFlow. It loads no native code, no file and no network. */
+export type { Budget, Usage } from "./budget.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export type {
+  Engine,
+  ForwardResult,
+  OptimStepOptions,
+  Policy,
+  PromptSegment,
+  Sample,
+  SampleRequest,
+  Tokenizer,
+  TrainingSequence,
+} from "./engine.ts";
+export { AgentFlowError, ConfigError, EngineError, ModelError, StoreError, TaskError, ToolError } from "./errors.ts";
+export type { FlowEvent } from "./event.ts";
+export { ruleAnalyst } from "./flow/analysis.ts";
+export { ruleExecutor } from "./flow/executor.ts";
+export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
+export { ruleGenerator } from "./flow/generator.ts";
+export { renderEntry, resolve } from "./flow/memory.ts";
+export { observe } from "./flow/observation.ts";
+export { type ModelPlannerOptions, modelPlanner, parseAction, renderHead, trajectorySegments } from "./flow/planner.ts";
+export {
+  answered,
+  noProgress,
+  type Progress,
+  repeatedCall,
+  type StopCondition,
+  turnCount,
+} from "./flow/stop-condition.ts";
+export type { FlowStream } from "./flow/stream.ts";
+export { ruleVerifier } from "./flow/verifier.ts";
+export type { ChatMessage, ChatModel, ChatReply, ChatRequest } from "./model.ts";
+export type {
+  Analyst,
+  Executor,
+  FlowState,
+  Generator,
+  ModuleContext,
+  Plan,
+  Planner,
+  Refusal,
+  Verifier,
+} from "./module.ts";
+export { deriveKey, type Random, type RandomKey, random, randomKey } from "./random.ts";
+export { type Query, queryOf, type Reward, type Task } from "./task.ts";
+export {
+  type AnyTool,
+  type Field,
+  type JsonSchema,
+  type Tool,
+  type ToolContext,
+  type ToolOutput,
+  type Toolset,
+  tool,
+} from "./tool.ts";
+export type {
+  Analysis,
+  ErrorReason,
+  MemoryEntry,
+  Observation,
+  Step,
+  StopReason,
+  ToolCall,
+  TrainedTurn,
+  Trajectory,
+  Verdict,
+} from "./trajectory.ts";

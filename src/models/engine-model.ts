@@ -1,0 +1,55 @@
+import type { Policy } from "../engine.ts";
+import { ConfigError, ModelError } from "../errors.ts";
+import type { ChatModel } from "../model.ts";
+import { randomKey } from "../random.ts";
+
+export interface EngineModelOptions {
+  /** @default the name of the engine's model */
+  readonly id?: string;
+  /** Most tokens of a reply when a request does not say. @default 32 */
+  readonly maxTokens?: number;
+  /** A published version to stay on. @default the newest */
+  readonly version?: string;
+}
+
+/**
+ * A small completion model as a ChatModel: the prompt is the last user message and the token `<answer>`, the reply
+ * ends at `<end>`. It has no chat template, so system messages and earlier turns are not read.
+ */
+export const engineModel = (policy: Policy, { id, maxTokens = 32, version }: EngineModelOptions = {}): ChatModel => {
+  const { tokenizer, contextLength, model } = policy.engine;
+  const answerId = tokenizer.idOf("<answer>");
+  const endId = tokenizer.idOf("<end>");
+  if (answerId === undefined || endId === undefined) {
+    throw new ConfigError("The model's vocabulary lacks <answer> or <end>: it was not made to complete questions.");
+  }
+  let calls = 0;
+  return {
+    id: id ?? model,
+    complete: async (request) => {
+      const question = request.messages.findLast(({ role }) => role === "user")?.content;
+      if (question === undefined) throw new ModelError("The request has no user message to complete.");
+      const limit = Math.min(request.maxTokens ?? maxTokens, contextLength - 2);
+      // The end of a long question is kept: it says what is asked.
+      const ids = [...tokenizer.encode(question).slice(-(contextLength - 1 - limit)), answerId];
+      calls += 1;
+      const history = `completion-${policy.name}-${calls}`;
+      try {
+        const sample = await policy.sample({
+          prompt: [{ ids, sampled: false }],
+          history,
+          randomKey: request.randomKey ?? randomKey("completion", question),
+          maxTokens: limit,
+          stopIds: [endId],
+          temperature: request.temperature ?? 0,
+          ...(version === undefined ? {} : { version }),
+          ...(request.abortSignal === undefined ? {} : { abortSignal: request.abortSignal }),
+        });
+        const text = sample.ids.at(-1) === endId ? sample.ids.slice(0, -1) : sample.ids;
+        return { text: tokenizer.decode(text).trim(), promptTokens: ids.length, sampledTokens: sample.ids.length };
+      } finally {
+        policy.release(history);
+      }
+    },
+  };
+};

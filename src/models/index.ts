@@ -1,0 +1,2 @@
+/** Implementations of ChatModel. */
+export { type EngineModelOptions, engineModel } from "./engine-model.ts";

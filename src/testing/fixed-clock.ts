@@ -1,0 +1,32 @@
+import type { Clock } from "../clock.ts";
+
+/** A clock that stands still until it is told to move. */
+export interface FixedClock extends Clock {
+  /** Moves time on and runs the timers that are due, in order. */
+  advance(milliseconds: number): void;
+}
+
+/** A clock for tests and replays: no wall time, no waiting. */
+export const fixedClock = (start = 0): FixedClock => {
+  let now = start;
+  let timers: readonly { readonly due: number; readonly run: () => void }[] = [];
+  return {
+    now: () => now,
+    after: (milliseconds, run) => {
+      const timer = { due: now + milliseconds, run };
+      timers = [...timers, timer].sort((a, b) => a.due - b.due);
+      return () => {
+        timers = timers.filter((one) => one !== timer);
+      };
+    },
+    advance: (milliseconds) => {
+      const end = now + milliseconds;
+      for (let [timer] = timers; timer !== undefined && timer.due <= end; [timer] = timers) {
+        timers = timers.slice(1);
+        now = timer.due;
+        timer.run();
+      }
+      now = end;
+    },
+  };
+};

@@ -1,0 +1,11 @@
+/** Doubles that the tests of this project use, for yours. */
+export { type FixedClock, fixedClock } from "./fixed-clock.ts";
+export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
+export { type ScriptedAction, type ScriptedPlan, scriptedPlanner } from "./scripted-planner.ts";
+export {
+  byteTokenizer,
+  type PolicyLog,
+  type ScriptedPolicy,
+  type ScriptedPolicyOptions,
+  scriptedPolicy,
+} from "./scripted-policy.ts";

@@ -1,0 +1,140 @@
+import type {
+  Engine,
+  ForwardResult,
+  OptimStepOptions,
+  Policy,
+  SampleRequest,
+  Tokenizer,
+  TrainingSequence,
+} from "../engine.ts";
+
+const SPECIAL = ["<end>", "<answer>", "<pad>"];
+
+/** UTF-8 bytes as token ids, and the special tokens after them. */
+export const byteTokenizer = (): Tokenizer => ({
+  vocabularySize: 256 + SPECIAL.length,
+  encode: (text) => [...new TextEncoder().encode(text)],
+  decode: (ids) => {
+    let text = "";
+    let bytes: number[] = [];
+    const flush = (): void => {
+      text += new TextDecoder().decode(Uint8Array.from(bytes));
+      bytes = [];
+    };
+    for (const id of ids) {
+      if (id < 256) bytes.push(id);
+      else {
+        flush();
+        text += SPECIAL[id - 256] ?? "";
+      }
+    }
+    flush();
+    return text;
+  },
+  idOf: (token) => {
+    const special = SPECIAL.indexOf(token);
+    if (special >= 0) return 256 + special;
+    const bytes = new TextEncoder().encode(token);
+    return bytes.length === 1 ? bytes[0] : undefined;
+  },
+});
+
+/** What a policy double got, in order. */
+export interface PolicyLog {
+  readonly samples: SampleRequest[];
+  readonly released: string[];
+  readonly backward: {
+    readonly sequences: readonly TrainingSequence[];
+    readonly coefficients: readonly Float32Array[];
+  }[];
+  readonly steps: OptimStepOptions[];
+  /** Versions that somebody holds. */
+  readonly held: Map<string, number>;
+}
+
+export interface ScriptedPolicy extends Policy {
+  readonly log: PolicyLog;
+}
+
+export interface ScriptedPolicyOptions {
+  readonly name?: string;
+  /** @default 4096 */
+  readonly contextLength?: number;
+  /** Log-probability of every token. @default -0.5 */
+  readonly logProb?: number;
+  readonly tokenizer?: Tokenizer;
+}
+
+/**
+ * A policy double without weights: `reply` gives a text for the prompt's text, to which `<end>` is added unless the
+ * limit cuts it; an array of ids is taken as it is. Publishing counts `version-0`, `version-1`, ….
+ */
+export const scriptedPolicy = (
+  reply: (prompt: string, request: SampleRequest) => string | readonly number[],
+  { name = "planner", contextLength = 4096, logProb = -0.5, tokenizer = byteTokenizer() }: ScriptedPolicyOptions = {},
+): ScriptedPolicy => {
+  const log: PolicyLog = { samples: [], released: [], backward: [], steps: [], held: new Map() };
+  const endId = tokenizer.idOf("<end>");
+  let version = 0;
+  const forward = (sequences: readonly TrainingSequence[]): ForwardResult => ({
+    logProbs: sequences.map(({ targets }) => new Float32Array(targets.length).fill(logProb)),
+    entropies: sequences.map(({ targets }) => new Float32Array(targets.length).fill(-logProb)),
+  });
+  const policy: ScriptedPolicy = {
+    name,
+    log,
+    engine: {} as Engine,
+    get version() {
+      return `version-${version}`;
+    },
+    sample: async (request) => {
+      log.samples.push(request);
+      request.abortSignal?.throwIfAborted();
+      const text = reply(tokenizer.decode(request.prompt.flatMap(({ ids }) => ids)), request);
+      const all =
+        typeof text === "string" ? [...tokenizer.encode(text), ...(endId === undefined ? [] : [endId])] : text;
+      const ids = all.slice(0, request.maxTokens);
+      const stopped = request.stopIds.includes(ids.at(-1) ?? -1);
+      return {
+        ids,
+        logProbs: ids.map(() => logProb),
+        stopReason: stopped ? "stop" : "length",
+        version: request.version ?? `version-${version}`,
+      };
+    },
+    release: (history) => {
+      log.released.push(history);
+    },
+    forward: async (sequences) => forward(sequences),
+    backward: async (sequences, coefficients) => {
+      log.backward.push({ sequences, coefficients });
+      return forward(sequences);
+    },
+    optimStep: async (options) => {
+      log.steps.push(options);
+      return { gradientNorm: 1 };
+    },
+    publish: async () => {
+      version += 1;
+      return `version-${version}`;
+    },
+    hold: (held) => {
+      log.held.set(held, (log.held.get(held) ?? 0) + 1);
+      return () => {
+        const left = (log.held.get(held) ?? 1) - 1;
+        if (left > 0) log.held.set(held, left);
+        else log.held.delete(held);
+      };
+    },
+    save: async () => undefined,
+  };
+  const engine: Engine = {
+    model: "scripted",
+    tokenizer,
+    contextLength,
+    description: { runtime: "scripted" },
+    policy: () => policy,
+    dispose: async () => undefined,
+  };
+  return Object.defineProperty(policy, "engine", { value: engine });
+};
