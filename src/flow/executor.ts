@@ -89,7 +89,7 @@ const jsonObject = (text: string): object | undefined => {
 const writeCall = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = argument === "expression";
-  const valueOf = (reference: string): Field | undefined => {
+  const lookUp = (reference: string): Field | undefined => {
     const field = resolve(reference, state);
     if (field === undefined) missing.push(reference);
     return field;
@@ -97,7 +97,7 @@ const writeCall = (tool: string, argument: string, subGoal: string, state: FlowS
   const write = (reference: string): string => {
     // Inside a sentence a lone "q" is a letter; as a whole sub-goal it is the question.
     if (reference === "q" && subGoal !== "q") return reference;
-    const field = valueOf(reference);
+    const field = lookUp(reference);
     return field === undefined ? reference : terms ? fieldTerm(field) : fieldText(field);
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);

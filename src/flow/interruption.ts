@@ -11,27 +11,36 @@ export const TIMED_OUT = Symbol("timed out");
  * `guard`, so that it ends at once even if the work ignores the signal. A solve waits for one thing at a time.
  */
 export class Interruption {
-  readonly signal: AbortSignal;
   #reason: "aborted" | "budget" | undefined;
-  readonly #controller = new AbortController();
+  // Made when somebody asks for the signal: most instant tools never do, and it is the dearest object of a solve.
+  #controller: AbortController | undefined;
   readonly #clock: Clock;
   readonly #outer: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
   readonly #cancelTimer: () => void;
   #wake: (() => void) | undefined;
-  readonly #onAbort = (): void => this.#end("aborted");
 
   constructor(clock: Clock, seconds: number, outer: AbortSignal | undefined) {
-    this.signal = this.#controller.signal;
     this.#clock = clock;
     this.#outer = outer;
     this.#cancelTimer = clock.after(seconds * 1000, () => this.#end("budget"));
+    this.#onAbort = outer === undefined ? undefined : () => this.#end("aborted");
     if (outer?.aborted) this.#end("aborted");
-    else outer?.addEventListener("abort", this.#onAbort, { once: true });
+    else if (this.#onAbort !== undefined) outer?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /** Why the solve has to end, once it has to. */
   get reason(): "aborted" | "budget" | undefined {
     return this.#reason;
+  }
+
+  /** Aborts when the solve has to end. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort();
+    }
+    return this.#controller.signal;
   }
 
   /** The result of a piece of work; throws `Interrupted` once the solve ends. */
@@ -44,26 +53,27 @@ export class Interruption {
     });
   }
 
-  /** The same with a time limit of its own, after which it is `TIMED_OUT` and `onTimeOut` has run. */
-  async guardWithin<T>(work: PromiseLike<T>, seconds: number, onTimeOut: () => void): Promise<T | typeof TIMED_OUT> {
-    let cancel: () => void = () => undefined;
-    const limit = new Promise<typeof TIMED_OUT>((resolve) => {
-      cancel = this.#clock.after(seconds * 1000, () => {
-        resolve(TIMED_OUT);
-        onTimeOut();
-      });
+  /** The same with a time limit of its own, after which it is `TIMED_OUT`. */
+  guardWithin<T>(work: PromiseLike<T>, seconds: number): Promise<T | typeof TIMED_OUT> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(seconds * 1000, () => resolve(TIMED_OUT));
+      const end = (settle: () => void): void => {
+        cancel();
+        settle();
+      };
+      work.then(
+        (value) => end(() => resolve(value)),
+        (error: unknown) => end(() => reject(error)),
+      );
+      this.#wake = () => end(() => reject(new Interrupted()));
+      if (this.#reason !== undefined) this.#wake();
     });
-    try {
-      return await this.guard(Promise.race([work, limit]));
-    } finally {
-      cancel();
-    }
   }
 
   /** Lets go of timer and listener. */
   close(): void {
     this.#cancelTimer();
-    this.#outer?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== undefined) this.#outer?.removeEventListener("abort", this.#onAbort);
     this.#wake = undefined;
   }
 
@@ -71,6 +81,6 @@ export class Interruption {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     this.#wake?.();
-    this.#controller.abort();
+    this.#controller?.abort();
   }
 }

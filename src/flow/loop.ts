@@ -61,7 +61,9 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   let memory: readonly MemoryEntry[] = [];
   let stopReason: StopReason | undefined;
   let part: Part = "analyst";
-  const context = contextOf(parts, run, turns);
+  const onText =
+    emit === undefined ? undefined : (text: string) => emit({ type: "plan-delta", turn: memory.length + 1, text });
+  const context = contextOf(parts, run, turns, () => interruption.signal, onText);
   const settle = <T>(work: T | PromiseLike<T>): T | Promise<T> => (isPromise(work) ? interruption.guard(work) : work);
   const stateAt = (turn: number): FlowState => ({
     query,
@@ -75,12 +77,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   const takeTurn = async (state: FlowState): Promise<MemoryEntry> => {
     part = "planner";
     emit?.({ type: "plan-start", turn: state.turn });
-    const planning = parts.planner(
-      state,
-      emit === undefined
-        ? context
-        : { ...context, onText: (text) => emit({ type: "plan-delta", turn: state.turn, text }) },
-    );
+    const planning = parts.planner(state, context);
     const plan = isPromise(planning) ? await interruption.guard(planning) : planning;
     const { step } = plan;
     usage.turns += 1;
@@ -123,7 +120,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     part = "executor";
     usage.calls += 1;
     emit?.({ type: "tool-call", turn: state.turn, call: written });
-    return { call: written, observation: await runTool(parts, interruption, written, state, context) };
+    return { call: written, observation: await runTool(parts, run, written, state, turns) };
   };
 
   try {
@@ -164,37 +161,55 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   }
 };
 
-/** A tool's deadline and the end of the solve both end the wait, and both abort the signal that the tool got. */
+/** Runs a call under its deadline. The signal that the tool got aborts at the deadline and at the end of the solve. */
 const runTool = async (
   parts: FlowParts,
-  interruption: Interruption,
+  run: Run,
   call: ToolCall,
   state: FlowState,
-  context: ModuleContext,
+  turns: readonly TrainedTurn[],
 ): Promise<Observation> => {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  interruption.signal.addEventListener("abort", stop, { once: true });
+  const { interruption } = run;
+  let controller: AbortController | undefined;
+  const stop = (): void => controller?.abort();
+  const signal = (): AbortSignal => {
+    if (controller === undefined) {
+      controller = new AbortController();
+      if (interruption.signal.aborted) controller.abort();
+      else interruption.signal.addEventListener("abort", stop, { once: true });
+    }
+    return controller.signal;
+  };
   try {
-    const work = parts.executor.run(call, state, { ...context, abortSignal: controller.signal });
-    const result = await interruption.guardWithin(work, parts.toolTimeoutSeconds, stop);
-    return result === TIMED_OUT
-      ? failed("timeout", `${call.tool} gave no result within ${parts.toolTimeoutSeconds} seconds.`)
-      : result;
+    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, undefined));
+    const result = await interruption.guardWithin(work, parts.toolTimeoutSeconds);
+    if (result !== TIMED_OUT) return result;
+    stop();
+    return failed("timeout", `${call.tool} gave no result within ${parts.toolTimeoutSeconds} seconds.`);
   } finally {
-    interruption.signal.removeEventListener("abort", stop);
+    if (controller !== undefined) interruption.signal.removeEventListener("abort", stop);
   }
 };
 
-const contextOf = ({ instructions }: FlowParts, run: Run, turns: readonly TrainedTurn[]): ModuleContext => {
-  const context = {
-    history: run.id,
-    randomKey: run.randomKey,
+const contextOf = (
+  { instructions }: FlowParts,
+  { id, randomKey, versions }: Run,
+  turns: readonly TrainedTurn[],
+  signal: () => AbortSignal,
+  onText: ((delta: string) => void) | undefined,
+): ModuleContext => {
+  const context: { -readonly [Name in keyof ModuleContext]: ModuleContext[Name] } = {
+    history: id,
+    randomKey,
     turns,
-    versions: run.versions,
-    abortSignal: run.interruption.signal,
+    versions,
+    get abortSignal() {
+      return signal();
+    },
   };
-  return instructions === undefined ? context : { ...context, instructions };
+  if (instructions !== undefined) context.instructions = instructions;
+  if (onText !== undefined) context.onText = onText;
+  return context;
 };
 
 const exhausted = (
