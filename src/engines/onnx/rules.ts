@@ -23,7 +23,7 @@ export interface Operators {
   /** gate, up [N, F] → silu(gate) ∘ up */
   swiglu: { input: "gate" | "up"; output: "y"; saved: "activated"; attributes: object };
   add: { input: "a" | "b"; output: "y"; saved: never; attributes: object };
-  /** x [N, D], rows [M] → [M, D] */
+  /** x [N, D], rows [M], all different → [M, D] */
   gatherRows: { input: "x" | "rows"; output: "y"; saved: never; attributes: object };
   /** x [M, D], table [V, D], targets [M] → log-probability of each target [M] and entropy [M] (no gradient through it) */
   logProb: { input: "x" | "table" | "targets"; output: "y" | "entropy"; saved: "probabilities"; attributes: object };
@@ -69,9 +69,14 @@ const reshape = (b: OnnxBuilder, x: string, shape: readonly number[]): string =>
 
 const column = (b: OnnxBuilder, x: string): string => b.node("Unsqueeze", [x, b.constant("int64", [-1])]);
 
-/** Zeros of the shape of `like`, or the gradient that is there already, with rows added at `rows`. */
-const scatterRows = (b: OnnxBuilder, into: string | undefined, like: string, rows: string, updates: string): string =>
-  b.node("ScatterND", [into ?? b.node("ConstantOfShape", [b.node("Shape", [like])]), column(b, rows), updates], { reduction: "add" });
+const zerosLike = (b: OnnxBuilder, x: string): string => b.node("ConstantOfShape", [b.node("Shape", [x])]);
+
+/**
+ * Adds `updates` [N, D] to the rows `rows` [N] of `into`; rows may repeat. ScatterElements adds them one after the other;
+ * ScatterND would do it in parallel, in an order that changes from run to run.
+ */
+const addRows = (b: OnnxBuilder, into: string, rows: string, updates: string): string =>
+  b.node("ScatterElements", [into, b.node("Expand", [column(b, rows), b.node("Shape", [updates])]), updates], { axis: 0, reduction: "add" });
 
 /** Query heads grouped by key head: [N, H·d] → [B, K, G·T, d]. */
 const splitQuery = (b: OnnxBuilder, x: string, shape: string, keyHeads: number, group: number, headSize: number): string => {
@@ -94,7 +99,7 @@ const joinKey = (b: OnnxBuilder, x: string, width: number): string =>
 export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   embed: {
     forward: (b, { table, ids }) => ({ output: { y: b.node("Gather", [table, ids]) }, saved: {} }),
-    backward: (b, { input, gradient, into }) => ({ table: scatterRows(b, into.table, input.table, input.ids, gradient) }),
+    backward: (b, { input, gradient, into }) => ({ table: addRows(b, into.table ?? zerosLike(b, input.table), input.ids, gradient) }),
   },
 
   linear: {
@@ -201,7 +206,7 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
 
   gatherRows: {
     forward: (b, { x, rows }) => ({ output: { y: b.node("Gather", [x, rows]) }, saved: {} }),
-    backward: (b, { input, gradient, into }) => ({ x: scatterRows(b, into.x, input.x, input.rows, gradient) }),
+    backward: (b, { input, gradient, into }) => ({ x: plus(b, into.x, b.node("ScatterND", [zerosLike(b, input.x), column(b, input.rows), gradient])) }),
   },
 
   logProb: {
@@ -222,7 +227,7 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
         b.node("Gemm", [saved.probabilities, weighted, ...(into.table === undefined ? [] : [into.table])], { transA: 1, alpha: { float: -1 } });
       return {
         x: plus(b, into.x, x),
-        ...(wants("table") && { table: scatterRows(b, spread(), input.table, input.targets, weighted) }),
+        ...(wants("table") && { table: addRows(b, spread(), input.targets, weighted) }),
       };
     },
   },

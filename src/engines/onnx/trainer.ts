@@ -146,7 +146,8 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
       const coefficientData = coefficients.memory.data as Float32Array;
       for (let m = 0; m < M; m += 1) {
         const item = flat[m];
-        rowData[m] = item ? BigInt(item.row * length + item.target - 1) : 0n;
+        // The filler row of a single target is another row than the target's (targets start at 1: the last row is free).
+        rowData[m] = BigInt(item ? item.row * length + item.target - 1 : B * length - 1);
         targetData[m] = item ? BigInt(sequences[item.member]?.ids[item.target] ?? 0) : 0n;
         coefficientData[m] = item ? (training?.coefficients[item.member]?.[item.i] ?? 0) : 0;
       }
