@@ -1,6 +1,9 @@
 import MiniSearch from "minisearch";
 import type { Page } from "./page.ts";
 
+/** Pages that a search lists. */
+export const hitCount = 5;
+
 /** Finds pages by name, best first. */
 export interface PageIndex {
   /** Pages whose title or another name is exactly this: same letters before folded ones, titles before other names. */

@@ -1,15 +1,9 @@
 import { ToolError } from "../../errors.ts";
 import type { Field, JsonSchema, Tool, ToolOutput, Toolset } from "../../tool.ts";
 import { tool } from "../../tool.ts";
+import type { Almanac } from "./data.ts";
 import type { Page } from "./page.ts";
-import { pageIndex } from "./search.ts";
-
-/** The world's pages. `hash` names the data they came from. */
-export interface Almanac {
-  readonly pages: readonly Page[];
-  readonly byId: ReadonlyMap<string, Page>;
-  readonly hash: string;
-}
+import { hitCount, pageIndex } from "./search.ts";
 
 /** Tools that the Almanac does not bring itself, so that a toolset has all names of the live one. */
 export interface OtherTools {
@@ -18,7 +12,6 @@ export interface OtherTools {
 }
 
 const scheme = "almanac:";
-const hitCount = 5;
 const longestPage = 2000;
 
 const oneString = (name: string, description: string, more: Readonly<Record<string, unknown>> = {}): JsonSchema => ({

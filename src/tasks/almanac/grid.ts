@@ -1,0 +1,86 @@
+import { type Path, type PathName, paths } from "./paths.ts";
+
+/** What is computed from the fields in the end. */
+export type Operation = "value" | "weekday" | "difference" | "sum" | "days" | "distance";
+
+/** One thing that a question asks about: the page at the end of a path, and the field that is wanted of it. */
+export interface Asked {
+  readonly path: PathName;
+  readonly field: string;
+}
+
+/** A family of tasks: one or two asked fields and an operation on them. */
+export interface Cell {
+  /** `path.field.operation`, with `+` between the entities: `person+release.born+date.days`. */
+  readonly name: string;
+  readonly asked: readonly Asked[];
+  readonly operation: Operation;
+  /** `trained` cells are for training; `heldOut` ones recombine their parts; `deep` ones are longer than any of them. */
+  readonly role: "trained" | "heldOut" | "deep";
+  /** Actions of the oracle's plan. */
+  readonly actions: number;
+}
+
+/** Actions that reach the last page of a path: a search and a page a hop, or one search of an article. */
+const reach = (name: PathName): number => {
+  const { entry, hops }: Path = paths[name];
+  return entry === "person" || entry === "event" ? 1 : 2 + 2 * hops.length;
+};
+
+const parse =
+  (role: Cell["role"]) =>
+  (name: string): Cell => {
+    const [pathNames = "", fieldNames = "", operation = ""] = name.split(".");
+    const fields = fieldNames.split("+");
+    const asked = pathNames
+      .split("+")
+      .map((path, i): Asked => ({ path: path as PathName, field: fields[i] ?? fields[0] ?? "" }));
+    const actions = asked.reduce((total, { path }) => total + reach(path), 1);
+    return { name, asked, operation: operation as Operation, role, actions };
+  };
+
+const trained = `
+airport.elevation.value code.latitude.value airport.longitude.value
+airport-country.population.value code-country.gdp.value airport-country.literacy.value
+airport-country-region.gdp.value code-country-region.population.value code-country-currency.introduced.value
+territory.literacy.value territory.gdp.value territory-region.population.value territory-currency.introduced.value
+element.mass.value symbol.isotopes.value number.neutrons.value symbol.heaviest.value element.number.value
+release.date.value release-line.releases.value release-line.end.value line.end.value line-first.date.value
+person.born.value person.died.value event.date.value
+
+release.date.weekday release-line.started.weekday release-line-latest.date.weekday line-latest.date.weekday
+territory.adopted.weekday territory-currency.introduced.weekday airport-country-currency.introduced.weekday
+person.born.weekday event.date.weekday
+
+airport+code.elevation.difference code+airport.latitude.difference airport+airport.longitude.difference
+territory+territory.population.difference territory+airport-country.gdp.difference code-country+territory.population.difference
+element+symbol.mass.difference symbol+number.neutrons.difference number+element.isotopes.difference
+
+code+code.elevation.sum airport-country+territory.gdp.sum territory+code-country.population.sum
+element+number.mass.sum symbol+element.isotopes.sum territory+territory.gdp.sum
+
+release+release.date.days person+release.born+date.days event+person.date+born.days release+event.date.days
+person+person.born+died.days territory+person.adopted+born.days person+line-first.born+date.days
+line-latest+event.date.days release-line+release.end+date.days release+release-line.date+started.days
+territory-currency+event.introduced+date.days person+territory-currency.died+introduced.days
+
+airport+airport.position.distance airport+code.position.distance code+airport.position.distance
+`;
+
+const heldOut = `
+code.elevation.value code-country.population.value airport-country.gdp.value territory.population.value
+territory-region.gdp.value symbol.mass.value number.isotopes.value element.neutrons.value
+line-first.date.weekday person.died.weekday code-country-currency.introduced.weekday
+
+airport+code.latitude.difference element+number.isotopes.difference territory+code-country.gdp.difference
+symbol+element.mass.sum airport-country+territory.population.sum
+event+release.date.days person+event.born+date.days release+line-first.date.days
+code+code.position.distance
+`;
+
+const deep = `code-country+airport-country.population.difference`;
+
+const read = (names: string, role: Cell["role"]): readonly Cell[] => names.trim().split(/\s+/).map(parse(role));
+
+/** The whole grid: trained cells first, then held-out ones, then the deep one. */
+export const grid: readonly Cell[] = [...read(trained, "trained"), ...read(heldOut, "heldOut"), ...read(deep, "deep")];
