@@ -36,6 +36,8 @@ export type TaskSource = (cell: Cell, split: Split, index: number, paraphrase?: 
 /** Turns beyond the oracle's plan. */
 const slack = 3;
 const attempts = 100;
+/** Longest question, in words. */
+const longestQuestion = 26;
 
 const actionsOf = (chains: readonly Chain[], { asked, operation }: Cell): readonly string[] => {
   const plan: string[] = [];
@@ -97,6 +99,7 @@ export const taskSource = (almanac: Almanac, seed: number | string): TaskSource 
     if (cell.operation !== "value" && isStated(answer.answer, picked)) return undefined;
     const subjects = cell.asked.map((asked, i) => ({ ...asked, clue: picked[i]?.clue ?? "" }));
     const question = composeQuestion(cell.operation, subjects, draws, paraphrase);
+    if (question.split(" ").length > longestQuestion) return undefined;
     const pages = [...new Set(picked.flatMap((chain) => chain.pages.map(({ id }) => id)))];
     return { answer, question, pages, entryPages, plan: actionsOf(picked, cell) };
   };

@@ -21,10 +21,11 @@ export const hopKinds = {
   latest: "release",
 } as const;
 
-const longestClue = 7;
-
-const title = (page: Page): string | undefined =>
-  /["“”‘’]/.test(page.title) || page.title.split(" ").length > longestClue ? undefined : page.title;
+/** The title, when it has at most so many words and no quotation marks inside. */
+const title =
+  (words: number) =>
+  (page: Page): string | undefined =>
+    /["“”‘’]/.test(page.title) || page.title.split(" ").length > words ? undefined : page.title;
 
 const named = (pattern: RegExp) => (page: Page) => page.names.find((name) => pattern.test(name));
 
@@ -37,9 +38,9 @@ const beyond = (from: Path, hops: Path["hops"], phrases: readonly string[]): Pat
 
 const airport: Path = {
   entry: "airport",
-  clue: title,
+  clue: title(4),
   hops: [],
-  phrases: ["{}", "the airport {}", "the airport called {}"],
+  phrases: ["{}", "the airport {}", "the airfield {}"],
 };
 const code: Path = {
   entry: "airport",
@@ -49,13 +50,13 @@ const code: Path = {
 };
 const territory: Path = {
   entry: "territory",
-  clue: title,
+  clue: title(5),
   hops: [],
   phrases: ["{}", "the territory {}", "the territory called {}"],
 };
 const release: Path = {
   entry: "release",
-  clue: title,
+  clue: title(5),
   hops: [],
   phrases: ["{}", "the version {}", "the software {}"],
 };
@@ -67,7 +68,7 @@ const line: Path = {
 };
 
 const country = ["the country of {}", "the country where {} lies", "the country that has {}"];
-const money = ["the currency of {}", "the money used in {}", "the currency that is used in {}"];
+const money = ["the currency of {}", "the money of {}", "the currency used in {}"];
 const region = ["the region of {}", "the region around {}", "the region that contains {}"];
 const ofLine = ["the release line of {}", "the line that {} belongs to", "the line with {}"];
 const first = ["the first version of {}", "the earliest version of {}", "the first member of {}"];
@@ -92,13 +93,14 @@ export const paths = {
   "territory-region": beyond(territory, ["region"], region),
   element: {
     entry: "element",
-    clue: title,
+    clue: title(5),
     hops: [],
     phrases: ["{}", "the element {}", "the element called {}"],
   },
   symbol: {
     entry: "element",
-    clue: named(/^[A-Z][a-z]?$/),
+    // Not iodine: its symbol reads as a pronoun.
+    clue: named(/^(?!I$)[A-Z][a-z]?$/),
     hops: [],
     phrases: ["the element with symbol {}", "the element whose symbol is {}", "the element written as {}"],
   },
@@ -114,10 +116,10 @@ export const paths = {
   "line-first": beyond(line, ["first"], first),
   "line-latest": beyond(line, ["latest"], latest),
   "release-line-latest": beyond(releaseLine, ["latest"], latest),
-  person: { entry: "person", clue: title, hops: [], phrases: ["{}", "the person {}", "the person called {}"] },
+  person: { entry: "person", clue: title(5), hops: [], phrases: ["{}", "the person {}", "the person called {}"] },
   event: {
     entry: "event",
-    clue: title,
+    clue: title(7),
     hops: [],
     phrases: ["the event {}", "the event described as {}", "the moment of {}"],
   },

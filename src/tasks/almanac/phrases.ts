@@ -22,7 +22,7 @@ export const fieldWords = {
   mass: { type: "measure", nouns: ["average mass", "mean atomic mass"], unit: "atomic mass units" },
   heaviest: {
     type: "measure",
-    nouns: ["heaviest isotope mass", "mass in its heaviest isotope"],
+    nouns: ["heaviest isotope mass", "mass of the heaviest isotope"],
     unit: "atomic mass units",
   },
   number: { type: "count", things: "protons" },
@@ -112,7 +112,7 @@ export const templates: Readonly<Record<string, Readonly<Record<string, readonly
       "Give the combined number of {t} of {a} and {b}.",
       "Find the total number of {t} of {a} plus {b}.",
       "What number of {t} do {a} and {b} have in sum?",
-      "Added together, how many {t} have {a} and {b}?",
+      "All in all, how many {t} have {a} and {b}?",
     ],
   },
   days: {

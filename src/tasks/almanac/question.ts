@@ -18,9 +18,16 @@ export const wordsOf = ({ path, field }: Asked): FieldWords => {
 export const templatesOf = (operation: Operation, asked: Asked): readonly string[] =>
   templates[operation]?.[wordsOf(asked).type] ?? [];
 
+/** Capitalised words that would read as a part of the sentence. */
+const functionWords =
+  /\b(?:The|A|Of|And|In|On|At|To|For|By|Will|May|Can|First|Second|One|Two|Get|Use|Name|State|Count)\b/;
+
 /** Plain capitalised words, numbers, codes and versions stand as they are; every other name is quoted. */
 const shown = (clue: string): string =>
-  /^(?:\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)*|[A-Z]{3}|\d+|\p{Lu}\p{Ll}?|Node\.js [\d.]+)$/u.test(clue) ? clue : `"${clue}"`;
+  !functionWords.test(clue) &&
+  /^(?:\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)*|[A-Z]{3}|\d+|\p{Lu}\p{Ll}?|Node\.js [\d.]+)$/u.test(clue)
+    ? clue
+    : `"${clue}"`;
 
 const nounPhrase = (path: PathName, clue: string, random: Random): string =>
   random.pick<string>(paths[path].phrases).replace("{}", () => shown(clue));
