@@ -13,7 +13,8 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     degC: "degrees celsius|celsius|°c",
     degF: "degrees fahrenheit|fahrenheit|°f",
     degree: "decimal degrees|degrees|degree",
-    "%": "percent|per cent|percentage points",
+    percent: "percent|per cent|percentage points",
+    USD: "us dollars|dollars|dollar",
     second: "seconds|second",
     minute: "minutes|minute",
     hour: "hours|hour",
@@ -40,7 +41,7 @@ const DATE =
   /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
 const YEAR = /\b(?:what|which) year\b/iu;
 const PERCENTAGE = /\bwhat (?:percentage|share)\b/iu;
-const COUNT = /\b(?:how many|(?:what|which) number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
+const COUNT = /\b(?:how many|number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
 const NAME =
   /\b(?:who\b|(?:what|which) (?:city|country|territory|region|subregion|continent|capital|currency|language|airport|element|person|company|place|town|state|name|symbol|code)\b|(?:what|which) (?:is|was) the name|(?:name|give) the (?:name|city|country|territory|region|capital|currency|element|airport)\b|called\?)/iu;
 
@@ -51,7 +52,7 @@ export const unitOf = (question: string): string | undefined => {
   if (unit !== undefined) return UNITS.get(unit.toLowerCase());
   if (DATE.test(question)) return "date";
   if (YEAR.test(question)) return "year";
-  if (PERCENTAGE.test(question)) return "%";
+  if (PERCENTAGE.test(question)) return "percent";
   const counted = COUNT.exec(question)?.[1];
   if (counted !== undefined) return singular(counted.toLowerCase());
   return NAME.test(question) ? "name" : undefined;
