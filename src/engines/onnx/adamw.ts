@@ -26,7 +26,9 @@ export const adamwStep = (
   const norm = Math.sqrt(squares);
   if (!Number.isFinite(norm)) {
     g.fill(0);
-    throw new EngineError(`The gradient is not finite (norm ${norm}); no step was taken. Lower the learning rate or check the rewards.`);
+    throw new EngineError(
+      `The gradient is not finite (norm ${norm}); no step was taken. Lower the learning rate or check the rewards.`,
+    );
   }
   const scale = gradientClip > 0 && norm > gradientClip ? gradientClip / norm : 1;
   state.step += 1;

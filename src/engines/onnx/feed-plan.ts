@@ -29,7 +29,8 @@ export const feedPlan = (prompt: readonly PromptSegment[]): Chunk[] => {
   return plan;
 };
 
-const sameIds = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((id, i) => id === b[i]);
+const sameIds = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((id, i) => id === b[i]);
 
 /** Whether `plan` starts with all of `cached`. */
 export const extendsPlan = (plan: readonly Chunk[], cached: readonly Chunk[]): boolean =>

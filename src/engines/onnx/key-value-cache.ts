@@ -1,5 +1,5 @@
-import type { LlamaConfig } from "./llama.ts";
 import type { Chunk } from "./feed-plan.ts";
+import type { LlamaConfig } from "./llama.ts";
 import type { Memory, Runtime, Tensor } from "./runtime.ts";
 
 /** One row of the cache: what of which history it holds. */
@@ -26,7 +26,10 @@ export interface KeyValueCache {
   /** Copies the first `length` positions of a row. */
   copy(from: Slot, to: Slot, length: number): void;
   /** Inputs `past.*` and outputs `present.*` over the rows [first, first + count): the same memory. */
-  bind(first: number, count: number): { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> };
+  bind(
+    first: number,
+    count: number,
+  ): { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> };
 }
 
 export const createKeyValueCache = (
@@ -37,9 +40,15 @@ export const createKeyValueCache = (
   const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: size } = config;
   const row = heads * capacity * size;
   const blocks = Array.from({ length: layers }, (_, layer) =>
-    (["key", "value"] as const).map((kind) => ({ name: `${layer}.${kind}`, memory: runtime.allocate("float32", (count + 1) * row) })),
+    (["key", "value"] as const).map((kind) => ({
+      name: `${layer}.${kind}`,
+      memory: runtime.allocate("float32", (count + 1) * row),
+    })),
   ).flat();
-  const slots = Array.from({ length: count }, (_, index): Slot => ({ index, key: undefined, plan: [], length: 0, busy: false, lastUsed: 0 }));
+  const slots = Array.from(
+    { length: count },
+    (_, index): Slot => ({ index, key: undefined, plan: [], length: 0, busy: false, lastUsed: 0 }),
+  );
   const byKey = new Map<string, Slot>();
   const bound = new Map<string, ReturnType<KeyValueCache["bind"]>>();
   let clock = 0;
@@ -59,7 +68,8 @@ export const createKeyValueCache = (
       if (slot?.busy) return undefined;
       slot ??= slots.find((candidate) => candidate.key === undefined && !candidate.busy);
       if (!slot) {
-        for (const candidate of slots) if (!candidate.busy && (!slot || candidate.lastUsed < slot.lastUsed)) slot = candidate;
+        for (const candidate of slots)
+          if (!candidate.busy && (!slot || candidate.lastUsed < slot.lastUsed)) slot = candidate;
       }
       if (!slot) return undefined;
       if (slot.key !== key) {
@@ -88,7 +98,9 @@ export const createKeyValueCache = (
       const key = `${first}+${rows}`;
       const known = bound.get(key);
       if (known) return known;
-      const tensors = blocks.map(({ name, memory }) => [name, runtime.tensor(memory, [rows, heads, capacity, size], first * row)] as const);
+      const tensors = blocks.map(
+        ({ name, memory }) => [name, runtime.tensor(memory, [rows, heads, capacity, size], first * row)] as const,
+      );
       const binding = {
         inputs: Object.fromEntries(tensors.map(([name, tensor]) => [`past.${name}`, tensor])),
         outputs: Object.fromEntries(tensors.map(([name, tensor]) => [`present.${name}`, tensor])),

@@ -1,5 +1,5 @@
-import { onnxBuilder, type OnnxBuilder, type OnnxModel } from "./onnx-builder.ts";
-import { tape, type Tape } from "./tape.ts";
+import { type OnnxBuilder, type OnnxModel, onnxBuilder } from "./onnx-builder.ts";
+import { type Tape, tape } from "./tape.ts";
 
 /** A decoder of the Llama family, in the words of a Hugging Face config.json. Embeddings are tied. */
 export interface LlamaConfig {
@@ -65,7 +65,8 @@ type Attend = (layer: number, q: string, k: string, v: string) => string;
 
 /** The decoder from ids [N] to its last normed hidden states [N, D]. */
 const decoder = (t: Tape, config: LlamaConfig, attend: Attend): string => {
-  const norm = (x: string, weight: string): string => t.apply("rmsNorm", { x, weight }, { epsilon: config.rms_norm_eps }).y;
+  const norm = (x: string, weight: string): string =>
+    t.apply("rmsNorm", { x, weight }, { epsilon: config.rms_norm_eps }).y;
   const linear = (x: string, weight: string): string => t.apply("linear", { x, weight }).y;
   let x = t.apply("embed", { table: "model.embed_tokens.weight", ids: "ids" }).y;
   for (let i = 0; i < config.num_hidden_layers; i += 1) {
@@ -105,9 +106,20 @@ export const trainingGraph = (config: LlamaConfig, { gradients }: { readonly gra
   const t = tape(b);
   const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: headSize } = config;
   const rope = (x: string, count: number): string =>
-    t.apply("rope", { x, positions: "positions", cos: "cos", sin: "sin", minusSin: "minusSin", shape: "shape" }, { width: count * headSize }).y;
-  const hidden = decoder(t, config, (_, q, k, v) =>
-    t.apply("attention", { q: rope(q, heads), k: rope(k, keyHeads), v, mask: "mask", shape: "shape" }, { heads, keyHeads, headSize }).y,
+    t.apply(
+      "rope",
+      { x, positions: "positions", cos: "cos", sin: "sin", minusSin: "minusSin", shape: "shape" },
+      { width: count * headSize },
+    ).y;
+  const hidden = decoder(
+    t,
+    config,
+    (_, q, k, v) =>
+      t.apply(
+        "attention",
+        { q: rope(q, heads), k: rope(k, keyHeads), v, mask: "mask", shape: "shape" },
+        { heads, keyHeads, headSize },
+      ).y,
   );
   const x = t.apply("gatherRows", { x: hidden, rows: "rows" }).y;
   const { y, entropy } = t.apply("logProb", { x, table: "model.embed_tokens.weight", targets: "targets" });
@@ -115,7 +127,9 @@ export const trainingGraph = (config: LlamaConfig, { gradients }: { readonly gra
   b.output("entropies", entropy, "float32", ["M"]);
   if (gradients) {
     const shapes = parameterShapes(config);
-    const into = new Map([...shapes].map(([name, shape]) => [name, b.input(`into.${name}`, "float32", shape)] as const));
+    const into = new Map(
+      [...shapes].map(([name, shape]) => [name, b.input(`into.${name}`, "float32", shape)] as const),
+    );
     for (const [name, gradient] of t.backward(y, b.node("Neg", ["coefficients"]), into)) {
       b.output(`gradient.${name}`, gradient, "float32", shapes.get(name) ?? []);
     }
@@ -123,7 +137,12 @@ export const trainingGraph = (config: LlamaConfig, { gradients }: { readonly gra
   return b.finish();
 };
 
-const cacheShape = (config: LlamaConfig): (number | string)[] => ["slots", config.num_key_value_heads, "capacity", config.head_dim];
+const cacheShape = (config: LlamaConfig): (number | string)[] => [
+  "slots",
+  config.num_key_value_heads,
+  "capacity",
+  config.head_dim,
+];
 
 /** Distribution at `x` [B, D] for the next token, after temperature: probabilities [B, V]. */
 const probabilities = (b: OnnxBuilder, x: string): string => {
@@ -171,13 +190,19 @@ export const extensionGraph = (config: LlamaConfig): OnnxModel => {
     };
     const keys = read("key", split(rope(k, keyHeads), [keyHeads, headSize], [0, 2, 1, 3]));
     const values = read("value", split(v, [keyHeads, headSize], [0, 2, 1, 3]));
-    const queries = b.node("Reshape", [split(rope(q, heads), [keyHeads, group, headSize], [0, 2, 3, 1, 4]), constant([0, 0, -1, headSize])]);
+    const queries = b.node("Reshape", [
+      split(rope(q, heads), [keyHeads, group, headSize], [0, 2, 3, 1, 4]),
+      constant([0, 0, -1, headSize]),
+    ]);
     const scores = b.node("FusedMatMul", [queries, keys], { transB: 1, alpha: { float: 1 / Math.sqrt(headSize) } });
     const five = b.node("Reshape", [scores, b.node("Concat", [constant([0, 0, group, -1]), end], { axis: 0 })]);
     const weights = b.node("Softmax", [b.node("Add", [five, mask])], { axis: -1 });
     const flat = b.node("Reshape", [weights, b.node("Concat", [constant([0, 0, -1]), end], { axis: 0 })]);
     const context = b.node("Reshape", [b.node("MatMul", [flat, values]), constant([0, 0, group, -1, headSize])]);
-    return b.node("Reshape", [b.node("Transpose", [context], { perm: [0, 3, 1, 2, 4] }), constant([-1, heads * headSize])]);
+    return b.node("Reshape", [
+      b.node("Transpose", [context], { perm: [0, 3, 1, 2, 4] }),
+      constant([-1, heads * headSize]),
+    ]);
   });
   const x = t.apply("gatherRows", { x: hidden, rows: "last" }).y;
   b.output("probabilities", probabilities(b, x), "float32", ["B", config.vocab_size]);
@@ -198,9 +223,12 @@ export const decodingGraph = (config: LlamaConfig): OnnxModel => {
   declareRope(b, config, ["cos", "sin"]);
   declareWeights(b, config);
   const t = tape(b);
-  const three = (x: string, count: number): string => b.node("Reshape", [x, b.constant("int64", [-1, 1, count * headSize])]);
+  const three = (x: string, count: number): string =>
+    b.node("Reshape", [x, b.constant("int64", [-1, 1, count * headSize])]);
   const hidden = decoder(t, config, (layer, q, k, v) => {
-    const past = (["key", "value"] as const).map((name) => b.input(`past.${layer}.${name}`, "float32", cacheShape(config)));
+    const past = (["key", "value"] as const).map((name) =>
+      b.input(`past.${layer}.${name}`, "float32", cacheShape(config)),
+    );
     const [y, key, value] = b.nodes(
       "GroupQueryAttention",
       [three(q, heads), three(k, keyHeads), three(v, keyHeads), ...past, "lengths", "longest", "cos", "sin"],

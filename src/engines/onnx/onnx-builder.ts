@@ -1,5 +1,5 @@
 import { EngineError } from "../../errors.ts";
-import { protobuf, type ProtoWriter } from "./protobuf.ts";
+import { type ProtoWriter, protobuf } from "./protobuf.ts";
 import { bytesOf, type DType, elementsOf } from "./runtime.ts";
 
 /** Attributes of a node: whole numbers, `{ float }`, text, or lists of whole numbers. */
@@ -55,7 +55,8 @@ const writeValueInfo =
       type.message(1, (tensor) => {
         tensor.int(1, ELEMENT[dtype]);
         tensor.message(2, (dims) => {
-          for (const size of shape) dims.message(1, (dim) => (typeof size === "number" ? dim.int(1, size) : dim.text(2, size)));
+          for (const size of shape)
+            dims.message(1, (dim) => (typeof size === "number" ? dim.int(1, size) : dim.text(2, size)));
         });
       }),
     );
@@ -72,7 +73,13 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
   let made = 0;
   let nodeCount = 0;
 
-  const nodes: OnnxBuilder["nodes"] = (op, from, count, attributes = {}, domain = MICROSOFT.has(op) ? "com.microsoft" : "") => {
+  const nodes: OnnxBuilder["nodes"] = (
+    op,
+    from,
+    count,
+    attributes = {},
+    domain = MICROSOFT.has(op) ? "com.microsoft" : "",
+  ) => {
     const key = JSON.stringify([op, from, count, attributes, domain]);
     const same = known.get(key);
     if (same) return same;
@@ -84,7 +91,8 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
         for (const name of from) node.text(1, finalName(name));
         for (const name of names) node.text(2, finalName(name));
         node.text(4, op);
-        for (const [name, value] of Object.entries(attributes)) node.message(5, (inner) => writeAttribute(inner, name, value));
+        for (const [name, value] of Object.entries(attributes))
+          node.message(5, (inner) => writeAttribute(inner, name, value));
         if (domain !== "") node.text(7, domain);
       }),
     );
@@ -99,7 +107,8 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
       return name;
     },
     output: (name, from, dtype, shape) => {
-      if (outputNames.has(from) || inputs.includes(from)) throw new EngineError(`${from} cannot be the output ${name}: it has a name already`);
+      if (outputNames.has(from) || inputs.includes(from))
+        throw new EngineError(`${from} cannot be the output ${name}: it has a name already`);
       outputs.push(name);
       outputNames.set(from, name);
       graph.push((writer) => writer.message(12, writeValueInfo(name, dtype, shape)));
@@ -136,7 +145,10 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
           for (const write of graph) write(writer);
           writer.text(2, graphName);
         });
-        for (const [domain, version] of [["", OPSET], ["com.microsoft", 1]] as const) {
+        for (const [domain, version] of [
+          ["", OPSET],
+          ["com.microsoft", 1],
+        ] as const) {
           model.message(8, (opset) => {
             opset.text(1, domain);
             opset.int(2, version);

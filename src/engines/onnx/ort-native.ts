@@ -64,7 +64,9 @@ const packageFolder = (require: NodeJS.Require, name: string): string => {
     const candidate = join(folder, name);
     if (existsSync(join(candidate, "package.json"))) return candidate;
   }
-  throw new EngineError(`The native runtime needs the npm package ${name}, which is not installed. Run: npm install ${name}`);
+  throw new EngineError(
+    `The native runtime needs the npm package ${name}, which is not installed. Run: npm install ${name}`,
+  );
 };
 
 const loadNative = (): Native => {
@@ -73,13 +75,17 @@ const loadNative = (): Native => {
   try {
     koffi = require("koffi") as Koffi;
   } catch (cause) {
-    throw new EngineError(`The native runtime needs the npm package koffi (${messageOf(cause)}). Run: npm install koffi`);
+    throw new EngineError(
+      `The native runtime needs the npm package koffi (${messageOf(cause)}). Run: npm install koffi`,
+    );
   }
   const folder = packageFolder(require, "onnxruntime-node");
   const library = LIBRARY[process.platform];
   const file = join(folder, "bin", "napi-v6", process.platform, process.arch, library ?? "");
   if (library === undefined || !existsSync(file)) {
-    throw new EngineError(`onnxruntime-node has no library for ${process.platform}/${process.arch} (looked for ${file}).`);
+    throw new EngineError(
+      `onnxruntime-node has no library for ${process.platform}/${process.arch} (looked for ${file}).`,
+    );
   }
   koffi.config({ sync_stack_size: 16 * 2 ** 20, async_stack_size: 16 * 2 ** 20, resident_async_pools: 2 });
   const loaded = koffi.load(file);
@@ -95,7 +101,10 @@ const loadNative = (): Native => {
     createSessionOptions: ["void *", ["_Out_ void **"]],
     setSessionGraphOptimizationLevel: ["void *", ["void *", "int"]],
     setIntraOpNumThreads: ["void *", ["void *", "int"]],
-    createTensorWithDataAsOrtValue: ["void *", ["void *", "void *", "size_t", "void *", "size_t", "int", "_Out_ void **"]],
+    createTensorWithDataAsOrtValue: [
+      "void *",
+      ["void *", "void *", "size_t", "void *", "size_t", "int", "_Out_ void **"],
+    ],
     createCpuMemoryInfo: ["void *", ["int", "int", "_Out_ void **"]],
     releaseEnv: ["void", ["void *"]],
     releaseStatus: ["void", ["void *"]],
@@ -126,7 +135,11 @@ const cStrings = (koffi: Koffi, names: readonly string[]): { pointers: BigUint64
  * Opens the native runtime. Throws EngineError where koffi or the library is missing.
  * `threads`: intra-op threads of a session. @default all cores, at most 8
  */
-export const openNativeRuntime = ({ threads = Math.min(8, availableParallelism()) }: { readonly threads?: number } = {}): Runtime => {
+export const openNativeRuntime = ({
+  threads = Math.min(8, availableParallelism()),
+}: {
+  readonly threads?: number;
+} = {}): Runtime => {
   const native = loadNative();
   const { koffi, api } = native;
   // Were koffi's handle collected, the library would be unloaded: the process holds it to its end.
@@ -185,7 +198,9 @@ export const openNativeRuntime = ({ threads = Math.min(8, availableParallelism()
     check(api.setIntraOpNumThreads(options, threads), "set threads");
     // Each session has its own pool; a pool that spins while another one works would take its cores.
     check(api.addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"), "set spinning");
-    const pointer = out("load a graph", (box) => api.createSessionFromArray(env, model, model.byteLength, options, box));
+    const pointer = out("load a graph", (box) =>
+      api.createSessionFromArray(env, model, model.byteLength, options, box),
+    );
     api.releaseSessionOptions(options);
     const inputNames = cStrings(koffi, names.inputs);
     const outputNames = cStrings(koffi, names.outputs);
@@ -196,7 +211,8 @@ export const openNativeRuntime = ({ threads = Math.min(8, availableParallelism()
       const pick = (from: Readonly<Record<string, Tensor>>, wanted: readonly string[]): BigUint64Array =>
         BigUint64Array.from(wanted, (name) => {
           const tensor = from[name];
-          if (!tensor) throw new EngineError(`The graph needs the tensor "${name}"; given are ${Object.keys(from).join(", ")}.`);
+          if (!tensor)
+            throw new EngineError(`The graph needs the tensor "${name}"; given are ${Object.keys(from).join(", ")}.`);
           return valueOf(tensor);
         });
       const feeds = pick(inputs, names.inputs);
@@ -243,7 +259,9 @@ export const openNativeRuntime = ({ threads = Math.min(8, availableParallelism()
     allocate,
     tensor: (memory, shape, offset = 0) => {
       if (offset + elementsOf(shape) > memory.data.length) {
-        throw new EngineError(`A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`);
+        throw new EngineError(
+          `A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`,
+        );
       }
       return { memory, shape, offset };
     },

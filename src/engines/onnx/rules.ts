@@ -12,7 +12,12 @@ export interface Operators {
   /** x [N, D], weight [D] → [N, D] */
   rmsNorm: { input: "x" | "weight"; output: "y"; saved: "inverse"; attributes: { readonly epsilon: number } };
   /** x [N, H·d], positions [B, T], cos and sin [C, d/2], shape [B, T] → [N, H·d] */
-  rope: { input: "x" | "positions" | "cos" | "sin" | "minusSin" | "shape"; output: "y"; saved: never; attributes: { readonly width: number } };
+  rope: {
+    input: "x" | "positions" | "cos" | "sin" | "minusSin" | "shape";
+    output: "y";
+    saved: never;
+    attributes: { readonly width: number };
+  };
   /** q [N, H·d], k and v [N, K·d], mask [G·T, T] (additive), shape [B, T] → [N, H·d]; G = H/K query heads share a key head */
   attention: {
     input: "q" | "k" | "v" | "mask" | "shape";
@@ -65,7 +70,8 @@ const plus = (b: OnnxBuilder, into: string | undefined, gradient: string): strin
 const batchShape = (b: OnnxBuilder, shape: string, rest: readonly number[]): string =>
   b.node("Concat", [shape, b.constant("int64", rest)], { axis: 0 });
 
-const reshape = (b: OnnxBuilder, x: string, shape: readonly number[]): string => b.node("Reshape", [x, b.constant("int64", shape)]);
+const reshape = (b: OnnxBuilder, x: string, shape: readonly number[]): string =>
+  b.node("Reshape", [x, b.constant("int64", shape)]);
 
 const column = (b: OnnxBuilder, x: string): string => b.node("Unsqueeze", [x, b.constant("int64", [-1])]);
 
@@ -76,10 +82,20 @@ const zerosLike = (b: OnnxBuilder, x: string): string => b.node("ConstantOfShape
  * ScatterND would do it in parallel, in an order that changes from run to run.
  */
 const addRows = (b: OnnxBuilder, into: string, rows: string, updates: string): string =>
-  b.node("ScatterElements", [into, b.node("Expand", [column(b, rows), b.node("Shape", [updates])]), updates], { axis: 0, reduction: "add" });
+  b.node("ScatterElements", [into, b.node("Expand", [column(b, rows), b.node("Shape", [updates])]), updates], {
+    axis: 0,
+    reduction: "add",
+  });
 
 /** Query heads grouped by key head: [N, H·d] → [B, K, G·T, d]. */
-const splitQuery = (b: OnnxBuilder, x: string, shape: string, keyHeads: number, group: number, headSize: number): string => {
+const splitQuery = (
+  b: OnnxBuilder,
+  x: string,
+  shape: string,
+  keyHeads: number,
+  group: number,
+  headSize: number,
+): string => {
   const five = b.node("Reshape", [x, batchShape(b, shape, [keyHeads, group, headSize])]);
   return reshape(b, b.node("Transpose", [five], { perm: [0, 2, 3, 1, 4] }), [0, 0, -1, headSize]);
 };
@@ -99,7 +115,9 @@ const joinKey = (b: OnnxBuilder, x: string, width: number): string =>
 export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   embed: {
     forward: (b, { table, ids }) => ({ output: { y: b.node("Gather", [table, ids]) }, saved: {} }),
-    backward: (b, { input, gradient, into }) => ({ table: addRows(b, into.table ?? zerosLike(b, input.table), input.ids, gradient) }),
+    backward: (b, { input, gradient, into }) => ({
+      table: addRows(b, into.table ?? zerosLike(b, input.table), input.ids, gradient),
+    }),
   },
 
   linear: {
@@ -114,7 +132,11 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
 
   rmsNorm: {
     forward: (b, { x, weight }, { epsilon }) => {
-      const [y, inverse] = b.nodes("SimplifiedLayerNormalization", [x, weight], 2, { axis: -1, epsilon: { float: epsilon }, stash_type: 1 });
+      const [y, inverse] = b.nodes("SimplifiedLayerNormalization", [x, weight], 2, {
+        axis: -1,
+        epsilon: { float: epsilon },
+        stash_type: 1,
+      });
       return { output: { y: y as string }, saved: { inverse: inverse as string } };
     },
     // With x̂ = x/rms: dx = (w∘dy − x̂·mean(w∘dy∘x̂))/rms and dw = Σ dy∘x̂.
@@ -126,7 +148,11 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       return {
         x: plus(b, into.x, x),
         ...(wants("weight") && {
-          weight: plus(b, into.weight, b.node("ReduceSum", [b.node("Mul", [gradient, normed]), b.constant("int64", [0])], { keepdims: 0 })),
+          weight: plus(
+            b,
+            into.weight,
+            b.node("ReduceSum", [b.node("Mul", [gradient, normed]), b.constant("int64", [0])], { keepdims: 0 }),
+          ),
         }),
       };
     },
@@ -134,7 +160,12 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
 
   rope: {
     forward: (b, { x, positions, cos, sin, shape }, { width }) => {
-      const turned = b.node("RotaryEmbedding", [b.node("Reshape", [x, batchShape(b, shape, [width])]), positions, cos, sin]);
+      const turned = b.node("RotaryEmbedding", [
+        b.node("Reshape", [x, batchShape(b, shape, [width])]),
+        positions,
+        cos,
+        sin,
+      ]);
       return { output: { y: reshape(b, turned, [-1, width]) }, saved: {} };
     },
     // A rotation's transpose is the rotation by the opposite angle.
@@ -168,7 +199,9 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       const group = heads / keyHeads;
       const scale = { float: 1 / Math.sqrt(headSize) };
       const dContext = splitQuery(b, gradient, input.shape, keyHeads, group, headSize);
-      const rowSum = b.node("ReduceSum", [b.node("Mul", [dContext, saved.context]), b.constant("int64", [-1])], { keepdims: 1 });
+      const rowSum = b.node("ReduceSum", [b.node("Mul", [dContext, saved.context]), b.constant("int64", [-1])], {
+        keepdims: 1,
+      });
       const dProbabilities = b.node("FusedMatMul", [dContext, saved.v], { transB: 1 });
       const dScores = b.node("Mul", [saved.probabilities, b.node("Sub", [dProbabilities, rowSum])]);
       const dq = b.node("FusedMatMul", [dScores, saved.k], { alpha: scale });
@@ -206,7 +239,9 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
 
   gatherRows: {
     forward: (b, { x, rows }) => ({ output: { y: b.node("Gather", [x, rows]) }, saved: {} }),
-    backward: (b, { input, gradient, into }) => ({ x: plus(b, into.x, b.node("ScatterND", [zerosLike(b, input.x), column(b, input.rows), gradient])) }),
+    backward: (b, { input, gradient, into }) => ({
+      x: plus(b, into.x, b.node("ScatterND", [zerosLike(b, input.x), column(b, input.rows), gradient])),
+    }),
   },
 
   logProb: {
@@ -214,7 +249,9 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       const logs = b.node("LogSoftmax", [b.node("Gemm", [x, table], { transB: 1 })], { axis: -1 });
       const probabilities = b.node("Exp", [logs]);
       const picked = b.node("GatherElements", [logs, column(b, targets)], { axis: 1 });
-      const entropy = b.node("Neg", [b.node("ReduceSum", [b.node("Mul", [probabilities, logs]), b.constant("int64", [-1])], { keepdims: 0 })]);
+      const entropy = b.node("Neg", [
+        b.node("ReduceSum", [b.node("Mul", [probabilities, logs]), b.constant("int64", [-1])], { keepdims: 0 }),
+      ]);
       return { output: { y: reshape(b, picked, [-1]), entropy }, saved: { probabilities } };
     },
     // Never a [M, V] gradient: dx = g·(E[y] − P·E); dE = scatter(g·x) − Pᵀ(g·x).
@@ -224,7 +261,10 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       const x = b.node("Mul", [g, b.node("Sub", [b.node("Gather", [input.table, input.targets]), expected])]);
       const weighted = b.node("Mul", [g, input.x]);
       const spread = (): string =>
-        b.node("Gemm", [saved.probabilities, weighted, ...(into.table === undefined ? [] : [into.table])], { transA: 1, alpha: { float: -1 } });
+        b.node("Gemm", [saved.probabilities, weighted, ...(into.table === undefined ? [] : [into.table])], {
+          transA: 1,
+          alpha: { float: -1 },
+        });
       return {
         x: plus(b, into.x, x),
         ...(wants("table") && { table: addRows(b, spread(), input.targets, weighted) }),

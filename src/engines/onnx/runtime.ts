@@ -33,7 +33,10 @@ export interface Runtime {
   allocate(dtype: DType, elements: number): Memory;
   tensor(memory: Memory, shape: readonly number[], offset?: number): Tensor;
   /** Loads a serialised ONNX model. Input and output names must be given in the order of the graph. */
-  session(model: Uint8Array, names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] }): Session;
+  session(
+    model: Uint8Array,
+    names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+  ): Session;
   dispose(): void;
 }
 
@@ -44,6 +47,7 @@ export const elementsOf = (shape: readonly number[]): number => shape.reduce((a,
 /** The floats behind a float32 tensor. */
 export const floatsOf = (tensor: Tensor): Float32Array => {
   const { data } = tensor.memory;
-  if (!(data instanceof Float32Array)) throw new TypeError(`expected a float32 tensor, received ${tensor.memory.dtype}`);
+  if (!(data instanceof Float32Array))
+    throw new TypeError(`expected a float32 tensor, received ${tensor.memory.dtype}`);
   return data.subarray(tensor.offset, tensor.offset + elementsOf(tensor.shape));
 };

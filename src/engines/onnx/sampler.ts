@@ -76,7 +76,11 @@ export const createSampler = (
     cos: tensorOf("float32", cos, [config.max_position_embeddings, half]),
     sin: tensorOf("float32", sin, [config.max_position_embeddings, half]),
   };
-  const reach = tensorOf("int64", BigInt64Array.from({ length: capacity }, (_, i) => BigInt(i)), [capacity]);
+  const reach = tensorOf(
+    "int64",
+    BigInt64Array.from({ length: capacity }, (_, i) => BigInt(i)),
+    [capacity],
+  );
   const blocks = new Map<string, Memory>();
   const block = (name: string, dtype: DType, shape: readonly number[]): Tensor => {
     const size = shape.reduce((a, b) => a * b, 1);
@@ -115,12 +119,16 @@ export const createSampler = (
     const start = row * V;
     let token = 0;
     if (job.request.temperature === 0) {
-      for (let v = 1; v < V; v += 1) if ((probabilities[start + v] as number) > (probabilities[start + token] as number)) token = v;
+      for (let v = 1; v < V; v += 1)
+        if ((probabilities[start + v] as number) > (probabilities[start + token] as number)) token = v;
     } else {
       let total = 0;
       for (let v = 0; v < V; v += 1) total += probabilities[start + v] as number;
       if (!Number.isFinite(total)) {
-        fail(job, new EngineError("The next-token distribution is not finite: the weights are damaged or training diverged."));
+        fail(
+          job,
+          new EngineError("The next-token distribution is not finite: the weights are damaged or training diverged."),
+        );
         return;
       }
       let rest = uniform(job.request.randomKey, job.ids.length) * total;
@@ -137,7 +145,12 @@ export const createSampler = (
     const slot = job.slot as Slot;
     slot.plan = job.ids.length > 1 ? [...job.plan, { mode: "decode", ids: job.ids.slice(0, -1) }] : job.plan;
     end(job);
-    job.resolve({ ids: job.ids, logProbs: job.logProbs, stopReason: stopped ? "stop" : "length", version: job.snapshot.version });
+    job.resolve({
+      ids: job.ids,
+      logProbs: job.logProbs,
+      stopReason: stopped ? "stop" : "length",
+      version: job.snapshot.version,
+    });
   };
 
   /** Gives waiting jobs a row, and drops what was aborted. */
@@ -181,10 +194,16 @@ export const createSampler = (
         copies.set(job, []);
       }
     }
-    const order = [...copies.keys()].sort((a, b) => (nextChunk(a) as Chunk).ids.length - (nextChunk(b) as Chunk).ids.length);
+    const order = [...copies.keys()].sort(
+      (a, b) => (nextChunk(a) as Chunk).ids.length - (nextChunk(b) as Chunk).ids.length,
+    );
     for (let at = 0; at < order.length; ) {
       let count = 1;
-      while (at + count < order.length && (count + 1) * (nextChunk(order[at + count] as Job) as Chunk).ids.length <= EXTENSION_TOKENS) count += 1;
+      while (
+        at + count < order.length &&
+        (count + 1) * (nextChunk(order[at + count] as Job) as Chunk).ids.length <= EXTENSION_TOKENS
+      )
+        count += 1;
       const rows = order.slice(at, at + count);
       at += count;
       const B = Math.max(2, rows.length);
@@ -285,7 +304,15 @@ export const createSampler = (
     const part = cache.bind(first, B);
     await exclusive(() =>
       decoding.run(
-        { ...angles, ...bindings(snapshot.weights), ...part.inputs, ids, lengths, longest, inverseTemperature: inverse },
+        {
+          ...angles,
+          ...bindings(snapshot.weights),
+          ...part.inputs,
+          ids,
+          lengths,
+          longest,
+          inverseTemperature: inverse,
+        },
         { ...part.outputs, probabilities: out },
       ),
     );
@@ -338,7 +365,8 @@ export const createSampler = (
         if (disposed) throw new EngineError("This engine is closed.");
         if (plan.at(-1)?.mode !== "extend") throw new EngineError("A prompt must end with at least one given token.");
         const limit = Math.min(request.maxTokens, capacity - length);
-        if (limit < 1) throw new EngineError(`A prompt of ${length} tokens leaves no room in a context of ${capacity}.`);
+        if (limit < 1)
+          throw new EngineError(`A prompt of ${length} tokens leaves no room in a context of ${capacity}.`);
         const temperature = request.temperature ?? 1;
         if (!(temperature >= 0)) throw new EngineError(`temperature must be 0 or more, received ${temperature}.`);
         waiting.push({

@@ -19,7 +19,11 @@ export interface Tape {
    * Reverse mode. `gradient` is that of `of` (an output `y`). `parameters` maps each wanted value to a gradient it has
    * already (it is added to) or to undefined. Returns the gradient of each parameter that `of` depends on.
    */
-  backward(of: string, gradient: string, parameters: ReadonlyMap<string, string | undefined>): ReadonlyMap<string, string>;
+  backward(
+    of: string,
+    gradient: string,
+    parameters: ReadonlyMap<string, string | undefined>,
+  ): ReadonlyMap<string, string>;
 }
 
 export const tape = (b: OnnxBuilder): Tape => {
@@ -45,10 +49,12 @@ export const tape = (b: OnnxBuilder): Tape => {
         const y = gradients.get(forward.output.y);
         if (y === undefined || !needed.has(forward.output.y)) continue;
         const input = forward.input as Readonly<Record<string, string>>;
-        const into = Object.fromEntries(Object.entries(input).flatMap(([slot, name]) => {
-          const known = gradients.get(name);
-          return known === undefined ? [] : [[slot, known]];
-        }));
+        const into = Object.fromEntries(
+          Object.entries(input).flatMap(([slot, name]) => {
+            const known = gradients.get(name);
+            return known === undefined ? [] : [[slot, known]];
+          }),
+        );
         const context = { ...forward, gradient: y, into, wants: (slot: string) => needed.has(input[slot] ?? "") };
         const rule = rules[operator].backward as unknown as AnyBackward;
         const made = rule(b, context);

@@ -92,7 +92,9 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
   const check = (sequences: readonly TrainingSequence[]): void => {
     for (const { ids, targets } of sequences) {
       if (ids.length > config.max_position_embeddings) {
-        throw new EngineError(`A sequence of ${ids.length} tokens does not fit the model's context of ${config.max_position_embeddings}.`);
+        throw new EngineError(
+          `A sequence of ${ids.length} tokens does not fit the model's context of ${config.max_position_embeddings}.`,
+        );
       }
       for (const target of targets) {
         if (!Number.isInteger(target) || target < 1 || target >= ids.length) {
@@ -100,7 +102,8 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
         }
       }
       for (const id of ids) {
-        if (!Number.isInteger(id) || id < 0 || id >= config.vocab_size) throw new EngineError(`Token id ${id} is not inside the vocabulary of ${config.vocab_size}.`);
+        if (!Number.isInteger(id) || id < 0 || id >= config.vocab_size)
+          throw new EngineError(`Token id ${id} is not inside the vocabulary of ${config.vocab_size}.`);
       }
     }
   };
@@ -122,7 +125,9 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
     const gradients = training ? bindings(training.gradient, "gradient.") : {};
     for (const { members, length } of microBatches(sequences)) {
       const B = members.length;
-      const flat = members.flatMap((member, row) => (sequences[member]?.targets ?? []).map((target, i) => ({ member, i, row, target })));
+      const flat = members.flatMap((member, row) =>
+        (sequences[member]?.targets ?? []).map((target, i) => ({ member, i, row, target })),
+      );
       // A matrix of one row takes another kernel with other last bits: the loss head never has one.
       const M = Math.max(2, flat.length);
       const ids = block("ids", "int64", [B * length]);
@@ -165,7 +170,11 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
       });
     }
     for (const values of logProbs) {
-      for (const value of values) if (!Number.isFinite(value)) throw new EngineError(`A log-probability is not finite (${value}): the weights are damaged or training diverged.`);
+      for (const value of values)
+        if (!Number.isFinite(value))
+          throw new EngineError(
+            `A log-probability is not finite (${value}): the weights are damaged or training diverged.`,
+          );
     }
     return { logProbs, entropies };
   };
@@ -175,7 +184,9 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
     backward: (weights, gradient, sequences, coefficients) => {
       sequences.forEach(({ targets }, i) => {
         if (coefficients[i]?.length !== targets.length) {
-          throw new EngineError(`Sequence ${i} has ${targets.length} targets but ${coefficients[i]?.length ?? 0} coefficients.`);
+          throw new EngineError(
+            `Sequence ${i} has ${targets.length} targets but ${coefficients[i]?.length ?? 0} coefficients.`,
+          );
         }
       });
       return run(weights, sequences, { gradient, coefficients });

@@ -19,7 +19,9 @@ export const allocateWeights = (runtime: Runtime, config: LlamaConfig): Weights 
     total += Math.ceil(elementsOf(shape) / 16) * 16;
   }
   const memory = runtime.allocate("float32", total);
-  const tensors = new Map([...offsets].map(([name, { offset, shape }]) => [name, runtime.tensor(memory, shape, offset)]));
+  const tensors = new Map(
+    [...offsets].map(([name, { offset, shape }]) => [name, runtime.tensor(memory, shape, offset)]),
+  );
   return { memory, floats: memory.data as Float32Array, tensors };
 };
 

@@ -1,0 +1,231 @@
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Engine, Policy } from "../../engine.ts";
+import { ConfigError, EngineError } from "../../errors.ts";
+import { randomKey } from "../../random.ts";
+import { type AdamState, adamwStep } from "./adamw.ts";
+import { readModelFolder, writeModelFolder } from "./checkpoint.ts";
+import { initialise } from "./initialise.ts";
+import type { LlamaConfig } from "./llama.ts";
+import { openNativeRuntime } from "./ort-native.ts";
+import { floatsOf, type Runtime } from "./runtime.ts";
+import { createSampler, type Sampler, type Snapshot } from "./sampler.ts";
+import { selfTest } from "./self-test.ts";
+import { loadTokenizer, type TokenizerJson } from "./tokenizer.ts";
+import { createTrainer, type Trainer } from "./trainer.ts";
+import { allocateWeights, hashWeights, type Weights } from "./weights.ts";
+
+export interface OpenEngineOptions {
+  /** Threads of a native call. @default all cores, at most 8 */
+  readonly threads?: number;
+  /** Histories that are kept in the cache at once. @default 192 */
+  readonly slots?: number;
+}
+
+/** What `createEngine` makes an engine from: a model folder's contents, or fresh weights from a seed. */
+export interface ModelSource {
+  readonly name: string;
+  readonly config: LlamaConfig;
+  readonly tokenizer: TokenizerJson;
+  readonly tensors?: Readonly<Record<string, Float32Array>>;
+  /** Of fresh weights. @default 0 */
+  readonly seed?: number;
+}
+
+/** Folders of the models that the package ships. */
+const BUILT_IN: Readonly<Record<string, URL>> = {
+  "agentflow-tiny": new URL("../../../models/agentflow-tiny", import.meta.url),
+};
+
+/**
+ * Opens a model: the name of a built-in one, or a model folder (config.json, tokenizer.json, model.safetensors,
+ * manifest.json). Throws StoreError for a damaged folder, EngineError where the native runtime is missing.
+ */
+export const openEngine = async (model: string, options: OpenEngineOptions = {}): Promise<Engine> => {
+  const builtIn = BUILT_IN[model];
+  const { config, tokenizer, tensors } = await readModelFolder(builtIn ? fileURLToPath(builtIn) : model);
+  return createEngine({ name: model, config, tokenizer, tensors }, options);
+};
+
+/** An engine over given or fresh weights. */
+export const createEngine = async (source: ModelSource, options: OpenEngineOptions = {}): Promise<Engine> => {
+  const runtime = openNativeRuntime(options.threads === undefined ? {} : { threads: options.threads });
+  await selfTest(runtime);
+  const tokenizer = await loadTokenizer(source.tokenizer);
+  if (tokenizer.vocabularySize > source.config.vocab_size) {
+    throw new EngineError(
+      `The tokenizer has ${tokenizer.vocabularySize} tokens, the model only ${source.config.vocab_size}.`,
+    );
+  }
+  const base = allocateWeights(runtime, source.config);
+  if (source.tensors) {
+    for (const [name, tensor] of base.tensors) floatsOf(tensor).set(source.tensors[name] ?? []);
+  } else initialise(base, source.config, randomKey(source.seed ?? 0, "weights"));
+
+  // One native call at a time: two would share the same few cores.
+  let last: Promise<unknown> = Promise.resolve();
+  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+  // Made on first use: who only samples pays for no trainer, and the other way round.
+  let sampler: Sampler | undefined;
+  let trainer: Trainer | undefined;
+  const parts: EngineParts = {
+    runtime,
+    source,
+    base,
+    exclusive,
+    sampler: () =>
+      (sampler ??= createSampler(runtime, source.config, {
+        exclusive,
+        ...(options.slots !== undefined && { slots: options.slots }),
+      })),
+    trainer: () => (trainer ??= createTrainer(runtime, source.config)),
+  };
+  const policies = new Map<string, Policy>();
+  const engine: Engine = {
+    model: source.name,
+    tokenizer,
+    contextLength: source.config.max_position_embeddings,
+    description: {
+      ...runtime.description,
+      model: source.name,
+      parameters: [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
+      cpu: cpus()[0]?.model ?? "unknown",
+      platform: `${process.platform}-${process.arch}`,
+      node: process.version,
+    },
+    policy: (name) => {
+      const known = policies.get(name);
+      if (known) return known;
+      const made = createPolicy(name, engine, parts);
+      policies.set(name, made);
+      return made;
+    },
+    dispose: async () => {
+      await last;
+      sampler?.dispose();
+      trainer?.dispose();
+      runtime.dispose();
+    },
+  };
+  return engine;
+};
+
+interface EngineParts {
+  readonly runtime: Runtime;
+  readonly source: ModelSource;
+  readonly base: Weights;
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly sampler: () => Sampler;
+  readonly trainer: () => Trainer;
+}
+
+/** All weights trainable: its own copy of the base, its optimiser, its published versions. The base is the reference. */
+const createPolicy = (
+  name: string,
+  engine: Engine,
+  { runtime, source, base, exclusive, sampler, trainer }: EngineParts,
+): Policy => {
+  const allocate = (): Weights => allocateWeights(runtime, source.config);
+  const baseSnapshot: Snapshot = { version: hashWeights(base), weights: base };
+  const snapshots = new Map<string, { readonly snapshot: Snapshot; holds: number }>([
+    [baseSnapshot.version, { snapshot: baseSnapshot, holds: 1 }],
+  ]);
+  let newest = baseSnapshot;
+  const spare: Weights[] = [];
+  // Training state: made when training starts.
+  let training: { readonly weights: Weights; readonly gradient: Weights; readonly adam: AdamState } | undefined;
+  const trained = (): NonNullable<typeof training> => {
+    if (!training) {
+      training = {
+        weights: allocate(),
+        gradient: allocate(),
+        adam: { first: allocate(), second: allocate(), step: 0 },
+      };
+      training.weights.floats.set(base.floats);
+    }
+    return training;
+  };
+  const drop = (version: string): void => {
+    const entry = snapshots.get(version);
+    if (!entry || entry.holds > 0 || entry.snapshot === newest) return;
+    snapshots.delete(version);
+    if (entry.snapshot.weights !== base) spare.push(entry.snapshot.weights);
+  };
+  const entryOf = (version: string): { readonly snapshot: Snapshot; holds: number } => {
+    const entry = snapshots.get(version);
+    if (!entry)
+      throw new ConfigError(
+        `Version ${version.slice(0, 12)} of policy ${name} is not held any more; hold() it before a new one is published.`,
+      );
+    return entry;
+  };
+  return {
+    name,
+    engine,
+    get version() {
+      return newest.version;
+    },
+    sample: async (request) => {
+      const { snapshot } = entryOf(request.version ?? newest.version);
+      const entry = entryOf(snapshot.version);
+      entry.holds += 1;
+      try {
+        return await sampler().sample(request, snapshot);
+      } finally {
+        entry.holds -= 1;
+        drop(snapshot.version);
+      }
+    },
+    release: (history) => sampler().release(history),
+    forward: (sequences, { reference = false } = {}) =>
+      exclusive(() => trainer().forward(reference ? base : (training?.weights ?? base), sequences)),
+    backward: (sequences, coefficients) => {
+      const { weights, gradient } = trained();
+      return exclusive(() => trainer().backward(weights, gradient, sequences, coefficients));
+    },
+    optimStep: async (options) => {
+      const { weights, gradient, adam } = trained();
+      return exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) }));
+    },
+    publish: () =>
+      exclusive(async () => {
+        const { weights } = trained();
+        const version = hashWeights(weights);
+        const known = snapshots.get(version);
+        const previous = newest.version;
+        if (known) newest = known.snapshot;
+        else {
+          const copy = spare.pop() ?? allocate();
+          copy.floats.set(weights.floats);
+          newest = { version, weights: copy };
+          snapshots.set(version, { snapshot: newest, holds: 0 });
+        }
+        if (previous !== version) drop(previous);
+        return version;
+      }),
+    hold: (version) => {
+      const entry = entryOf(version);
+      entry.holds += 1;
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        entry.holds -= 1;
+        drop(version);
+      };
+    },
+    save: (folder) =>
+      exclusive(() =>
+        writeModelFolder(folder, {
+          config: source.config,
+          tokenizer: source.tokenizer,
+          weights: training?.weights ?? base,
+          about: { base: source.name, policy: name, version: hashWeights(training?.weights ?? base) },
+        }),
+      ),
+  };
+};

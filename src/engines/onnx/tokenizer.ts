@@ -1,0 +1,31 @@
+import type { Tokenizer } from "../../engine.ts";
+import { EngineError, messageOf } from "../../errors.ts";
+
+/** The parts of a tokenizer.json that this project reads or writes itself; the library reads the rest. */
+export interface TokenizerJson {
+  readonly model: { readonly vocab: Readonly<Record<string, number>>; readonly [key: string]: unknown };
+  readonly added_tokens: readonly { readonly id: number; readonly content: string; readonly [key: string]: unknown }[];
+  readonly [key: string]: unknown;
+}
+
+/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws EngineError when they are not one. */
+export const loadTokenizer = async (json: unknown, config: object = {}): Promise<Tokenizer> => {
+  const { Tokenizer: Library } = await import("@huggingface/tokenizers");
+  try {
+    const definition = json as TokenizerJson;
+    const ids = new Map(Object.entries(definition.model.vocab));
+    for (const { content, id } of definition.added_tokens) ids.set(content, id);
+    const tokenizer = new Library(json as ConstructorParameters<typeof Library>[0], config as never);
+    return {
+      vocabularySize: Math.max(...ids.values()) + 1,
+      encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+      decode: (list) =>
+        list.length === 0
+          ? ""
+          : tokenizer.decode([...list], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+      idOf: (token) => ids.get(token),
+    };
+  } catch (cause) {
+    throw new EngineError(`tokenizer.json cannot be used: ${messageOf(cause)}`, { cause });
+  }
+};
