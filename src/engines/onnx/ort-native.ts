@@ -171,7 +171,7 @@ export const openNativeRuntime = ({
   // One OrtValue a (memory, shape, offset): made on first use and released with its memory's owner by the registry.
   const values = new WeakMap<Tensor, { pointer: Pointer }>();
   const registry = new FinalizationRegistry<Pointer>((pointer) => void api.releaseValue(pointer));
-  const valueOf = (tensor: Tensor): Pointer => {
+  const ortValue = (tensor: Tensor): Pointer => {
     const known = values.get(tensor);
     if (known) return known.pointer;
     const memory = tensor.memory as NativeMemory;
@@ -213,7 +213,7 @@ export const openNativeRuntime = ({
           const tensor = from[name];
           if (!tensor)
             throw new EngineError(`The graph needs the tensor "${name}"; given are ${Object.keys(from).join(", ")}.`);
-          return valueOf(tensor);
+          return ortValue(tensor);
         });
       const feeds = pick(inputs, names.inputs);
       const fetches = pick(outputs, names.outputs);
