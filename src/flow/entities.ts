@@ -49,7 +49,8 @@ const HEADS = new Set(
 const ABBREVIATIONS = new Set("st ste mt ft dr mr mrs ms jr sr no vs gen col capt lt".split(" "));
 
 const QUOTED = /"([^"\n]{1,200})"|“([^”\n]{1,200})”|«([^»\n]{1,200})»/gu;
-const WORD = /[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:['’](?=\s|$))?|&/gu;
+const WORD =
+  /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
 
 /** Entities of a question, in order of appearance: quoted strings, names, codes, numbers, versions and dates. */
 export const findEntities = (text: string): Span[] => {

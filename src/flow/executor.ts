@@ -98,12 +98,18 @@ const writeCall = (tool: string, argument: string, subGoal: string, state: FlowS
     // Inside a sentence a lone "q" is a letter; as a whole sub-goal it is the question.
     if (reference === "q" && subGoal !== "q") return reference;
     const field = lookUp(reference);
-    return field === undefined ? reference : terms ? fieldTerm(field) : fieldText(field);
+    if (field === undefined) return reference;
+    if (terms) return fieldTerm(field);
+    // As the question wrote it: version 18.10 is not the number 18.1.
+    return reference.startsWith("q") ? entityText(reference, state) : fieldText(field);
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
   return { tool, input: { [argument]: text } };
 };
+
+const entityText = (reference: string, { query, analysis }: FlowState): string =>
+  reference === "q" ? query.question : (analysis.entities[Number(reference.slice(1)) - 1] ?? reference);
 
 /** `days @2.date @4.born` → `days(@2.date, @4.born)`: a word before nothing but references and numbers is a function. */
 const functionCall = (subGoal: string): string => {

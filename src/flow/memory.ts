@@ -64,7 +64,8 @@ const own = (fields: Readonly<Record<string, Field>>, name: string): Field | und
 
 const entityField = (entity: string | undefined): Field | undefined => {
   if (entity === undefined) return undefined;
-  if (/^-?\d{1,15}(\.\d{1,15})?$/u.test(entity)) return { kind: "number", value: Number(entity) };
+  const plain = entity.replace(/(?<=\d),(?=\d{3})/gu, "");
+  if (/^-?\d{1,15}(\.\d{1,15})?$/u.test(plain)) return { kind: "number", value: Number(plain) };
   const date = dateOf(entity);
   return date === undefined ? { kind: "text", value: entity } : { kind: "date", value: date };
 };

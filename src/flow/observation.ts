@@ -68,11 +68,14 @@ const ofValue = (value: unknown, limit: number): Observation => {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     for (const [name, inner] of Object.entries(value).slice(0, FIELD_LIMIT)) {
       const field = fieldOf(inner);
-      if (field !== undefined && /^[\p{L}\p{N}_-]+$/u.test(name)) fields[name] = field;
+      if (field !== undefined && isFieldName(name)) fields[name] = field;
     }
   }
   return { status: "ok", text: bound(textOf(value), limit), fields };
 };
+
+/** A name that a reference can spell. */
+const isFieldName = (name: string): boolean => name !== "__proto__" && /^[\p{L}\p{N}_-]+$/u.test(name);
 
 const fieldOf = (value: unknown): Field | undefined => {
   if (typeof value === "number" && Number.isFinite(value)) return { kind: "number", value };
