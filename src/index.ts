@@ -43,7 +43,7 @@ export type {
   Refusal,
   Verifier,
 } from "./module.ts";
-export { deriveKey, type Random, type RandomKey, random, randomKey } from "./random.ts";
+export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,

@@ -1,0 +1,69 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Field, type MemoryEntry, observe, renderEntry, resolve } from "../index.ts";
+
+const entry = (index: number, fields: Readonly<Record<string, Field>>, text = "text"): MemoryEntry => ({
+  index,
+  step: { tool: "t", subGoal: "s", raw: "t s" },
+  observation: { status: "ok", text, fields },
+  verdict: { decision: "continue", reason: "" },
+  turnsLeft: 8 - index,
+});
+
+const place: Field = { kind: "text", value: "Nigeria" };
+
+describe("renderEntry", () => {
+  test("names fields and labels, then the turns left", () => {
+    expect(renderEntry(entry(1, { country: place, 1: { kind: "address", value: "x:1", label: "airport" } }))).toBe(
+      "@1 1 airport country [7]\n",
+    );
+    expect(renderEntry(entry(2, {}))).toBe("@2 ok [6]\n");
+    expect(
+      renderEntry({ ...entry(3, {}), observation: { status: "failed", reason: "tool-error", error: "long story" } }),
+    ).toBe("@3 failed tool-error [5]\n");
+  });
+
+  test("is one bounded line for whatever a tool returns", () => {
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true }), (value) => {
+        const observation = observe(value);
+        const line = renderEntry({ ...entry(1, {}), observation });
+        expect(line).toMatch(/^@1 [^\n]+\n$/u);
+        expect(line.length).toBeLessThan(1400);
+        expect(() => JSON.stringify(observation)).not.toThrow();
+      }),
+    );
+  });
+});
+
+describe("resolve", () => {
+  const state = {
+    query: { id: "q", question: "Which country is Lagos in?" },
+    analysis: { entities: ["Lagos", "26", "1,250.5", "March 3, 2024"], template: "" },
+    memory: [
+      entry(1, { country: place, area: { kind: "number", value: 2, unit: "km2" } }),
+      entry(2, { value: place, other: place }),
+      entry(3, {}, ""),
+    ],
+  };
+  test.each<[string, unknown]>([
+    ["q", "Which country is Lagos in?"],
+    ["q1", "Lagos"],
+    ["q2", 26],
+    ["q3", 1250.5],
+    ["q4", "2024-03-03"],
+    ["@1.country", "Nigeria"],
+    ["@1", "text"],
+    ["@2", "Nigeria"],
+    ["q0", undefined],
+    ["q5", undefined],
+    ["@0", undefined],
+    ["@3", undefined],
+    ["@4", undefined],
+    ["@1.constructor", undefined],
+    ["@1.__proto__", undefined],
+    ["nonsense", undefined],
+  ])("%s", (reference, expected) => {
+    expect(resolve(reference, state)?.value).toBe(expected);
+  });
+});
