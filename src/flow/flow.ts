@@ -155,6 +155,7 @@ const solveWith = async (
   try {
     const outcome = await runLoop(parts, run);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
+    Object.freeze(run.usage);
     const result = resultOf(run, outcome);
     if (run.emit !== undefined) announce(run.emit, result);
     return result;

@@ -23,7 +23,6 @@ export const engineModel = (policy: Policy, { id, maxTokens = 32, version }: Eng
   if (answerId === undefined || endId === undefined) {
     throw new ConfigError("The model's vocabulary lacks <answer> or <end>: it was not made to complete questions.");
   }
-  let calls = 0;
   return {
     id: id ?? model,
     complete: async (request) => {
@@ -32,8 +31,8 @@ export const engineModel = (policy: Policy, { id, maxTokens = 32, version }: Eng
       const limit = Math.min(request.maxTokens ?? maxTokens, contextLength - 2);
       // The end of a long question is kept: it says what is asked.
       const ids = [...tokenizer.encode(question).slice(-(contextLength - 1 - limit)), answerId];
-      calls += 1;
-      const history = `completion-${policy.name}-${calls}`;
+      // Several models may complete on one policy at once: each call has a cache of its own.
+      const history = `completion-${crypto.randomUUID()}`;
       try {
         const sample = await policy.sample({
           prompt: [{ ids, sampled: false }],
