@@ -88,8 +88,9 @@ export const taskSource = (almanac: Almanac, seed: number | string): TaskSource 
   };
   const draw = (cell: Cell, split: Split, draws: Random, paraphrase: Paraphrase) => {
     const picked = cell.asked.map((asked) => draws.pick(draws.pick(pool(asked, split))));
-    const entryPages = picked.flatMap(({ pages: [entry] }) => entry?.id ?? []);
-    if (new Set(entryPages).size < picked.length) return undefined;
+    const pages = picked.flatMap((chain) => chain.pages.map(({ id }) => id));
+    // A page that is needed twice would need a repeated call.
+    if (new Set(pages).size < pages.length) return undefined;
     const fields = picked.map(({ pages }, i) => pages.at(-1)?.fields[cell.asked[i]?.field ?? ""]);
     const answer = answerOf(
       cell.operation,
@@ -100,7 +101,7 @@ export const taskSource = (almanac: Almanac, seed: number | string): TaskSource 
     const subjects = cell.asked.map((asked, i) => ({ ...asked, clue: picked[i]?.clue ?? "" }));
     const question = composeQuestion(cell.operation, subjects, draws, paraphrase);
     if (question.split(" ").length > longestQuestion) return undefined;
-    const pages = [...new Set(picked.flatMap((chain) => chain.pages.map(({ id }) => id)))];
+    const entryPages = picked.flatMap(({ pages: [entry] }) => entry?.id ?? []);
     return { answer, question, pages, entryPages, plan: actionsOf(picked, cell) };
   };
   return (cell, split, index, paraphrase = "trained") => {
