@@ -56,8 +56,8 @@ interface Native {
   readonly library: unknown;
 }
 
-/** Library handles of this process. */
-const held = new Set<unknown>();
+/** Loaded once a process and never dropped: were koffi's handle collected, the library would be unloaded. */
+let loadedNative: Native | undefined;
 
 const packageFolder = (require: NodeJS.Require, name: string): string => {
   for (const folder of require.resolve.paths(name) ?? []) {
@@ -140,10 +140,9 @@ export const openNativeRuntime = ({
 }: {
   readonly threads?: number;
 } = {}): Runtime => {
-  const native = loadNative();
+  loadedNative ??= loadNative();
+  const native = loadedNative;
   const { koffi, api } = native;
-  // Were koffi's handle collected, the library would be unloaded: the process holds it to its end.
-  held.add(native.library);
   const check = (status: Pointer | null, what: string): void => {
     if (!status) return;
     const message = String(api.getErrorMessage(status));
