@@ -1,0 +1,132 @@
+import { type Clock, systemClock } from "../clock.ts";
+import type { OptimStepOptions, Policy, TrainingSequence } from "../engine.ts";
+import { ConfigError } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
+import { random, randomKey } from "../random.ts";
+import type { Reward, Task } from "../task.ts";
+import type { Aggregation } from "./batch.ts";
+import type { Group, Rollout } from "./roll-out.ts";
+import type { Schedule } from "./schedule.ts";
+
+export interface FlowGrpoOptions<Sealed = unknown> {
+  readonly flow: Pick<Flow, "solve">;
+  /** Policies that learn from the reward, each from the turns that it sampled. */
+  readonly train: readonly Policy[];
+  /** A list, gone through in a new random order each time, or the task of an index that counts from 0. */
+  readonly tasks: readonly Task<Sealed>[] | ((index: number, step: number) => Task<Sealed>);
+  readonly reward: Reward<Sealed>;
+  readonly steps: number;
+  /** @default 0 */
+  readonly seed?: number;
+  /** Rollouts of a task. @default 8 */
+  readonly groupSize?: number;
+  /** @default 8 */
+  readonly tasksPerStep?: number;
+  /** A rate or a schedule over steps. @default 5e-4 */
+  readonly learningRate?: number | Schedule;
+  /** Everything else of AdamW. */
+  readonly optimiser?: Omit<OptimStepOptions, "learningRate">;
+  /** Weight of the KL to the reference policy. At 0 the KL is only measured. @default 0.001 */
+  readonly beta?: number;
+  /** With `beta` 0: steps from one measurement of the KL to the next; 0 never measures. @default 1 */
+  readonly klEvery?: number;
+  /** @default 0.2 */
+  readonly clipLow?: number;
+  /** @default 0.3 */
+  readonly clipHigh?: number;
+  /** @default 2 */
+  readonly importanceCap?: number;
+  /** Optimiser steps on one batch; from the second on the ratio is not 1. @default 1 */
+  readonly updatesPerBatch?: number;
+  /** @default "turn-mean", the paper's */
+  readonly aggregation?: Aggregation;
+  /** π_old: `behaviour` when sampling is the trainer's own arithmetic at temperature 1, else `forward`. @default "behaviour" */
+  readonly oldLogProbs?: "behaviour" | "forward";
+  /** Further tasks are rolled out, by the same version, until so many groups are mixed. @default 1 */
+  readonly minimumMixedGroups?: number;
+  /** Most rounds of further tasks in a step. @default 2 */
+  readonly maxRefills?: number;
+  /** With fewer mixed groups the learning rate shrinks in proportion. @default 1 */
+  readonly fullStepGroups?: number;
+  /** Rollouts under way at once; changes nothing but time. @default 64 */
+  readonly concurrency?: number;
+  /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
+  readonly replay?: {
+    readonly sequences: (step: number, groups: readonly Group<Sealed>[]) => readonly TrainingSequence[];
+    readonly weight: (step: number) => number;
+  };
+  /** The control: rewards are dealt out at random among the trajectories of a round. @default false */
+  readonly permuteRewards?: boolean;
+  /** Called for each trajectory with its true reward, in (task, rollout) order. */
+  readonly onTrajectory?: (rollout: Rollout & { readonly step: number; readonly task: Task<Sealed> }) => void;
+  readonly abortSignal?: AbortSignal;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+}
+
+/** Options with the defaults filled in. */
+export type Settings<Sealed> = FlowGrpoOptions<Sealed> & typeof defaults;
+
+const defaults = {
+  seed: 0,
+  groupSize: 8,
+  tasksPerStep: 8,
+  learningRate: 5e-4 as number | Schedule,
+  beta: 0.001,
+  klEvery: 1,
+  updatesPerBatch: 1,
+  oldLogProbs: "behaviour" as "behaviour" | "forward",
+  minimumMixedGroups: 1,
+  maxRefills: 2,
+  fullStepGroups: 1,
+  concurrency: 64,
+  clock: systemClock as Clock,
+};
+
+/** Fills the defaults in. Throws `ConfigError` for what cannot work. */
+export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
+  const settings = { ...defaults, ...options };
+  const { train, tasks, tasksPerStep } = settings;
+  if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
+  if (new Set(train.map(({ name }) => name)).size < train.length)
+    throw new ConfigError("Policies that learn together need different names.");
+  if (typeof tasks !== "function" && tasks.length < tasksPerStep)
+    throw new ConfigError(
+      `Cannot train on ${tasks.length} tasks: a step takes ${tasksPerStep}. Add tasks, or lower tasksPerStep.`,
+    );
+  for (const [name, least] of Object.entries(atLeast)) {
+    const value = settings[name as keyof typeof atLeast];
+    if (!Number.isInteger(value) || value < least)
+      throw new ConfigError(`${name} is ${value}: it must be a whole number from ${least} up.`);
+  }
+  if (!(settings.beta >= 0)) throw new ConfigError(`beta is ${settings.beta}: it must be a number from 0 up.`);
+  return settings;
+};
+
+const atLeast = {
+  steps: 0,
+  groupSize: 2,
+  tasksPerStep: 1,
+  klEvery: 0,
+  updatesPerBatch: 1,
+  minimumMixedGroups: 0,
+  maxRefills: 0,
+  fullStepGroups: 1,
+  concurrency: 1,
+} as const;
+
+/** The task of an index that counts from 0: a list is gone through in a new random order each time. */
+export const taskSource = <Sealed>({
+  tasks,
+  seed,
+}: Pick<Settings<Sealed>, "tasks" | "seed">): ((index: number, step: number) => Task<Sealed>) => {
+  if (typeof tasks === "function") return tasks;
+  let shuffled: { readonly pass: number; readonly order: readonly Task<Sealed>[] } | undefined;
+  return (index) => {
+    const pass = Math.floor(index / tasks.length);
+    if (shuffled?.pass !== pass) shuffled = { pass, order: random(randomKey(seed, "tasks", pass)).shuffle(tasks) };
+    const task = shuffled.order[index % tasks.length];
+    if (task === undefined) throw new ConfigError("The list of tasks changed while it was trained on.");
+    return task;
+  };
+};

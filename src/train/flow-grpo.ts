@@ -1,0 +1,205 @@
+/**
+ * Flow-GRPO (arXiv 2510.05592, section 3.2): reinforcement learning of a flow's planner inside the live loop. One
+ * step: roll out groups → rewards → advantages → one coefficient a token → backward → optimiser → publish.
+ * Unlike the published code, group statistics are over trajectories, turns average before trajectories do, and the
+ * tokens that are trained are those that were sampled.
+ */
+import type { Clock } from "../clock.ts";
+import type { Policy, TrainingSequence } from "../engine.ts";
+import { ConfigError } from "../errors.ts";
+import { randomKey } from "../random.ts";
+import type { Trajectory } from "../trajectory.ts";
+import { advantages, hasSpread } from "./advantage.ts";
+import { type BatchSequence, batchOf } from "./batch.ts";
+import { type FlowGrpoOptions, type Settings, settingsOf, taskSource } from "./flow-grpo-options.ts";
+import { coefficients } from "./loss.ts";
+import { type Group, permuteRewards, requireSamples, rollOutGroups } from "./roll-out.ts";
+import { scheduleOf } from "./schedule.ts";
+import { add, newTally, requireFinite, type StepMetrics, stepMetrics, type Tally } from "./step-metrics.ts";
+
+/**
+ * Trains inside the flow: an async iterable of step metrics. Leave it to stop after a step; abort its signal to stop
+ * within one, which throws the signal's reason. Throws `ConfigError` for options that cannot work, `EngineError` for
+ * numbers that are not finite.
+ */
+export const flowGrpo = <Sealed>(options: FlowGrpoOptions<Sealed>): AsyncGenerator<StepMetrics, void> =>
+  run(settingsOf(options));
+
+const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMetrics, void> {
+  const taskAt = taskSource(o);
+  const schedule = scheduleOf(o.learningRate);
+  const timer = timerOf(o.clock);
+  let tasksDrawn = 0;
+  // What is sampled must be what is trained, also when weights were changed without being published.
+  for (const policy of o.train) await policy.publish();
+
+  for (let index = 0; index < o.steps; index += 1) {
+    timer.lap();
+    const versions = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
+    let metrics: StepMetrics;
+    const release = o.train.map((policy) => policy.hold(policy.version));
+    try {
+      // 1. Roll out groups with the current policy until enough of them are mixed.
+      const groups: Group<Sealed>[] = [];
+      for (let round = 0; round <= o.maxRefills; round += 1) {
+        const tasks = Array.from({ length: o.tasksPerStep }, (_, p) => taskAt(tasksDrawn + p, index));
+        const rolled = await rollOutGroups({ ...o, tasks, step: index, firstTask: groups.length, versions });
+        tasksDrawn += tasks.length;
+        for (const { task, rollouts_G } of rolled)
+          for (const rollout of rollouts_G) o.onTrajectory?.({ ...rollout, step: index, task });
+        groups.push(
+          ...(o.permuteRewards ? permuteRewards(rolled, randomKey(o.seed, "permute", index, round)) : rolled),
+        );
+        requireSamples(groups, index);
+        if (mixedIn(groups) >= o.minimumMixedGroups) break;
+      }
+      const rollOut = timer.lap();
+
+      // 2. One advantage a trajectory, shared by all its turns and tokens.
+      const advantages_P_G = groups.map(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
+
+      // 3. Coefficients, gradient, optimiser: for each policy that learns.
+      const learningRate = schedule(index) * Math.min(1, mixedIn(groups) / o.fullStepGroups);
+      const tally = newTally();
+      for (const policy of o.train) {
+        const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, version: versions[policy.name] ?? "" });
+        if (batch.length === 0)
+          throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
+        const replay = policy === o.train[0] ? replayOf(o, index, groups) : nothingToReplay;
+        await update(policy, batch, advantages_P_G.flat(), replay, { ...o, index, learningRate }, tally);
+      }
+      const train = timer.lap();
+
+      // 4. Publish: the next rollouts sample the new version.
+      for (const policy of o.train) await policy.publish();
+      const published = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
+      const step = { index, learningRate, tasksDrawn, versions: published };
+      metrics = stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
+    } finally {
+      for (const letGo of release) letGo();
+    }
+    yield metrics;
+  }
+};
+
+interface Replay {
+  readonly sequences: readonly TrainingSequence[];
+  readonly coefficients: readonly Float32Array[];
+}
+
+/** All optimiser steps of one policy on one batch. `advantage_K` is by trajectory. */
+const update = async <Sealed>(
+  policy: Policy,
+  batch: readonly BatchSequence[],
+  advantage_K: readonly (number | undefined)[],
+  replay: Replay,
+  o: Settings<Sealed> & { readonly index: number; readonly learningRate: number },
+  tally: Tally,
+): Promise<void> => {
+  if (o.beta === 0 && o.klEvery > 0 && o.index % o.klEvery === 0) await measureKl(policy, batch, o.groupSize, tally);
+  // A trajectory without advantage teaches only its KL term.
+  const sequences = batch.filter(({ trajectory }) => advantage_K[trajectory] !== 0 || o.beta > 0);
+  const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
+  // First update, on-policy: old is what is updated, the ratio is 1, and the backward's own forward is the only one.
+  let logProbs: ArrayLike<number>[] = sequences.map(({ behaviour }) => behaviour);
+  if (o.oldLogProbs === "forward") logProbs = [...(await policy.forward(sequences)).logProbs];
+  const old = [...logProbs];
+
+  for (let u = 0; u < o.updatesPerBatch && o.learningRate > 0; u += 1) {
+    o.abortSignal?.throwIfAborted();
+    if (u > 0) logProbs = [...(await policy.forward(sequences)).logProbs];
+    const losses = sequences.map(({ trajectory, behaviour, weights }, i) =>
+      coefficients({
+        ...o,
+        logProbs: logProbs[i] ?? [],
+        old: old[i] ?? [],
+        reference: reference[i],
+        behaviour,
+        advantage: advantage_K[trajectory] ?? 0,
+        weight: weights,
+      }),
+    );
+    for (const { c, clipFraction, klReference } of losses) {
+      add(tally.clipped, clipFraction * c.length, c.length);
+      if (u === 0 && o.beta > 0) add(tally.klReference, klReference * c.length, c.length);
+      requireFinite(o.index, c, "coefficient");
+    }
+    const used = sequences.map((_, i) => i).filter((i) => losses[i]?.c.some((value) => value !== 0));
+    if (used.length + replay.sequences.length === 0) return;
+    const result = await policy.backward(
+      [...used.flatMap((i) => sequences[i] ?? []), ...replay.sequences],
+      [...used.flatMap((i) => losses[i]?.c ?? []), ...replay.coefficients],
+    );
+    const { gradientNorm } = await policy.optimStep({ ...o.optimiser, learningRate: o.learningRate });
+    tally.squaredNorm += gradientNorm ** 2 / o.updatesPerBatch;
+    if (u > 0) continue;
+    for (const [place, i] of used.entries()) {
+      const trainer = result.logProbs[place] ?? new Float32Array();
+      const { behaviour = [], ids = [] } = sequences[i] ?? {};
+      add(tally.klSampler, total(behaviour) - total(trainer), trainer.length);
+      add(tally.entropy, total(result.entropies[place] ?? []), trainer.length);
+      tally.trainedTokens += ids.length;
+      // From now on old is the trainer's own number, to which the sampler's was equal but for rounding.
+      old[i] = trainer;
+    }
+    for (const trainer of result.logProbs.slice(used.length)) add(tally.replayLoss, -total(trainer), trainer.length);
+  }
+};
+
+/** KL of the current policy to the reference on each group's first rollout, when the loss does not need it anyway. */
+const measureKl = async (
+  policy: Policy,
+  batch: readonly BatchSequence[],
+  groupSize: number,
+  tally: Tally,
+): Promise<void> => {
+  const sequences = batch.filter(({ trajectory }) => trajectory % groupSize === 0);
+  const { logProbs } = await policy.forward(sequences, { reference: true });
+  for (const [i, { behaviour, weights: weight }] of sequences.entries()) {
+    const { klReference } = coefficients({
+      logProbs: behaviour,
+      old: behaviour,
+      reference: logProbs[i],
+      advantage: 0,
+      weight,
+    });
+    add(tally.klReference, klReference * behaviour.length, behaviour.length);
+  }
+};
+
+const nothingToReplay: Replay = { sequences: [], coefficients: [] };
+
+const replayOf = <Sealed>({ replay }: Settings<Sealed>, step: number, groups: readonly Group<Sealed>[]): Replay => {
+  const weight = replay?.weight(step) ?? 0;
+  if (replay === undefined || weight === 0) return nothingToReplay;
+  const sequences = replay.sequences(step, groups);
+  const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
+  return {
+    sequences,
+    coefficients: sequences.map(({ targets }) => new Float32Array(targets.length).fill(weight / tokens)),
+  };
+};
+
+const mixedIn = (groups: readonly Group[]): number =>
+  groups.filter(({ rollouts_G }) => hasSpread(rollouts_G.map(({ reward }) => reward))).length;
+
+/** Trajectories in (task, rollout) order; undefined where there was no sample. */
+const samplesOf = (groups: readonly Group[]): (Trajectory | undefined)[] =>
+  groups.flatMap(({ rollouts_G }) =>
+    rollouts_G.map(({ trajectory, reward }) => (reward === undefined ? undefined : trajectory)),
+  );
+
+const total = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, value) => sum + value, 0);
+
+/** Seconds since the last lap. */
+const timerOf = (clock: Clock): { lap(): number } => {
+  let last = clock.now();
+  return {
+    lap: () => {
+      const now = clock.now();
+      const seconds = (now - last) / 1000;
+      last = now;
+      return seconds;
+    },
+  };
+};

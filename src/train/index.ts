@@ -1,0 +1,32 @@
+/** Learning: Flow-GRPO and its pieces, evaluation with intervals, supervised training. */
+export { advantages, hasSpread } from "./advantage.ts";
+export { type Aggregation, type BatchOptions, type BatchSequence, batchOf } from "./batch.ts";
+export { mapConcurrently } from "./concurrency.ts";
+export {
+  type Accuracy,
+  accuracyOf,
+  compare,
+  type EvaluateOptions,
+  type EvaluationReport,
+  evaluate,
+  type Outcomes,
+} from "./evaluate.ts";
+export { flowGrpo } from "./flow-grpo.ts";
+export type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+export { coefficients, type LossInput, type LossOutput } from "./loss.ts";
+export { type Group, permuteRewards, type RollOutOptions, type Rollout, rollOut, rollOutGroups } from "./roll-out.ts";
+export { type LinearScheduleOptions, linearSchedule, type Schedule } from "./schedule.ts";
+export {
+  type Interval,
+  mcNemar,
+  mean,
+  type PairedCounts,
+  type PairedDifference,
+  pairedCounts,
+  pairedDifference,
+  standardDeviation,
+  wilsonInterval,
+} from "./statistics.ts";
+export type { StepMetrics, StepTimings } from "./step-metrics.ts";
+export { type SupervisedOptions, type SupervisedStep, supervised, validationLoss } from "./supervised.ts";
+export { type ToolOrder, type ToolUse, toolOrders, toolUse } from "./tool-use.ts";

@@ -1,0 +1,80 @@
+/** One sequence's numbers, one a trained token; `weight` is k = 1/(K·S·n) of the token's turn, or one for all. */
+export interface LossInput {
+  /** log π_θ of the weights to be updated. */
+  readonly logProbs: ArrayLike<number>;
+  /** log π_old: the trainer's own, at the version that sampled. */
+  readonly old: ArrayLike<number>;
+  /** log π_ref. Without it there is no KL term, and `klReference` is 0. */
+  readonly reference?: ArrayLike<number> | undefined;
+  /** Of the distribution that was really drawn from. @default old */
+  readonly behaviour?: ArrayLike<number> | undefined;
+  readonly advantage: number;
+  readonly weight: number | ArrayLike<number>;
+  /** @default 0.2 */
+  readonly clipLow?: number;
+  /** @default 0.3 */
+  readonly clipHigh?: number;
+  /** @default 0 */
+  readonly beta?: number;
+  /** Most that a token weighs for π_old / behaviour. @default 2 */
+  readonly importanceCap?: number;
+}
+
+/** What the engine is given (it minimises −Σ c·logp) and what is reported. */
+export interface LossOutput {
+  /** c = −∂L/∂logp, one a token. */
+  readonly c: Float32Array;
+  /** Share of tokens whose ratio was clipped. */
+  readonly clipFraction: number;
+  /** Mean of the k3 estimator of D_KL(π_θ‖π_ref). */
+  readonly klReference: number;
+}
+
+/** Beyond it e^x says nothing but "far away", and one token would drown a batch. */
+const EXPONENT_LIMIT = 20;
+
+/**
+ * The whole of Flow-GRPO's loss as one number a token:
+ *   c = k·( w·r·A·[not clipped] − β·(1 − exp(ref − logp)) ),  r = exp(logp − old),  w = min(exp(old − behaviour), cap).
+ * Clipped where A > 0 and r > 1 + ε_high, or A < 0 and r < 1 − ε_low: there min(rA, clip(r)A) is flat. The second
+ * part is the derivative of k3 = exp(ref − logp) − (ref − logp) − 1, with ref − logp held within ±20.
+ */
+export const coefficients = ({
+  logProbs,
+  old,
+  reference,
+  behaviour = old,
+  advantage,
+  weight,
+  clipLow = 0.2,
+  clipHigh = 0.3,
+  beta = 0,
+  importanceCap = 2,
+}: LossInput): LossOutput => {
+  const n = logProbs.length;
+  const c = new Float32Array(n);
+  let clipped = 0;
+  let kl = 0;
+  for (let i = 0; i < n; i += 1) {
+    const logp = at(logProbs, i);
+    const k = typeof weight === "number" ? weight : at(weight, i);
+    const ratio = Math.exp(logp - at(old, i));
+    const importance = Math.min(Math.exp(at(old, i) - at(behaviour, i)), importanceCap);
+    const flat = (advantage > 0 && ratio > 1 + clipHigh) || (advantage < 0 && ratio < 1 - clipLow);
+    if (flat) clipped += 1;
+    let gain = flat ? 0 : importance * ratio * advantage;
+    if (reference !== undefined) {
+      const distance = Math.max(-EXPONENT_LIMIT, Math.min(EXPONENT_LIMIT, at(reference, i) - logp));
+      kl += Math.exp(distance) - distance - 1;
+      gain -= beta * (1 - Math.exp(distance));
+    }
+    c[i] = k * gain;
+  }
+  return { c, clipFraction: n === 0 ? 0 : clipped / n, klReference: n === 0 ? 0 : kl / n };
+};
+
+const at = (values: ArrayLike<number>, i: number): number => {
+  const value = values[i];
+  if (value === undefined) throw new RangeError(`The loss needs a number for each token; number ${i} is missing.`);
+  return value;
+};

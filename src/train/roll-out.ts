@@ -1,0 +1,104 @@
+import { AgentFlowError, ConfigError } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
+import { type RandomKey, random, randomKey } from "../random.ts";
+import { queryOf, type Reward, type Task } from "../task.ts";
+import type { Trajectory } from "../trajectory.ts";
+import { mapConcurrently } from "./concurrency.ts";
+
+/** A finished run of the flow and what it was worth. Without a reward it is no sample. */
+export interface Rollout {
+  readonly trajectory: Trajectory;
+  readonly reward: number | undefined;
+}
+
+/** All rollouts of one task by one version of the policies. */
+export interface Group<Sealed = unknown> {
+  readonly task: Task<Sealed>;
+  readonly rollouts_G: readonly Rollout[];
+}
+
+/** Solves a task once and scores it. A flow that failed, or a reward that is undefined, makes no sample. */
+export const rollOut = async <Sealed>(
+  flow: Pick<Flow, "solve">,
+  task: Task<Sealed>,
+  reward: Reward<Sealed>,
+  options: NonNullable<Parameters<Flow["solve"]>[1]>,
+): Promise<Rollout> => {
+  const { trajectory } = await flow.solve(queryOf(task), options);
+  const value = trajectory.status === "failed" ? undefined : await reward(task, trajectory.answer);
+  if (value !== undefined && !(value >= 0 && value <= 1))
+    throw new ConfigError(`The reward of task ${task.id} is ${value}: it must be a number from 0 to 1, or undefined.`);
+  return { trajectory, reward: value };
+};
+
+export interface RollOutOptions<Sealed> {
+  readonly flow: Pick<Flow, "solve">;
+  readonly tasks: readonly Task<Sealed>[];
+  readonly reward: Reward<Sealed>;
+  readonly groupSize: number;
+  readonly seed: number;
+  readonly step: number;
+  /** Number of the first of these tasks within the step. @default 0 */
+  readonly firstTask?: number;
+  /** Version that each policy samples, by policy name. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** @default 64 */
+  readonly concurrency?: number;
+  readonly abortSignal?: AbortSignal | undefined;
+}
+
+/**
+ * G rollouts of the whole live flow for each task. A rollout is a function of (weights, seed, step, task, rollout)
+ * alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
+ */
+export const rollOutGroups = async <Sealed>({
+  flow,
+  tasks,
+  reward,
+  groupSize,
+  seed,
+  step,
+  firstTask = 0,
+  versions,
+  concurrency = 64,
+  abortSignal,
+}: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
+  const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p: firstTask + p, g })));
+  const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => {
+    abortSignal?.throwIfAborted();
+    return rollOut(flow, task, reward, {
+      id: `${step}/${p}/${g}`,
+      randomKey: randomKey(seed, "rollout", step, p, g),
+      versions,
+      ...(abortSignal === undefined ? {} : { abortSignal }),
+    });
+  });
+  // A solve that was aborted is no result, whatever it holds.
+  abortSignal?.throwIfAborted();
+  return tasks.map((task, p) => ({ task, rollouts_G: rollouts.slice(p * groupSize, (p + 1) * groupSize) }));
+};
+
+/** The control of an experiment: the same rewards, dealt out among the trajectories at random. */
+export const permuteRewards = <Sealed>(groups: readonly Group<Sealed>[], key: RandomKey): Group<Sealed>[] => {
+  const rewards = groups.flatMap(({ rollouts_G }) => rollouts_G.map(({ reward }) => reward));
+  const dealt = random(key).shuffle(rewards.filter((reward) => reward !== undefined));
+  let next = 0;
+  return groups.map(({ task, rollouts_G }) => ({
+    task,
+    rollouts_G: rollouts_G.map(({ trajectory, reward }) => ({
+      trajectory,
+      reward: reward === undefined ? undefined : dealt[next++],
+    })),
+  }));
+};
+
+/** Throws when nothing of a step is a sample: the tools, models or rewards behind the flow are down. */
+export const requireSamples = (groups: readonly Group[], step: number): void => {
+  const rollouts = groups.flatMap(({ rollouts_G }) => rollouts_G);
+  if (rollouts.some(({ reward }) => reward !== undefined)) return;
+  const failure = rollouts.find(({ trajectory }) => trajectory.failure !== undefined)?.trajectory.failure;
+  throw new AgentFlowError(
+    `Step ${step}: none of ${rollouts.length} rollouts is a sample. ` +
+      (failure === undefined ? "The reward was undefined for each." : `The first failure was: ${failure}`),
+  );
+};

@@ -1,0 +1,25 @@
+/** Learning rate of a step, which counts from 0. */
+export type Schedule = (step: number) => number;
+
+export interface LinearScheduleOptions {
+  /** Highest rate, reached at the end of the warm-up. */
+  readonly peak: number;
+  readonly steps: number;
+  /** Steps of the warm-up, of which the first already learns. @default 0 */
+  readonly warmUp?: number;
+  /** Share of the peak that is left at the last step. @default 1 */
+  readonly finalShare?: number;
+}
+
+/** Linear warm-up, then linear to a share of the peak. */
+export const linearSchedule = ({ peak, steps, warmUp = 0, finalShare = 1 }: LinearScheduleOptions): Schedule => {
+  const decaySteps = Math.max(1, steps - 1 - warmUp);
+  return (step) => {
+    if (step < warmUp) return (peak * (step + 1)) / (warmUp + 1);
+    return peak * (1 - (1 - finalShare) * Math.min(1, (step - warmUp) / decaySteps));
+  };
+};
+
+/** A constant rate or a schedule, as a schedule. */
+export const scheduleOf = (learningRate: number | Schedule): Schedule =>
+  typeof learningRate === "number" ? () => learningRate : learningRate;

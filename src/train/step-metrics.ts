@@ -1,0 +1,157 @@
+import { EngineError } from "../errors.ts";
+import { hasSpread } from "./advantage.ts";
+import type { Group } from "./roll-out.ts";
+import { mean, standardDeviation } from "./statistics.ts";
+import { toolUse } from "./tool-use.ts";
+
+/** What one step reports. All but `timings` is the same for the same seed; store `timings` apart. */
+export interface StepMetrics {
+  /** Counts from 0. */
+  readonly index: number;
+  readonly reward: { readonly mean: number; readonly standardDeviation: number };
+  /** `mixed`: with different rewards; `allSolved`, `noneSolved`: every reward 1, every reward 0. */
+  readonly groups: {
+    readonly total: number;
+    readonly mixed: number;
+    readonly allSolved: number;
+    readonly noneSolved: number;
+  };
+  /** k3 estimate of D_KL(π_θ‖π_ref) a token, before the step's updates; absent when it was not measured. */
+  readonly klReference?: number;
+  /** Mean of behaviour − trainer log-probability: near 0 as long as the sampler computes what the trainer does. */
+  readonly klSampler: number;
+  /** Share of tokens clipped, over all updates. */
+  readonly clipFraction: number;
+  /** Nats a token: of the trained tokens' distributions, or, when nothing was trained, −log p of the sampled ones. */
+  readonly entropy: number;
+  /** Before clipping; 0 when nothing was trained. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** Cross-entropy a token of the replayed sequences; absent without replay. */
+  readonly replayLoss?: number;
+  /** Sampled tokens and planner turns a trajectory. */
+  readonly responseTokens: number;
+  readonly turns: number;
+  readonly toolShares: Readonly<Record<string, number>>;
+  readonly toolErrorRate: number;
+  readonly trajectories: number;
+  /** Trajectories without a reward: infrastructure failures. */
+  readonly noSample: number;
+  /** Trajectories that a budget or a tool's deadline cut short: a run with any may not repeat bit for bit. */
+  readonly limitsHit: number;
+  /** Tasks drawn since the start of the run. */
+  readonly tasksDrawn: number;
+  /** Policy → version that the next step samples. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly timings: StepTimings;
+}
+
+/** Wall time in seconds. */
+export interface StepTimings {
+  readonly rollOut: number;
+  readonly train: number;
+  readonly publish: number;
+  readonly sampledTokensPerSecond: number;
+  readonly trainedTokensPerSecond: number;
+}
+
+/** Sums over tokens that updates add to. */
+export interface Tally {
+  klReference: { sum: number; count: number };
+  klSampler: { sum: number; count: number };
+  clipped: { sum: number; count: number };
+  entropy: { sum: number; count: number };
+  replayLoss: { sum: number; count: number };
+  squaredNorm: number;
+  /** Tokens of all sequences that went through a backward. */
+  trainedTokens: number;
+}
+
+const nothing = (): { sum: number; count: number } => ({ sum: 0, count: 0 });
+
+/** A tally before anything was counted. */
+export const newTally = (): Tally => ({
+  klReference: nothing(),
+  klSampler: nothing(),
+  clipped: nothing(),
+  entropy: nothing(),
+  replayLoss: nothing(),
+  squaredNorm: 0,
+  trainedTokens: 0,
+});
+
+/** Adds `count` values with this sum. */
+export const add = (total: { sum: number; count: number }, sum: number, count: number): void => {
+  total.sum += sum;
+  total.count += count;
+};
+
+const average = ({ sum, count }: { readonly sum: number; readonly count: number }): number =>
+  count === 0 ? 0 : sum / count;
+
+/** Puts a step's metrics together. Throws `EngineError` naming the step and the quantity that is not finite. */
+export const stepMetrics = (
+  groups: readonly Group[],
+  tally: Tally,
+  step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions">,
+  seconds: Pick<StepTimings, "rollOut" | "train" | "publish">,
+): StepMetrics => {
+  const rollouts = groups.flatMap(({ rollouts_G }) => rollouts_G);
+  const trajectories = rollouts.map(({ trajectory }) => trajectory);
+  const rewards_P_G = groups.map(({ rollouts_G }) => rewardsOf(rollouts_G));
+  const rewards = rewards_P_G.flat();
+  const logProbs = trajectories.flatMap(({ turns }) => turns.flatMap(({ behaviourLogProbs }) => behaviourLogProbs));
+  const { averageTurns, toolShares, toolErrorRate } = toolUse(trajectories);
+  const metrics: StepMetrics = {
+    index: step.index,
+    reward: { mean: mean(rewards), standardDeviation: standardDeviation(rewards) },
+    groups: {
+      total: groups.length,
+      mixed: rewards_P_G.filter(hasSpread).length,
+      allSolved: rewards_P_G.filter((all) => all.length > 0 && all.every((reward) => reward === 1)).length,
+      noneSolved: rewards_P_G.filter((all) => all.length > 0 && all.every((reward) => reward === 0)).length,
+    },
+    ...(tally.klReference.count === 0 ? {} : { klReference: average(tally.klReference) }),
+    klSampler: average(tally.klSampler),
+    clipFraction: average(tally.clipped),
+    entropy: tally.entropy.count === 0 ? -mean(logProbs) : average(tally.entropy),
+    gradientNorm: Math.sqrt(tally.squaredNorm),
+    learningRate: step.learningRate,
+    ...(tally.replayLoss.count === 0 ? {} : { replayLoss: average(tally.replayLoss) }),
+    responseTokens: logProbs.length / trajectories.length,
+    turns: averageTurns,
+    toolShares,
+    toolErrorRate,
+    trajectories: trajectories.length,
+    noSample: trajectories.length - rewards.length,
+    limitsHit: trajectories.filter(hitLimit).length,
+    tasksDrawn: step.tasksDrawn,
+    versions: step.versions,
+    timings: {
+      ...seconds,
+      sampledTokensPerSecond: perSecond(logProbs.length, seconds.rollOut),
+      trainedTokensPerSecond: perSecond(tally.trainedTokens, seconds.train),
+    },
+  };
+  requireFinite(step.index, metrics);
+  return metrics;
+};
+
+const rewardsOf = (rollouts_G: Group["rollouts_G"]): number[] =>
+  rollouts_G.map(({ reward }) => reward).filter((reward) => reward !== undefined);
+
+const hitLimit = ({ stopReason, memory }: Group["rollouts_G"][number]["trajectory"]): boolean =>
+  stopReason === "budget" ||
+  memory.some(({ observation }) => observation.status === "failed" && observation.reason === "timeout");
+
+const perSecond = (count: number, seconds: number): number => (seconds > 0 ? count / seconds : 0);
+
+/** Throws `EngineError` for the first number in a value that is not finite. */
+export const requireFinite = (step: number, value: unknown, name = ""): void => {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new EngineError(
+      `Step ${step}: ${name} is ${value}. Lower the learning rate, or look at the rewards and log-probabilities of this step.`,
+    );
+  if (typeof value === "object" && value !== null)
+    for (const [key, part] of Object.entries(value)) requireFinite(step, part, name === "" ? key : `${name}.${key}`);
+};
