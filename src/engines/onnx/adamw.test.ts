@@ -8,7 +8,11 @@ import { allocateWeights } from "./weights.ts";
 const { config, adamw } = llamaFixture;
 const runtime = openNativeRuntime({ threads: 1 });
 afterAll(() => runtime.dispose());
-const zeroState = (): AdamState => ({ first: allocateWeights(runtime, config), second: allocateWeights(runtime, config), step: 0 });
+const zeroState = (): AdamState => ({
+  first: allocateWeights(runtime, config),
+  second: allocateWeights(runtime, config),
+  step: 0,
+});
 
 describe("adamwStep", () => {
   it("agrees with PyTorch after three steps on the same gradients: clip, decay on matrices only", () => {

@@ -194,7 +194,7 @@ export const openNativeRuntime = ({
 
   const session: Runtime["session"] = (model, names) => {
     const options = out("make session options", (box) => api.createSessionOptions(box));
-    check(api.setIntraOpNumThreads(options, threads), "set threads");
+    check(api.setIntraOpNumThreads(options, Math.min(threads, names.threads ?? threads)), "set threads");
     // Each session has its own pool; a pool that spins while another one works would take its cores.
     check(api.addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"), "set spinning");
     const pointer = out("load a graph", (box) =>

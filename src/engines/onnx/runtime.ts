@@ -32,10 +32,13 @@ export interface Runtime {
   readonly description: { readonly runtime: string; readonly version: string; readonly threads: number };
   allocate(dtype: DType, elements: number): Memory;
   tensor(memory: Memory, shape: readonly number[], offset?: number): Tensor;
-  /** Loads a serialised ONNX model. Input and output names must be given in the order of the graph. */
+  /**
+   * Loads a serialised ONNX model. Input and output names must be given in the order of the graph.
+   * `threads` is at most the runtime's. @default the runtime's
+   */
   session(
     model: Uint8Array,
-    names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+    options: { readonly inputs: readonly string[]; readonly outputs: readonly string[]; readonly threads?: number },
   ): Session;
   dispose(): void;
 }

@@ -2,6 +2,7 @@ import type { Sample, SampleRequest } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { uniform } from "../../random.ts";
 import { type Chunk, extendsPlan, feedPlan } from "./feed-plan.ts";
+import { invariantThreads } from "./invariant-threads.ts";
 import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
 import { decodingGraph, extensionGraph, type LlamaConfig, ropeTables } from "./llama.ts";
 import { type DType, floatsOf, type Memory, type Runtime, type Tensor } from "./runtime.ts";
@@ -62,7 +63,8 @@ export const createSampler = (
   },
 ): Sampler => {
   const cache = createKeyValueCache(runtime, config, { slots, capacity });
-  const load = (model: ReturnType<typeof extensionGraph>) => runtime.session(model.bytes, model);
+  const threads = invariantThreads(config, runtime.description.threads);
+  const load = (model: ReturnType<typeof extensionGraph>) => runtime.session(model.bytes, { ...model, threads });
   const extension = load(extensionGraph(config));
   const decoding = load(decodingGraph(config));
   const { cos, sin } = ropeTables(config);
@@ -368,6 +370,13 @@ export const createSampler = (
         if (limit < 1)
           throw new EngineError(`A prompt of ${length} tokens leaves no room in a context of ${capacity}.`);
         const temperature = request.temperature ?? 1;
+        for (const { ids } of plan) {
+          for (const id of ids) {
+            // Refused here: in a batch it would fail everybody's run.
+            if (!Number.isInteger(id) || id < 0 || id >= V)
+              throw new EngineError(`Token id ${id} is not inside the vocabulary of ${V}.`);
+          }
+        }
         if (!(temperature >= 0)) throw new EngineError(`temperature must be 0 or more, received ${temperature}.`);
         waiting.push({
           request,

@@ -16,10 +16,13 @@ afterAll(() => {
 });
 
 const gradientErrors = (gradient: Weights, reference: (name: string) => ArrayLike<number>): Record<string, number> =>
-  Object.fromEntries([...gradient.tensors].map(([name, tensor]) => [name, relativeError(floatsOf(tensor), reference(name))]));
+  Object.fromEntries(
+    [...gradient.tensors].map(([name, tensor]) => [name, relativeError(floatsOf(tensor), reference(name))]),
+  );
 
 const expectClose = (gradient: Weights, reference: (name: string) => ArrayLike<number>, limit = 1e-4): void => {
-  for (const [name, error] of Object.entries(gradientErrors(gradient, reference))) expect(error, name).toBeLessThan(limit);
+  for (const [name, error] of Object.entries(gradientErrors(gradient, reference)))
+    expect(error, name).toBeLessThan(limit);
 };
 
 describe("trainer", () => {
@@ -53,7 +56,11 @@ describe("trainer", () => {
     const doubled = allocateWeights(runtime, config);
     await trainer.backward(weights, doubled, sequences, coefficients);
     await trainer.backward(weights, doubled, sequences, coefficients);
-    expectClose(doubled, (name) => floatsOf(once.tensors.get(name) ?? expect.fail(name)).map((value) => 2 * value), 1e-5);
+    expectClose(
+      doubled,
+      (name) => floatsOf(once.tensors.get(name) ?? expect.fail(name)).map((value) => 2 * value),
+      1e-5,
+    );
   });
 
   it("gives the same bits again, also with another number of threads", async () => {
@@ -85,7 +92,10 @@ describe("trainer", () => {
     const one = await trainer.backward(
       weights,
       gradient,
-      [{ ids, targets: [22] }, { ids, targets: [] }],
+      [
+        { ids, targets: [22] },
+        { ids, targets: [] },
+      ],
       [Float32Array.of(1), new Float32Array()],
     );
     expect(one.logProbs.map((values) => values.length)).toEqual([1, 0]);
@@ -100,7 +110,8 @@ describe("trainer", () => {
     await expect(trainer.forward(weights, [{ ids: [1, 2], targets: [2] }])).rejects.toThrow("Target position 2");
     await expect(trainer.forward(weights, [{ ids: [1, 40], targets: [1] }])).rejects.toThrow("Token id 40");
     await expect(trainer.forward(weights, [{ ids: Array(200).fill(1), targets: [1] }])).rejects.toThrow("200 tokens");
-    const backward = async (): Promise<unknown> => trainer.backward(weights, gradient, [{ ids: [1, 2], targets: [1] }], [new Float32Array(2)]);
+    const backward = async (): Promise<unknown> =>
+      trainer.backward(weights, gradient, [{ ids: [1, 2], targets: [1] }], [new Float32Array(2)]);
     await expect(backward()).rejects.toThrow("1 targets but 2 coefficients");
   });
 
@@ -112,12 +123,17 @@ describe("trainer", () => {
 });
 
 describe("microBatches", () => {
-  const sequenceOf = (length: number, targets = 1) => ({ ids: Array<number>(length).fill(0), targets: Array<number>(targets).fill(1) });
+  const sequenceOf = (length: number, targets = 1) => ({
+    ids: Array<number>(length).fill(0),
+    targets: Array<number>(targets).fill(1),
+  });
   it("covers every sequence that has targets once, padded to its longest member and within the limit", () => {
     const lengths = [...noise(3, 50)].map((value) => 2 + Math.floor((value + 1) * 100));
     const all = lengths.map((length, i) => sequenceOf(length, i % 7 === 0 ? 0 : 1));
     const batches = microBatches(all, 512);
-    expect(batches.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual(all.flatMap(({ targets }, i) => (targets.length > 0 ? [i] : [])));
+    expect(batches.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual(
+      all.flatMap(({ targets }, i) => (targets.length > 0 ? [i] : [])),
+    );
     for (const { members, length } of batches) {
       expect(members.length * length).toBeLessThanOrEqual(512);
       expect(length).toBeGreaterThanOrEqual(Math.max(...members.map((i) => lengths[i] as number)));
