@@ -16,6 +16,7 @@ const POSITION = {
   createSessionFromArray: 8,
   run: 9,
   createSessionOptions: 10,
+  disableMemPattern: 17,
   setSessionGraphOptimizationLevel: 23,
   setIntraOpNumThreads: 24,
   createTensorWithDataAsOrtValue: 49,
@@ -99,6 +100,7 @@ const loadNative = (): Native => {
     createSessionFromArray: ["void *", ["void *", "void *", "size_t", "void *", "_Out_ void **"]],
     run: ["void *", ["void *", "void *", "void *", "void *", "size_t", "void *", "size_t", "void *"]],
     createSessionOptions: ["void *", ["_Out_ void **"]],
+    disableMemPattern: ["void *", ["void *"]],
     setSessionGraphOptimizationLevel: ["void *", ["void *", "int"]],
     setIntraOpNumThreads: ["void *", ["void *", "int"]],
     createTensorWithDataAsOrtValue: [

@@ -5,7 +5,7 @@ import type { TokenizerJson } from "./tokenizer.ts";
  * How text is cut before pairs are merged: references (`@2`, `.country`), words with an underscore or a digit at the
  * end (`web_search`, `q1`), turns left (`[6]`), single digits, punctuation, white space.
  */
-const PIECES = / ?@\d+|[. ]?[\p{L}_]+\d?|\.\d| ?\[\d+\]\n?|\d| ?[^\s\p{L}\d]+|\s+/gu;
+const PIECES = / ?@\d+|[. ]?[\p{L}_]+\d?|\.\d| ?\[\d+\]\n?| ?\d| ?[^\s\p{L}\d]+|\s+/gu;
 
 /** The printable character that stands for each byte in a byte-level vocabulary (the scheme of GPT-2). */
 const byteCharacters = (): readonly string[] => {

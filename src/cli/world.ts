@@ -1,0 +1,28 @@
+import type { ChatModel } from "../model.ts";
+import { type AlmanacTask, type AlmanacTasks, almanacTasks, almanacTools, loadAlmanac } from "../tasks/index.ts";
+import type { AskedCalculation } from "../testing/random-valid-planner.ts";
+import type { Toolset } from "../tool.ts";
+import { baseGenerator, calculate } from "../tools/index.ts";
+
+/** The built-in world: pages, tasks of one seed, and tools whose `base_generator` asks the given model. */
+export interface World {
+  readonly hash: string;
+  readonly tasks: AlmanacTasks;
+  tools(model: ChatModel): Toolset;
+}
+
+/** Reads the Almanac and prepares its tasks. Throws TaskError when its data is damaged. */
+export const openWorld = async (seed: number | string): Promise<World> => {
+  const almanac = await loadAlmanac();
+  return {
+    hash: almanac.hash,
+    tasks: almanacTasks(almanac, seed),
+    tools: (model) => almanacTools(almanac, { calculate, baseGenerator: baseGenerator(model) }),
+  };
+};
+
+/** What a scripted planner is told of a question: the calculation that it asks. Read from the sealed part. */
+export const askedCalculation = ({ sealed }: AlmanacTask): AskedCalculation => ({
+  operation: sealed.operation,
+  fields: sealed.asked.map(({ field }) => field),
+});

@@ -1,0 +1,38 @@
+import type { Tokenizer, TrainingSequence } from "../engine.ts";
+import type { Flow } from "../flow/flow.ts";
+import { END, trajectorySegments } from "../flow/planner.ts";
+import { deriveKey, type RandomKey } from "../random.ts";
+import { queryOf, type Task } from "../task.ts";
+import type { Trajectory } from "../trajectory.ts";
+
+/** Starts the reply of a completion, as `engineModel` asks for it. */
+export const ANSWER = "<answer>";
+
+/** Runs a flow with a scripted planner over tasks and keeps what happened. The same key gives the same trajectories. */
+export const demonstrate = async (flow: Flow, tasks: readonly Task[], key: RandomKey): Promise<Trajectory[]> => {
+  const trajectories: Trajectory[] = [];
+  for (const [i, task] of tasks.entries()) {
+    const { trajectory } = await flow.solve(queryOf(task), { id: `demonstration-${i}`, randomKey: deriveKey(key, i) });
+    trajectories.push(trajectory);
+  }
+  return trajectories;
+};
+
+/** A trajectory as its planner would have sampled it; every action token is a target. */
+export const imitation = (tokenizer: Tokenizer, trajectory: Trajectory): TrainingSequence => {
+  const { ids, targets } = trajectorySegments(tokenizer, trajectory);
+  return { ids, targets };
+};
+
+/** A question and its answer, as a completion of the model's own: what `base_generator` asks for. */
+export const completion = (tokenizer: Tokenizer, prompt: string, answer: string): TrainingSequence => {
+  const given = [...tokenizer.encode(prompt), idOf(tokenizer, ANSWER)];
+  const reply = [...tokenizer.encode(answer), idOf(tokenizer, END)];
+  return { ids: [...given, ...reply], targets: reply.map((_, i) => given.length + i) };
+};
+
+const idOf = (tokenizer: Tokenizer, token: string): number => {
+  const id = tokenizer.idOf(token);
+  if (id === undefined) throw new TypeError(`The vocabulary has no token ${token}.`);
+  return id;
+};
