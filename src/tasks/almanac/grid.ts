@@ -40,41 +40,42 @@ const parse =
   };
 
 const trained = `
-airport.elevation.value code.latitude.value airport.longitude.value
-airport-country.population.value code-country.gdp.value airport-country.literacy.value
+person.born.value event.date.weekday
+airport.elevation.value code.latitude.value territory.literacy.value element.mass.value symbol.isotopes.value
+number.neutrons.value release.date.weekday line.end.value territory.adopted.weekday
+
+airport-country.population.value code-country.gdp.value code-country.adopted.weekday
+territory-region.population.value territory-region.territories.value territory-currency.introduced.weekday
+release-line.releases.value release-line.started.weekday line-first.date.value line-latest.date.weekday
 airport-country-region.gdp.value code-country-region.population.value code-country-currency.introduced.value
-territory.literacy.value territory.gdp.value territory-region.population.value territory-currency.introduced.value
-element.mass.value symbol.isotopes.value number.neutrons.value symbol.heaviest.value element.number.value
-release.date.value release-line.releases.value release-line.end.value line.end.value line-first.date.value
-person.born.value person.died.value event.date.value
+airport-country-currency.introduced.weekday
 
-release.date.weekday release-line.started.weekday release-line-latest.date.weekday line-latest.date.weekday
-territory.adopted.weekday territory-currency.introduced.weekday airport-country-currency.introduced.weekday
-person.born.weekday event.date.weekday
-
-airport+code.elevation.difference code+airport.latitude.difference airport+airport.longitude.difference
-territory+territory.population.difference territory+airport-country.gdp.difference code-country+territory.population.difference
+airport+code.elevation.difference code+airport.latitude.difference territory+territory.population.difference
 element+symbol.mass.difference symbol+number.neutrons.difference number+element.isotopes.difference
+territory+airport-country.gdp.difference code-country+territory.population.difference
 
-code+code.elevation.sum airport-country+territory.gdp.sum territory+code-country.population.sum
-element+number.mass.sum symbol+element.isotopes.sum territory+territory.gdp.sum
+code+code.elevation.sum element+number.mass.sum symbol+element.isotopes.sum territory+territory.gdp.sum
+airport-country+territory.gdp.sum territory+code-country.population.sum
 
-release+release.date.days person+release.born+date.days event+person.date+born.days release+event.date.days
-person+person.born+died.days territory+person.adopted+born.days person+line-first.born+date.days
-line-latest+event.date.days release-line+release.end+date.days release+release-line.date+started.days
-territory-currency+event.introduced+date.days person+territory-currency.died+introduced.days
+event+person.date+born.days person+person.born+died.days person+release.born+date.days release+event.date.days
+territory+person.adopted+born.days release+release.date.days
+person+line-first.born+date.days line-latest+event.date.days release-line+person.started+born.days
+event+code-country.date+adopted.days territory-currency+event.introduced+date.days
+person+territory-currency.died+introduced.days release-line+release.end+date.days
+release+release-line.date+started.days
 
 airport+airport.position.distance airport+code.position.distance code+airport.position.distance
 `;
 
 const heldOut = `
-code.elevation.value code-country.population.value airport-country.gdp.value territory.population.value
-territory-region.gdp.value symbol.mass.value number.isotopes.value element.neutrons.value
-line-first.date.weekday person.died.weekday code-country-currency.introduced.weekday
+code.elevation.value territory.population.value symbol.mass.value
+code-country.population.value airport-country.gdp.value territory-region.gdp.value line-first.date.weekday
+code-country-currency.introduced.weekday
 
 airport+code.latitude.difference element+number.isotopes.difference territory+code-country.gdp.difference
 symbol+element.mass.sum airport-country+territory.population.sum
 event+release.date.days person+event.born+date.days release+line-first.date.days
+territory-currency+person.introduced+born.days
 code+code.position.distance
 `;
 

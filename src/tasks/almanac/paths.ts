@@ -115,7 +115,6 @@ export const paths = {
   line,
   "line-first": beyond(line, ["first"], first),
   "line-latest": beyond(line, ["latest"], latest),
-  "release-line-latest": beyond(releaseLine, ["latest"], latest),
   person: { entry: "person", clue: title(5), hops: [], phrases: ["{}", "the person {}", "the person called {}"] },
   event: {
     entry: "event",

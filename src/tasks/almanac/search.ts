@@ -4,11 +4,14 @@ import type { Page } from "./page.ts";
 /** Pages that a search lists. */
 export const hitCount = 5;
 
+/** Where fewer pages hold every word of a query, the nearest others are listed, too. */
+const fewest = 2;
+
 /** Finds pages by name, best first. */
 export interface PageIndex {
   /** Pages whose title or another name is exactly this: same letters before folded ones, titles before other names. */
   exact(query: string): readonly Page[];
-  /** Up to `limit` pages by full text over title, names and text: those with every word, else those with any. */
+  /** Up to `limit` pages by full text over title, names and text: those with every word, and near ones if these are few. */
   fullText(query: string, limit: number): readonly Page[];
 }
 
@@ -64,7 +67,9 @@ export const pageIndex = (pages: readonly Page[]): PageIndex => {
     },
     fullText: (query, limit) => {
       const all = find(query, "AND");
-      return (all.length > 0 ? all : find(query, "OR")).slice(0, limit).flatMap(({ id }) => pages[id] ?? []);
+      const near = all.length >= fewest ? [] : find(query, "OR").slice(0, fewest);
+      const ids = new Set([...all, ...near].map(({ id }) => id));
+      return [...ids].slice(0, Math.min(limit, Math.max(all.length, fewest))).flatMap((id) => pages[id] ?? []);
     },
   };
 };
