@@ -9,3 +9,5 @@ export {
   type ScriptedPolicyOptions,
   scriptedPolicy,
 } from "./scripted-policy.ts";
+export { type TabularPolicyOptions, tabularPolicy } from "./tabular-policy.ts";
+export { wordTokenizer } from "./word-tokenizer.ts";

@@ -46,7 +46,7 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly minimumMixedGroups?: number;
   /** Most rounds of further tasks in a step. @default 2 */
   readonly maxRefills?: number;
-  /** With fewer mixed groups the learning rate shrinks in proportion. @default 1 */
+  /** With fewer mixed groups the learning rate shrinks in proportion; 0 turns this off. @default 0 */
   readonly fullStepGroups?: number;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number;
@@ -78,7 +78,7 @@ const defaults = {
   oldLogProbs: "behaviour" as "behaviour" | "forward",
   minimumMixedGroups: 1,
   maxRefills: 2,
-  fullStepGroups: 1,
+  fullStepGroups: 0,
   concurrency: 64,
   clock: systemClock as Clock,
 };
@@ -111,7 +111,7 @@ const atLeast = {
   updatesPerBatch: 1,
   minimumMixedGroups: 0,
   maxRefills: 0,
-  fullStepGroups: 1,
+  fullStepGroups: 0,
   concurrency: 1,
 } as const;
 

@@ -59,7 +59,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const advantages_P_G = groups.map(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
 
       // 3. Coefficients, gradient, optimiser: for each policy that learns.
-      const learningRate = schedule(index) * Math.min(1, mixedIn(groups) / o.fullStepGroups);
+      const learningRate = schedule(index) * stepShare(mixedIn(groups), o.fullStepGroups);
       const tally = newTally();
       for (const policy of o.train) {
         const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, version: versions[policy.name] ?? "" });
@@ -96,7 +96,8 @@ const update = async <Sealed>(
   o: Settings<Sealed> & { readonly index: number; readonly learningRate: number },
   tally: Tally,
 ): Promise<void> => {
-  if (o.beta === 0 && o.klEvery > 0 && o.index % o.klEvery === 0) await measureKl(policy, batch, o.groupSize, tally);
+  if ((o.beta === 0 || o.learningRate === 0) && o.klEvery > 0 && o.index % o.klEvery === 0)
+    await measureKl(policy, batch, o.groupSize, tally);
   // A trajectory without advantage teaches only its KL term.
   const sequences = batch.filter(({ trajectory }) => advantage_K[trajectory] !== 0 || o.beta > 0);
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
@@ -131,14 +132,14 @@ const update = async <Sealed>(
       [...used.flatMap((i) => losses[i]?.c ?? []), ...replay.coefficients],
     );
     const { gradientNorm } = await policy.optimStep({ ...o.optimiser, learningRate: o.learningRate });
+    tally.trainedTokens += used.reduce((sum, i) => sum + (sequences[i]?.ids.length ?? 0), 0);
     tally.squaredNorm += gradientNorm ** 2 / o.updatesPerBatch;
     if (u > 0) continue;
     for (const [place, i] of used.entries()) {
       const trainer = result.logProbs[place] ?? new Float32Array();
-      const { behaviour = [], ids = [] } = sequences[i] ?? {};
+      const behaviour = sequences[i]?.behaviour ?? [];
       add(tally.klSampler, total(behaviour) - total(trainer), trainer.length);
       add(tally.entropy, total(result.entropies[place] ?? []), trainer.length);
-      tally.trainedTokens += ids.length;
       // From now on old is the trainer's own number, to which the sampler's was equal but for rounding.
       old[i] = trainer;
     }
@@ -182,6 +183,9 @@ const replayOf = <Sealed>({ replay }: Settings<Sealed>, step: number, groups: re
 
 const mixedIn = (groups: readonly Group[]): number =>
   groups.filter(({ rollouts_G }) => hasSpread(rollouts_G.map(({ reward }) => reward))).length;
+
+/** Few mixed groups make a noisy gradient, whose size AdamW forgets: the step itself has to shrink. */
+const stepShare = (mixed: number, full: number): number => (full === 0 ? 1 : Math.min(1, mixed / full));
 
 /** Trajectories in (task, rollout) order; undefined where there was no sample. */
 const samplesOf = (groups: readonly Group[]): (Trajectory | undefined)[] =>

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import type { TrainedTurn, Trajectory } from "../trajectory.ts";
+import { batchOf } from "./batch.ts";
+
+const turn = (number: number, prompt: readonly number[], ids: readonly number[], rest: Partial<TrainedTurn> = {}) => ({
+  module: "planner",
+  policy: "planner",
+  version: "v",
+  turn: number,
+  prompt: [{ ids: prompt, sampled: false }],
+  ids,
+  behaviourLogProbs: ids.map((id) => -id / 10),
+  ...rest,
+});
+
+const trajectory = (...turns: readonly TrainedTurn[]): Trajectory => ({
+  schemaVersion: 1,
+  id: "t",
+  query: { id: "q", question: "?" },
+  analysis: { entities: [], template: "?" },
+  memory: [],
+  turns,
+  status: "solved",
+  stopReason: "answered",
+});
+
+describe("batchOf", () => {
+  it("packs turns that extend each other into one sequence, with k = 1/(K·S·n) a token", () => {
+    const first = trajectory(turn(1, [1, 2], [3, 4]), turn(2, [1, 2, 3, 4, 5], [6]));
+    const second = trajectory(turn(1, [1, 2], [7]));
+    expect(batchOf([first, undefined, second], { policy: "planner" })).toEqual([
+      {
+        ids: [1, 2, 3, 4, 5, 6],
+        targets: [2, 3, 5],
+        trajectory: 0,
+        behaviour: [-0.3, -0.4, -0.6],
+        weights: Float32Array.of(1 / 8, 1 / 8, 1 / 4),
+      },
+      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], weights: Float32Array.of(1 / 2) },
+    ]);
+  });
+
+  it("starts a new sequence where a prompt was rebuilt, and keeps modules apart", () => {
+    const rebuilt = trajectory(
+      turn(1, [1], [2]),
+      turn(1, [9], [8], { module: "verifier" }),
+      turn(2, [1, 3], [4]),
+      turn(2, [9, 8, 7], [6], { module: "verifier" }),
+    );
+    const batch = batchOf([rebuilt], { policy: "planner" });
+    expect(batch.map(({ ids, targets }) => [ids, targets])).toEqual([
+      [[1, 2], [1]],
+      [
+        [9, 8, 7, 6],
+        [1, 3],
+      ],
+      [[1, 3, 4], [2]],
+    ]);
+    expect(batch.flatMap(({ weights }) => [...weights])).toEqual([0.25, 0.25, 0.25, 0.25]);
+  });
+
+  it("takes one policy's turns and refuses another version's", () => {
+    const mixed = trajectory(turn(1, [1], [2]), turn(2, [5], [6], { policy: "other", version: "w" }));
+    expect(batchOf([mixed], { policy: "other", version: "w" }).map(({ ids }) => ids)).toEqual([[5, 6]]);
+    expect(() => batchOf([mixed], { policy: "planner", version: "w" })).toThrow(/sampled by version v .* not by w/u);
+  });
+
+  it("offers the other averages by name", () => {
+    const long = trajectory(turn(1, [1], [2, 3, 4]), turn(2, [1, 2, 3, 4], [5]));
+    const short = trajectory(turn(1, [1], [2]));
+    const weights = (aggregation: "trajectory-mean" | "token-mean") =>
+      batchOf([long, short], { policy: "planner", aggregation }).map((one) => [...one.weights]);
+    expect(weights("token-mean")).toEqual([Array.from(new Float32Array(4).fill(1 / 5)), [...Float32Array.of(1 / 5)]]);
+    expect(weights("trajectory-mean")).toEqual([[1 / 8, 1 / 8, 1 / 8, 1 / 8], [1 / 2]]);
+  });
+});

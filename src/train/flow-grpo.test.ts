@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
+import { ConfigError, EngineError, ModelError } from "../errors.ts";
+import { createFlow } from "../flow/flow.ts";
+import { modelPlanner } from "../flow/planner.ts";
+import { scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
+import { evaluate } from "./evaluate.ts";
+import { flowGrpo } from "./flow-grpo.ts";
+import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+import { mean } from "./statistics.ts";
+import type { StepMetrics } from "./step-metrics.ts";
+
+type Options = FlowGrpoOptions<{ readonly answer: string }>;
+
+const train = async (changes: Partial<Options> = {}) => {
+  const policy = leverPolicy();
+  const flow = leverFlow(policy);
+  const options: Options = {
+    flow,
+    train: [policy],
+    tasks: leverTasks,
+    reward: leverReward,
+    steps: 25,
+    seed: 3,
+    tasksPerStep: 3,
+    learningRate: 0.4,
+    ...changes,
+  };
+  const steps: StepMetrics[] = [];
+  for await (const step of flowGrpo(options)) steps.push(step);
+  return { policy, flow, steps, last: steps.at(-1) as StepMetrics };
+};
+
+const repeatable = (steps: readonly StepMetrics[]) => steps.map(({ timings: _, ...rest }) => rest);
+
+const accuracy = async ({ flow, policy }: Pick<Awaited<ReturnType<typeof train>>, "flow" | "policy">) => {
+  const tasks = leverTasks.flatMap((task) =>
+    Array.from({ length: 30 }, (_, i) => ({ ...task, id: `${task.id}-${i}` })),
+  );
+  return (await evaluate({ flow, tasks, reward: leverReward, policies: [policy] })).accuracy;
+};
+
+describe("flowGrpo", () => {
+  it("learns which lever opens which colour from the reward alone", async () => {
+    const run = await train();
+    expect(run.steps[0]?.reward.mean).toBeLessThan(0.5);
+    expect(await accuracy(run)).toBeGreaterThan(0.9);
+    expect(run.last.entropy).toBeLessThan(run.steps[0]?.entropy ?? 0);
+    expect(run.last.klReference).toBeGreaterThan(0.1);
+    for (const step of run.steps) expect(Math.abs(step.klSampler)).toBeLessThan(1e-6);
+  });
+
+  it("learns nothing when rewards are dealt out at random", async () => {
+    expect(await accuracy(await train({ permuteRewards: true }))).toBeLessThan(0.6);
+  });
+
+  it("learns by every variant: no KL, several clipped updates a batch, old log-probabilities by a forward", async () => {
+    const run = await train({
+      beta: 0,
+      updatesPerBatch: 3,
+      oldLogProbs: "forward",
+      aggregation: "token-mean",
+      learningRate: 0.2,
+    });
+    expect(await accuracy(run)).toBeGreaterThan(0.9);
+    expect(run.steps.some(({ clipFraction }) => clipFraction > 0)).toBe(true);
+  });
+
+  it("gives the same run whatever the concurrency", async () => {
+    const one = await train({ steps: 6, concurrency: 1 });
+    const many = await train({ steps: 6, concurrency: 50 });
+    expect(repeatable(one.steps)).toEqual(repeatable(many.steps));
+    expect(one.policy.version).toBe(many.policy.version);
+    expect((await train({ steps: 6, seed: 4 })).policy.version).not.toBe(one.policy.version);
+  });
+
+  it("reports conduct, groups and versions, and every trajectory in order", async () => {
+    const seen: string[] = [];
+    const { last, policy } = await train({
+      steps: 1,
+      onTrajectory: ({ trajectory }) => seen.push(trajectory.id),
+    });
+    expect(last).toMatchObject({ index: 0, trajectories: 24, noSample: 0, limitsHit: 0, tasksDrawn: 3 });
+    expect(last.groups.total).toBe(3);
+    expect(last.klReference).toBeCloseTo(0, 12);
+    expect(Object.keys(last.toolShares)).toEqual(["look", "press"]);
+    expect(last.responseTokens).toBeCloseTo(last.turns * 3, 12);
+    expect(last.versions).toEqual({ planner: policy.version });
+    expect(seen).toEqual(leverTasks.flatMap((_, p) => Array.from({ length: 8 }, (_, g) => `0/${p}/${g}`)));
+  });
+
+  it("rolls out further tasks until enough groups are mixed, and then stops refilling", async () => {
+    const never = await train({ steps: 1, reward: () => 0, beta: 0, maxRefills: 3, fullStepGroups: 2 });
+    expect(never.last).toMatchObject({ tasksDrawn: 12, trajectories: 96, gradientNorm: 0 });
+    expect(never.last.groups).toEqual({ total: 12, mixed: 0, allSolved: 0, noneSolved: 12 });
+    expect(never.last.learningRate).toBe(0);
+    const soon = await train({ steps: 1, minimumMixedGroups: 2, fullStepGroups: 6 });
+    expect(soon.last.tasksDrawn).toBe(3);
+    expect(soon.last.learningRate).toBeCloseTo((0.4 * soon.last.groups.mixed) / 6, 12);
+  });
+
+  it("leaves the weights alone when no group is mixed", async () => {
+    const { steps } = await train({ steps: 2, reward: () => 1, beta: 0 });
+    expect(steps[1]?.versions).toEqual(steps[0]?.versions);
+    expect(steps[1]?.groups.allSolved).toBe(steps[1]?.groups.total);
+  });
+
+  it("adds supervised sequences to the same gradient", async () => {
+    const policy = scriptedPolicy(() => "press left");
+    const flow = leverFlow(policy);
+    const rewards = [0, 1];
+    let calls = 0;
+    const run = flowGrpo({
+      flow,
+      train: [policy],
+      tasks: leverTasks.slice(0, 1),
+      reward: () => rewards[calls++ % 2],
+      steps: 1,
+      groupSize: 2,
+      tasksPerStep: 1,
+      beta: 0,
+      replay: { sequences: () => [{ ids: [1, 2, 3], targets: [1, 2] }], weight: () => 0.5 },
+    });
+    for await (const step of run) expect(step.replayLoss).toBeCloseTo(0.5, 6);
+    const [{ sequences = [], coefficients = [] } = {}] = policy.log.backward;
+    expect(sequences).toHaveLength(3);
+    expect(sequences[2]).toEqual({ ids: [1, 2, 3], targets: [1, 2] });
+    expect([...(coefficients[2] ?? [])]).toEqual([0.25, 0.25]);
+    expect(coefficients[0]?.[0]).toBeCloseTo(-1 / (2 * 11), 6);
+    expect(coefficients[1]?.[0]).toBeCloseTo(1 / (2 * 11), 6);
+    expect(policy.log.held.size).toBe(0);
+  });
+
+  it("trains several policies from one reward, each on its own turns", async () => {
+    const [first, second] = [leverPolicy("first"), leverPolicy("second")];
+    const [planFirst, planSecond] = [modelPlanner(first), modelPlanner(second)];
+    const flow = leverFlow(first).with({
+      planner: (state, context) => (state.turn === 1 ? planFirst : planSecond)(state, context),
+    });
+    const before = { first: first.version, second: second.version };
+    const tasks = (index: number) => leverTasks[index % 3] as (typeof leverTasks)[number];
+    const { last, steps } = await train({ flow, train: [first, second], tasks });
+    expect(Object.keys(last.versions)).toEqual(["first", "second"]);
+    expect(last.versions.first).not.toBe(before.first);
+    expect(last.versions.second).not.toBe(before.second);
+    expect(mean(steps.slice(-5).map(({ reward }) => reward.mean))).toBeGreaterThan(0.8);
+  });
+
+  it("counts failures of infrastructure as no samples, and says when there is nothing else", async () => {
+    let calls = 0;
+    const { last } = await train({ steps: 1, reward: () => (calls++ % 4 === 0 ? undefined : calls % 2) });
+    expect(last.noSample).toBe(6);
+    await expect(train({ reward: () => undefined })).rejects.toThrow(/Step 0: none of 24 rollouts is a sample/u);
+    const policy = leverPolicy();
+    const broken = createFlow({
+      planner: () => Promise.reject(new ModelError("The endpoint is down.")),
+      tools: {},
+    });
+    await expect(train({ flow: broken, train: [policy] })).rejects.toThrow(/first failure was: The endpoint is down/u);
+  });
+
+  it("refuses what cannot work, before anything runs", () => {
+    const policy = leverPolicy();
+    const start = (changes: Partial<Options>) => () =>
+      flowGrpo({
+        flow: leverFlow(policy),
+        train: [policy],
+        tasks: leverTasks,
+        reward: leverReward,
+        steps: 1,
+        ...changes,
+      });
+    expect(start({})).toThrow(/Cannot train on 3 tasks: a step takes 8/u);
+    expect(start({ groupSize: 1, tasksPerStep: 1 })).toThrow(/groupSize is 1/u);
+    expect(start({ train: [] })).toThrow(ConfigError);
+  });
+
+  it("refuses a policy that is not in the flow, and rewards outside [0, 1]", async () => {
+    const stranger = leverPolicy("stranger");
+    await expect(train({ train: [stranger] })).rejects.toThrow(/No turn was sampled by the policy stranger/u);
+    await expect(train({ reward: () => 2 })).rejects.toThrow(/from 0 to 1/u);
+    const flow = createFlow({ planner: scriptedPlanner(["press left"]), tools: {} });
+    await expect(train({ flow })).rejects.toThrow(ConfigError);
+  });
+
+  it("stops at a number that is not finite and names it", async () => {
+    const policy = scriptedPolicy(() => "press left", { logProb: Number.NaN });
+    let calls = 0;
+    const failing = train({ flow: leverFlow(policy), train: [policy], reward: () => calls++ % 2, steps: 1 });
+    await expect(failing).rejects.toThrow(EngineError);
+    await expect(failing).rejects.toThrow(/Step 0: coefficient.0 is NaN/u);
+    expect(policy.log.steps).toEqual([]);
+  });
+
+  it("stops within a step when it is aborted, and lets its versions go", async () => {
+    const controller = new AbortController();
+    const policy = scriptedPolicy(() => {
+      controller.abort(new Error("enough"));
+      return "press left";
+    });
+    const run = train({ flow: leverFlow(policy), train: [policy], abortSignal: controller.signal });
+    await expect(run).rejects.toThrow("enough");
+    expect(policy.log.held.size).toBe(0);
+  });
+});
