@@ -4,7 +4,7 @@ import type { Task } from "../../task.ts";
 import { type Answer, answerOf } from "./answer.ts";
 import { belongsTo, type Chain, chainsOf, type Split } from "./chains.ts";
 import type { Almanac } from "./data.ts";
-import type { Asked, Cell } from "./grid.ts";
+import type { Asked, Cell, Operation } from "./grid.ts";
 import { type Path, paths } from "./paths.ts";
 import { composeQuestion } from "./question.ts";
 
@@ -60,34 +60,36 @@ const isStated = (answer: string, chains: readonly Chain[]): boolean =>
     pages.some(({ fields }) => Object.values(fields).some(({ value }) => String(value) === answer)),
   );
 
-/** Chains by the value of the asked field, so that no answer is common only because many pages share it. */
+/** Chains by what they answer, so that no answer is common only because many pages share it. */
 type Pool = readonly (readonly Chain[])[];
 
-const poolOf = (chains: readonly Chain[], field: string, split: Split): Pool => {
-  const byValue = new Map<string, Chain[]>();
+const poolOf = (chains: readonly Chain[], { field }: Asked, operation: Operation, split: Split): Pool => {
+  const byAnswer = new Map<string, Chain[]>();
   for (const chain of chains) {
-    const value = chain.pages.at(-1)?.fields[field]?.value;
-    if (value === undefined || !belongsTo(split, chain)) continue;
-    const alike = byValue.get(String(value));
-    if (alike === undefined) byValue.set(String(value), [chain]);
+    const wanted = chain.pages.at(-1)?.fields[field];
+    if (wanted === undefined || !belongsTo(split, chain)) continue;
+    const key = operation === "weekday" ? answerOf(operation, [wanted])?.answer : String(wanted.value);
+    const alike = byAnswer.get(key ?? "");
+    if (alike === undefined) byAnswer.set(key ?? "", [chain]);
     else alike.push(chain);
   }
-  return [...byValue.values()];
+  return [...byAnswer.values()];
 };
 
 /** Prepares the world's chains once. `seed` changes which tasks are drawn, never which pages are held out. */
 export const taskSource = (almanac: Almanac, seed: number | string): TaskSource => {
   const chains = chainsOf(almanac);
   const pools = new Map<string, Pool>();
-  const pool = ({ path, field }: Asked, split: Split): Pool => {
-    const key = `${path} ${field} ${split}`;
-    const known = pools.get(key) ?? poolOf(chains(path), field, split);
+  const pool = (asked: Asked, operation: Operation, split: Split): Pool => {
+    const name = `${asked.path}.${asked.field}.${operation}`;
+    const key = `${name} ${split}`;
+    const known = pools.get(key) ?? poolOf(chains(asked.path), asked, operation, split);
     pools.set(key, known);
-    if (known.length === 0) throw new TaskError(`The Almanac has no page for ${path}.${field} in the ${split} split.`);
+    if (known.length === 0) throw new TaskError(`The Almanac has no page for ${name} in the ${split} split.`);
     return known;
   };
   const draw = (cell: Cell, split: Split, draws: Random, paraphrase: Paraphrase) => {
-    const picked = cell.asked.map((asked) => draws.pick(draws.pick(pool(asked, split))));
+    const picked = cell.asked.map((asked) => draws.pick(draws.pick(pool(asked, cell.operation, split))));
     const pages = picked.flatMap((chain) => chain.pages.map(({ id }) => id));
     // A page that is needed twice would need a repeated call.
     if (new Set(pages).size < pages.length) return undefined;

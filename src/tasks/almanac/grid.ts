@@ -46,7 +46,7 @@ number.neutrons.value release.date.weekday line.end.value territory.adopted.week
 
 airport-country.population.value code-country.gdp.value code-country.adopted.weekday
 territory-region.population.value territory-region.territories.value territory-currency.introduced.weekday
-release-line.releases.value release-line.started.weekday line-first.date.value line-latest.date.weekday
+release-line.releases.value release-line.started.value line-first.date.value line-latest.date.weekday
 airport-country-region.gdp.value code-country-region.population.value code-country-currency.introduced.value
 airport-country-currency.introduced.weekday
 
@@ -69,7 +69,7 @@ airport+airport.position.distance airport+code.position.distance code+airport.po
 
 const heldOut = `
 code.elevation.value territory.population.value symbol.mass.value
-code-country.population.value airport-country.gdp.value territory-region.gdp.value line-first.date.weekday
+code-country.population.value airport-country.gdp.value territory-region.gdp.value line-latest.date.value
 code-country-currency.introduced.weekday
 
 airport+code.latitude.difference element+number.isotopes.difference territory+code-country.gdp.difference
