@@ -1,5 +1,8 @@
 /** Doubles that the tests of this project use, for yours. */
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
+export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./fixed-order-planner.ts";
+export { oraclePlanner } from "./oracle-planner.ts";
+export { type AskedCalculation, type RandomValidOptions, randomValidPlanner } from "./random-valid-planner.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
 export { type ScriptedAction, type ScriptedPlan, scriptedPlanner } from "./scripted-planner.ts";
 export {
