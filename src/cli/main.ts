@@ -1,16 +1,98 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { messageOf } from "../errors.ts";
+import { INTERRUPTED, Interruption } from "./interrupt.ts";
+import { learn } from "./learn.ts";
+import { recipe } from "./recipe.ts";
+import { solve } from "./solve.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
 const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
 };
 
+const FAILED = 1;
+const WRONG_CALL = 2;
+const LARGEST = 1_000_000;
+
+/** Reads a whole number of an option; anything else is a wrong call. */
+const wholeNumber =
+  (least: number, most = LARGEST) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
+  };
+
+const SEED = 7;
+const seedOption = ["--seed <number>", "the same seed gives the same result", wholeNumber(0, 2 ** 31), SEED] as const;
+
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
   .version(manifest.version)
-  .helpCommand(true)
-  .showHelpAfterError("(agentflow --help shows what is accepted)");
+  .exitOverride()
+  .configureOutput({
+    outputError: (text, write) =>
+      write(
+        `agentflow: ${text
+          .replace(/^error: /, "")
+          .trim()
+          .replaceAll("\n", " ")}\n`,
+      ),
+  });
 
-await program.parseAsync();
+program
+  .command("learn")
+  .description("evaluate the planner, train it in the flow, evaluate it again, compare")
+  .option(...seedOption)
+  .option("--steps <number>", "training steps", wholeNumber(0), recipe.steps)
+  .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
+  .option("--model <name or folder>", "planner to start from", "agentflow-tiny")
+  .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)
+  .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
+  .option("--validation", "evaluate on the validation split, for choosing settings", false)
+  .option("--no-replay", "do not imitate random plans beside the reward")
+  .option("--permute-rewards", "control: deal the rewards out at random", false)
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "no progress", false)
+  .action(async (options) => {
+    process.exitCode = await learn(options);
+  });
+
+program
+  .command("solve")
+  .description("solve one question, turn by turn")
+  .argument("<question>")
+  .option(...seedOption)
+  .option(
+    "--policy <run or folder>",
+    "planner: a run, its id in runs/, a model folder or a built-in name",
+    "agentflow-tiny",
+  )
+  .option("--json", "one JSON object on stdout", false)
+  .option("--quiet", "only the answer", false)
+  .action(async (question, options) => {
+    process.exitCode = await solve(question, options);
+  });
+
+// Who reads no further, such as `head`, ends the command.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(FAILED);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
+  else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
+  else {
+    const debug = process.env.AGENTFLOW_DEBUG === "1" && error instanceof Error;
+    process.stderr.write(
+      `agentflow: ${debug ? (error.stack ?? error.message) : messageOf(error).replaceAll("\n", " ")}\n`,
+    );
+    process.exitCode = FAILED;
+  }
+}

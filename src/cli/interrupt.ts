@@ -1,0 +1,48 @@
+import { setMaxListeners } from "node:events";
+
+/** What Ctrl-C did so far. */
+export interface Interrupts {
+  /** Pressed at least once: no new step begins. */
+  readonly asked: boolean;
+  /** Aborted by the second Ctrl-C, or by the first one while `stopAtOnce`. */
+  readonly abortSignal: AbortSignal;
+  /** Whether there is nothing yet that a first Ctrl-C should still finish. */
+  stopAtOnce: boolean;
+  /** Gives Ctrl-C back to Node. */
+  close(): void;
+}
+
+/** Listens to Ctrl-C: the first time `onAsked` is told, the second time work is aborted, the third time Node exits. */
+export const listenToInterrupts = (onAsked: () => void): Interrupts => {
+  const abort = new AbortController();
+  // Every solve under way listens to it.
+  setMaxListeners(0, abort.signal);
+  let presses = 0;
+  const interrupts = {
+    stopAtOnce: true,
+    abortSignal: abort.signal,
+    get asked() {
+      return presses > 0;
+    },
+    close: () => process.off("SIGINT", press),
+  };
+  const press = (): void => {
+    presses += 1;
+    if (presses > 2) process.exit(INTERRUPTED);
+    if (presses === 2 || interrupts.stopAtOnce) abort.abort(new Interruption());
+    else onAsked();
+  };
+  process.on("SIGINT", press);
+  return interrupts;
+};
+
+/** Exit code of a command that Ctrl-C ended. */
+export const INTERRUPTED = 130;
+
+/** The reason of an abort by Ctrl-C. */
+export class Interruption extends Error {
+  override readonly name = "Interruption";
+  constructor() {
+    super("Interrupted.");
+  }
+}

@@ -1,0 +1,56 @@
+import type { Engine } from "../engine.ts";
+import type { Run } from "../store/run-folder.ts";
+import type { Baselines } from "./baselines.ts";
+import type { PlannerFigures } from "./evaluation.ts";
+import type { LearnOptions } from "./learn.ts";
+import { type LearnReport, reportLines } from "./learn-report.ts";
+import { recipe } from "./recipe.ts";
+import type { Screen } from "./screen.ts";
+import { duration, percent, percentInterval } from "./words.ts";
+
+/** Seconds of everything but training, on two quiet cores. */
+const AROUND_TRAINING = 60;
+
+/** What will happen, where and for how long, in three lines. */
+export const introduction = (
+  { steps, validation }: LearnOptions,
+  { model, description }: Engine,
+  tasks: number,
+  run: Run,
+): string[] => {
+  const { groupSize, tasksPerStep, secondsPerStep } = recipe;
+  const millions = (Number(description.parameters) / 1e6).toFixed(1);
+  const threads = description.threads === undefined ? "" : `, ${description.threads} threads`;
+  const forecast = duration(AROUND_TRAINING + steps * secondsPerStep);
+  return [
+    `Planner  ${model}, ${millions} M weights, runs and learns on this machine (${description.runtime ?? "native"}${threads}); no network`,
+    `Work     ${tasks} ${validation ? "validation" : "test"} questions of the Almanac before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts`,
+    `Time     about ${forecast} on two quiet cores; Ctrl-C ends early and keeps what was learnt in ${run.folder}`,
+  ];
+};
+
+/** The main figures of a planner in one line. */
+export const summary = ({ heldOutPages, heldOutFamily, toolErrorRate, averageTurns }: PlannerFigures): string =>
+  `unseen pages ${percent(heldOutPages.accuracy)} ${percentInterval(heldOutPages.interval)}  ` +
+  `unseen families ${percent(heldOutFamily.accuracy)} ${percentInterval(heldOutFamily.interval)}  ` +
+  `tool errors ${percent(toolErrorRate)}  turns ${averageTurns.toFixed(1)}`;
+
+/** The baselines' main figures, a line each. */
+export const baselineLines = ({ randomValid, bestFixedOrder, oracle }: Baselines): string[] => [
+  `random   ${summary(randomValid)}`,
+  `fixed    ${summary(bestFixedOrder)}`,
+  `oracle   ${summary(oracle)}`,
+];
+
+/** Shows the result: the tables, where the run lies, and what to type next. */
+export const conclude = (screen: Screen, report: LearnReport, run: Run): void => {
+  for (const line of reportLines(report)) screen.line(line);
+  const { seconds, stepsDone } = report;
+  screen.line();
+  screen.line(
+    `${report.interrupted ? "Interrupted after" : "Done:"} ${stepsDone} steps, ${duration(seconds.total)} ` +
+      `(evaluation ${duration(seconds.evaluate)}, rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)})`,
+  );
+  screen.line(`Run      ${run.folder}: config, metrics, timings, trajectories, report, weights`);
+  screen.line(`Next     agentflow solve --policy ${run.folder} "How many days lie between …?"`);
+};

@@ -1,0 +1,174 @@
+import { performance } from "node:perf_hooks";
+import type { Engine, Policy } from "../engine.ts";
+import { openEngine } from "../engines/onnx/index.ts";
+import { createFlow } from "../flow/flow.ts";
+import { modelPlanner } from "../flow/planner.ts";
+import { engineModel } from "../models/index.ts";
+import { createRun, type Run, runId } from "../store/run-folder.ts";
+import type { EvaluationSets } from "../tasks/index.ts";
+import { measureBaselines } from "./baselines.ts";
+import { type Evaluated, evaluateSets, gainOf, setNames } from "./evaluation.ts";
+import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
+import type { LearnReport } from "./learn-report.ts";
+import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
+import { recipe } from "./recipe.ts";
+import { screenOn } from "./screen.ts";
+import { beforeAndAfter } from "./showcase.ts";
+import { train } from "./training.ts";
+import { openWorld } from "./world.ts";
+
+export interface LearnOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Where the run's folder is made. */
+  readonly out: string;
+  /** A built-in model or a model folder. */
+  readonly model: string;
+  readonly concurrency: number;
+  /** Tasks of each evaluation set; the sets' own sizes when absent. */
+  readonly evalTasks?: number | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Evaluate on the validation split, for choosing settings. */
+  readonly validation: boolean;
+  /** Imitate random valid plans beside the reward. */
+  readonly replay: boolean;
+  /** The control: rewards are dealt out at random. */
+  readonly permuteRewards: boolean;
+}
+
+/**
+ * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
+ * wrong with the model, the data or the folder is found before anything is evaluated or written. Returns the exit code.
+ */
+export const learn = async (options: LearnOptions): Promise<number> => {
+  const { seed, steps, json, quiet, concurrency } = options;
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const started = performance.now();
+  const seconds = { total: 0, evaluate: 0, rollOut: 0, train: 0 };
+  const interrupts = listenToInterrupts(() =>
+    screen.line("Finishing this step, then evaluating and saving. Ctrl-C again stops at once."),
+  );
+  let engine: Engine | undefined;
+  let run: Run | undefined;
+  try {
+    const world = await openWorld(seed);
+    engine = await openEngine(options.model);
+    const policy = engine.policy("planner");
+    const tools = world.tools(engineModel(engine.policy("base")));
+    const split = options.validation ? "validation" : "test";
+    const sets = world.tasks.evaluation(split, sizesOf(options.evalTasks));
+    const flow = createFlow({ planner: modelPlanner(policy, recipe), tools });
+    const config = configOf(options, engine, policy, world.hash, split);
+    run = await createRun(options.out, runId(new Date(), Math.random), config);
+    const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
+    for (const line of introduction(options, engine, questions, run)) screen.line(line);
+    screen.line();
+
+    const evaluatePlanner = async (title: "before" | "after"): Promise<Evaluated> => {
+      const begun = performance.now();
+      const evaluated = await evaluateSets({
+        flow,
+        sets,
+        seed,
+        concurrency,
+        policy,
+        onProgress: (done, total) => screen.live(`${title}: ${done}/${total} tasks`),
+        abortSignal: interrupts.abortSignal,
+      });
+      const spent = (performance.now() - begun) / 1000;
+      seconds.evaluate += spent;
+      if (run !== undefined) store(run, title, sets, evaluated);
+      run?.appendTimings({ evaluation: title, seconds: spent });
+      screen.line(screen.bold(`${title.padEnd(8)} ${summary(evaluated.figures)}`));
+      return evaluated;
+    };
+
+    const before = await evaluatePlanner("before");
+    const begun = performance.now();
+    const baselines = await measureBaselines({
+      tasks: world.tasks,
+      sets,
+      tools,
+      seed,
+      concurrency,
+      searchTasks: Math.min(recipe.fixedOrderTasks, options.evalTasks ?? Number.POSITIVE_INFINITY),
+      onStage: (stage) => screen.live(`baselines: ${stage}`),
+      abortSignal: interrupts.abortSignal,
+    });
+    seconds.evaluate += (performance.now() - begun) / 1000;
+    for (const line of baselineLines(baselines)) screen.line(line);
+    screen.line();
+
+    interrupts.stopAtOnce = false;
+    const parts = { options, world, tools, flow, policy, run, screen, interrupts };
+    const trained = await train({ ...parts, secondsAfter: seconds.evaluate });
+    seconds.rollOut = trained.rollOut;
+    seconds.train = trained.train;
+    seconds.evaluate += trained.validate;
+    await policy.save(run.path("weights"));
+    await run.flush();
+
+    const after = await evaluatePlanner("after");
+    screen.line();
+    for (const line of beforeAndAfter(sets, before, after, screen.width)) screen.line(line);
+    screen.line();
+    const report: LearnReport = {
+      schemaVersion: 1,
+      run: run.id,
+      seconds: { ...seconds, total: (performance.now() - started) / 1000 },
+      config,
+      stepsDone: trained.steps,
+      interrupted: trained.steps < steps,
+      before: before.figures,
+      after: after.figures,
+      gain: gainOf(before, after),
+      baselines,
+    };
+    await run.writeJson("report.json", report);
+    if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    // Quiet means without progress: the result is what was asked for.
+    conclude(quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen, report, run);
+    return report.interrupted ? INTERRUPTED : 0;
+  } finally {
+    interrupts.close();
+    await run?.close();
+    await engine?.dispose();
+  }
+};
+
+/** Every evaluated trajectory, in the order of the tasks. */
+const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajectories }: Evaluated): void => {
+  for (const set of setNames)
+    for (const { id, sealed } of sets[set])
+      run.appendTrajectory({
+        phase,
+        set,
+        task: id,
+        expected: sealed.answer,
+        reward: outcomes[set][id],
+        trajectory: trajectories.get(id),
+      });
+};
+
+const sizesOf = (tasks: number | undefined): Readonly<Record<string, number>> =>
+  tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
+
+const configOf = (
+  { out: _, json: __, quiet: ___, ...options }: LearnOptions,
+  engine: Engine,
+  policy: Policy,
+  almanac: string,
+  split: string,
+): Readonly<Record<string, unknown>> => {
+  const { secondsPerStep: _seconds, ...used } = recipe;
+  return {
+    command: "learn",
+    ...used,
+    ...options,
+    split,
+    weights: policy.version,
+    almanac,
+    machine: engine.description,
+  };
+};

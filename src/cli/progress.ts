@@ -1,0 +1,55 @@
+import type { StepMetrics } from "../train/index.ts";
+import type { Screen } from "./screen.ts";
+import { duration, percent } from "./words.ts";
+
+/** What is known while training, for one line. */
+export interface Progress {
+  step(metrics: StepMetrics, seconds: number): void;
+  /** Validation accuracy, measured after the last step that was shown. */
+  validated(accuracy: number): void;
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+const SPARKS = 24;
+/** Steps that the forecast of the time left looks back on. */
+const RECENT = 10;
+
+/** Numbers in [0, 1] as bars; more of them than fit are averaged in equal parts. */
+export const sparkline = (values: readonly number[], width = SPARKS): string => {
+  const places = Math.min(width, values.length);
+  return Array.from({ length: places }, (_, i) => {
+    const part = values.slice(Math.floor((i * values.length) / places), Math.floor(((i + 1) * values.length) / places));
+    const average = part.reduce((sum, value) => sum + value, 0) / Math.max(1, part.length);
+    return BARS[Math.max(0, Math.min(BARS.length - 1, Math.floor(average * BARS.length)))];
+  }).join("");
+};
+
+/** Shows training: one redrawn line in a terminal, one line a step elsewhere. `after` is what follows, in seconds. */
+export const trainingProgress = (screen: Screen, steps: number, after: number): Progress => {
+  const rewards: number[] = [];
+  const times: number[] = [];
+  let validation: number | undefined;
+  return {
+    step: ({ index, reward, groups, toolErrorRate, turns }, seconds) => {
+      rewards.push(reward.mean);
+      times.push(seconds);
+      const recent = times.slice(-RECENT);
+      const each = recent.reduce((sum, value) => sum + value, 0) / recent.length;
+      const left = duration((steps - index - 1) * each + after);
+      const valid = validation === undefined ? "–" : percent(validation);
+      const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;
+      screen.live(
+        `${sparkline(rewards)} ${place} · reward ${percent(reward.mean)} · validation ${valid} · ` +
+          `tool errors ${percent(toolErrorRate)} · ${left} left`,
+      );
+      if (screen.interactive) return;
+      screen.line(
+        `${place}  reward ${percent(reward.mean)}  mixed groups ${groups.mixed}/${groups.total}  ` +
+          `turns ${turns.toFixed(1)}  tool errors ${percent(toolErrorRate)}  validation ${valid}  ${left} left`,
+      );
+    },
+    validated: (accuracy) => {
+      validation = accuracy;
+    },
+  };
+};

@@ -1,0 +1,99 @@
+import type { Tokenizer, TrainingSequence } from "../engine.ts";
+import { createFlow } from "../flow/flow.ts";
+import { trajectorySegments } from "../flow/planner.ts";
+import type { FlowState, ModuleContext, Planner } from "../module.ts";
+import { type Random, type RandomKey, random, randomKey } from "../random.ts";
+import { type AlmanacSealed, type AlmanacTasks, hintOf } from "../tasks/index.ts";
+import { randomValidPlanner } from "../testing/random-valid-planner.ts";
+import type { Toolset } from "../tool.ts";
+import { demonstrate, imitation } from "../train/cold-start.ts";
+import type { Group } from "../train/index.ts";
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { recipe } from "./recipe.ts";
+
+/** Sequences to imitate in a step, given its groups. */
+export type Replay = (step: number, groups: readonly Group<AlmanacSealed>[]) => TrainingSequence[];
+
+/** Training tasks of this index and on are for replay alone. */
+const FIRST_INDEX = 1_000_000;
+
+export interface ReplayOptions {
+  readonly tasks: AlmanacTasks;
+  readonly tools: Toolset;
+  readonly tokenizer: Tokenizer;
+  readonly seed: number;
+  /** Whole plans in the pool. */
+  readonly pool: number;
+}
+
+/**
+ * Makes a pool of random but valid plans on training tasks, and from then on each step's share of it, with single
+ * random valid actions at places where all rollouts of a task failed.
+ */
+export const openReplay = async ({ tasks, tools, tokenizer, seed, pool }: ReplayOptions): Promise<Replay> => {
+  const { episodes, states, reading } = recipe.replay;
+  const { cells } = tasks;
+  const drawn = Array.from({ length: pool }, (_, i) => cells[i % cells.length]).flatMap((cell, i) =>
+    cell === undefined ? [] : tasks.train(cell, FIRST_INDEX + Math.floor(i / cells.length)),
+  );
+  const known = new Map(drawn.map((task) => [task.id, task]));
+  const planner = randomValidPlanner({
+    reading,
+    askedOf: (id) => {
+      const task = known.get(id);
+      return task && hintOf(task);
+    },
+  });
+  const shown = await demonstrate(createFlow({ planner, tools }), drawn, randomKey(seed, "replay"));
+  const whole = shown.map((trajectory) => imitation(tokenizer, trajectory));
+
+  return (step, groups) => {
+    const draws = random(randomKey(seed, "replay", step));
+    const failed = groups.filter(({ rollouts_G }) => rollouts_G.every(({ reward }) => reward === 0));
+    const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
+      const { task, rollouts_G } = draws.pick(failed);
+      const { trajectory } = draws.pick(rollouts_G);
+      const guess = randomValidPlanner({ reading, askedOf: () => hintOf(task) });
+      const key = randomKey(seed, "replay", step, i);
+      return actionAt({ planner: guess, tools, tokenizer, turnLimit: task.turnLimit }, trajectory, draws, key);
+    });
+    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
+  };
+};
+
+interface ActionParts {
+  readonly planner: Planner;
+  readonly tools: Toolset;
+  readonly tokenizer: Tokenizer;
+  readonly turnLimit: number | undefined;
+}
+
+/** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
+const actionAt = (
+  { planner, tools, tokenizer, turnLimit }: ActionParts,
+  { query, analysis, memory }: Trajectory,
+  draws: Random,
+  key: RandomKey,
+): TrainingSequence | undefined => {
+  const earlier = memory.slice(0, draws.below(Math.max(1, memory.length)));
+  const turnsLeft = earlier.at(-1)?.turnsLeft ?? turnLimit ?? memory.length;
+  const state: FlowState = { query, analysis, tools, memory: earlier, turn: earlier.length + 1, turnsLeft };
+  const context: ModuleContext = {
+    history: "replay",
+    randomKey: key,
+    turns: [],
+    versions: {},
+    abortSignal: new AbortController().signal,
+  };
+  const plan = planner(state, context);
+  if (plan instanceof Promise) return undefined;
+  const entry: MemoryEntry = {
+    index: state.turn,
+    step: plan.step,
+    observation: { status: "refused", reason: "malformed", error: "" },
+    verdict: { decision: "continue", reason: "" },
+    turnsLeft: turnsLeft - 1,
+  };
+  const { ids, targets, turns } = trajectorySegments(tokenizer, { analysis, memory: [...earlier, entry] });
+  return { ids, targets: targets.filter((_, i) => turns[i] === earlier.length) };
+};

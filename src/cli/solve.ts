@@ -1,0 +1,115 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { openEngine } from "../engines/onnx/index.ts";
+import type { FlowEvent } from "../event.ts";
+import { createFlow, type SolveResult } from "../flow/flow.ts";
+import { modelPlanner } from "../flow/planner.ts";
+import { engineModel } from "../models/index.ts";
+import { randomKey } from "../random.ts";
+import { listenToInterrupts } from "./interrupt.ts";
+import { recipe } from "./recipe.ts";
+import { type Screen, screenOn } from "./screen.ts";
+import { argumentOf, outcomeOf } from "./transcript.ts";
+import { openWorld } from "./world.ts";
+
+export interface SolveOptions {
+  readonly seed: number;
+  readonly policy: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/**
+ * `agentflow solve`: one question over the Almanac, turn by turn. Returns the exit code: 0 when there is an answer,
+ * also a doubtful one; 1 without any.
+ */
+export const solve = async (question: string, { seed, policy: name, json, quiet }: SolveOptions): Promise<number> => {
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const interrupts = listenToInterrupts(() => undefined);
+  const world = await openWorld(seed);
+  const engine = await openEngine(await modelOf(name));
+  try {
+    const policy = engine.policy("planner");
+    const tools = world.tools(engineModel(engine.policy("base")));
+    const flow = createFlow({ planner: modelPlanner(policy, recipe), tools });
+    const result = await flow.solve(question, {
+      id: "solve",
+      randomKey: randomKey(seed, "solve"),
+      onEvent: (event) => show(screen, event),
+      abortSignal: interrupts.abortSignal,
+    });
+    interrupts.abortSignal.throwIfAborted();
+    if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result))}\n`);
+    else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
+    if (result.status === "failed") throw result.error;
+    return result.answer === undefined ? 1 : 0;
+  } finally {
+    interrupts.close();
+    await engine.dispose();
+  }
+};
+
+/** A run's folder or id stands for its weights. */
+const modelOf = async (name: string): Promise<string> => {
+  for (const folder of [join(name, "weights"), join("runs", name, "weights")])
+    if (
+      await access(join(folder, "manifest.json")).then(
+        () => true,
+        () => false,
+      )
+    )
+      return folder;
+  return name;
+};
+
+const show = (screen: Screen, event: FlowEvent): void => {
+  if (event.type === "analysis-end") {
+    const { entities, unit } = event.analysis;
+    const named = entities.map((entity, i) => `q${i + 1} ${entity}`).join(", ");
+    screen.line(
+      screen.dim(`question  ${named === "" ? "no entities" : named}${unit === undefined ? "" : `; asked: ${unit}`}`),
+    );
+  } else if (event.type === "plan-end") {
+    const { tool, subGoal, step } = event;
+    screen.line(
+      `${screen.bold(`turn ${event.turn}`)}    ${tool === "" ? JSON.stringify(step.raw) : `${tool} ${subGoal}`}`,
+    );
+  } else if (event.type === "tool-call") {
+    screen.line(`  call    ${event.call.tool}(${argumentOf(event.call.input, "")})`);
+  } else if (event.type === "tool-result") {
+    screen.line(`  result  ${outcomeOf(event.observation)}`.slice(0, screen.width));
+  } else if (event.type === "tool-error") {
+    screen.line(screen.bad(`  ${event.observation.status} ${event.observation.error}`));
+  } else if (event.type === "verdict-end") {
+    screen.line(screen.dim(`  verdict ${event.verdict.decision}: ${event.verdict.reason}`));
+  } else if (event.type === "finish") {
+    const { answer, stopReason, usage } = event;
+    const end = `${usage.turns} turns, ${usage.calls} calls, ${usage.sampledTokens} tokens`;
+    screen.line(
+      `${screen.bold("answer")}    ${answer ?? "none"}${stopReason === "answered" ? "" : ` (${stopReason})`}`,
+    );
+    screen.line(screen.dim(`used      ${end}`));
+  }
+};
+
+const jsonOf = (question: string, seed: number, { status, stopReason, usage, trajectory }: SolveResult): object => {
+  const { seconds, ...used } = usage;
+  return {
+    schemaVersion: 1,
+    question,
+    seed,
+    status,
+    stopReason,
+    answer: trajectory.answer ?? null,
+    usage: used,
+    seconds,
+    turns: trajectory.memory.map(({ index, step, call, observation, verdict }) => ({
+      turn: index,
+      tool: step.tool,
+      subGoal: step.subGoal,
+      input: call?.input ?? null,
+      observation,
+      verdict,
+    })),
+  };
+};

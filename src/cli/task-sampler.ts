@@ -1,0 +1,71 @@
+import { random, randomKey } from "../random.ts";
+import type { AlmanacTask, AlmanacTasks } from "../tasks/index.ts";
+import { mean } from "../train/index.ts";
+import { recipe } from "./recipe.ts";
+
+/** Draws training tasks, and learns from rewards which families need fewer of them. */
+export interface TaskSampler {
+  /** The next task of a step. Steps must come in order. */
+  next(step: number): AlmanacTask;
+  /** A reward of the current step; it changes the weights of later steps only. */
+  record(task: AlmanacTask, reward: number | undefined): void;
+}
+
+interface Family {
+  readonly name: string;
+  readonly draw: (index: number) => AlmanacTask;
+  drawn: number;
+  credit: number;
+  /** Running solve rate. */
+  rate: number;
+}
+
+/**
+ * Families take turns in proportion to their weights (each gains its weight as credit a draw, the richest is drawn and
+ * pays the sum), from a random start. What is drawn depends on the seed and on rewards of earlier steps alone.
+ */
+export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
+  const { above, weight, smoothing } = recipe.families;
+  const families = random(randomKey(seed, "families"))
+    .shuffle(tasks.cells)
+    .map(
+      (cell): Family => ({
+        name: cell.name,
+        draw: (index) => tasks.train(cell, index),
+        drawn: 0,
+        credit: 0,
+        rate: 0,
+      }),
+    );
+  const byName = new Map(families.map((family) => [family.name, family]));
+  let current = 0;
+  /** Of the current step, by task. */
+  const groups = new Map<string, { readonly family: Family; readonly rewards: number[] }>();
+
+  /** Moves each family's rate by the mean reward of each of its groups. */
+  const settle = (): void => {
+    for (const { family, rewards } of groups.values()) family.rate += smoothing * (mean(rewards) - family.rate);
+    groups.clear();
+  };
+
+  return {
+    next: (step) => {
+      if (step !== current) settle();
+      current = step;
+      const weights = families.map(({ rate }) => (rate > above ? weight : 1));
+      const total = weights.reduce((sum, value) => sum + value, 0);
+      for (const [i, family] of families.entries()) family.credit += weights[i] ?? 0;
+      const richest = families.reduce((best, family) => (family.credit > best.credit ? family : best));
+      richest.credit -= total;
+      richest.drawn += 1;
+      return richest.draw(richest.drawn - 1);
+    },
+    record: (task, reward) => {
+      const family = byName.get(task.sealed.family);
+      if (family === undefined || reward === undefined) return;
+      const group = groups.get(task.id);
+      if (group === undefined) groups.set(task.id, { family, rewards: [reward] });
+      else group.rewards.push(reward);
+    },
+  };
+};

@@ -1,0 +1,127 @@
+import type { Policy } from "../engine.ts";
+import type { Flow } from "../flow/flow.ts";
+import type { Run } from "../store/run-folder.ts";
+import { type AlmanacSealed, type AlmanacTask, exactMatch } from "../tasks/index.ts";
+import type { Toolset } from "../tool.ts";
+import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
+import type { Interrupts } from "./interrupt.ts";
+import type { LearnOptions } from "./learn.ts";
+import { trainingProgress } from "./progress.ts";
+import { learningRateOf, recipe, replayWeightOf } from "./recipe.ts";
+import { openReplay } from "./replay.ts";
+import type { Screen } from "./screen.ts";
+import { taskSampler } from "./task-sampler.ts";
+import type { World } from "./world.ts";
+
+export interface TrainingParts {
+  readonly options: LearnOptions;
+  readonly world: World;
+  readonly tools: Toolset;
+  readonly flow: Flow;
+  readonly policy: Policy;
+  readonly run: Run;
+  readonly screen: Screen;
+  readonly interrupts: Interrupts;
+  /** What the evaluation after training will take, for the forecast. */
+  readonly secondsAfter: number;
+}
+
+/** How many steps were trained, and the seconds that went into their parts. */
+export interface Trained {
+  readonly steps: number;
+  readonly rollOut: number;
+  readonly train: number;
+  readonly validate: number;
+}
+
+/** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
+export const train = async (parts: TrainingParts): Promise<Trained> => {
+  const { options, world, flow, policy, run, screen, interrupts, secondsAfter } = parts;
+  const { seed, steps, concurrency } = options;
+  const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(options) }).heldOutPages;
+  const sampler = taskSampler(world.tasks, seed);
+  const progress = trainingProgress(screen, steps, secondsAfter);
+  const spent = { steps: 0, rollOut: 0, train: 0, validate: 0 };
+
+  const { groupSize, tasksPerStep, optimiser, beta, klEvery, minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
+  const training = flowGrpo<AlmanacSealed>({
+    groupSize,
+    tasksPerStep,
+    optimiser,
+    beta,
+    klEvery,
+    minimumMixedGroups,
+    maxRefills,
+    fullStepGroups,
+    flow,
+    train: [policy],
+    tasks: (_, step) => sampler.next(step),
+    reward: exactMatch,
+    steps,
+    seed,
+    concurrency,
+    learningRate: learningRateOf(steps),
+    ...(await replayOf(parts)),
+    permuteRewards: options.permuteRewards,
+    onTrajectory: ({ step, task, trajectory, reward }) => {
+      sampler.record(task, reward);
+      // What was sampled, without prompts and probabilities, which the seed gives again.
+      const { memory, answer, stopReason } = trajectory;
+      const actions = memory.map(({ step: { raw } }) => raw);
+      run.appendTrajectory({ phase: "train", step, task: task.id, reward, actions, answer, stopReason });
+    },
+    abortSignal: interrupts.abortSignal,
+  });
+
+  for await (const { timings, ...metrics } of training) {
+    const { rollOut, train: learn, publish } = timings;
+    spent.steps += 1;
+    spent.rollOut += rollOut;
+    spent.train += learn + publish;
+    progress.step({ ...metrics, timings }, rollOut + learn + publish);
+    const last = interrupts.asked || metrics.index === steps - 1;
+    const due = (metrics.index + 1) % recipe.validation.every === 0 && !last;
+    const accuracy = due ? await validate(parts, validation, spent) : undefined;
+    run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
+    run.appendTimings({ step: metrics.index, ...timings });
+    if (accuracy !== undefined) progress.validated(accuracy);
+    if (last) break;
+  }
+  return spent;
+};
+
+const validationSize = ({ evalTasks = recipe.validation.tasks }: LearnOptions): number =>
+  Math.min(evalTasks, recipe.validation.tasks);
+
+const validate = async (
+  { flow, policy, options: { seed, concurrency }, interrupts: { abortSignal } }: TrainingParts,
+  tasks: readonly AlmanacTask[],
+  spent: { validate: number },
+): Promise<number> => {
+  const begun = performance.now();
+  const { accuracy } = await evaluate({
+    flow,
+    tasks,
+    reward: exactMatch,
+    seed,
+    concurrency,
+    policies: [policy],
+    abortSignal,
+  });
+  spent.validate += (performance.now() - begun) / 1000;
+  return accuracy;
+};
+
+const replayOf = async ({
+  options: { replay, seed, steps },
+  world,
+  tools,
+  policy,
+}: TrainingParts): Promise<Pick<FlowGrpoOptions<AlmanacSealed>, "replay">> => {
+  if (!replay) return {};
+  // A short run needs no more plans than it takes.
+  const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
+  const { tokenizer } = policy.engine;
+  const sequences = await openReplay({ tasks: world.tasks, tools, tokenizer, seed, pool });
+  return { replay: { sequences, weight: replayWeightOf(steps) } };
+};

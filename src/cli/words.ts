@@ -1,0 +1,33 @@
+import type { Interval } from "../train/index.ts";
+
+/** A share in whole percent, three wide: ` 7 %`. */
+export const percent = (share: number): string => `${Math.round(share * 100)} %`.padStart(4);
+
+/** An interval of shares in percent: `[9, 16]`. */
+export const percentInterval = ([low, high]: Interval): string =>
+  `[${Math.round(low * 100)}, ${Math.round(high * 100)}]`;
+
+/** A difference of shares in points: `+72 [67, 76]`. */
+export const points = (difference: number, interval: Interval): string =>
+  `${difference < 0 ? "−" : "+"}${Math.round(Math.abs(difference) * 100)} ${percentInterval(interval).replaceAll("-", "−")}`;
+
+/** Seconds for people: `45 s`, `12 min`, `1 h 20 min`. */
+export const duration = (seconds: number): string => {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+};
+
+/** Columns that line up: the first to the left, the others to the right; `gap` spaces between. */
+export const columns = (rows: readonly (readonly string[])[], gap = 2): string[] => {
+  const widths = rows.reduce<number[]>(
+    (known, row) => row.map((cell, i) => Math.max(known[i] ?? 0, cell.length)).concat(known.slice(row.length)),
+    [],
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join(" ".repeat(gap))
+      .trimEnd(),
+  );
+};
