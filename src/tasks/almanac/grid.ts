@@ -47,7 +47,7 @@ number.neutrons.value release.date.weekday line.end.value territory.adopted.week
 airport-country.population.value code-country.gdp.value code-country.adopted.weekday
 territory-region.population.value territory-region.territories.value territory-currency.introduced.weekday
 release-line.releases.value release-line.started.value line-first.date.value line-latest.date.weekday
-airport-country-region.gdp.value code-country-region.population.value code-country-currency.introduced.value
+airport-country-region.territories.value code-country-region.gdp.value code-country-currency.introduced.value
 airport-country-currency.introduced.weekday
 
 airport+code.elevation.difference code+airport.latitude.difference territory+territory.population.difference
@@ -59,9 +59,9 @@ airport-country+territory.gdp.sum territory+code-country.population.sum
 
 event+person.date+born.days person+person.born+died.days person+release.born+date.days release+event.date.days
 territory+person.adopted+born.days release+release.date.days
-person+line-first.born+date.days line-latest+event.date.days release-line+person.started+born.days
+line-latest+event.date.days release-line+person.started+born.days
 event+code-country.date+adopted.days territory-currency+event.introduced+date.days
-person+territory-currency.died+introduced.days release-line+release.end+date.days
+person+territory-currency.died+introduced.days
 release+release-line.date+started.days
 
 airport+airport.position.distance airport+code.position.distance code+airport.position.distance
@@ -74,7 +74,7 @@ code-country-currency.introduced.weekday
 
 airport+code.latitude.difference element+number.isotopes.difference territory+code-country.gdp.difference
 symbol+element.mass.sum airport-country+territory.population.sum
-event+release.date.days person+event.born+date.days release+line-first.date.days
+event+release.date.days person+event.born+date.days
 territory-currency+person.introduced+born.days
 code+code.position.distance
 `;
