@@ -181,12 +181,22 @@ export const extensionGraph = (config: LlamaConfig): OnnxModel => {
   const split = (x: string, sizes: readonly number[], perm: readonly number[]): string =>
     b.node("Transpose", [b.node("Reshape", [x, b.node("Concat", ["shape", constant(sizes)], { axis: 0 })])], { perm });
   const end = b.node("Shape", ["reach"]);
+  // Keys and values that are looked at, as rows of a cache seen as [slots·K·capacity, d]: [B, K, S].
+  const cells = (past: string): string => {
+    const capacity = b.node("Gather", [b.node("Shape", [past]), constant([2])]);
+    const heads = b.node("Mul", [b.constant("int64", [...Array(keyHeads).keys()], [keyHeads, 1]), capacity]);
+    const rows = b.node("Mul", [
+      b.node("Unsqueeze", ["slots", constant([1, 2])]),
+      b.node("Mul", [capacity, constant([keyHeads])]),
+    ]);
+    return b.node("Add", [rows, b.node("Add", [heads, "reach"])]);
+  };
   const hidden = decoder(t, config, (layer, q, k, v) => {
     const read = (name: "key" | "value", fresh: string): string => {
       const past = b.input(`past.${layer}.${name}`, "float32", cacheShape(config));
       const present = b.node("ScatterND", [past, "place", fresh]);
       b.output(`present.${layer}.${name}`, present, "float32", cacheShape(config));
-      return b.node("Slice", [b.node("Gather", [present, "slots"]), constant([0]), end, constant([2])]);
+      return b.node("Gather", [b.node("Reshape", [present, constant([-1, headSize])]), cells(past)]);
     };
     const keys = read("key", split(rope(k, keyHeads), [keyHeads, headSize], [0, 2, 1, 3]));
     const values = read("value", split(v, [keyHeads, headSize], [0, 2, 1, 3]));

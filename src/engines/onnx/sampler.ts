@@ -41,8 +41,8 @@ interface Job {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Padded tokens of one extension run. */
-const EXTENSION_TOKENS = 4096;
+/** Padded tokens of one extension run: activations stay near the caches. */
+const EXTENSION_TOKENS = 1024;
 /** Keys are looked at up to a multiple of this, so that padding never changes the order of a sum. */
 const REACH_STEP = 64;
 /** Decoding goes on while fewer rows than this wait to be extended. */
