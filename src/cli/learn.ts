@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { Engine, Policy } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { createFlow } from "../flow/flow.ts";
@@ -11,6 +10,7 @@ import { type Evaluated, evaluateSets, gainOf, setNames } from "./evaluation.ts"
 import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
+import { findModel } from "./model.ts";
 import { recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
@@ -53,7 +53,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   let run: Run | undefined;
   try {
     const world = await openWorld(seed);
-    engine = await openEngine(options.model);
+    engine = await openEngine(await findModel(options.model));
     const policy = engine.policy("planner");
     const tools = world.tools(engineModel(engine.policy("base")));
     const split = options.validation ? "validation" : "test";
@@ -85,6 +85,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     };
 
     const before = await evaluatePlanner("before");
+    const secondsAfter = seconds.evaluate;
     const begun = performance.now();
     const baselines = await measureBaselines({
       tasks: world.tasks,
@@ -101,8 +102,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     screen.line();
 
     interrupts.stopAtOnce = false;
-    const parts = { options, world, tools, flow, policy, run, screen, interrupts };
-    const trained = await train({ ...parts, secondsAfter: seconds.evaluate });
+    const trained = await train({ options, world, tools, flow, policy, run, screen, interrupts, secondsAfter });
     seconds.rollOut = trained.rollOut;
     seconds.train = trained.train;
     seconds.evaluate += trained.validate;
@@ -154,21 +154,27 @@ const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajec
 const sizesOf = (tasks: number | undefined): Readonly<Record<string, number>> =>
   tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
 
+/** Everything that decides about the result, and what it ran on. */
 const configOf = (
-  { out: _, json: __, quiet: ___, ...options }: LearnOptions,
+  { seed, steps, model, concurrency, evalTasks, replay, permuteRewards }: LearnOptions,
   engine: Engine,
   policy: Policy,
   almanac: string,
   split: string,
 ): Readonly<Record<string, unknown>> => {
-  const { secondsPerStep: _seconds, ...used } = recipe;
+  const { secondsPerStep: _, ...used } = recipe;
   return {
-    command: "learn",
     ...used,
-    ...options,
-    split,
+    seed,
+    steps,
+    model,
     weights: policy.version,
     almanac,
+    split,
+    ...(evalTasks === undefined ? {} : { evalTasks }),
+    ...(replay ? {} : { replay: false }),
+    permuteRewards,
+    concurrency,
     machine: engine.description,
   };
 };

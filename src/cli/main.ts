@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { messageOf } from "../errors.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
+import { BUILT_IN_MODEL } from "./model.ts";
 import { recipe } from "./recipe.ts";
 import { solve } from "./solve.ts";
 
@@ -48,7 +49,7 @@ program
   .option(...seedOption)
   .option("--steps <number>", "training steps", wholeNumber(0), recipe.steps)
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
-  .option("--model <name or folder>", "planner to start from", "agentflow-tiny")
+  .option("--model <folder>", "planner to start from: a model folder or a run", BUILT_IN_MODEL)
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)
@@ -65,11 +66,7 @@ program
   .description("solve one question, turn by turn")
   .argument("<question>")
   .option(...seedOption)
-  .option(
-    "--policy <run or folder>",
-    "planner: a run, its id in runs/, a model folder or a built-in name",
-    "agentflow-tiny",
-  )
+  .option("--policy <run or folder>", "planner: a run, its id in runs/, or a model folder", BUILT_IN_MODEL)
   .option("--json", "one JSON object on stdout", false)
   .option("--quiet", "only the answer", false)
   .action(async (question, options) => {

@@ -57,6 +57,6 @@ export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions):
 
 /** At most `width` characters, the last one an ellipsis where something was cut. Without line breaks. */
 export const clip = (text: string, width: number): string => {
-  const flat = text.replace(/\s+/gu, " ");
+  const flat = text.replace(/[\r\n\t]+/gu, " ");
   return flat.length > width ? `${flat.slice(0, Math.max(0, width - 1))}…` : flat;
 };

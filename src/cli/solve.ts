@@ -1,5 +1,3 @@
-import { access } from "node:fs/promises";
-import { join } from "node:path";
 import { openEngine } from "../engines/onnx/index.ts";
 import type { FlowEvent } from "../event.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
@@ -7,6 +5,7 @@ import { modelPlanner } from "../flow/planner.ts";
 import { engineModel } from "../models/index.ts";
 import { randomKey } from "../random.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { findModel } from "./model.ts";
 import { recipe } from "./recipe.ts";
 import { type Screen, screenOn } from "./screen.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
@@ -27,7 +26,7 @@ export const solve = async (question: string, { seed, policy: name, json, quiet 
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const world = await openWorld(seed);
-  const engine = await openEngine(await modelOf(name));
+  const engine = await openEngine(await findModel(name));
   try {
     const policy = engine.policy("planner");
     const tools = world.tools(engineModel(engine.policy("base")));
@@ -47,19 +46,6 @@ export const solve = async (question: string, { seed, policy: name, json, quiet 
     interrupts.close();
     await engine.dispose();
   }
-};
-
-/** A run's folder or id stands for its weights. */
-const modelOf = async (name: string): Promise<string> => {
-  for (const folder of [join(name, "weights"), join("runs", name, "weights")])
-    if (
-      await access(join(folder, "manifest.json")).then(
-        () => true,
-        () => false,
-      )
-    )
-      return folder;
-  return name;
 };
 
 const show = (screen: Screen, event: FlowEvent): void => {

@@ -71,6 +71,15 @@ const checkRoot = async (root: string): Promise<void> => {
   }
 };
 
+/** Makes a folder and those above it, one by one: Node's recursive mkdir never returns where a parent refuses all names. */
+const makeFolder = async (folder: string): Promise<void> => {
+  if (await exists(folder)) return;
+  await makeFolder(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+};
+
 const json = (value: object): string => `${JSON.stringify({ schemaVersion: 1, ...value }, null, 2)}\n`;
 
 /**
@@ -88,7 +97,7 @@ export const createRun = async (root: string, id: string, config: object): Promi
   if (await exists(folder))
     throw new StoreError(`Run ${id} exists already: ${folder}. Remove it or choose another id.`);
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(resolve(root));
     await mkdir(folder);
     await syncFolder(root);
   } catch (error) {
