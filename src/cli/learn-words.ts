@@ -9,7 +9,7 @@ import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
 
 /** Seconds of everything but training, on two quiet cores. */
-const AROUND_TRAINING = 60;
+const AROUND_TRAINING = 40;
 
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (
@@ -23,9 +23,9 @@ export const introduction = (
   const threads = description.threads === undefined ? "" : `, ${description.threads} threads`;
   const forecast = duration(AROUND_TRAINING + steps * secondsPerStep);
   return [
-    `Planner  ${model}, ${millions} M weights, runs and learns on this machine (${description.runtime ?? "native"}${threads}); no network`,
-    `Work     ${tasks} ${validation ? "validation" : "test"} questions of the Almanac before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts`,
-    `Time     about ${forecast} on two quiet cores; Ctrl-C ends early and keeps what was learnt in ${run.folder}`,
+    `Planner  ${model} (${millions} M weights), on this machine: ${description.runtime ?? "native"}${threads}; no network`,
+    `Plan     ${tasks} ${validation ? "validation" : "test"} questions before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts in the live flow`,
+    `Time     about ${forecast} on two quiet cores; Ctrl-C ends early and saves; run: ${run.folder}`,
   ];
 };
 

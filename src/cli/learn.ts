@@ -6,8 +6,8 @@ import { engineModel } from "../models/index.ts";
 import { createRun, type Run, runId } from "../store/run-folder.ts";
 import type { EvaluationSets } from "../tasks/index.ts";
 import { measureBaselines } from "./baselines.ts";
-import { type Evaluated, evaluateSets, gainOf, setNames } from "./evaluation.ts";
-import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
+import { type Evaluated, evaluateSets, gainOf, type SetName, setNames } from "./evaluation.ts";
+import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { findModel } from "./model.ts";
@@ -130,8 +130,13 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     // Quiet means without progress: the result is what was asked for.
     conclude(quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen, report, run);
     return report.interrupted ? INTERRUPTED : 0;
+  } catch (error) {
+    if (error instanceof Interruption && run !== undefined)
+      screen.line(`Stopped at once; ${run.folder} keeps what was written until now.`);
+    throw error;
   } finally {
     interrupts.close();
+    screen.clear();
     await run?.close();
     await engine?.dispose();
   }
@@ -151,7 +156,7 @@ const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajec
       });
 };
 
-const sizesOf = (tasks: number | undefined): Readonly<Record<string, number>> =>
+const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
   tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
 
 /** Everything that decides about the result, and what it ran on. */

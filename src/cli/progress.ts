@@ -1,4 +1,4 @@
-import type { StepMetrics } from "../train/index.ts";
+import { mean, type StepMetrics } from "../train/index.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent } from "./words.ts";
 
@@ -7,6 +7,8 @@ export interface Progress {
   step(metrics: StepMetrics, seconds: number): void;
   /** Validation accuracy, measured after the last step that was shown. */
   validated(accuracy: number): void;
+  /** Leaves one line about the whole of it. */
+  end(): void;
 }
 
 const BARS = "▁▂▃▄▅▆▇█";
@@ -19,8 +21,7 @@ export const sparkline = (values: readonly number[], width = SPARKS): string => 
   const places = Math.min(width, values.length);
   return Array.from({ length: places }, (_, i) => {
     const part = values.slice(Math.floor((i * values.length) / places), Math.floor(((i + 1) * values.length) / places));
-    const average = part.reduce((sum, value) => sum + value, 0) / Math.max(1, part.length);
-    return BARS[Math.max(0, Math.min(BARS.length - 1, Math.floor(average * BARS.length)))];
+    return BARS[Math.max(0, Math.min(BARS.length - 1, Math.floor(mean(part) * BARS.length)))];
   }).join("");
 };
 
@@ -33,9 +34,7 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
     step: ({ index, reward, groups, toolErrorRate, turns }, seconds) => {
       rewards.push(reward.mean);
       times.push(seconds);
-      const recent = times.slice(-RECENT);
-      const each = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-      const left = duration((steps - index - 1) * each + after);
+      const left = duration((steps - index - 1) * mean(times.slice(-RECENT)) + after);
       const valid = validation === undefined ? "–" : percent(validation);
       const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;
       screen.live(
@@ -50,6 +49,13 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
     },
     validated: (accuracy) => {
       validation = accuracy;
+    },
+    end: () => {
+      if (rewards.length > 0)
+        screen.line(
+          `trained  ${sparkline(rewards)}  reward of ${rewards.length} steps: ` +
+            `first ${percent(mean(rewards.slice(0, RECENT))).trim()}, last ${percent(mean(rewards.slice(-RECENT))).trim()}`,
+        );
     },
   };
 };

@@ -7,6 +7,8 @@ export interface Screen {
   line(text?: string): void;
   /** Redraws the live line, in a terminal only. */
   live(text: string): void;
+  /** Takes the live line away. */
+  clear(): void;
   bold(text: string): string;
   dim(text: string): string;
   good(text: string): string;
@@ -35,18 +37,22 @@ export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions):
   const write = (text: string): void => {
     if (!quiet) stream.write(text);
   };
-  const clear = (): string => (isLive ? "\r\u001b[2K" : "");
+  const cleared = (): string => (isLive ? "\r\u001b[2K" : "");
   return {
     width,
     interactive,
     line: (text = "") => {
-      write(`${clear()}${text}\n`);
+      write(`${cleared()}${text}\n`);
       isLive = false;
     },
     live: (text) => {
       if (!interactive) return;
-      write(`${clear()}${clip(text, width - 1)}`);
+      write(`${cleared()}${clip(text, width - 1)}`);
       isLive = true;
+    },
+    clear: () => {
+      write(cleared());
+      isLive = false;
     },
     bold: paint(1, 22),
     dim: paint(2, 22),

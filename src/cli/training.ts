@@ -87,6 +87,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     if (accuracy !== undefined) progress.validated(accuracy);
     if (last) break;
   }
+  progress.end();
   return spent;
 };
 

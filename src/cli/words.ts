@@ -3,13 +3,15 @@ import type { Interval } from "../train/index.ts";
 /** A share in whole percent, three wide: ` 7 %`. */
 export const percent = (share: number): string => `${Math.round(share * 100)} %`.padStart(4);
 
+/** A share in whole percent, never −0. */
+const whole = (share: number): string => String(Math.round(share * 100) + 0).replace("-", "−");
+
 /** An interval of shares in percent: `[9, 16]`. */
-export const percentInterval = ([low, high]: Interval): string =>
-  `[${Math.round(low * 100)}, ${Math.round(high * 100)}]`;
+export const percentInterval = ([low, high]: Interval): string => `[${whole(low)}, ${whole(high)}]`;
 
 /** A difference of shares in points: `+72 [67, 76]`. */
 export const points = (difference: number, interval: Interval): string =>
-  `${difference < 0 ? "−" : "+"}${Math.round(Math.abs(difference) * 100)} ${percentInterval(interval).replaceAll("-", "−")}`;
+  `${Math.round(difference * 100) < 0 ? "−" : "+"}${Math.round(Math.abs(difference) * 100)} ${percentInterval(interval)}`;
 
 /** Seconds for people: `45 s`, `12 min`, `1 h 20 min`. */
 export const duration = (seconds: number): string => {
