@@ -80,8 +80,8 @@ export interface Policy {
   publish(): Promise<string>;
   /** Keeps a version sampleable until the returned function is called. */
   hold(version: string): () => void;
-  /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes). */
-  save(folder: string): Promise<void>;
+  /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes and `about`). */
+  save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 /** Text ⇄ token ids. */

@@ -7,7 +7,7 @@ import { requireFinite } from "./step-metrics.ts";
 export interface SupervisedOptions {
   readonly policy: Policy;
   /** The sequences of a step, which counts from 0. */
-  readonly sequences: (step: number) => readonly TrainingSequence[];
+  readonly sequences: (step: number) => readonly TrainingSequence[] | Promise<readonly TrainingSequence[]>;
   readonly steps: number;
   /** A rate or a schedule over steps. @default 1e-3 */
   readonly learningRate?: number | Schedule;
@@ -54,7 +54,7 @@ export const supervised = async function* ({
     for (let step = 0; step < steps; step += 1) {
       abortSignal?.throwIfAborted();
       const started = clock.now();
-      const sequences = sequencesAt(step);
+      const sequences = await sequencesAt(step);
       const targets = countTargets(sequences);
       if (targets === 0) throw new ConfigError(`Step ${step} has no targets to train on.`);
       const each = sequences.map((one) => new Float32Array(one.targets.length).fill(1 / targets));

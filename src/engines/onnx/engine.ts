@@ -218,13 +218,13 @@ const createPolicy = (
         drop(version);
       };
     },
-    save: (folder) =>
+    save: (folder, about = {}) =>
       exclusive(() =>
         writeModelFolder(folder, {
           config: source.config,
           tokenizer: source.tokenizer,
           weights: training?.weights ?? base,
-          about: { base: source.name, policy: name, version: hashWeights(training?.weights ?? base) },
+          about: { base: source.name, policy: name, version: hashWeights(training?.weights ?? base), ...about },
         }),
       ),
   };

@@ -1,0 +1,133 @@
+/**
+ * Makes the built-in planner from nothing: a vocabulary from the text of random valid plans, then supervised training on
+ * such plans with this project's own engine. One command, one run:
+ *
+ *   npx tsx scripts/make-planner.ts            (about 8 minutes on two quiet cores)
+ *
+ * What it may teach: the language of questions and plans, references, and reading (which field and operation answer the
+ * question once its pages are in memory). What it must not: where to look, in which order, when to stop. The manifest
+ * holds the curve and, side by side, accuracy and shares of tools and tool bigrams of the scripted planner and of its
+ * imitation, on the same tasks.
+ */
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { demonstrator, READING } from "../src/cli/cold-start.ts";
+import { compareWithScript } from "../src/cli/cold-start-check.ts";
+import { openWorld } from "../src/cli/world.ts";
+import { createEngine, type LlamaConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
+import { renderEntry } from "../src/flow/memory.ts";
+import { END, renderHead } from "../src/flow/planner.ts";
+import { ANSWER, completion, imitation } from "../src/train/cold-start.ts";
+import { linearSchedule, supervised, validationLoss } from "../src/train/index.ts";
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: fileURLToPath(new URL("../models/agentflow-tiny", import.meta.url)) },
+    seed: { type: "string", default: "1" },
+    steps: { type: "string", default: "1000" },
+    peak: { type: "string", default: "0.0025" },
+  },
+});
+const seed = Number(values.seed);
+const steps = Number(values.steps);
+/** Trajectories and question–answer pairs of a step. */
+const BATCH = { plans: 64, completions: 3 };
+/** Demonstrations that only the vocabulary and the validation loss see: their indices come before those of training. */
+const RESERVED = { vocabulary: 3000, validation: 400 };
+
+const config: LlamaConfig = {
+  hidden_size: 192,
+  num_hidden_layers: 6,
+  num_attention_heads: 6,
+  num_key_value_heads: 2,
+  head_dim: 32,
+  intermediate_size: 512,
+  vocab_size: 1024,
+  max_position_embeddings: 384,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10_000,
+};
+
+const begun = performance.now();
+const elapsed = (): number => Math.round((performance.now() - begun) / 1000);
+const say = (line: string): void => console.error(`${String(elapsed()).padStart(5)} s  ${line}`);
+const dataHash = createHash("sha256");
+
+const world = await openWorld(`cold start ${seed}`);
+const demonstrations = demonstrator(world, seed);
+
+say(`vocabulary: ${RESERVED.vocabulary} random valid plans`);
+const shown = await demonstrations(0, RESERVED.vocabulary);
+const texts = shown.map(({ trajectory: { analysis, memory } }) => {
+  const head = renderHead(analysis, (memory[0]?.turnsLeft ?? 0) + 1);
+  return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry)}`).join("");
+});
+const tokenizer = trainTokenizer(texts, { vocabularySize: config.vocab_size, special: ["<pad>", END, ANSWER] });
+const engine = await createEngine({ name: "agentflow-tiny", config, tokenizer, seed });
+const policy = engine.policy("planner");
+const held = (await demonstrations(RESERVED.vocabulary, RESERVED.validation)).map(({ trajectory }) =>
+  imitation(engine.tokenizer, trajectory),
+);
+
+const curve: { step: number; loss: number; validation: number }[] = [];
+let tokens = 0;
+let loss = 0;
+const training = supervised({
+  policy,
+  steps,
+  learningRate: linearSchedule({ peak: Number(values.peak), steps, warmUp: 60, finalShare: 0.02 }),
+  optimiser: { beta2: 0.98, weightDecay: 0.05 },
+  sequences: async (step) => {
+    const from = RESERVED.vocabulary + RESERVED.validation + step * BATCH.plans;
+    const plans = await demonstrations(from, BATCH.plans);
+    const sequences = [
+      ...plans.map(({ trajectory }) => imitation(engine.tokenizer, trajectory)),
+      ...plans
+        .slice(0, BATCH.completions)
+        .map(({ task }) =>
+          completion(
+            engine.tokenizer,
+            `${task.question}\nReply with the number, date or name alone.`,
+            task.sealed.answer,
+          ),
+        ),
+    ];
+    for (const { ids } of sequences) dataHash.update(`${ids.join()}\n`);
+    return sequences;
+  },
+});
+for await (const step of training) {
+  tokens += step.tokens;
+  loss = step.step === 0 ? step.loss : 0.95 * loss + 0.05 * step.loss;
+  if ((step.step + 1) % 50 !== 0 && step.step !== steps - 1) continue;
+  const validation = await validationLoss(policy, held);
+  curve.push({ step: step.step + 1, loss: Number(loss.toFixed(4)), validation: Number(validation.toFixed(4)) });
+  say(
+    `step ${step.step + 1}/${steps}  loss ${loss.toFixed(4)}  validation ${validation.toFixed(4)}  ${(tokens / 1e6).toFixed(2)} M tokens`,
+  );
+}
+
+say("comparing with the scripted planner");
+const comparison = await compareWithScript({ world, policy, tasks: 1080, seed });
+const [command, ...rest] = ["npx tsx scripts/make-planner.ts", ...process.argv.slice(2)];
+const about = {
+  model: "agentflow-tiny",
+  command: [command, ...rest].join(" "),
+  seed,
+  steps,
+  reading: READING,
+  batch: BATCH,
+  trainedTokens: tokens,
+  seconds: elapsed(),
+  world: world.hash,
+  data: dataHash.digest("hex"),
+  weights: policy.version,
+  config,
+  curve,
+  comparison,
+};
+await policy.save(values.out, about);
+await engine.dispose();
+say(`written to ${values.out}`);
+console.log(JSON.stringify(comparison, null, 2));
