@@ -10,6 +10,7 @@ import {
   type Interval,
   type Outcomes,
   type ToolOrder,
+  toolUse,
 } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
 
@@ -17,8 +18,14 @@ import type { Trajectory } from "../trajectory.ts";
 export const setNames = ["heldOutPages", "heldOutFamily", "heldOutParaphrase", "deep"] as const;
 export type SetName = (typeof setNames)[number];
 
-/** How a planner did: what `agentflow learn --json` says of it. Conduct is over the tasks of all sets. */
-export type PlannerFigures = Readonly<Record<SetName, Accuracy>> & {
+/** How a planner did on one set: solved tasks, turns, and (refused + failed) of all calls. */
+export interface SetFigures extends Accuracy {
+  readonly averageTurns: number;
+  readonly toolErrorRate: number;
+}
+
+/** How a planner did: what `agentflow learn --json` says of it. Conduct outside the sets is over the tasks of all. */
+export type PlannerFigures = Readonly<Record<SetName, SetFigures>> & {
   /** Over `heldOutPages`, `heldOutFamily` and `deep`. */
   readonly families: Readonly<Record<string, Accuracy & { readonly heldOut: boolean }>>;
   readonly averageTurns: number;
@@ -64,7 +71,7 @@ export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evalua
     abortSignal,
   });
   const outcomes = bySet((name) => Object.fromEntries(sets[name].map(({ id }) => [id, report.outcomes[id] ?? null])));
-  return { figures: figuresOf(report, sets, outcomes, policy), outcomes, trajectories };
+  return { figures: figuresOf(report, sets, outcomes, trajectories, policy), outcomes, trajectories };
 };
 
 const bySet = <T>(make: (name: SetName) => T): Readonly<Record<SetName, T>> => ({
@@ -78,11 +85,16 @@ const figuresOf = (
   { averageTurns, toolErrorRate, toolShares, toolOrders, noSample, versions }: EvaluationReport,
   sets: EvaluationSets,
   outcomes: Evaluated["outcomes"],
+  trajectories: Evaluated["trajectories"],
   policy: Policy | undefined,
 ): PlannerFigures => {
+  const conduct = (name: SetName): Pick<SetFigures, "averageTurns" | "toolErrorRate"> => {
+    const use = toolUse(sets[name].flatMap(({ id }) => trajectories.get(id) ?? []));
+    return { averageTurns: use.averageTurns, toolErrorRate: use.toolErrorRate };
+  };
   const weights = policy === undefined ? undefined : versions[policy.name];
   return {
-    ...bySet((name) => accuracyOf(Object.values(outcomes[name]))),
+    ...bySet((name) => ({ ...accuracyOf(Object.values(outcomes[name])), ...conduct(name) })),
     families: familiesOf(sets, outcomes),
     averageTurns,
     toolErrorRate,
