@@ -28,20 +28,20 @@ export type Demonstrator = (
 ) => Promise<Demonstration[]>;
 
 /**
- * Answers by no knowledge: some number, date or weekday of the kind that is asked. It stands for the language model that
- * `base_generator` asks, as long as that one is not made.
+ * Answers by no knowledge: a number, a date, a weekday or nothing, whatever is asked. It stands for the language model
+ * behind `base_generator` as long as that one is not made; most of its answers are of a wrong kind, so that plans go on.
  */
 const guess: ChatModel = {
   id: "guess",
   complete: async ({ messages }) => {
-    const question = messages.at(-1)?.content.split("\n")[0] ?? "";
-    const draws = random(randomKey("guess", question));
+    const draws = random(randomKey("guess", messages.at(-1)?.content ?? ""));
     const two = (n: number): string => String(n).padStart(2, "0");
-    let text = String(draws.below(10 ** (1 + draws.below(6))));
-    if (/day of the week/.test(question))
-      text = draws.pick(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]);
-    else if (/\bdate\b/.test(question))
-      text = `${1900 + draws.below(120)}-${two(1 + draws.below(12))}-${two(1 + draws.below(28))}`;
+    const text = draws.pick([
+      String(draws.below(10 ** (1 + draws.below(6)))),
+      `${1900 + draws.below(120)}-${two(1 + draws.below(12))}-${two(1 + draws.below(28))}`,
+      draws.pick(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]),
+      "unknown",
+    ]);
     return { text, promptTokens: 0, sampledTokens: 0 };
   },
 };

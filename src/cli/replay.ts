@@ -1,15 +1,18 @@
 import type { Tokenizer, TrainingSequence } from "../engine.ts";
 import { createFlow } from "../flow/flow.ts";
 import { trajectorySegments } from "../flow/planner.ts";
+import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
-import { type AlmanacSealed, type AlmanacTasks, hintOf } from "../tasks/index.ts";
+import { queryOf } from "../task.ts";
+import { type AlmanacSealed, hintOf } from "../tasks/index.ts";
 import { randomValidPlanner } from "../testing/random-valid-planner.ts";
 import type { Toolset } from "../tool.ts";
-import { demonstrate, imitation } from "../train/cold-start.ts";
+import { imitation } from "../train/cold-start.ts";
 import type { Group } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { recipe } from "./recipe.ts";
+import type { World } from "./world.ts";
 
 /** Sequences to imitate in a step, given its groups. */
 export type Replay = (step: number, groups: readonly Group<AlmanacSealed>[]) => TrainingSequence[];
@@ -17,21 +20,29 @@ export type Replay = (step: number, groups: readonly Group<AlmanacSealed>[]) => 
 /** Training tasks of this index and on are for replay alone. */
 const FIRST_INDEX = 1_000_000;
 
+/** A guess would end a random plan before it shows anything: the model behind `base_generator` knows nothing here. */
+const silentModel: ChatModel = {
+  id: "silent",
+  complete: async () => ({ text: "unknown", promptTokens: 0, sampledTokens: 0 }),
+};
+
 export interface ReplayOptions {
-  readonly tasks: AlmanacTasks;
-  readonly tools: Toolset;
+  readonly world: World;
   readonly tokenizer: Tokenizer;
   readonly seed: number;
   /** Whole plans in the pool. */
   readonly pool: number;
+  readonly abortSignal: AbortSignal;
 }
 
 /**
  * Makes a pool of random but valid plans on training tasks, and from then on each step's share of it, with single
  * random valid actions at places where all rollouts of a task failed.
  */
-export const openReplay = async ({ tasks, tools, tokenizer, seed, pool }: ReplayOptions): Promise<Replay> => {
+export const openReplay = async ({ world, tokenizer, seed, pool, abortSignal }: ReplayOptions): Promise<Replay> => {
   const { episodes, states, reading } = recipe.replay;
+  const { tasks } = world;
+  const tools = world.tools(silentModel);
   const { cells } = tasks;
   const drawn = Array.from({ length: pool }, (_, i) => cells[i % cells.length]).flatMap((cell, i) =>
     cell === undefined ? [] : tasks.train(cell, FIRST_INDEX + Math.floor(i / cells.length)),
@@ -44,8 +55,16 @@ export const openReplay = async ({ tasks, tools, tokenizer, seed, pool }: Replay
       return task && hintOf(task);
     },
   });
-  const shown = await demonstrate(createFlow({ planner, tools }), drawn, randomKey(seed, "replay"));
-  const whole = shown.map((trajectory) => imitation(tokenizer, trajectory));
+  const flow = createFlow({ planner, tools });
+  const whole: TrainingSequence[] = [];
+  for (const [i, task] of drawn.entries()) {
+    abortSignal.throwIfAborted();
+    const { trajectory } = await flow.solve(queryOf(task), {
+      id: `replay-${i}`,
+      randomKey: randomKey(seed, "pool", i),
+    });
+    whole.push(imitation(tokenizer, trajectory));
+  }
 
   return (step, groups) => {
     const draws = random(randomKey(seed, "replay", step));

@@ -116,13 +116,15 @@ const validate = async (
 const replayOf = async ({
   options: { replay, seed, steps },
   world,
-  tools,
   policy,
+  screen,
+  interrupts: { abortSignal },
 }: TrainingParts): Promise<Pick<FlowGrpoOptions<AlmanacSealed>, "replay">> => {
   if (!replay) return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
   const { tokenizer } = policy.engine;
-  const sequences = await openReplay({ tasks: world.tasks, tools, tokenizer, seed, pool });
+  screen.live(`drawing ${pool} random plans to imitate beside the reward`);
+  const sequences = await openReplay({ world, tokenizer, seed, pool, abortSignal });
   return { replay: { sequences, weight: replayWeightOf(steps) } };
 };

@@ -14,10 +14,12 @@ export interface World {
 /** Reads the Almanac and prepares its tasks. Throws TaskError when its data is damaged. */
 export const openWorld = async (seed: number | string): Promise<World> => {
   const almanac = await loadAlmanac();
+  // The indexes behind the tools are made once, whatever model guesses.
+  const tools = almanacTools(almanac, { calculate });
   return {
     hash: almanac.hash,
     tasks: almanacTasks(almanac, seed),
-    tools: (model) => almanacTools(almanac, { calculate, baseGenerator: baseGenerator(model) }),
+    tools: (model) => ({ ...tools, base_generator: baseGenerator(model) }),
   };
 };
 
