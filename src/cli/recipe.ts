@@ -26,7 +26,7 @@ export const recipe = {
    * actions at `states` places of trajectories whose whole group failed. `reading`: how often a calculation is the one
    * that the question asks, as in the cold start.
    */
-  replay: { from: 0.15, to: 0.005, over: 0.7, episodes: 12, states: 16, pool: 1000, reading: 0.85 },
+  replay: { from: 0.15, to: 0.005, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.85 },
   /** A family whose running solve rate (mean reward, moved by `smoothing` a group) is above `above` is drawn less. */
   families: { above: 0.85, weight: 0.35, smoothing: 0.3 },
   /** Of sampling; the same before, while and after training. */

@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { createFlow } from "../flow/flow.ts";
+import type { AlmanacSealed } from "../tasks/index.ts";
+import { byteTokenizer, scriptedModel, scriptedPlanner } from "../testing/index.ts";
+import type { Group } from "../train/index.ts";
+import { recipe } from "./recipe.ts";
+import { openReplay } from "./replay.ts";
+import { openWorld } from "./world.ts";
+
+const world = await openWorld(1);
+const tokenizer = byteTokenizer();
+const options = { world, tokenizer, seed: 3, pool: 20, abortSignal: new AbortController().signal };
+
+/** A group of one task in which nothing was solved. */
+const failedGroup = async (): Promise<Group<AlmanacSealed>> => {
+  const [cell] = world.tasks.cells;
+  if (cell === undefined) throw new Error("no cells");
+  const task = world.tasks.train(cell, 0);
+  const flow = createFlow({ planner: scriptedPlanner(["web_search q1"]), tools: world.tools(scriptedModel(["?"])) });
+  const { trajectory } = await flow.solve(task.question, { id: "failed" });
+  return { task, rollouts_G: [{ trajectory, reward: 0 }] };
+};
+
+it("gives whole plans, and single actions where a group failed", async () => {
+  const replay = await openReplay(options);
+  const plans = replay(0, []);
+  expect(plans).toHaveLength(recipe.replay.episodes);
+  const all = replay(0, [await failedGroup()]);
+  expect(all).toHaveLength(recipe.replay.episodes + recipe.replay.states);
+  for (const { ids, targets } of all.slice(recipe.replay.episodes)) {
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.at(-1)).toBe(ids.length - 1);
+    const action = tokenizer.decode(targets.slice(0, -1).map((target) => ids[target] ?? 0));
+    expect(action).toMatch(/^(web_search|wikipedia_search|web_page|calculate|base_generator) \S/);
+  }
+});
+
+it("is a function of seed and step", async () => {
+  const [one, other] = [await openReplay(options), await openReplay(options)];
+  expect(other(4, [])).toEqual(one(4, []));
+  expect(one(5, [])).not.toEqual(one(4, []));
+});
