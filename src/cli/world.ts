@@ -1,6 +1,5 @@
 import type { ChatModel } from "../model.ts";
-import { type AlmanacTask, type AlmanacTasks, almanacTasks, almanacTools, loadAlmanac } from "../tasks/index.ts";
-import type { AskedCalculation } from "../testing/random-valid-planner.ts";
+import { type AlmanacTasks, almanacTasks, almanacTools, loadAlmanac } from "../tasks/index.ts";
 import type { Toolset } from "../tool.ts";
 import { baseGenerator, calculate } from "../tools/index.ts";
 
@@ -22,9 +21,3 @@ export const openWorld = async (seed: number | string): Promise<World> => {
     tools: (model) => ({ ...tools, base_generator: baseGenerator(model) }),
   };
 };
-
-/** What a scripted planner is told of a question: the calculation that it asks. Read from the sealed part. */
-export const askedCalculation = ({ sealed }: AlmanacTask): AskedCalculation => ({
-  operation: sealed.operation,
-  fields: sealed.asked.map(({ field }) => field),
-});
