@@ -2,11 +2,14 @@ import type { Engine } from "../engine.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Baselines } from "./baselines.ts";
 import type { PlannerFigures } from "./evaluation.ts";
-import type { LearnOptions } from "./learn.ts";
+import type { LearnOptions } from "./learn-options.ts";
 import { type LearnReport, reportLines } from "./learn-report.ts";
 import { recipe } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
+
+/** A question of a trained family, to try the trained planner on. */
+const QUESTION = "What is the latitude of the airport with code LOS in degrees?";
 
 /** Seconds of everything but training, on two quiet cores. */
 const AROUND_TRAINING = 40;
@@ -52,5 +55,5 @@ export const conclude = (screen: Screen, report: LearnReport, run: Run): void =>
       `(evaluation ${duration(seconds.evaluate)}, rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)})`,
   );
   screen.line(`Run      ${run.folder}: config, metrics, timings, trajectories, report, weights`);
-  screen.line(`Next     agentflow solve --policy ${run.folder} "How many days lie between …?"`);
+  screen.line(`Next     npx agentflow solve --policy ${run.folder} "${QUESTION}"`);
 };

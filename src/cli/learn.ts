@@ -8,6 +8,7 @@ import type { EvaluationSets } from "../tasks/index.ts";
 import { measureBaselines } from "./baselines.ts";
 import { type Evaluated, evaluateSets, gainOf, type SetName, setNames } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
+import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { findModel } from "./model.ts";
@@ -16,26 +17,6 @@ import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
 import { openWorld } from "./world.ts";
-
-export interface LearnOptions {
-  readonly seed: number;
-  readonly steps: number;
-  /** Where the run's folder is made. */
-  readonly out: string;
-  /** A built-in model or a model folder. */
-  readonly model: string;
-  readonly concurrency: number;
-  /** Tasks of each evaluation set; the sets' own sizes when absent. */
-  readonly evalTasks?: number | undefined;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  /** Evaluate on the validation split, for choosing settings. */
-  readonly validation: boolean;
-  /** Imitate random valid plans beside the reward. */
-  readonly replay: boolean;
-  /** The control: rewards are dealt out at random. */
-  readonly permuteRewards: boolean;
-}
 
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be

@@ -5,7 +5,7 @@ import { type AlmanacSealed, type AlmanacTask, exactMatch } from "../tasks/index
 import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { Interrupts } from "./interrupt.ts";
-import type { LearnOptions } from "./learn.ts";
+import type { LearnOptions } from "./learn-options.ts";
 import { trainingProgress } from "./progress.ts";
 import { learningRateOf, recipe, replayWeightOf } from "./recipe.ts";
 import { openReplay } from "./replay.ts";

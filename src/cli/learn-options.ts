@@ -1,0 +1,20 @@
+/** What `agentflow learn` was asked to do. */
+export interface LearnOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Where the run's folder is made. */
+  readonly out: string;
+  /** A built-in model or a model folder. */
+  readonly model: string;
+  readonly concurrency: number;
+  /** Tasks of each evaluation set; the sets' own sizes when absent. */
+  readonly evalTasks?: number | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Evaluate on the validation split, for choosing settings. */
+  readonly validation: boolean;
+  /** Imitate random valid plans beside the reward. */
+  readonly replay: boolean;
+  /** The control: rewards are dealt out at random. */
+  readonly permuteRewards: boolean;
+}
