@@ -2,7 +2,7 @@
  * Makes the built-in planner from nothing: a vocabulary from the text of random valid plans, then supervised training on
  * such plans with this project's own engine. One command, one run:
  *
- *   npx tsx scripts/make-planner.ts            (about 8 minutes on two quiet cores)
+ *   npx tsx scripts/make-planner.ts            (about 12 minutes on two quiet cores)
  *
  * What it may teach: the language of questions and plans, references, and reading (which field and operation answer the
  * question once its pages are in memory). What it must not: where to look, in which order, when to stop. The manifest
@@ -12,27 +12,28 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { demonstrator, READING } from "../src/cli/cold-start.ts";
+import { demonstrator, exerciser, READING } from "../src/cli/cold-start.ts";
 import { compareWithScript } from "../src/cli/cold-start-check.ts";
 import { openWorld } from "../src/cli/world.ts";
+import type { TrainingSequence } from "../src/engine.ts";
 import { createEngine, type LlamaConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";
 import { END, renderHead } from "../src/flow/planner.ts";
-import { ANSWER, completion, imitation } from "../src/train/cold-start.ts";
+import { ANSWER, completion, imitation, lastArguments } from "../src/train/cold-start.ts";
 import { linearSchedule, supervised, validationLoss } from "../src/train/index.ts";
 
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: fileURLToPath(new URL("../models/agentflow-tiny", import.meta.url)) },
     seed: { type: "string", default: "1" },
-    steps: { type: "string", default: "1000" },
+    steps: { type: "string", default: "1100" },
     peak: { type: "string", default: "0.0025" },
   },
 });
 const seed = Number(values.seed);
 const steps = Number(values.steps);
-/** Trajectories and question–answer pairs of a step. */
-const BATCH = { plans: 64, completions: 3 };
+/** Random valid plans, exercises in reading and question–answer pairs of a step. */
+const BATCH = { plans: 32, exercises: 64, completions: 2 };
 /** Demonstrations that only the vocabulary and the validation loss see: their indices come before those of training. */
 const RESERVED = { vocabulary: 3000, validation: 400 };
 
@@ -56,6 +57,7 @@ const dataHash = createHash("sha256");
 
 const world = await openWorld(`cold start ${seed}`);
 const demonstrations = demonstrator(world, seed);
+const exercises = exerciser(world, seed);
 
 say(`vocabulary: ${RESERVED.vocabulary} random valid plans`);
 const shown = await demonstrations(0, RESERVED.vocabulary);
@@ -70,29 +72,35 @@ const held = (await demonstrations(RESERVED.vocabulary, RESERVED.validation)).ma
   imitation(engine.tokenizer, trajectory),
 );
 
-const curve: { step: number; loss: number; validation: number }[] = [];
+const heldExercises = (await exercises(10_000_000, RESERVED.validation)).map(({ trajectory }) =>
+  lastArguments(engine.tokenizer, trajectory),
+);
+
+const curve: { step: number; loss: number; plans: number; reading: number }[] = [];
 let tokens = 0;
 let loss = 0;
+/** A step's sequences; those of the next step are made while the engine works on this one. */
+const prepare = async (step: number): Promise<TrainingSequence[]> => {
+  const plans = await demonstrations(RESERVED.vocabulary + RESERVED.validation + step * BATCH.plans, BATCH.plans);
+  const readings = await exercises(step * BATCH.exercises, BATCH.exercises);
+  const answered = plans.slice(0, BATCH.completions);
+  return [
+    ...plans.map(({ trajectory }) => imitation(engine.tokenizer, trajectory)),
+    ...readings.map(({ trajectory }) => lastArguments(engine.tokenizer, trajectory)),
+    ...answered.map(({ task: { question, sealed } }) =>
+      completion(engine.tokenizer, `${question}\nReply with the number, date or name alone.`, sealed.answer),
+    ),
+  ];
+};
+let next = prepare(0);
 const training = supervised({
   policy,
   steps,
   learningRate: linearSchedule({ peak: Number(values.peak), steps, warmUp: 60, finalShare: 0.02 }),
   optimiser: { beta2: 0.98, weightDecay: 0.05 },
   sequences: async (step) => {
-    const from = RESERVED.vocabulary + RESERVED.validation + step * BATCH.plans;
-    const plans = await demonstrations(from, BATCH.plans);
-    const sequences = [
-      ...plans.map(({ trajectory }) => imitation(engine.tokenizer, trajectory)),
-      ...plans
-        .slice(0, BATCH.completions)
-        .map(({ task }) =>
-          completion(
-            engine.tokenizer,
-            `${task.question}\nReply with the number, date or name alone.`,
-            task.sealed.answer,
-          ),
-        ),
-    ];
+    const sequences = await next;
+    if (step + 1 < steps) next = prepare(step + 1);
     for (const { ids } of sequences) dataHash.update(`${ids.join()}\n`);
     return sequences;
   },
@@ -101,19 +109,24 @@ for await (const step of training) {
   tokens += step.tokens;
   loss = step.step === 0 ? step.loss : 0.95 * loss + 0.05 * step.loss;
   if ((step.step + 1) % 50 !== 0 && step.step !== steps - 1) continue;
-  const validation = await validationLoss(policy, held);
-  curve.push({ step: step.step + 1, loss: Number(loss.toFixed(4)), validation: Number(validation.toFixed(4)) });
+  const plans = await validationLoss(policy, held);
+  const reading = await validationLoss(policy, heldExercises);
+  curve.push({
+    step: step.step + 1,
+    loss: Number(loss.toFixed(4)),
+    plans: Number(plans.toFixed(4)),
+    reading: Number(reading.toFixed(4)),
+  });
   say(
-    `step ${step.step + 1}/${steps}  loss ${loss.toFixed(4)}  validation ${validation.toFixed(4)}  ${(tokens / 1e6).toFixed(2)} M tokens`,
+    `step ${step.step + 1}/${steps}  loss ${loss.toFixed(4)}  validation: plans ${plans.toFixed(4)}, reading ${reading.toFixed(4)}  ${(tokens / 1e6).toFixed(2)} M tokens`,
   );
 }
 
 say("comparing with the scripted planner");
 const comparison = await compareWithScript({ world, policy, tasks: 1080, seed });
-const [command, ...rest] = ["npx tsx scripts/make-planner.ts", ...process.argv.slice(2)];
 const about = {
   model: "agentflow-tiny",
-  command: [command, ...rest].join(" "),
+  command: `npx tsx scripts/make-planner.ts --seed ${seed} --steps ${steps} --peak ${values.peak}`,
   seed,
   steps,
   reading: READING,

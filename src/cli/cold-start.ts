@@ -1,10 +1,13 @@
 import { createFlow, type Flow } from "../flow/flow.ts";
+import type { StopCondition } from "../flow/stop-condition.ts";
 import type { ChatModel } from "../model.ts";
-import { random, randomKey } from "../random.ts";
+import type { FlowState, Plan, Planner } from "../module.ts";
+import { type Random, random, randomKey } from "../random.ts";
+import { queryOf } from "../task.ts";
 import { type AlmanacTask, hintOf } from "../tasks/index.ts";
 import { randomValidPlanner } from "../testing/random-valid-planner.ts";
 import { demonstrate } from "../train/cold-start.ts";
-import type { Trajectory } from "../trajectory.ts";
+import { stepOf, type Trajectory } from "../trajectory.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -76,3 +79,73 @@ export const demonstrator =
       return trajectory ? [{ task, trajectory }] : [];
     });
   };
+
+/**
+ * Exercises in reading: the pages that a question needs are fetched in a random order, with up to three other valid calls
+ * in between, and then the scripted planner is made to calculate. Only what it calculates is shown to the planner that
+ * is made, not that it calculates now nor how the pages came to be there.
+ */
+export const exerciser =
+  (world: World, seed: number): Demonstrator =>
+  async (from, count) => {
+    const made: Demonstration[] = [];
+    for (let i = from; i < from + count; i += 1) {
+      const draws = random(randomKey(seed, "exercise", i));
+      const task = world.tasks.train(draws.pick(world.tasks.cells), i);
+      const others = draws.below(4);
+      const flow = scriptedFlow(world, new Map([[task.id, task]])).with({
+        planner: gatherThenCalculate(task, others, draws),
+        loopDetectors: [calculated],
+      });
+      const { trajectory } = await flow.solve(queryOf(task), {
+        id: `exercise-${i}`,
+        randomKey: randomKey(seed, "exercise", i, "run"),
+      });
+      if (trajectory.memory.at(-1)?.step.tool === "calculate") made.push({ task, trajectory });
+    }
+    return made;
+  };
+
+/** An exercise ends with its calculation, whatever came of it. */
+const calculated: StopCondition = ({ memory }) => (memory.at(-1)?.step.tool === "calculate" ? "calculated" : undefined);
+
+/** The plan's searches and pages, each once what it refers to is there, then a calculation of the scripted planner. */
+const gatherThenCalculate = (task: AlmanacTask, others: number, draws: Random): Planner => {
+  const scripted = randomValidPlanner({ reading: READING, askedOf: () => hintOf(task) });
+  const only = (state: FlowState, wanted: (tool: string) => boolean): FlowState => ({
+    ...state,
+    tools: Object.fromEntries(Object.entries(state.tools).filter(([tool]) => wanted(tool))),
+  });
+  const fetches = task.sealed.plan.slice(0, -1);
+  /** Entry of memory (from 1) that each fetched step became. */
+  const entryOf = new Map<number, number>();
+  let left = others;
+  const written = (step: number): string =>
+    (fetches[step] ?? "").replace(/@(\d+)/g, (_, entry: string) => `@${entryOf.get(Number(entry) - 1)}`);
+  return (state, context) => {
+    const open = fetches
+      .map((_, step) => step)
+      .filter((step) => !entryOf.has(step) && referred(fetches[step] ?? "").every((entry) => entryOf.has(entry - 1)));
+    if (open.length === 0)
+      return scripted(
+        only(state, (tool) => tool === "calculate"),
+        context,
+      );
+    const step = open[draws.below(open.length + left)];
+    if (step !== undefined) {
+      entryOf.set(step, state.turn);
+      return { step: stepOf(written(step)) };
+    }
+    left -= 1;
+    const plan = scripted(
+      only(state, (tool) => tool !== "calculate" && tool !== "base_generator"),
+      context,
+    ) as Plan;
+    // By chance it may be what the question needs.
+    const needed = open.find((one) => written(one) === `${plan.step.tool} ${plan.step.subGoal}`);
+    if (needed !== undefined) entryOf.set(needed, state.turn);
+    return plan;
+  };
+};
+
+const referred = (action: string): number[] => [...action.matchAll(/@(\d+)/g)].map(([, entry]) => Number(entry));

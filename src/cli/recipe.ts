@@ -27,8 +27,11 @@ export const recipe = {
    * that the question asks, as in the cold start.
    */
   replay: { from: 0.15, to: 0.005, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.85 },
-  /** A family whose running solve rate (mean reward, moved by `smoothing` a group) is above `above` is drawn less. */
-  families: { above: 0.85, weight: 0.35, smoothing: 0.3 },
+  /**
+   * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
+   * `smoothing` a group), and never less than `floor` of the most.
+   */
+  families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
   /** Of sampling; the same before, while and after training. */
   temperature: 1,
   /** Longest action, in tokens. */

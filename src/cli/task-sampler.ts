@@ -20,12 +20,15 @@ interface Family {
   rate: number;
 }
 
+/** How likely a group is to be mixed, and so to teach anything, when each of its rollouts is solved at this rate. */
+const mixedChance = (rate: number): number => 1 - rate ** recipe.groupSize - (1 - rate) ** recipe.groupSize;
+
 /**
  * Families take turns in proportion to their weights (each gains its weight as credit a draw, the richest is drawn and
  * pays the sum), from a random start. What is drawn depends on the seed and on rewards of earlier steps alone.
  */
 export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
-  const { above, weight, smoothing } = recipe.families;
+  const { floor, start, smoothing } = recipe.families;
   const families = random(randomKey(seed, "families"))
     .shuffle(tasks.cells)
     .map(
@@ -34,7 +37,7 @@ export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
         draw: (index) => tasks.train(cell, index),
         drawn: 0,
         credit: 0,
-        rate: 0,
+        rate: start,
       }),
     );
   const byName = new Map(families.map((family) => [family.name, family]));
@@ -52,7 +55,7 @@ export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
     next: (step) => {
       if (step !== current) settle();
       current = step;
-      const weights = families.map(({ rate }) => (rate > above ? weight : 1));
+      const weights = families.map(({ rate }) => floor + (1 - floor) * mixedChance(rate));
       const total = weights.reduce((sum, value) => sum + value, 0);
       for (const [i, family] of families.entries()) family.credit += weights[i] ?? 0;
       const richest = families.reduce((best, family) => (family.credit > best.credit ? family : best));

@@ -24,6 +24,16 @@ export const imitation = (tokenizer: Tokenizer, trajectory: Trajectory): Trainin
   return { ids, targets };
 };
 
+/**
+ * The last action of a trajectory, given its tool: what follows the tool's name is a target, the name itself and all that
+ * came before are not.
+ */
+export const lastArguments = (tokenizer: Tokenizer, trajectory: Trajectory): TrainingSequence => {
+  const { ids, targets, turns } = trajectorySegments(tokenizer, trajectory);
+  const last = targets.filter((_, i) => turns[i] === trajectory.memory.length - 1);
+  return { ids, targets: last.slice(tokenizer.encode(trajectory.memory.at(-1)?.step.tool ?? "").length) };
+};
+
 /** A question and its answer, as a completion of the model's own: what `base_generator` asks for. */
 export const completion = (tokenizer: Tokenizer, prompt: string, answer: string): TrainingSequence => {
   const given = [...tokenizer.encode(prompt), idOf(tokenizer, ANSWER)];
