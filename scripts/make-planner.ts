@@ -2,7 +2,7 @@
  * Makes the built-in planner from nothing: a vocabulary from the text of random valid plans, then supervised training on
  * such plans with this project's own engine. One command, one run:
  *
- *   npx tsx scripts/make-planner.ts            (about 12 minutes on two quiet cores)
+ *   npx tsx scripts/make-planner.ts            (about 10 minutes on two quiet cores)
  *
  * What it may teach: the language of questions and plans, references, and reading (which field and operation answer the
  * question once its pages are in memory). What it must not: where to look, in which order, when to stop. The manifest
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   options: {
     out: { type: "string", default: fileURLToPath(new URL("../models/agentflow-tiny", import.meta.url)) },
     seed: { type: "string", default: "1" },
-    steps: { type: "string", default: "1100" },
+    steps: { type: "string", default: "900" },
     peak: { type: "string", default: "0.0025" },
   },
 });

@@ -26,7 +26,7 @@ export const recipe = {
    * actions at `states` places of trajectories whose whole group failed. `reading`: how often a calculation is the one
    * that the question asks, as in the cold start.
    */
-  replay: { from: 0.15, to: 0.005, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.85 },
+  replay: { from: 0.15, to: 0.005, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
    * `smoothing` a group), and never less than `floor` of the most.

@@ -78,13 +78,16 @@ export const almanacTools = (almanac: Almanac, { calculate, baseGenerator }: Oth
   });
 
   const lead = remembered((query) => {
-    const [page = undefined] = prose.exact(query);
-    const elsewhere = page === undefined && tables.exact(query).length > 0;
-    if (elsewhere)
-      throw new ToolError(`wikipedia_search has no article "${query}", but web_search has a page of that name.`);
-    const best = page ?? prose.fullText(query, 1)[0];
+    const [article = undefined] = prose.exact(query);
+    const [entry = undefined] = article === undefined ? tables.exact(query) : [];
+    const best = article ?? entry ?? prose.fullText(query, 1)[0];
     if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${query}". Try web_search.`);
-    return { text: `${best.title}\n${best.text}`, fields: best.fields, source: scheme + best.id };
+    // Of what has a table, the encyclopedia says in a sentence what it is; the figures are on its page.
+    return {
+      text: `${best.title}\n${best.text}`,
+      fields: best.form === "prose" ? best.fields : {},
+      source: scheme + best.id,
+    };
   });
 
   const read = remembered((url) => {
