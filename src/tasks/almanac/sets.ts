@@ -82,7 +82,7 @@ export const almanacTasks = (almanac: Almanac, seed: number | string): AlmanacTa
       ) => spread(source, { split, cells: cellsOf(role), count: sizes[name] ?? normal, paraphrase });
       return {
         heldOutPages: draw("heldOutPages", "trained", 8 * trainedCells.length),
-        heldOutFamily: draw("heldOutFamily", "heldOut", 20 * cellsOf("heldOut").length),
+        heldOutFamily: draw("heldOutFamily", "heldOut", 24 * cellsOf("heldOut").length),
         heldOutParaphrase: draw("heldOutParaphrase", "trained", 4 * trainedCells.length, "heldOut"),
         deep: draw("deep", "deep", 40),
       };
