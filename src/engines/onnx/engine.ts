@@ -69,6 +69,10 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     last = mine.catch(() => undefined);
     return mine;
   };
+  let closed = false;
+  const requireOpen = (): void => {
+    if (closed) throw new EngineError("This engine is closed.");
+  };
   // Made on first use: who only samples pays for no trainer, and the other way round.
   let sampler: Sampler | undefined;
   let trainer: Trainer | undefined;
@@ -77,12 +81,21 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     source,
     base,
     exclusive,
-    sampler: () =>
-      (sampler ??= createSampler(runtime, source.config, {
+    sampler: () => {
+      requireOpen();
+      sampler ??= createSampler(runtime, source.config, {
         exclusive,
         ...(options.slots !== undefined && { slots: options.slots }),
-      })),
-    trainer: () => (trainer ??= createTrainer(runtime, source.config)),
+      });
+      return sampler;
+    },
+    // A history that is let go of needs no sampler to be made, and may outlive the engine.
+    release: (history) => sampler?.release(history),
+    trainer: () => {
+      requireOpen();
+      trainer ??= createTrainer(runtime, source.config);
+      return trainer;
+    },
   };
   const policies = new Map<string, Policy>();
   const engine: Engine = {
@@ -105,7 +118,10 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       return made;
     },
     dispose: async () => {
-      await last;
+      if (closed) return;
+      closed = true;
+      // The sampler may have begun its next call by the time that this one has ended: a session must not go under a call.
+      for (let seen: unknown; seen !== last; await seen) seen = last;
       sampler?.dispose();
       trainer?.dispose();
       runtime.dispose();
@@ -120,6 +136,7 @@ interface EngineParts {
   readonly base: Weights;
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   readonly sampler: () => Sampler;
+  readonly release: (history: string) => void;
   readonly trainer: () => Trainer;
 }
 
@@ -127,7 +144,7 @@ interface EngineParts {
 const createPolicy = (
   name: string,
   engine: Engine,
-  { runtime, source, base, exclusive, sampler, trainer }: EngineParts,
+  { runtime, source, base, exclusive, sampler, release, trainer }: EngineParts,
 ): Policy => {
   const allocate = (): Weights => allocateWeights(runtime, source.config);
   const baseSnapshot: Snapshot = { version: hashWeights(base), weights: base };
@@ -170,17 +187,16 @@ const createPolicy = (
       return newest.version;
     },
     sample: async (request) => {
-      const { snapshot } = entryOf(request.version ?? newest.version);
-      const entry = entryOf(snapshot.version);
+      const entry = entryOf(request.version ?? newest.version);
       entry.holds += 1;
       try {
-        return await sampler().sample(request, snapshot);
+        return await sampler().sample(request, entry.snapshot);
       } finally {
         entry.holds -= 1;
-        drop(snapshot.version);
+        drop(entry.snapshot.version);
       }
     },
-    release: (history) => sampler().release(history),
+    release,
     forward: (sequences, { reference = false } = {}) =>
       exclusive(() => trainer().forward(reference ? base : (training?.weights ?? base), sequences)),
     backward: (sequences, coefficients) => {

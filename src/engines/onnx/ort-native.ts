@@ -219,6 +219,10 @@ export const openNativeRuntime = ({
     const outputNames = cStrings(koffi, names.outputs);
     const running = new Set<unknown>();
     let disposed = false;
+    /** A call under way still reads the session: the last one to end lets go of it. */
+    const letGo = (): void => {
+      if (disposed && running.size === 0) api.releaseSession(pointer);
+    };
     const run: Session["run"] = async (inputs, outputs) => {
       if (disposed) throw new EngineError("This session is closed.");
       const pick = (from: Readonly<Record<string, Tensor>>, wanted: readonly string[]): BigUint64Array =>
@@ -245,6 +249,7 @@ export const openNativeRuntime = ({
           fetches,
           (error: unknown, status: Pointer | null) => {
             running.delete(inFlight);
+            letGo();
             try {
               if (error) throw new EngineError(`ONNX Runtime could not run: ${messageOf(error)}`);
               check(status, "run the graph");
@@ -261,8 +266,9 @@ export const openNativeRuntime = ({
       outputs: names.outputs,
       run,
       dispose: () => {
-        if (!disposed) api.releaseSession(pointer);
+        if (disposed) return;
         disposed = true;
+        letGo();
       },
     };
   };
