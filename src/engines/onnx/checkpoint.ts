@@ -49,8 +49,11 @@ export const parseConfig = (json: unknown, name: string): LlamaConfig => {
       return [key, value];
     }),
   ) as unknown as LlamaConfig;
-  if (config.num_attention_heads % config.num_key_value_heads !== 0 || config.head_dim % 2 !== 0) {
-    throw new StoreError(`${name}: num_attention_heads must be a multiple of num_key_value_heads, and head_dim even.`);
+  if (config.num_attention_heads % config.num_key_value_heads !== 0 || config.head_dim % 16 !== 0) {
+    // The runtime's attention kernel takes no other size of a head.
+    throw new StoreError(
+      `${name}: num_attention_heads must be a multiple of num_key_value_heads, and head_dim a multiple of 16.`,
+    );
   }
   return config;
 };
@@ -69,7 +72,10 @@ export const readModelFolder = async (folder: string): Promise<ModelFolder> => {
   const config = parseConfig(await readJson(join(folder, "config.json")), join(folder, "config.json"));
   const tokenizer = (await readJson(join(folder, "tokenizer.json"))) as TokenizerJson;
   const file = join(folder, "model.safetensors");
-  const found = decodeSafetensors(await readFile(file), file);
+  const bytes = await readFile(file).catch((cause) => {
+    throw new StoreError(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
+  });
+  const found = decodeSafetensors(bytes, file);
   const shapes = parameterShapes(config);
   const tensors: Record<string, Float32Array> = {};
   for (const [name, shape] of shapes) {
@@ -87,8 +93,8 @@ export const readModelFolder = async (folder: string): Promise<ModelFolder> => {
 };
 
 /**
- * Writes a model folder beside its place and moves it there when it is complete. Refuses a folder that exists, unless
- * it is a model folder of ours, which is replaced.
+ * Writes a model folder beside its place and moves it there when it is complete. Refuses a folder that has something in
+ * it, unless it is a whole model folder of ours, which is replaced.
  */
 export const writeModelFolder = async (
   folder: string,
