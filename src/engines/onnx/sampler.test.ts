@@ -306,9 +306,10 @@ describe("sample", () => {
   it("says so when weights are not finite, and goes on with others", async () => {
     const weights = fixtureWeights(two.runtime, wide);
     weights.floats.fill(Number.NaN, 0, 4096);
-    await expect(shared.sample(request({ history: "broken" }), { version: "v2", weights })).rejects.toThrow(
-      "not finite",
-    );
+    for (const temperature of [1, 0])
+      await expect(
+        shared.sample(request({ history: "broken", temperature }), { version: "v2", weights }),
+      ).rejects.toThrow("not finite");
     expect((await shared.sample(request({ history: "after" }), two.snapshot)).ids).toHaveLength(8);
   });
 

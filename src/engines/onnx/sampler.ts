@@ -120,19 +120,19 @@ export const createSampler = (
   const draw = (job: Job, probabilities: Float32Array, row: number): void => {
     const start = row * V;
     let token = 0;
+    let total = 0;
+    for (let v = 0; v < V; v += 1) total += probabilities[start + v] as number;
+    if (!Number.isFinite(total)) {
+      fail(
+        job,
+        new EngineError("The next-token distribution is not finite: the weights are damaged or training diverged."),
+      );
+      return;
+    }
     if (job.request.temperature === 0) {
       for (let v = 1; v < V; v += 1)
         if ((probabilities[start + v] as number) > (probabilities[start + token] as number)) token = v;
     } else {
-      let total = 0;
-      for (let v = 0; v < V; v += 1) total += probabilities[start + v] as number;
-      if (!Number.isFinite(total)) {
-        fail(
-          job,
-          new EngineError("The next-token distribution is not finite: the weights are damaged or training diverged."),
-        );
-        return;
-      }
       let rest = uniform(job.request.randomKey, job.ids.length) * total;
       while (token < V - 1) {
         rest -= probabilities[start + token] as number;
