@@ -1,5 +1,4 @@
 import type { Tokenizer, TrainingSequence } from "../engine.ts";
-import { createFlow } from "../flow/flow.ts";
 import { trajectorySegments } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
@@ -11,6 +10,7 @@ import type { Toolset } from "../tool.ts";
 import { imitation } from "../train/cold-start.ts";
 import type { Group } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { scriptedFlow } from "./cold-start.ts";
 import { recipe } from "./recipe.ts";
 import type { World } from "./world.ts";
 
@@ -48,14 +48,7 @@ export const openReplay = async ({ world, tokenizer, seed, pool, abortSignal }: 
     cell === undefined ? [] : tasks.train(cell, FIRST_INDEX + Math.floor(i / cells.length)),
   );
   const known = new Map(drawn.map((task) => [task.id, task]));
-  const planner = randomValidPlanner({
-    reading,
-    askedOf: (id) => {
-      const task = known.get(id);
-      return task && hintOf(task);
-    },
-  });
-  const flow = createFlow({ planner, tools });
+  const flow = scriptedFlow(world, known, reading).with({ tools });
   const whole: TrainingSequence[] = [];
   for (const [i, task] of drawn.entries()) {
     abortSignal.throwIfAborted();
