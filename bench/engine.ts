@@ -16,7 +16,7 @@ import { createTrainer } from "../src/engines/onnx/trainer.ts";
 import { allocateWeights } from "../src/engines/onnx/weights.ts";
 import { random, randomKey } from "../src/random.ts";
 
-/** The built-in planner. */
+/** The sizes of the built-in planner. */
 const config: LlamaConfig = {
   hidden_size: 192,
   num_hidden_layers: 6,

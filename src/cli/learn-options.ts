@@ -4,7 +4,7 @@ export interface LearnOptions {
   readonly steps: number;
   /** Where the run's folder is made. */
   readonly out: string;
-  /** A built-in model or a model folder. */
+  /** The built-in model, a model folder, or a run, which stands for its weights. */
   readonly model: string;
   readonly concurrency: number;
   /** Tasks of each evaluation set; the sets' own sizes when absent. */

@@ -163,7 +163,7 @@ const opensOnly = (words: readonly Word[], at: number): boolean => {
   const after = words[at + 1];
   if (OPENERS.has(word.text.toLowerCase())) return true;
   if (after?.follows !== true) return false;
-  return isCode(after.text) || /^(?:the|a|an|all|how|by|up|which|what|whose|its|their|with|with)$/u.test(after.text);
+  return isCode(after.text) || /^(?:the|a|an|all|how|by|up|which|what|whose|its|their|with)$/u.test(after.text);
 };
 
 const spanOf = (text: string, words: readonly Word[], at: number, end: number): Span | undefined => {
