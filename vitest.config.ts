@@ -3,10 +3,10 @@ import type { Reporter, TestModule } from "vitest/node";
 
 /** Closes a run with one plain line, `tests: 12 passed, 0 failed`, for logs that no person reads. */
 const totals: Reporter = {
-  onTestRunEnd(modules: readonly TestModule[]) {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]) {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
     for (const module of modules) for (const test of module.children.allTests()) count[test.result().state] += 1;
-    const broken = modules.filter((module) => module.errors().length > 0).length;
+    const broken = modules.filter((module) => module.errors().length > 0).length + unhandled.length;
     process.stdout.write(`tests: ${count.passed} passed, ${count.failed + broken} failed, ${count.skipped} skipped\n`);
   },
 };
