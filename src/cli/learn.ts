@@ -28,7 +28,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   const started = performance.now();
   const seconds = { total: 0, evaluate: 0, rollOut: 0, train: 0 };
   const interrupts = listenToInterrupts(() =>
-    screen.line("Finishing this step, then evaluating and saving. Ctrl-C again stops at once."),
+    screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
   );
   let engine: Engine | undefined;
   let run: Run | undefined;
