@@ -8,9 +8,14 @@ export interface TokenizerJson {
   readonly [key: string]: unknown;
 }
 
-/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws EngineError when they are not one. */
+/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws EngineError when they are not one, or without the library. */
 export const loadTokenizer = async (json: unknown, config: object = {}): Promise<Tokenizer> => {
-  const { Tokenizer: Library } = await import("@huggingface/tokenizers");
+  const { Tokenizer: Library } = await import("@huggingface/tokenizers").catch((cause) => {
+    throw new EngineError(
+      `Tokenizing needs the npm package @huggingface/tokenizers (${messageOf(cause)}). Run: npm install @huggingface/tokenizers`,
+      { cause },
+    );
+  });
   try {
     const definition = json as TokenizerJson;
     const ids = new Map(Object.entries(definition.model.vocab));
