@@ -131,6 +131,7 @@ const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajec
         phase,
         set,
         task: id,
+        family: sealed.family,
         expected: sealed.answer,
         reward: outcomes[set][id],
         trajectory: trajectories.get(id),

@@ -14,7 +14,7 @@ export const recipe = {
   optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
   /** Weight of the KL to the cold start in the loss; at 0 it is only measured, every `klEvery` steps. */
   beta: 0,
-  klEvery: 20,
+  klEvery: 1,
   /** Further tasks are rolled out until so many groups are mixed, in at most `maxRefills` rounds. */
   minimumMixedGroups: 3,
   maxRefills: 1,
@@ -41,7 +41,7 @@ export const recipe = {
   /** Training tasks on which the best fixed order of tools is searched. */
   fixedOrderTasks: 112,
   /** What a step takes on two quiet cores, for the forecast at the start. */
-  secondsPerStep: 1.6,
+  secondsPerStep: 1.7,
 } as const;
 
 /** The recipe's learning rate over a run. */

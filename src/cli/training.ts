@@ -68,7 +68,16 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       // What was sampled, without prompts and probabilities, which the seed gives again.
       const { memory, answer, stopReason } = trajectory;
       const actions = memory.map(({ step: { raw } }) => raw);
-      run.appendTrajectory({ phase: "train", step, task: task.id, reward, actions, answer, stopReason });
+      run.appendTrajectory({
+        phase: "train",
+        step,
+        task: task.id,
+        family: task.sealed.family,
+        reward,
+        actions,
+        answer,
+        stopReason,
+      });
     },
     abortSignal: interrupts.abortSignal,
   });

@@ -1,5 +1,5 @@
 import { TaskError } from "../../errors.ts";
-import { type Random, random, randomKey } from "../../random.ts";
+import { type Random, type RandomKey, random, randomKey } from "../../random.ts";
 import type { Task } from "../../task.ts";
 import { type Answer, answerOf } from "./answer.ts";
 import { belongsTo, type Chain, chainsOf, type Split } from "./chains.ts";
@@ -76,6 +76,10 @@ const poolOf = (chains: readonly Chain[], { field }: Asked, operation: Operation
   return [...byAnswer.values()];
 };
 
+/** Modules see a task's id: it says nothing of family, split or answer. */
+const opaque = ({ high, low }: RandomKey): string =>
+  `almanac-${[high, low].map((half) => half.toString(16).padStart(8, "0")).join("")}`;
+
 /** Prepares the world's chains once. `seed` changes which tasks are drawn, never which pages are held out. */
 export const taskSource = (almanac: Almanac, seed: number | string): TaskSource => {
   const chains = chainsOf(almanac);
@@ -113,7 +117,7 @@ export const taskSource = (almanac: Almanac, seed: number | string): TaskSource 
       if (drawn === undefined) continue;
       const { answer, question, pages, entryPages, plan } = drawn;
       const { name: family, role, operation, asked } = cell;
-      const id = `${family}/${split}/${paraphrase === "trained" ? "" : "reworded/"}${seed}/${index}`;
+      const id = opaque(randomKey("task id", family, split, paraphrase, seed, index));
       const sealed = { ...answer, family, role, split, operation, asked, pages, entryPages, plan };
       return { id, question, turnLimit: plan.length + slack, sealed };
     }
