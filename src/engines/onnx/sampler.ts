@@ -2,10 +2,11 @@ import type { Sample, SampleRequest } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { uniform } from "../../random.ts";
 import { type Chunk, extendsPlan, feedPlan } from "./feed-plan.ts";
+import { growingBlocks } from "./growing-blocks.ts";
 import { invariantThreads } from "./invariant-threads.ts";
 import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
 import { decodingGraph, extensionGraph, type LlamaConfig, ropeTables } from "./llama.ts";
-import { type DType, floatsOf, type Memory, type Runtime, type Tensor } from "./runtime.ts";
+import { type DType, floatsOf, type Runtime, type Tensor } from "./runtime.ts";
 import { bindings, type Weights } from "./weights.ts";
 
 /** Published weights: immutable, named by their content. */
@@ -83,16 +84,7 @@ export const createSampler = (
     BigInt64Array.from({ length: capacity }, (_, i) => BigInt(i)),
     [capacity],
   );
-  const blocks = new Map<string, Memory>();
-  const block = (name: string, dtype: DType, shape: readonly number[]): Tensor => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    let memory = blocks.get(name);
-    if (!memory || memory.data.length < size) {
-      memory = runtime.allocate(dtype, Math.ceil(size * 1.25));
-      blocks.set(name, memory);
-    }
-    return runtime.tensor(memory, shape);
-  };
+  const block = growingBlocks(runtime);
   const V = config.vocab_size;
   const K = config.num_key_value_heads;
 

@@ -1,7 +1,8 @@
 import type { ForwardResult, TrainingSequence } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
+import { growingBlocks } from "./growing-blocks.ts";
 import { type LlamaConfig, ropeTables, trainingGraph } from "./llama.ts";
-import { type DType, floatsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import { floatsOf, type Runtime, type Session, type Tensor } from "./runtime.ts";
 import { bindings, type Weights } from "./weights.ts";
 
 /** Sequences that go through the graph together: indices into the caller's list, padded to `length`. */
@@ -62,17 +63,7 @@ export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer =>
   const angles = { cos: table(cos), sin: table(sin) };
   const minusSin = table(sin.map((value) => -value));
 
-  // Growing blocks that every run reuses, by input name.
-  const blocks = new Map<string, Memory>();
-  const block = (name: string, dtype: DType, shape: readonly number[]): Tensor => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    let memory = blocks.get(name);
-    if (!memory || memory.data.length < size) {
-      memory = runtime.allocate(dtype, Math.ceil(size * 1.25));
-      blocks.set(name, memory);
-    }
-    return runtime.tensor(memory, shape);
-  };
+  const block = growingBlocks(runtime);
   const group = config.num_attention_heads / config.num_key_value_heads;
   const masks = new Map<number, Tensor>();
   const causalMask = (length: number): Tensor => {
