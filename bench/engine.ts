@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { LlamaConfig } from "../src/engines/onnx/llama.ts";
+import { readModelFolder } from "../src/engines/onnx/checkpoint.ts";
 import { parameterShapes } from "../src/engines/onnx/llama.ts";
 import { onnxBuilder } from "../src/engines/onnx/onnx-builder.ts";
 import { openNativeRuntime } from "../src/engines/onnx/ort-native.ts";
@@ -17,18 +17,7 @@ import { allocateWeights } from "../src/engines/onnx/weights.ts";
 import { random, randomKey } from "../src/random.ts";
 
 /** The sizes of the built-in planner. */
-const config: LlamaConfig = {
-  hidden_size: 192,
-  num_hidden_layers: 6,
-  num_attention_heads: 6,
-  num_key_value_heads: 2,
-  head_dim: 32,
-  intermediate_size: 512,
-  vocab_size: 1024,
-  max_position_embeddings: 512,
-  rms_norm_eps: 1e-6,
-  rope_theta: 10_000,
-};
+const { config } = await readModelFolder(fileURLToPath(new URL("../models/agentflow-tiny", import.meta.url)));
 const ROUNDS = 7;
 const threads = Number(process.env.THREADS ?? Math.min(8, availableParallelism()));
 
