@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readModelFolder } from "../src/engines/onnx/checkpoint.ts";
-import { parameterShapes } from "../src/engines/onnx/llama.ts";
+import { parameterShapes } from "../src/engines/onnx/model-config.ts";
 import { onnxBuilder } from "../src/engines/onnx/onnx-builder.ts";
 import { openNativeRuntime } from "../src/engines/onnx/ort-native.ts";
 import { elementsOf, floatsOf } from "../src/engines/onnx/runtime.ts";

@@ -16,7 +16,7 @@ import { demonstrator, exerciser, READING } from "../src/cli/cold-start.ts";
 import { compareWithScript } from "../src/cli/cold-start-check.ts";
 import { openWorld } from "../src/cli/world.ts";
 import type { TrainingSequence } from "../src/engine.ts";
-import { createEngine, type LlamaConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
+import { createEngine, type ModelConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";
 import { END, renderHead } from "../src/flow/planner.ts";
 import { ANSWER, completion, imitation, lastArguments } from "../src/train/cold-start.ts";
@@ -37,7 +37,7 @@ const BATCH = { plans: 32, exercises: 64, completions: 2 };
 /** Demonstrations that only the vocabulary and the validation loss see: their indices come before those of training. */
 const RESERVED = { vocabulary: 3000, validation: 400 };
 
-const config: LlamaConfig = {
+const config: ModelConfig = {
   hidden_size: 192,
   num_hidden_layers: 6,
   num_attention_heads: 6,

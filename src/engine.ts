@@ -1,3 +1,4 @@
+import type { ChatMessage } from "./model.ts";
 import type { RandomKey } from "./random.ts";
 
 /**
@@ -18,12 +19,27 @@ export interface SampleRequest {
   readonly maxTokens: number;
   /** Ids that end a sample; the id that ended it is part of the sample. */
   readonly stopIds: readonly number[];
+  /** Texts that end a sample wherever they appear in it; the tokens that complete one are part of the sample. @default none */
+  readonly stop?: readonly string[];
   /** 0 is greedy. @default 1 */
   readonly temperature?: number;
+  /** Only the k likeliest tokens. @default all */
+  readonly topK?: number;
+  /** Only the likeliest tokens that together have this probability. @default 1: all */
+  readonly topP?: number;
+  /** Only tokens at least this fraction as likely as the likeliest. @default 0: all */
+  readonly minP?: number;
+  /** Only tokens with which the text can still fit. @default any text */
+  readonly grammar?: Grammar;
   /** A published version that is still held. @default the newest */
   readonly version?: string;
   readonly abortSignal?: AbortSignal;
 }
+
+/** A language that a sample's text is held to: JSON of a schema, or a regular expression over the whole text. */
+export type Grammar =
+  | { readonly type: "json"; readonly schema: Readonly<Record<string, unknown>> }
+  | { readonly type: "pattern"; readonly pattern: string };
 
 export interface Sample {
   readonly ids: readonly number[];
@@ -61,6 +77,25 @@ export interface OptimStepOptions {
   readonly gradientClip?: number;
 }
 
+/** A low-rank adapter (arXiv 2106.09685) on linears of the base, which stays frozen; dropout is 0. */
+export interface LoraOptions {
+  /** @default 16 */
+  readonly rank?: number;
+  /** The product is scaled by alpha/rank. @default 2·rank */
+  readonly alpha?: number;
+  /** Names of linears, such as `q_proj`. @default all of every layer */
+  readonly targets?: readonly string[];
+  /** Of the fresh A; B starts at 0, so that a fresh adapter changes nothing. @default 0 */
+  readonly seed?: number;
+}
+
+export interface PolicyOptions {
+  /** Train an adapter instead of all weights. */
+  readonly lora?: LoraOptions;
+  /** A folder that `save` wrote (or a PEFT adapter) to start from. */
+  readonly from?: string;
+}
+
 /** A named set of trainable weights on an engine, with its own optimiser, reference and versions. */
 export interface Policy {
   readonly name: string;
@@ -84,10 +119,17 @@ export interface Policy {
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
+/** Turns a conversation into the text that a model was taught to continue. */
+export interface ChatTemplate {
+  /** With `addGenerationPrompt` the text ends where the assistant's next message begins. Throws `ModelError` for what the template refuses. */
+  render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string;
+}
+
 /** Text ⇄ token ids. */
 export interface Tokenizer {
   readonly vocabularySize: number;
-  encode(text: string): number[];
+  /** `addSpecialTokens` adds what the model expects around a plain text, such as a token for its beginning. @default false */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   decode(ids: readonly number[]): string;
   /** The id of a token of the vocabulary, by its exact text. */
   idOf(token: string): number | undefined;
@@ -98,8 +140,13 @@ export interface Engine {
   readonly model: string;
   readonly tokenizer: Tokenizer;
   readonly contextLength: number;
+  /** Of a chat model. */
+  readonly chat?: ChatTemplate;
+  /** Ids that end a reply; empty for a model that has none. */
+  readonly endIds: readonly number[];
   /** What runs where, for people and for the fingerprint of a run: runtime, version, threads, CPU. */
   readonly description: Readonly<Record<string, string | number>>;
-  policy(name: string): Policy;
+  /** The policy of this name; `options` count when it is first asked for. */
+  policy(name: string, options?: PolicyOptions): Policy;
   dispose(): Promise<void>;
 }

@@ -132,6 +132,7 @@ export const scriptedPolicy = (
     model: "scripted",
     tokenizer,
     contextLength,
+    endIds: [],
     description: { runtime: "scripted" },
     policy: () => policy,
     dispose: async () => undefined,

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
-import { type LlamaConfig, parameterShapes } from "./llama.ts";
 import { verifyManifest, writeManifest } from "./manifest.ts";
+import { type ModelConfig, parameterShapes } from "./model-config.ts";
 import { floatsOf } from "./runtime.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import type { TokenizerJson } from "./tokenizer.ts";
@@ -10,7 +10,7 @@ import type { Weights } from "./weights.ts";
 
 /** A model folder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors, and our manifest.json. */
 export interface ModelFolder {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly tokenizer: TokenizerJson;
   readonly tensors: Readonly<Record<string, Float32Array>>;
   readonly about: Readonly<Record<string, unknown>>;
@@ -27,10 +27,10 @@ const NUMBERS = [
   "max_position_embeddings",
   "rms_norm_eps",
   "rope_theta",
-] as const satisfies readonly (keyof LlamaConfig)[];
+] as const satisfies readonly (keyof ModelConfig)[];
 
 /** Checks the contents of a config.json. Throws StoreError that names what is missing or out of range. */
-export const parseConfig = (json: unknown, name: string): LlamaConfig => {
+export const parseConfig = (json: unknown, name: string): ModelConfig => {
   const given = (typeof json === "object" && json !== null ? json : {}) as Record<string, unknown>;
   if (given.model_type !== "llama") {
     throw new StoreError(`${name}: model_type is ${JSON.stringify(given.model_type)}; supported is "llama".`);
@@ -48,7 +48,7 @@ export const parseConfig = (json: unknown, name: string): LlamaConfig => {
       }
       return [key, value];
     }),
-  ) as unknown as LlamaConfig;
+  ) as unknown as ModelConfig;
   if (config.num_attention_heads % config.num_key_value_heads !== 0 || config.head_dim % 16 !== 0) {
     // The runtime's attention kernel takes no other size of a head.
     throw new StoreError(
@@ -104,7 +104,7 @@ export const writeModelFolder = async (
     weights,
     about,
   }: {
-    readonly config: LlamaConfig;
+    readonly config: ModelConfig;
     readonly tokenizer: TokenizerJson;
     readonly weights: Weights;
     readonly about: Readonly<Record<string, unknown>>;

@@ -6,10 +6,10 @@ import type { Engine, Policy, SampleRequest, TrainingSequence } from "../../engi
 import { ConfigError, EngineError, StoreError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { createEngine, openEngine, trainTokenizer } from "./index.ts";
-import type { LlamaConfig } from "./llama.ts";
 import { writeManifest } from "./manifest.ts";
+import type { ModelConfig } from "./model-config.ts";
 
-const config: LlamaConfig = {
+const config: ModelConfig = {
   hidden_size: 32,
   num_hidden_layers: 2,
   num_attention_heads: 2,

@@ -6,7 +6,7 @@ import { randomKey } from "../../random.ts";
 import { type AdamState, adamwStep } from "./adamw.ts";
 import { readModelFolder, writeModelFolder } from "./checkpoint.ts";
 import { initialise } from "./initialise.ts";
-import type { LlamaConfig } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
 import { openNativeRuntime } from "./ort-native.ts";
 import { floatsOf, type Runtime } from "./runtime.ts";
 import { createSampler, type Sampler, type Snapshot } from "./sampler.ts";
@@ -25,7 +25,7 @@ export interface OpenEngineOptions {
 /** What `createEngine` makes an engine from: a model folder's contents, or fresh weights from a seed. */
 export interface ModelSource {
   readonly name: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly tokenizer: TokenizerJson;
   readonly tensors?: Readonly<Record<string, Float32Array>>;
   /** Of fresh weights. @default 0 */
@@ -102,6 +102,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     model: source.name,
     tokenizer,
     contextLength: source.config.max_position_embeddings,
+    endIds: [],
     description: {
       ...runtime.description,
       model: source.name,

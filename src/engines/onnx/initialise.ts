@@ -1,10 +1,10 @@
 import { type RandomKey, random } from "../../random.ts";
-import type { LlamaConfig } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
 import { floatsOf } from "./runtime.ts";
 import type { Weights } from "./weights.ts";
 
 /** Fresh weights: normal with σ = 0.02 (projections back into the residual stream σ/√(2L)), norms at 1. */
-export const initialise = (weights: Weights, config: LlamaConfig, key: RandomKey): void => {
+export const initialise = (weights: Weights, config: ModelConfig, key: RandomKey): void => {
   const draws = random(key);
   const residual = 0.02 / Math.sqrt(2 * config.num_hidden_layers);
   for (const [name, tensor] of weights.tensors) {

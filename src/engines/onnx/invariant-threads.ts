@@ -1,4 +1,4 @@
-import type { LlamaConfig } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
 
 /** ONNX Runtime's matrix kernel deals columns to threads by 16, and sums over inner elements block by block. */
 const COLUMN_ALIGNMENT = 16;
@@ -34,7 +34,7 @@ const isInvariant = (columns: number, inner: number, threads: number): boolean =
  * product is dealt to threads depends on its rows, and a narrow part of a matrix is summed in other blocks than a wide
  * one: last bits would differ. One thread is always safe.
  */
-export const invariantThreads = (config: LlamaConfig, threads: number): number => {
+export const invariantThreads = (config: ModelConfig, threads: number): number => {
   const { hidden_size: d, intermediate_size: f, head_dim, vocab_size } = config;
   const q = config.num_attention_heads * head_dim;
   const kv = config.num_key_value_heads * head_dim;

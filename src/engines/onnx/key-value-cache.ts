@@ -1,5 +1,5 @@
 import type { Chunk } from "./feed-plan.ts";
-import type { LlamaConfig } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
 import type { Memory, Runtime, Tensor } from "./runtime.ts";
 
 /** One row of the cache: what of which history it holds. */
@@ -34,7 +34,7 @@ export interface KeyValueCache {
 
 export const createKeyValueCache = (
   runtime: Runtime,
-  config: LlamaConfig,
+  config: ModelConfig,
   { slots: count, capacity }: { readonly slots: number; readonly capacity: number },
 ): KeyValueCache => {
   const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: size } = config;

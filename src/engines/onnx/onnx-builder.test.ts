@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { llamaFixture } from "../../../test/fixtures/llama.ts";
-import { decodingGraph, extensionGraph, trainingGraph } from "./llama.ts";
+import { decodingGraph, extensionGraph, trainingGraph } from "./graphs.ts";
 import { onnxBuilder } from "./onnx-builder.ts";
 import { openNativeRuntime } from "./ort-native.ts";
 import { protobuf } from "./protobuf.ts";

@@ -46,6 +46,13 @@ interface Example {
 const examples: Readonly<Record<string, Example>> = {
   embed: { inputs: { table: floats(1, 5, 3), ids: integers([4], [2, 0, 2, 4]) }, y: [4, 3] },
   linear: { inputs: { x: floats(2, 4, 6), weight: floats(3, 5, 6) }, y: [4, 5] },
+  affine: { inputs: { x: floats(2, 4, 6), weight: floats(3, 5, 6), bias: floats(17, 5) }, y: [4, 5] },
+  scale: { inputs: { x: floats(2, 4, 6) }, attributes: { factor: 1.5 }, y: [4, 6] },
+  headNorm: {
+    inputs: { x: floats(4, 3, 16), weight: floats(5, 8) },
+    attributes: { epsilon: 1e-5, width: 16, headSize: 8 },
+    y: [3, 16],
+  },
   rmsNorm: { inputs: { x: floats(4, 3, 8), weight: floats(5, 8) }, attributes: { epsilon: 1e-5 }, y: [3, 8] },
   rope: {
     inputs: {
@@ -70,10 +77,11 @@ const examples: Readonly<Record<string, Example>> = {
       mask: causal(2, 3),
       shape: integers([2], [2, 3]),
     },
-    attributes: { heads: 4, keyHeads: 2, headSize: 8 },
+    attributes: { heads: 4, keyHeads: 2, headSize: 8, scale: 0.4 },
     y: [6, 32],
   },
   swiglu: { inputs: { gate: floats(10, 4, 5), up: floats(11, 4, 5) }, y: [4, 5] },
+  geglu: { inputs: { gate: floats(10, 4, 5), up: floats(11, 4, 5) }, y: [4, 5] },
   add: { inputs: { a: floats(12, 4, 5), b: floats(13, 4, 5) }, y: [4, 5] },
   gatherRows: { inputs: { x: floats(14, 5, 3), rows: integers([3], [4, 0, 2]) }, y: [3, 3] },
   logProb: { inputs: { x: floats(15, 4, 6), table: floats(16, 7, 6), targets: integers([4], [6, 2, 2, 0]) }, y: [4] },

@@ -9,6 +9,17 @@ export interface Operators {
   embed: { input: "table" | "ids"; output: "y"; saved: never; attributes: object };
   /** x [N, I], weight [O, I] → [N, O] */
   linear: { input: "x" | "weight"; output: "y"; saved: never; attributes: object };
+  /** x [N, I], weight [O, I], bias [O] → [N, O] */
+  affine: { input: "x" | "weight" | "bias"; output: "y"; saved: never; attributes: object };
+  /** x [N, D] → factor·x */
+  scale: { input: "x"; output: "y"; saved: never; attributes: { readonly factor: number } };
+  /** x [N, H·d], weight [d] → [N, H·d]: each head is normed by itself */
+  headNorm: {
+    input: "x" | "weight";
+    output: "y";
+    saved: "heads" | "inverse";
+    attributes: { readonly epsilon: number; readonly width: number; readonly headSize: number };
+  };
   /** x [N, D], weight [D] → [N, D] */
   rmsNorm: { input: "x" | "weight"; output: "y"; saved: "inverse"; attributes: { readonly epsilon: number } };
   /** x [N, H·d], positions [B, T], cos and sin [C, d/2], shape [B, T] → [N, H·d] */
@@ -23,10 +34,17 @@ export interface Operators {
     input: "q" | "k" | "v" | "mask" | "shape";
     output: "y";
     saved: "q" | "k" | "v" | "probabilities" | "context";
-    attributes: { readonly heads: number; readonly keyHeads: number; readonly headSize: number };
+    attributes: {
+      readonly heads: number;
+      readonly keyHeads: number;
+      readonly headSize: number;
+      readonly scale: number;
+    };
   };
   /** gate, up [N, F] → silu(gate) ∘ up */
   swiglu: { input: "gate" | "up"; output: "y"; saved: "activated"; attributes: object };
+  /** gate, up [N, F] → gelu(gate) ∘ up, the tanh form */
+  geglu: { input: "gate" | "up"; output: "y"; saved: "activated"; attributes: object };
   add: { input: "a" | "b"; output: "y"; saved: never; attributes: object };
   /** x [N, D], rows [M], all different → [M, D] */
   gatherRows: { input: "x" | "rows"; output: "y"; saved: never; attributes: object };
@@ -112,6 +130,30 @@ const splitKey = (b: OnnxBuilder, x: string, shape: string, keyHeads: number, he
 const joinKey = (b: OnnxBuilder, x: string, width: number): string =>
   reshape(b, b.node("Transpose", [x], { perm: [0, 2, 1, 3] }), [-1, width]);
 
+/** Root-mean-square norm over the last axis: [y, 1/rms]. */
+const normed = (b: OnnxBuilder, x: string, weight: string, epsilon: number): readonly [string, string] => {
+  const [y, inverse] = b.nodes("SimplifiedLayerNormalization", [x, weight], 2, {
+    axis: -1,
+    epsilon: { float: epsilon },
+    stash_type: 1,
+  });
+  return [y as string, inverse as string];
+};
+
+/** With x̂ = x/rms: dx = (w∘dy − x̂·mean(w∘dy∘x̂))/rms and dw = Σ dy∘x̂ over the rows. */
+const normGradient = (
+  b: OnnxBuilder,
+  { x, weight, inverse, gradient }: Names<"x" | "weight" | "inverse" | "gradient">,
+): { readonly x: string; readonly weight: () => string } => {
+  const unit = b.node("Mul", [x, inverse]);
+  const scaled = b.node("Mul", [gradient, weight]);
+  const mean = b.node("ReduceMean", [b.node("Mul", [scaled, unit]), b.constant("int64", [-1])], { keepdims: 1 });
+  return {
+    x: b.node("Mul", [b.node("Sub", [scaled, b.node("Mul", [unit, mean])]), inverse]),
+    weight: () => b.node("ReduceSum", [b.node("Mul", [gradient, unit]), b.constant("int64", [0])], { keepdims: 0 }),
+  };
+};
+
 export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   embed: {
     forward: (b, { table, ids }) => ({ output: { y: b.node("Gather", [table, ids]) }, saved: {} }),
@@ -130,30 +172,60 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
     }),
   },
 
+  affine: {
+    forward: (b, { x, weight, bias }) => ({
+      output: { y: b.node("Gemm", [x, weight, bias], { transB: 1 }) },
+      saved: {},
+    }),
+    backward: (b, context) => ({
+      ...rules.linear.backward(b, { ...context, saved: {}, wants: (name) => context.wants(name) }),
+      ...(context.wants("bias") && {
+        bias: plus(
+          b,
+          context.into.bias,
+          b.node("ReduceSum", [context.gradient, b.constant("int64", [0])], { keepdims: 0 }),
+        ),
+      }),
+    }),
+  },
+
+  scale: {
+    forward: (b, { x }, { factor }) => ({
+      output: { y: b.node("Mul", [x, b.constant("float32", [factor])]) },
+      saved: {},
+    }),
+    backward: (b, { gradient, into, attributes: { factor } }) => ({
+      x: plus(b, into.x, b.node("Mul", [gradient, b.constant("float32", [factor])])),
+    }),
+  },
+
   rmsNorm: {
     forward: (b, { x, weight }, { epsilon }) => {
-      const [y, inverse] = b.nodes("SimplifiedLayerNormalization", [x, weight], 2, {
-        axis: -1,
-        epsilon: { float: epsilon },
-        stash_type: 1,
-      });
-      return { output: { y: y as string }, saved: { inverse: inverse as string } };
+      const [y, inverse] = normed(b, x, weight, epsilon);
+      return { output: { y }, saved: { inverse } };
     },
-    // With x̂ = x/rms: dx = (w∘dy − x̂·mean(w∘dy∘x̂))/rms and dw = Σ dy∘x̂.
     backward: (b, { input, saved, gradient, into, wants }) => {
-      const normed = b.node("Mul", [input.x, saved.inverse]);
-      const scaled = b.node("Mul", [gradient, input.weight]);
-      const mean = b.node("ReduceMean", [b.node("Mul", [scaled, normed]), b.constant("int64", [-1])], { keepdims: 1 });
-      const x = b.node("Mul", [b.node("Sub", [scaled, b.node("Mul", [normed, mean])]), saved.inverse]);
+      const made = normGradient(b, { ...input, ...saved, gradient });
+      return { x: plus(b, into.x, made.x), ...(wants("weight") && { weight: plus(b, into.weight, made.weight()) }) };
+    },
+  },
+
+  headNorm: {
+    forward: (b, { x, weight }, { epsilon, width, headSize }) => {
+      const heads = reshape(b, x, [-1, headSize]);
+      const [y, inverse] = normed(b, heads, weight, epsilon);
+      return { output: { y: reshape(b, y, [-1, width]) }, saved: { heads, inverse } };
+    },
+    backward: (b, { input, saved, gradient, into, wants, attributes: { width, headSize } }) => {
+      const made = normGradient(b, {
+        x: saved.heads,
+        weight: input.weight,
+        inverse: saved.inverse,
+        gradient: reshape(b, gradient, [-1, headSize]),
+      });
       return {
-        x: plus(b, into.x, x),
-        ...(wants("weight") && {
-          weight: plus(
-            b,
-            into.weight,
-            b.node("ReduceSum", [b.node("Mul", [gradient, normed]), b.constant("int64", [0])], { keepdims: 0 }),
-          ),
-        }),
+        x: plus(b, into.x, reshape(b, made.x, [-1, width])),
+        ...(wants("weight") && { weight: plus(b, into.weight, made.weight()) }),
       };
     },
   },
@@ -181,12 +253,12 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   },
 
   attention: {
-    forward: (b, { q, k, v, mask, shape }, { heads, keyHeads, headSize }) => {
+    forward: (b, { q, k, v, mask, shape }, { heads, keyHeads, headSize, scale }) => {
       const group = heads / keyHeads;
       const query = splitQuery(b, q, shape, keyHeads, group, headSize);
       const key = splitKey(b, k, shape, keyHeads, headSize);
       const value = splitKey(b, v, shape, keyHeads, headSize);
-      const scores = b.node("FusedMatMul", [query, key], { transB: 1, alpha: { float: 1 / Math.sqrt(headSize) } });
+      const scores = b.node("FusedMatMul", [query, key], { transB: 1, alpha: { float: scale } });
       const probabilities = b.node("Softmax", [b.node("Add", [scores, mask])], { axis: -1 });
       const context = b.node("MatMul", [probabilities, value]);
       return {
@@ -195,9 +267,10 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       };
     },
     // dS = P∘(dP − rowsum(dO∘O)): the row sum over d columns instead of over T.
-    backward: (b, { input, saved, gradient, into, attributes: { heads, keyHeads, headSize } }) => {
+    backward: (b, { input, saved, gradient, into, attributes }) => {
+      const { heads, keyHeads, headSize } = attributes;
       const group = heads / keyHeads;
-      const scale = { float: 1 / Math.sqrt(headSize) };
+      const scale = { float: attributes.scale };
       const dContext = splitQuery(b, gradient, input.shape, keyHeads, group, headSize);
       const rowSum = b.node("ReduceSum", [b.node("Mul", [dContext, saved.context]), b.constant("int64", [-1])], {
         keepdims: 1,
@@ -227,6 +300,29 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       const dActivated = b.node("Mul", [gradient, input.up]);
       return {
         gate: plus(b, into.gate, b.node("Mul", [dActivated, b.node("Add", [sigma, rest])])),
+        up: plus(b, into.up, b.node("Mul", [gradient, saved.activated])),
+      };
+    },
+  },
+
+  geglu: {
+    forward: (b, { gate, up }) => {
+      const activated = b.node("Gelu", [gate], { approximate: "tanh" });
+      return { output: { y: b.node("Mul", [activated, up]) }, saved: { activated } };
+    },
+    // gelu(g) = g·h with h = (1 + tanh u)/2 and u = √(2/π)·(g + 0.044715·g³): gelu′ = h + 2·g·h·(1 − h)·u′.
+    backward: (b, { input: { gate, up }, saved, gradient, into }) => {
+      const number = (value: number): string => b.constant("float32", [value]);
+      const root = Math.sqrt(2 / Math.PI);
+      const square = b.node("Mul", [gate, gate]);
+      const slope = (cubic: number): string =>
+        b.node("Add", [b.node("Mul", [square, number(root * cubic)]), number(root)]);
+      const half = b.node("Sigmoid", [b.node("Mul", [b.node("Mul", [gate, slope(0.044715)]), number(2)])]);
+      const rest = b.node("Mul", [saved.activated, b.node("Sub", [number(1), half])]);
+      const inner = b.node("Mul", [b.node("Mul", [rest, slope(3 * 0.044715)]), number(2)]);
+      const dActivated = b.node("Mul", [gradient, up]);
+      return {
+        gate: plus(b, into.gate, b.node("Mul", [dActivated, b.node("Add", [half, inner])])),
         up: plus(b, into.up, b.node("Mul", [gradient, saved.activated])),
       };
     },

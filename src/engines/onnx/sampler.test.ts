@@ -2,13 +2,13 @@ import { afterAll, describe, expect, it } from "vitest";
 import { fixtureWeights, llamaFixture, noise } from "../../../test/fixtures/llama.ts";
 import type { PromptSegment, Sample, SampleRequest } from "../../engine.ts";
 import { random, randomKey } from "../../random.ts";
-import type { LlamaConfig } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
 import { openNativeRuntime } from "./ort-native.ts";
 import { createSampler, type Sampler, type Snapshot } from "./sampler.ts";
 import { createTrainer } from "./trainer.ts";
 
 /** Two layers of the built-in model: which kernels run depends on the sizes. */
-const wide: LlamaConfig = {
+const wide: ModelConfig = {
   hidden_size: 192,
   num_hidden_layers: 2,
   num_attention_heads: 6,
@@ -21,13 +21,13 @@ const wide: LlamaConfig = {
   rope_theta: 10_000,
 };
 /** As many key heads as query heads. */
-const ungrouped: LlamaConfig = { ...llamaFixture.config, num_attention_heads: 2, num_key_value_heads: 2, head_dim: 16 };
+const ungrouped: ModelConfig = { ...llamaFixture.config, num_attention_heads: 2, num_key_value_heads: 2, head_dim: 16 };
 
 const disposals: (() => void)[] = [];
 afterAll(() => {
   for (const dispose of disposals.toReversed()) dispose();
 });
-const open = (threads: number, config: LlamaConfig) => {
+const open = (threads: number, config: ModelConfig) => {
   const runtime = openNativeRuntime({ threads });
   disposals.push(() => runtime.dispose());
   const weights = fixtureWeights(runtime, config, 40);

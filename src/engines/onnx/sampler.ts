@@ -2,10 +2,12 @@ import type { Sample, SampleRequest } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { uniform } from "../../random.ts";
 import { type Chunk, extendsPlan, feedPlan } from "./feed-plan.ts";
+import { decodingGraph, extensionGraph } from "./graphs.ts";
 import { growingBlocks } from "./growing-blocks.ts";
 import { invariantThreads } from "./invariant-threads.ts";
 import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
-import { decodingGraph, extensionGraph, type LlamaConfig, ropeTables } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
+import { ropeTables } from "./rope.ts";
 import { type DType, floatsOf, type Runtime, type Tensor } from "./runtime.ts";
 import { bindings, type Weights } from "./weights.ts";
 
@@ -51,7 +53,7 @@ const EXTENSION_ROWS = 24;
 
 export const createSampler = (
   runtime: Runtime,
-  config: LlamaConfig,
+  config: ModelConfig,
   {
     slots = 192,
     capacity = config.max_position_embeddings,

@@ -23,7 +23,8 @@ export const loadTokenizer = async (json: unknown, config: object = {}): Promise
     const tokenizer = new Library(json as ConstructorParameters<typeof Library>[0], config as never);
     return {
       vocabularySize: Math.max(...ids.values()) + 1,
-      encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+      encode: (text, { addSpecialTokens = false } = {}) =>
+        tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids,
       decode: (list) =>
         list.length === 0
           ? ""

@@ -1,7 +1,9 @@
 import type { ForwardResult, TrainingSequence } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
+import { trainingGraph } from "./graphs.ts";
 import { growingBlocks } from "./growing-blocks.ts";
-import { type LlamaConfig, ropeTables, trainingGraph } from "./llama.ts";
+import type { ModelConfig } from "./model-config.ts";
+import { ropeTables } from "./rope.ts";
 import { floatsOf, type Runtime, type Session, type Tensor } from "./runtime.ts";
 import { bindings, type Weights } from "./weights.ts";
 
@@ -43,7 +45,7 @@ export interface Trainer {
   dispose(): void;
 }
 
-export const createTrainer = (runtime: Runtime, config: LlamaConfig): Trainer => {
+export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer => {
   const sessions = new Map<boolean, Session>();
   const sessionFor = (gradients: boolean): Session => {
     const known = sessions.get(gradients);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type LlamaConfig, parameterShapes } from "./llama.ts";
+import { type ModelConfig, parameterShapes } from "./model-config.ts";
 import { elementsOf, floatsOf, type Memory, type Runtime, type Tensor } from "./runtime.ts";
 
 /** All tensors of one set of weights (or gradients, or moments) in one memory block, each at a 64-byte boundary. */
@@ -11,10 +11,14 @@ export interface Weights {
 }
 
 /** Zeros in the layout of a model. */
-export const allocateWeights = (runtime: Runtime, config: LlamaConfig): Weights => {
+export const allocateWeights = (runtime: Runtime, config: ModelConfig): Weights =>
+  allocateTensors(runtime, parameterShapes(config));
+
+/** Zeros of given names and shapes. */
+export const allocateTensors = (runtime: Runtime, shapes: ReadonlyMap<string, readonly number[]>): Weights => {
   const offsets = new Map<string, { readonly offset: number; readonly shape: readonly number[] }>();
   let total = 0;
-  for (const [name, shape] of parameterShapes(config)) {
+  for (const [name, shape] of shapes) {
     offsets.set(name, { offset: total, shape });
     total += Math.ceil(elementsOf(shape) / 16) * 16;
   }
