@@ -75,6 +75,7 @@ export const tabularPolicy = ({
       model: "tabular",
       tokenizer,
       contextLength,
+      endIds: [],
       description: { runtime: "tabular" },
       policy: () => policy,
       dispose: async () => undefined,
