@@ -1,19 +1,19 @@
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Engine, Policy } from "../../engine.ts";
-import { ConfigError, EngineError } from "../../errors.ts";
+import { EngineError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
-import { type AdamState, adamwStep } from "./adamw.ts";
 import { readModelFolder, writeModelFolder } from "./checkpoint.ts";
+import { createFullPolicy, type FullPolicyParts } from "./full-policy.ts";
 import { initialise } from "./initialise.ts";
 import type { ModelConfig } from "./model-config.ts";
 import { openNativeRuntime } from "./ort-native.ts";
-import { floatsOf, type Runtime } from "./runtime.ts";
-import { createSampler, type Sampler, type Snapshot } from "./sampler.ts";
+import { floatsOf } from "./runtime.ts";
+import { createSampler, type Sampler } from "./sampler.ts";
 import { selfTest } from "./self-test.ts";
 import { loadTokenizer, type TokenizerJson } from "./tokenizer.ts";
 import { createTrainer, type Trainer } from "./trainer.ts";
-import { allocateWeights, hashWeights, type Weights } from "./weights.ts";
+import { allocateWeights } from "./weights.ts";
 
 export interface OpenEngineOptions {
   /** Threads of a native call. @default all cores, at most 8 */
@@ -76,10 +76,9 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
   // Made on first use: who only samples pays for no trainer, and the other way round.
   let sampler: Sampler | undefined;
   let trainer: Trainer | undefined;
-  const parts: EngineParts = {
-    runtime,
-    source,
+  const parts: FullPolicyParts = {
     base,
+    allocate: () => allocateWeights(runtime, source.config),
     exclusive,
     sampler: () => {
       requireOpen();
@@ -96,6 +95,8 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       trainer ??= createTrainer(runtime, source.config);
       return trainer;
     },
+    save: (folder, weights, about) =>
+      writeModelFolder(folder, { config: source.config, tokenizer: source.tokenizer, weights, about }),
   };
   const policies = new Map<string, Policy>();
   const engine: Engine = {
@@ -114,7 +115,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     policy: (name) => {
       const known = policies.get(name);
       if (known) return known;
-      const made = createPolicy(name, engine, parts);
+      const made = createFullPolicy(name, engine, parts);
       policies.set(name, made);
       return made;
     },
@@ -129,120 +130,4 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     },
   };
   return engine;
-};
-
-interface EngineParts {
-  readonly runtime: Runtime;
-  readonly source: ModelSource;
-  readonly base: Weights;
-  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly sampler: () => Sampler;
-  readonly release: (history: string) => void;
-  readonly trainer: () => Trainer;
-}
-
-/** All weights trainable: its own copy of the base, its optimiser, its published versions. The base is the reference. */
-const createPolicy = (
-  name: string,
-  engine: Engine,
-  { runtime, source, base, exclusive, sampler, release, trainer }: EngineParts,
-): Policy => {
-  const allocate = (): Weights => allocateWeights(runtime, source.config);
-  const baseSnapshot: Snapshot = { version: hashWeights(base), weights: base };
-  const snapshots = new Map<string, { readonly snapshot: Snapshot; holds: number }>([
-    [baseSnapshot.version, { snapshot: baseSnapshot, holds: 1 }],
-  ]);
-  let newest = baseSnapshot;
-  const spare: Weights[] = [];
-  // Training state: made when training starts.
-  let training: { readonly weights: Weights; readonly gradient: Weights; readonly adam: AdamState } | undefined;
-  const trained = (): NonNullable<typeof training> => {
-    if (!training) {
-      training = {
-        weights: allocate(),
-        gradient: allocate(),
-        adam: { first: allocate(), second: allocate(), step: 0 },
-      };
-      training.weights.floats.set(base.floats);
-    }
-    return training;
-  };
-  const drop = (version: string): void => {
-    const entry = snapshots.get(version);
-    if (!entry || entry.holds > 0 || entry.snapshot === newest) return;
-    snapshots.delete(version);
-    if (entry.snapshot.weights !== base) spare.push(entry.snapshot.weights);
-  };
-  const entryOf = (version: string): { readonly snapshot: Snapshot; holds: number } => {
-    const entry = snapshots.get(version);
-    if (!entry)
-      throw new ConfigError(
-        `Version ${version.slice(0, 12)} of policy ${name} is not held any more; hold() it before a new one is published.`,
-      );
-    return entry;
-  };
-  return {
-    name,
-    engine,
-    get version() {
-      return newest.version;
-    },
-    sample: async (request) => {
-      const entry = entryOf(request.version ?? newest.version);
-      entry.holds += 1;
-      try {
-        return await sampler().sample(request, entry.snapshot);
-      } finally {
-        entry.holds -= 1;
-        drop(entry.snapshot.version);
-      }
-    },
-    release,
-    forward: (sequences, { reference = false } = {}) =>
-      exclusive(() => trainer().forward(reference ? base : (training?.weights ?? base), sequences)),
-    backward: (sequences, coefficients) => {
-      const { weights, gradient } = trained();
-      return exclusive(() => trainer().backward(weights, gradient, sequences, coefficients));
-    },
-    optimStep: async (options) => {
-      const { weights, gradient, adam } = trained();
-      return exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) }));
-    },
-    publish: () =>
-      exclusive(async () => {
-        const { weights } = trained();
-        const version = hashWeights(weights);
-        const known = snapshots.get(version);
-        const previous = newest.version;
-        if (known) newest = known.snapshot;
-        else {
-          const copy = spare.pop() ?? allocate();
-          copy.floats.set(weights.floats);
-          newest = { version, weights: copy };
-          snapshots.set(version, { snapshot: newest, holds: 0 });
-        }
-        if (previous !== version) drop(previous);
-        return version;
-      }),
-    hold: (version) => {
-      const entry = entryOf(version);
-      entry.holds += 1;
-      let held = true;
-      return () => {
-        if (!held) return;
-        held = false;
-        entry.holds -= 1;
-        drop(version);
-      };
-    },
-    save: (folder, about = {}) =>
-      exclusive(() =>
-        writeModelFolder(folder, {
-          config: source.config,
-          tokenizer: source.tokenizer,
-          weights: training?.weights ?? base,
-          about: { base: source.name, policy: name, version: hashWeights(training?.weights ?? base), ...about },
-        }),
-      ),
-  };
 };

@@ -1,0 +1,86 @@
+import type { Engine, Policy } from "../../engine.ts";
+import { type AdamState, adamwStep } from "./adamw.ts";
+import type { Sampler, Snapshot } from "./sampler.ts";
+import type { Trainer } from "./trainer.ts";
+import { createVersions } from "./versions.ts";
+import { hashWeights, type Weights } from "./weights.ts";
+
+/** What an engine lends to its policies. */
+export interface FullPolicyParts {
+  /** The frozen base: what the policy starts from, and its reference. */
+  readonly base: Weights;
+  /** Zeros in the layout of the base. */
+  readonly allocate: () => Weights;
+  /** Runs one native call at a time. */
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly sampler: () => Sampler;
+  readonly release: (history: string) => void;
+  readonly trainer: () => Trainer;
+  readonly save: (folder: string, weights: Weights, about: Readonly<Record<string, unknown>>) => Promise<void>;
+}
+
+/** All weights trainable: its own copy of the base, its optimiser, its published versions. */
+export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicyParts): Policy => {
+  const { base, allocate, exclusive, sampler, release, trainer } = parts;
+  const spare: Weights[] = [];
+  const first: Snapshot = { version: hashWeights(base), weights: base };
+  const versions = createVersions(name, first, ({ weights }) => {
+    if (weights !== base) spare.push(weights);
+  });
+  // Training state: made when training starts.
+  let training: { readonly weights: Weights; readonly gradient: Weights; readonly adam: AdamState } | undefined;
+  const trained = (): NonNullable<typeof training> => {
+    if (!training) {
+      training = {
+        weights: allocate(),
+        gradient: allocate(),
+        adam: { first: allocate(), second: allocate(), step: 0 },
+      };
+      training.weights.floats.set(base.floats);
+    }
+    return training;
+  };
+  return {
+    name,
+    engine,
+    get version() {
+      return versions.newest.version;
+    },
+    sample: (request) => versions.use(request.version, (snapshot) => sampler().sample(request, snapshot)),
+    release,
+    forward: (sequences, { reference = false } = {}) =>
+      exclusive(() => trainer().forward(reference ? base : (training?.weights ?? base), sequences)),
+    backward: (sequences, coefficients) => {
+      const { weights, gradient } = trained();
+      return exclusive(() => trainer().backward(weights, gradient, sequences, coefficients));
+    },
+    optimStep: async (options) => {
+      const { weights, gradient, adam } = trained();
+      return exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) }));
+    },
+    publish: () =>
+      exclusive(async () => {
+        const { weights } = trained();
+        const version = hashWeights(weights);
+        const known = versions.find(version);
+        if (known) versions.publish(known);
+        else {
+          const copy = spare.pop() ?? allocate();
+          copy.floats.set(weights.floats);
+          versions.publish({ version, weights: copy });
+        }
+        return version;
+      }),
+    hold: (version) => versions.hold(version),
+    save: (folder, about = {}) =>
+      exclusive(() => {
+        const weights = training?.weights ?? base;
+        return parts.save(folder, weights, {
+          base: engine.model,
+          policy: name,
+          version: hashWeights(weights),
+          ...about,
+        });
+      }),
+  };
+};
