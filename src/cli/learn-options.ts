@@ -1,7 +1,8 @@
 /** What `agentflow learn` was asked to do. */
 export interface LearnOptions {
   readonly seed: number;
-  readonly steps: number;
+  /** Training steps; the recipe's own number when absent. */
+  readonly steps?: number | undefined;
   /** Where the run's folder is made. */
   readonly out: string;
   /** The built-in model, a model folder, or a run, which stands for its weights. */

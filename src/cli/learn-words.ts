@@ -4,7 +4,7 @@ import type { Baselines } from "./baselines.ts";
 import type { PlannerFigures } from "./evaluation.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { type LearnReport, reportLines } from "./learn-report.ts";
-import { recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
 
@@ -16,12 +16,13 @@ const AROUND_TRAINING = 40;
 
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (
-  { steps, validation }: LearnOptions,
+  { validation }: LearnOptions,
+  { groupSize, tasksPerStep, secondsPerStep }: Recipe,
+  steps: number,
   { model, description }: Engine,
   tasks: number,
   run: Run,
 ): string[] => {
-  const { groupSize, tasksPerStep, secondsPerStep } = recipe;
   const millions = (Number(description.parameters) / 1e6).toFixed(1);
   const threads = description.threads === undefined ? "" : `, ${description.threads} threads`;
   const forecast = duration(AROUND_TRAINING + steps * secondsPerStep);

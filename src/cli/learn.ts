@@ -12,7 +12,7 @@ import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { findModel } from "./model.ts";
-import { recipe } from "./recipe.ts";
+import { type Recipe, recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
@@ -23,7 +23,7 @@ import { openWorld } from "./world.ts";
  * wrong with the model, the data or the folder is found before anything is evaluated or written. Returns the exit code.
  */
 export const learn = async (options: LearnOptions): Promise<number> => {
-  const { seed, steps, json, quiet, concurrency } = options;
+  const { seed, json, quiet, concurrency } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const started = performance.now();
   const seconds = { total: 0, evaluate: 0, rollOut: 0, train: 0 };
@@ -36,14 +36,15 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const world = await openWorld(seed);
     engine = await openEngine(await findModel(options.model));
     const policy = engine.policy("planner");
+    const steps = options.steps ?? recipe.steps;
     const tools = world.tools(engineModel(engine.policy("base")));
     const split = options.validation ? "validation" : "test";
     const sets = world.tasks.evaluation(split, sizesOf(options.evalTasks));
     const flow = createFlow({ planner: modelPlanner(policy, recipe), tools });
-    const config = configOf(options, engine, policy, world.hash, split);
+    const config = configOf(options, recipe, steps, engine, policy, world.hash, split);
     run = await createRun(options.out, runId(new Date(), Math.random), config);
     const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
-    for (const line of introduction(options, engine, questions, run)) screen.line(line);
+    for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
     screen.line();
 
     const evaluatePlanner = async (title: "before" | "after"): Promise<Evaluated> => {
@@ -83,7 +84,19 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     screen.line();
 
     interrupts.stopAtOnce = false;
-    const trained = await train({ options, world, tools, flow, policy, run, screen, interrupts, secondsAfter });
+    const trained = await train({
+      options,
+      recipe,
+      steps,
+      world,
+      tools,
+      flow,
+      policies: [policy],
+      run,
+      screen,
+      interrupts,
+      secondsAfter,
+    });
     seconds.rollOut = trained.rollOut;
     seconds.train = trained.train;
     seconds.evaluate += trained.validate;
@@ -143,13 +156,14 @@ const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, nu
 
 /** Everything that decides about the result, and what it ran on. */
 const configOf = (
-  { seed, steps, model, concurrency, evalTasks, replay, permuteRewards }: LearnOptions,
+  { seed, model, concurrency, evalTasks, replay, permuteRewards }: LearnOptions,
+  { secondsPerStep: _, ...used }: Recipe,
+  steps: number,
   engine: Engine,
   policy: Policy,
   almanac: string,
   split: string,
 ): Readonly<Record<string, unknown>> => {
-  const { secondsPerStep: _, ...used } = recipe;
   return {
     ...used,
     seed,

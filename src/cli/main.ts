@@ -47,7 +47,7 @@ program
   .command("learn")
   .description("evaluate the planner, train it in the flow, evaluate it again, compare")
   .option(...seedOption)
-  .option("--steps <number>", "training steps", wholeNumber(0), recipe.steps)
+  .option("--steps <number>", `training steps (default: ${recipe.steps})`, wholeNumber(0))
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
   .option("--model <folder>", "planner to start from: a model folder or a run", BUILT_IN_MODEL)
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)

@@ -1,54 +1,104 @@
 import { linearSchedule, type Schedule } from "../train/index.ts";
 
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
-export const recipe = {
+export interface Recipe {
   /** Optimiser steps; each begins with fresh rollouts of the newest version. */
-  steps: 320,
+  readonly steps: number;
   /** Rollouts of a task, among which rewards are compared. */
-  groupSize: 8,
+  readonly groupSize: number;
   /** Tasks of a step. */
-  tasksPerStep: 32,
+  readonly tasksPerStep: number;
   /** Learning rate: linear from near 0 over `warmUp` steps, then linear down to `finalShare` of the peak. */
-  learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
+  readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
   /** AdamW and the norm that gradients are clipped to. */
-  optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
-  /** Weight of the KL to the cold start in the loss; at 0 it is only measured, every `klEvery` steps. */
-  beta: 0,
-  klEvery: 1,
+  readonly optimiser: { readonly beta1: number; readonly beta2: number; readonly gradientClip: number };
+  /** Weight of the KL to the reference in the loss; at 0 it is only measured, every `klEvery` steps. */
+  readonly beta: number;
+  readonly klEvery: number;
+  /** π_old: the sampler's own numbers, or the trainer's forward where the sampler is quantised or held to a grammar. */
+  readonly oldLogProbs: "behaviour" | "forward";
   /** Further tasks are rolled out until so many groups are mixed, in at most `maxRefills` rounds. */
-  minimumMixedGroups: 3,
-  maxRefills: 1,
+  readonly minimumMixedGroups: number;
+  readonly maxRefills: number;
   /** With fewer mixed groups the learning rate shrinks in proportion. */
-  fullStepGroups: 6,
+  readonly fullStepGroups: number;
   /**
    * Random but valid plans that are imitated beside the reward, so that no tool dies out: weight `from` → `to`, linear
    * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, and single
    * actions at `states` places of trajectories whose whole group failed. `reading`: how often a calculation is the one
    * that the question asks, as in the cold start.
    */
-  replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
+  readonly replay: {
+    readonly from: number;
+    readonly to: number;
+    readonly over: number;
+    readonly episodes: number;
+    readonly states: number;
+    readonly pool: number;
+    readonly reading: number;
+  };
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
    * `smoothing` a group), and never less than `floor` of the most.
    */
-  families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
+  readonly families: { readonly floor: number; readonly start: number; readonly smoothing: number };
   /** Of sampling; the same before, while and after training. */
-  temperature: 1,
+  readonly temperature: number;
   /** Longest action, in tokens. */
-  maxTokens: 24,
+  readonly maxTokens: number;
   /** Validation while training: so many tasks of trained families, every so many steps. */
-  validation: { tasks: 60, every: 25 },
+  readonly validation: { readonly tasks: number; readonly every: number };
   /** Training tasks on which the best fixed order of tools is searched. */
-  fixedOrderTasks: 112,
+  readonly fixedOrderTasks: number;
   /** What a step takes on two quiet cores, for the forecast at the start. */
+  readonly secondsPerStep: number;
+}
+
+/** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
+export const recipe: Recipe = {
+  steps: 320,
+  groupSize: 8,
+  tasksPerStep: 32,
+  learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
+  optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
+  beta: 0,
+  klEvery: 1,
+  oldLogProbs: "behaviour",
+  minimumMixedGroups: 3,
+  maxRefills: 1,
+  fullStepGroups: 6,
+  replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
+  families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
+  temperature: 1,
+  maxTokens: 24,
+  validation: { tasks: 60, every: 25 },
+  fixedOrderTasks: 112,
   secondsPerStep: 1.7,
-} as const;
+};
+
+/**
+ * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
+ * at first, for the model has never seen the tools.
+ */
+export const adapterRecipe: Recipe = {
+  ...recipe,
+  steps: 60,
+  tasksPerStep: 16,
+  learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
+  klEvery: 10,
+  oldLogProbs: "forward",
+  minimumMixedGroups: 2,
+  fullStepGroups: 4,
+  replay: { ...recipe.replay, from: 0.5, to: 0.02, over: 0.5, pool: 400 },
+  validation: { tasks: 60, every: 10 },
+  secondsPerStep: 60,
+};
 
 /** The recipe's learning rate over a run. */
-export const learningRateOf = (steps: number): Schedule => linearSchedule({ ...recipe.learningRate, steps });
+export const learningRateOf = ({ learningRate }: Recipe, steps: number): Schedule =>
+  linearSchedule({ ...learningRate, steps });
 
 /** The recipe's replay weight over a run: constant from the end of its descent on. */
-export const replayWeightOf = (steps: number): Schedule => {
-  const { from, to, over } = recipe.replay;
+export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: number): Schedule => {
   return (step) => from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
 };

@@ -9,7 +9,14 @@ import { openWorld } from "./world.ts";
 
 const world = await openWorld(1);
 const tokenizer = byteTokenizer();
-const options = { world, tokenizer, seed: 3, pool: 20, abortSignal: new AbortController().signal };
+const options = {
+  recipe,
+  world,
+  tokenizer,
+  seed: 3,
+  pool: 20,
+  abortSignal: new AbortController().signal,
+};
 
 /** A group of one task in which nothing was solved. */
 const failedGroup = async (): Promise<Group<AlmanacSealed>> => {

@@ -11,7 +11,7 @@ import { imitation } from "../train/cold-start.ts";
 import type { Group } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { scriptedFlow } from "./cold-start.ts";
-import { recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import type { World } from "./world.ts";
 
 /** Sequences to imitate in a step, given its groups. */
@@ -32,6 +32,7 @@ export interface ReplayOptions {
   readonly seed: number;
   /** Whole plans in the pool. */
   readonly pool: number;
+  readonly recipe: Recipe;
   readonly abortSignal: AbortSignal;
 }
 
@@ -39,7 +40,14 @@ export interface ReplayOptions {
  * Makes a pool of random but valid plans on training tasks, and from then on each step's share of it, with single
  * random valid actions at places where all rollouts of a task failed.
  */
-export const openReplay = async ({ world, tokenizer, seed, pool, abortSignal }: ReplayOptions): Promise<Replay> => {
+export const openReplay = async ({
+  world,
+  tokenizer,
+  seed,
+  pool,
+  recipe,
+  abortSignal,
+}: ReplayOptions): Promise<Replay> => {
   const { episodes, states, reading } = recipe.replay;
   const { tasks } = world;
   const tools = world.tools(silentModel);

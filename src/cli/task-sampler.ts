@@ -1,7 +1,7 @@
 import { random, randomKey } from "../random.ts";
 import type { AlmanacTask, AlmanacTasks } from "../tasks/index.ts";
 import { mean } from "../train/index.ts";
-import { recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 
 /** Draws training tasks, and learns from rewards which families need fewer of them. */
 export interface TaskSampler {
@@ -21,14 +21,18 @@ interface Family {
 }
 
 /** How likely a group is to be mixed, and so to teach anything, when each of its rollouts is solved at this rate. */
-const mixedChance = (rate: number): number => 1 - rate ** recipe.groupSize - (1 - rate) ** recipe.groupSize;
+const mixedChance = (rate: number, groupSize: number): number => 1 - rate ** groupSize - (1 - rate) ** groupSize;
 
 /**
  * Families take turns in proportion to their weights (each gains its weight as credit a draw, the richest is drawn and
  * pays the sum), from a random start. What is drawn depends on the seed and on rewards of earlier steps alone.
  */
-export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
-  const { floor, start, smoothing } = recipe.families;
+export const taskSampler = (
+  tasks: AlmanacTasks,
+  seed: number,
+  { families: settings, groupSize }: Recipe,
+): TaskSampler => {
+  const { floor, start, smoothing } = settings;
   const families = random(randomKey(seed, "families"))
     .shuffle(tasks.cells)
     .map(
@@ -55,7 +59,7 @@ export const taskSampler = (tasks: AlmanacTasks, seed: number): TaskSampler => {
     next: (step) => {
       if (step !== current) settle();
       current = step;
-      const weights = families.map(({ rate }) => floor + (1 - floor) * mixedChance(rate));
+      const weights = families.map(({ rate }) => floor + (1 - floor) * mixedChance(rate, groupSize));
       const total = weights.reduce((sum, value) => sum + value, 0);
       for (const [i, family] of families.entries()) family.credit += weights[i] ?? 0;
       const richest = families.reduce((best, family) => (family.credit > best.credit ? family : best));

@@ -7,7 +7,7 @@ import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { Interrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { trainingProgress } from "./progress.ts";
-import { learningRateOf, recipe, replayWeightOf } from "./recipe.ts";
+import { learningRateOf, type Recipe, replayWeightOf } from "./recipe.ts";
 import { openReplay } from "./replay.ts";
 import type { Screen } from "./screen.ts";
 import { taskSampler } from "./task-sampler.ts";
@@ -15,10 +15,13 @@ import type { World } from "./world.ts";
 
 export interface TrainingParts {
   readonly options: LearnOptions;
+  readonly recipe: Recipe;
+  readonly steps: number;
   readonly world: World;
   readonly tools: Toolset;
   readonly flow: Flow;
-  readonly policy: Policy;
+  /** Those that learn; the first is the planner. */
+  readonly policies: readonly Policy[];
   readonly run: Run;
   readonly screen: Screen;
   readonly interrupts: Interrupts;
@@ -36,31 +39,33 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, world, flow, policy, run, screen, interrupts, secondsAfter } = parts;
-  const { seed, steps, concurrency } = options;
-  const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(options) }).heldOutPages;
-  const sampler = taskSampler(world.tasks, seed);
+  const { options, recipe, steps, world, flow, policies, run, screen, interrupts, secondsAfter } = parts;
+  const { seed, concurrency } = options;
+  const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
+  const sampler = taskSampler(world.tasks, seed, recipe);
   const progress = trainingProgress(screen, steps, secondsAfter);
   const spent = { steps: 0, rollOut: 0, train: 0, validate: 0 };
 
-  const { groupSize, tasksPerStep, optimiser, beta, klEvery, minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
+  const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
+  const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   const training = flowGrpo<AlmanacSealed>({
     groupSize,
     tasksPerStep,
     optimiser,
     beta,
     klEvery,
+    oldLogProbs,
     minimumMixedGroups,
     maxRefills,
     fullStepGroups,
     flow,
-    train: [policy],
+    train: policies,
     tasks: (_, step) => sampler.next(step),
     reward: exactMatch,
     steps,
     seed,
     concurrency,
-    learningRate: learningRateOf(steps),
+    learningRate: learningRateOf(recipe, steps),
     ...(await replayOf(parts)),
     permuteRewards: options.permuteRewards,
     onTrajectory: ({ step, task, trajectory, reward }) => {
@@ -100,11 +105,11 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   return spent;
 };
 
-const validationSize = ({ evalTasks = recipe.validation.tasks }: LearnOptions): number =>
-  Math.min(evalTasks, recipe.validation.tasks);
+const validationSize = ({ options, recipe: { validation } }: TrainingParts): number =>
+  Math.min(options.evalTasks ?? validation.tasks, validation.tasks);
 
 const validate = async (
-  { flow, policy, options: { seed, concurrency }, interrupts: { abortSignal } }: TrainingParts,
+  { flow, policies, options: { seed, concurrency }, interrupts: { abortSignal } }: TrainingParts,
   tasks: readonly AlmanacTask[],
   spent: { validate: number },
 ): Promise<number> => {
@@ -115,7 +120,7 @@ const validate = async (
     reward: exactMatch,
     seed,
     concurrency,
-    policies: [policy],
+    policies,
     abortSignal,
   });
   spent.validate += (performance.now() - begun) / 1000;
@@ -123,17 +128,19 @@ const validate = async (
 };
 
 const replayOf = async ({
-  options: { replay, seed, steps },
+  options: { replay, seed },
+  recipe,
+  steps,
   world,
-  policy,
+  policies: [planner],
   screen,
   interrupts: { abortSignal },
 }: TrainingParts): Promise<Pick<FlowGrpoOptions<AlmanacSealed>, "replay">> => {
-  if (!replay) return {};
+  if (!replay || planner === undefined) return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
-  const { tokenizer } = policy.engine;
+  const { tokenizer } = planner.engine;
   screen.live(`drawing ${pool} random plans to imitate beside the reward`);
-  const sequences = await openReplay({ world, tokenizer, seed, pool, abortSignal });
-  return { replay: { sequences, weight: replayWeightOf(steps) } };
+  const sequences = await openReplay({ world, tokenizer, seed, pool, recipe, abortSignal });
+  return { replay: { sequences, weight: replayWeightOf(recipe, steps) } };
 };
