@@ -1,5 +1,8 @@
+import type { Grammar } from "./grammar.ts";
 import type { ChatMessage } from "./model.ts";
 import type { RandomKey } from "./random.ts";
+
+export type { Grammar } from "./grammar.ts";
 
 /**
  * A piece of a prompt. The split is canonical: `sampled` ids were drawn one by one in an earlier turn, others were
@@ -35,11 +38,6 @@ export interface SampleRequest {
   readonly version?: string;
   readonly abortSignal?: AbortSignal;
 }
-
-/** A language that a sample's text is held to: JSON of a schema, or a regular expression over the whole text. */
-export type Grammar =
-  | { readonly type: "json"; readonly schema: Readonly<Record<string, unknown>> }
-  | { readonly type: "pattern"; readonly pattern: string };
 
 export interface Sample {
   readonly ids: readonly number[];

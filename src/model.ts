@@ -1,3 +1,4 @@
+import type { Grammar } from "./grammar.ts";
 import type { RandomKey } from "./random.ts";
 
 export interface ChatMessage {
@@ -12,6 +13,8 @@ export interface ChatRequest {
   /** @default 0 */
   readonly temperature?: number;
   readonly randomKey?: RandomKey;
+  /** What the reply's text is held to, by models that can; others take no notice, so a reply is parsed all the same. */
+  readonly grammar?: Grammar;
   readonly abortSignal?: AbortSignal;
 }
 
