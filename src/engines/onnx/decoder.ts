@@ -51,7 +51,10 @@ export const decoderLayer = (
   const q = headNorm(project(a, "self_attn.q_proj"), "q_norm");
   const k = headNorm(project(a, "self_attn.k_proj"), "k_norm");
   const context = keep("context", attend(index, q, k, project(a, "self_attn.v_proj")));
-  const attended = linear(t, context, layer, "self_attn.o_proj");
+  // A norm's gradient needs what goes in; a sum's does not.
+  const output = (value: string, name: string): string =>
+    config.sandwich_norms ? project(value, name) : linear(t, value, layer, name);
+  const attended = output(context, "self_attn.o_proj");
   const middle = keep(
     "middle",
     t.apply("add", { a: x, b: config.sandwich_norms ? norm(attended, "post_attention_layernorm") : attended }).y,
@@ -60,7 +63,7 @@ export const decoderLayer = (
   const gate = project(m, "mlp.gate_proj");
   const up = project(m, "mlp.up_proj");
   const activated = t.apply(config.hidden_act === "gelu_pytorch_tanh" ? "geglu" : "swiglu", { gate, up }).y;
-  const fed = linear(t, activated, layer, "mlp.down_proj");
+  const fed = output(activated, "mlp.down_proj");
   return t.apply("add", { a: middle, b: config.sandwich_norms ? norm(fed, "post_feedforward_layernorm") : fed }).y;
 };
 

@@ -33,8 +33,8 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
   b.input("ids", "int64", ["N"]);
   b.input("positions", "int64", ["B", "T"]);
   b.input("shape", "int64", [2]);
-  b.input("mask", "float32", ["GT", "T"]);
-  if (hasSlidingLayers(config)) b.input("sliding.mask", "float32", ["GT", "T"]);
+  b.input("mask", "float32", ["T", "T"]);
+  if (hasSlidingLayers(config)) b.input("sliding.mask", "float32", ["T", "T"]);
   b.input("rows", "int64", ["M"]);
   b.input("targets", "int64", ["M"]);
   if (gradients) b.input("coefficients", "float32", ["M"]);
@@ -67,6 +67,7 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
           v,
           mask: `${prefix}mask`,
           shape: "shape",
+          keyShape: "shape",
         },
         attributes,
       ).y;

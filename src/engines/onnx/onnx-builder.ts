@@ -13,7 +13,11 @@ export interface OnnxModel {
   readonly nodes: number;
 }
 
-/** Emits ONNX nodes one by one; a node that was emitted before (same operator, inputs, attributes) is shared. Every name it makes up is its own, so that inputs can be called anything else. */
+/**
+ * Emits ONNX nodes one by one; a node that was emitted before (same operator, inputs, attributes) is shared. Every name
+ * it makes up is its own, so that inputs can be called anything else. What no output depends on is left out of the model:
+ * nodes, constants and inputs.
+ */
 export interface OnnxBuilder {
   input(name: string, dtype: DType, shape: readonly (number | string)[]): string;
   output(name: string, from: string, dtype: DType, shape: readonly (number | string)[]): void;
@@ -63,7 +67,13 @@ const writeValueInfo =
   };
 
 export const onnxBuilder = (graphName: string): OnnxBuilder => {
-  const graph: ((writer: ProtoWriter) => void)[] = [];
+  /** Each part is written when one of its `names` is needed, and then needs what it is made `from`. */
+  const graph: {
+    readonly kind: "input" | "output" | "node" | "constant";
+    readonly names: readonly string[];
+    readonly from: readonly string[];
+    readonly write: (writer: ProtoWriter) => void;
+  }[] = [];
   const inputs: string[] = [];
   const outputs: string[] = [];
   const constants = new Map<string, string>();
@@ -71,7 +81,6 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
   const outputNames = new Map<string, string>();
   const finalName = (name: string): string => outputNames.get(name) ?? name;
   let made = 0;
-  let nodeCount = 0;
 
   const nodes: OnnxBuilder["nodes"] = (
     op,
@@ -85,17 +94,20 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
     if (same) return same;
     const names = Array.from({ length: count }, () => `.${op}.${made++}`);
     known.set(key, names);
-    nodeCount += 1;
-    graph.push((writer) =>
-      writer.message(1, (node) => {
-        for (const name of from) node.text(1, finalName(name));
-        for (const name of names) node.text(2, finalName(name));
-        node.text(4, op);
-        for (const [name, value] of Object.entries(attributes))
-          node.message(5, (inner) => writeAttribute(inner, name, value));
-        if (domain !== "") node.text(7, domain);
-      }),
-    );
+    graph.push({
+      kind: "node",
+      names,
+      from,
+      write: (writer) =>
+        writer.message(1, (node) => {
+          for (const name of from) node.text(1, finalName(name));
+          for (const name of names) node.text(2, finalName(name));
+          node.text(4, op);
+          for (const [name, value] of Object.entries(attributes))
+            node.message(5, (inner) => writeAttribute(inner, name, value));
+          if (domain !== "") node.text(7, domain);
+        }),
+    });
     return names;
   };
   const node: OnnxBuilder["node"] = (op, from, attributes) => nodes(op, from, 1, attributes)[0] as string;
@@ -103,7 +115,8 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
   return {
     input: (name, dtype, shape) => {
       inputs.push(name);
-      graph.push((writer) => writer.message(11, writeValueInfo(name, dtype, shape)));
+      const write = (writer: ProtoWriter): void => writer.message(11, writeValueInfo(name, dtype, shape));
+      graph.push({ kind: "input", names: [name], from: [], write });
       return name;
     },
     output: (name, from, dtype, shape) => {
@@ -111,7 +124,8 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
         throw new EngineError(`${from} cannot be the output ${name}: it has a name already`);
       outputs.push(name);
       outputNames.set(from, name);
-      graph.push((writer) => writer.message(12, writeValueInfo(name, dtype, shape)));
+      const write = (writer: ProtoWriter): void => writer.message(12, writeValueInfo(name, dtype, shape));
+      graph.push({ kind: "output", names: [name], from: [from], write });
     },
     node,
     nodes,
@@ -124,25 +138,32 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
       const raw = new Uint8Array(elementsOf(shape) * bytesOf[dtype]);
       if (dtype === "float32") new Float32Array(raw.buffer).set(values);
       else new BigInt64Array(raw.buffer).set(values.map(BigInt));
-      graph.push((writer) =>
+      const write = (writer: ProtoWriter): void =>
         writer.message(5, (tensor) => {
           for (const size of shape) tensor.int(1, size);
           tensor.int(2, ELEMENT[dtype]);
           tensor.text(8, name);
           tensor.bytes(9, raw);
-        }),
-      );
+        });
+      graph.push({ kind: "constant", names: [name], from: [], write });
       return name;
     },
-    finish: () => ({
-      inputs,
-      outputs,
-      nodes: nodeCount,
-      bytes: protobuf((model) => {
+    finish: () => {
+      // Outputs are declared behind what they name, nodes behind what they use: one pass from the end finds all that is needed.
+      const needed = new Set<string>();
+      const parts = graph
+        .toReversed()
+        .filter(({ kind, names, from }) => {
+          const used = kind === "output" || names.some((name) => needed.has(name));
+          if (used) for (const name of from) needed.add(name);
+          return used;
+        })
+        .reverse();
+      const bytes = protobuf((model) => {
         model.int(1, IR_VERSION);
         model.text(2, "agentflow");
         model.message(7, (writer) => {
-          for (const write of graph) write(writer);
+          for (const { write } of parts) write(writer);
           writer.text(2, graphName);
         });
         for (const [domain, version] of [
@@ -154,7 +175,13 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
             opset.int(2, version);
           });
         }
-      }),
-    }),
+      });
+      return {
+        bytes,
+        inputs: inputs.filter((name) => needed.has(name)),
+        outputs: [...outputs],
+        nodes: parts.filter(({ kind }) => kind === "node").length,
+      };
+    },
   };
 };

@@ -29,11 +29,12 @@ const fixed = (shape: readonly number[], values: ArrayLike<number>): Given => ({
   fixed: true,
 });
 
-const causal = (group: number, length: number): Given =>
+/** The last `queries` of `keys` positions. */
+const causal = (queries: number, keys: number): Given =>
   fixed(
-    [group * length, length],
-    Float32Array.from({ length: group * length * length }, (_, i) =>
-      i % length > Math.floor(i / length) % length ? -1e9 : 0,
+    [queries, keys],
+    Float32Array.from({ length: queries * keys }, (_, i) =>
+      (i % keys) - Math.floor(i / keys) > keys - queries ? -1e9 : 0,
     ),
   );
 const angles = Array.from({ length: 8 * 4 }, (_, i) => Math.floor(i / 4) / 3 ** (i % 4));
@@ -72,10 +73,11 @@ const examples: Readonly<Record<string, Example>> = {
   attention: {
     inputs: {
       q: floats(7, 2 * 3, 4 * 8),
-      k: floats(8, 2 * 3, 2 * 8),
-      v: floats(9, 2 * 3, 2 * 8),
-      mask: causal(2, 3),
+      k: floats(8, 2 * 5, 2 * 8),
+      v: floats(9, 2 * 5, 2 * 8),
+      mask: causal(3, 5),
       shape: integers([2], [2, 3]),
+      keyShape: integers([2], [2, 5]),
     },
     attributes: { heads: 4, keyHeads: 2, headSize: 8, scale: 0.4 },
     y: [6, 32],

@@ -29,11 +29,11 @@ export interface Operators {
     saved: never;
     attributes: { readonly width: number };
   };
-  /** q [N, H·d], k and v [N, K·d], mask [G·T, T] (additive), shape [B, T] → [N, H·d]; G = H/K query heads share a key head */
+  /** q [B·T, H·d], k and v [B·S, K·d], mask [T, S] (additive), shape [B, T], keyShape [B, S] → [B·T, H·d]; H/K query heads share a key head */
   attention: {
-    input: "q" | "k" | "v" | "mask" | "shape";
+    input: "q" | "k" | "v" | "mask" | "shape" | "keyShape";
     output: "y";
-    saved: "q" | "k" | "v" | "probabilities" | "context";
+    saved: "q" | "k" | "v" | "probabilities";
     attributes: {
       readonly heads: number;
       readonly keyHeads: number;
@@ -253,28 +253,33 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   },
 
   attention: {
-    forward: (b, { q, k, v, mask, shape }, { heads, keyHeads, headSize, scale }) => {
+    forward: (b, { q, k, v, mask, shape, keyShape }, { heads, keyHeads, headSize, scale }) => {
       const group = heads / keyHeads;
       const query = splitQuery(b, q, shape, keyHeads, group, headSize);
-      const key = splitKey(b, k, shape, keyHeads, headSize);
-      const value = splitKey(b, v, shape, keyHeads, headSize);
+      const key = splitKey(b, k, keyShape, keyHeads, headSize);
+      const value = splitKey(b, v, keyShape, keyHeads, headSize);
       const scores = b.node("FusedMatMul", [query, key], { transB: 1, alpha: { float: scale } });
-      const probabilities = b.node("Softmax", [b.node("Add", [scores, mask])], { axis: -1 });
+      // The mask counts for each head of a group: seen as [B, K, G, T, S] the scores take it as it is.
+      const keys = b.node("Slice", [keyShape, b.constant("int64", [1]), b.constant("int64", [2])]);
+      const seenAs = (sizes: readonly number[]): string =>
+        b.node("Concat", [b.constant("int64", sizes), keys], { axis: 0 });
+      const masked = b.node("Add", [b.node("Reshape", [scores, seenAs([0, 0, group, -1])]), mask]);
+      const probabilities = b.node("Reshape", [b.node("Softmax", [masked], { axis: -1 }), seenAs([0, 0, -1])]);
       const context = b.node("MatMul", [probabilities, value]);
       return {
         output: { y: joinQuery(b, context, group, headSize, heads * headSize) },
-        saved: { q: query, k: key, v: value, probabilities, context },
+        saved: { q: query, k: key, v: value, probabilities },
       };
     },
     // dS = P∘(dP − rowsum(dO∘O)): the row sum over d columns instead of over T.
-    backward: (b, { input, saved, gradient, into, attributes }) => {
+    backward: (b, { input, output, saved, gradient, into, attributes }) => {
       const { heads, keyHeads, headSize } = attributes;
       const group = heads / keyHeads;
       const scale = { float: attributes.scale };
       const dContext = splitQuery(b, gradient, input.shape, keyHeads, group, headSize);
-      const rowSum = b.node("ReduceSum", [b.node("Mul", [dContext, saved.context]), b.constant("int64", [-1])], {
-        keepdims: 1,
-      });
+      const products = reshape(b, b.node("Mul", [gradient, output.y]), [-1, heads, headSize]);
+      const sums = b.node("ReduceSum", [products, b.constant("int64", [-1])], { keepdims: 0 });
+      const rowSum = splitQuery(b, sums, input.shape, keyHeads, group, 1);
       const dProbabilities = b.node("FusedMatMul", [dContext, saved.v], { transB: 1 });
       const dScores = b.node("Mul", [saved.probabilities, b.node("Sub", [dProbabilities, rowSum])]);
       const dq = b.node("FusedMatMul", [dScores, saved.k], { alpha: scale });

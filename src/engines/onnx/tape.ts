@@ -16,6 +16,11 @@ export interface Tape {
     ...attributes: object extends Operators[K]["attributes"] ? [] : [Operators[K]["attributes"]]
   ): Readonly<Record<Operators[K]["output"], string>>;
   /**
+   * Says that `by` (an input of the graph) holds what `value` is: what reads `by` from here on gives its gradient to
+   * `value`, and gradients that need `value` read `by`, so that nobody computes it again. Returns `by`.
+   */
+  standIn(value: string, by: string): string;
+  /**
    * Reverse mode. `gradient` is that of `of` (an output `y`). `parameters` maps each wanted value to a gradient it has
    * already (it is added to) or to undefined. Returns the gradient of each parameter that `of` depends on.
    */
@@ -28,7 +33,17 @@ export interface Tape {
 
 export const tape = (b: OnnxBuilder): Tape => {
   const steps: Step[] = [];
+  const standIns = new Map<string, string>();
+  const originals = new Map<string, string>();
+  const original = (name: string): string => originals.get(name) ?? name;
+  const atHand = (names: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(names).map(([slot, name]) => [slot, standIns.get(name) ?? name]));
   return {
+    standIn: (value, by) => {
+      standIns.set(value, by);
+      originals.set(by, value);
+      return by;
+    },
     apply: (operator, input, ...rest) => {
       const attributes = (rest[0] ?? {}) as Operators[typeof operator]["attributes"];
       const { output, saved } = rules[operator].forward(b, input, attributes);
@@ -39,7 +54,7 @@ export const tape = (b: OnnxBuilder): Tape => {
       // Forward reachability: a value needs a gradient when a parameter flows into it.
       const needed = new Set(parameters.keys());
       for (const { forward } of steps) {
-        if (Object.values<string>(forward.input).some((name) => needed.has(name))) {
+        if (Object.values<string>(forward.input).some((name) => needed.has(original(name)))) {
           for (const name of Object.values<string>(forward.output)) needed.add(name);
         }
       }
@@ -51,16 +66,23 @@ export const tape = (b: OnnxBuilder): Tape => {
         const input = forward.input as Readonly<Record<string, string>>;
         const into = Object.fromEntries(
           Object.entries(input).flatMap(([slot, name]) => {
-            const known = gradients.get(name);
+            const known = gradients.get(original(name));
             return known === undefined ? [] : [[slot, known]];
           }),
         );
-        const context = { ...forward, gradient: y, into, wants: (slot: string) => needed.has(input[slot] ?? "") };
+        const context = {
+          ...forward,
+          output: atHand(forward.output),
+          saved: atHand(forward.saved),
+          gradient: y,
+          into,
+          wants: (slot: string) => needed.has(original(input[slot] ?? "")),
+        };
         const rule = rules[operator].backward as unknown as AnyBackward;
         const made = rule(b, context);
         for (const [slot, name] of Object.entries(made)) {
-          const value = input[slot];
-          if (value !== undefined && needed.has(value)) gradients.set(value, name);
+          const value = original(input[slot] ?? "");
+          if (needed.has(value)) gradients.set(value, name);
         }
       }
       const out = new Map<string, string>();

@@ -1,10 +1,10 @@
 import type { ForwardResult, TrainingSequence } from "../../engine.ts";
-import { EngineError } from "../../errors.ts";
 import { trainingGraph } from "./graphs.ts";
 import { growingBlocks } from "./growing-blocks.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { ropeTables } from "./rope.ts";
 import { floatsOf, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
+import { angleTensors, layerKinds } from "./training-tables.ts";
 import { bindings, type Weights } from "./weights.ts";
 
 /** Sequences that go through the graph together: indices into the caller's list, padded to `length`. */
@@ -56,49 +56,33 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     return session;
   };
 
-  const { cos, sin } = ropeTables(config);
-  const table = (values: Float32Array): Tensor => {
-    const memory = runtime.allocate("float32", values.length);
-    (memory.data as Float32Array).set(values);
-    return runtime.tensor(memory, [config.max_position_embeddings, config.head_dim / 2]);
-  };
-  const angles = { cos: table(cos), sin: table(sin) };
-  const minusSin = table(sin.map((value) => -value));
+  const kinds = layerKinds(config);
+  const angles = Object.fromEntries(
+    [...kinds].flatMap(([type, prefix]) =>
+      Object.entries(angleTensors(runtime, config, type, config.max_position_embeddings)).map(
+        ([name, tensor]) => [prefix + name, tensor] as const,
+      ),
+    ),
+  );
 
   const block = growingBlocks(runtime);
-  const group = config.num_attention_heads / config.num_key_value_heads;
-  const masks = new Map<number, Tensor>();
-  const causalMask = (length: number): Tensor => {
+  const masks = new Map<number, Readonly<Record<string, Tensor>>>();
+  const masksFor = (length: number): Readonly<Record<string, Tensor>> => {
     const known = masks.get(length);
     if (known) return known;
-    const memory = runtime.allocate("float32", group * length * length);
-    const values = memory.data as Float32Array;
-    for (let row = 0; row < group * length; row += 1) {
-      const position = row % length;
-      for (let key = position + 1; key < length; key += 1) values[row * length + key] = -1e9;
-    }
-    const mask = runtime.tensor(memory, [group * length, length]);
-    masks.set(length, mask);
-    return mask;
-  };
-
-  const check = (sequences: readonly TrainingSequence[]): void => {
-    for (const { ids, targets } of sequences) {
-      if (ids.length > config.max_position_embeddings) {
-        throw new EngineError(
-          `A sequence of ${ids.length} tokens does not fit the model's context of ${config.max_position_embeddings}.`,
-        );
-      }
-      for (const target of targets) {
-        if (!Number.isInteger(target) || target < 1 || target >= ids.length) {
-          throw new EngineError(`Target position ${target} is not inside 1…${ids.length - 1} of its sequence.`);
-        }
-      }
-      for (const id of ids) {
-        if (!Number.isInteger(id) || id < 0 || id >= config.vocab_size)
-          throw new EngineError(`Token id ${id} is not inside the vocabulary of ${config.vocab_size}.`);
-      }
-    }
+    const made = Object.fromEntries(
+      [...kinds].map(([type, prefix]) => {
+        const window = type === "sliding_attention" ? (config.sliding_window ?? length) : length;
+        const memory = runtime.allocate("float32", length * length);
+        const values = memory.data as Float32Array;
+        values.fill(-1e9);
+        for (let row = 0; row < length; row += 1)
+          values.fill(0, row * length + Math.max(0, row + 1 - window), row * length + row + 1);
+        return [`${prefix}mask`, runtime.tensor(memory, [length, length])] as const;
+      }),
+    );
+    masks.set(length, made);
+    return made;
   };
 
   const run = async (
@@ -106,14 +90,14 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     sequences: readonly TrainingSequence[],
     training?: { readonly gradient: Weights; readonly coefficients: readonly Float32Array[] },
   ): Promise<ForwardResult> => {
-    check(sequences);
+    checkSequences(config, config.max_position_embeddings, sequences);
     const logProbs = sequences.map(({ targets }) => new Float32Array(targets.length));
     const entropies = sequences.map(({ targets }) => new Float32Array(targets.length));
     const session = sessionFor(training !== undefined);
     const fixed = {
       ...angles,
       ...bindings(weights),
-      ...(training && { minusSin, ...bindings(training.gradient, "into.") }),
+      ...(training && bindings(training.gradient, "into.")),
     };
     const gradients = training ? bindings(training.gradient, "gradient.") : {};
     for (const { members, length } of microBatches(sequences)) {
@@ -152,7 +136,7 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
       const outLogProbs = block("logProbs", "float32", [M]);
       const outEntropies = block("entropies", "float32", [M]);
       await session.run(
-        { ...fixed, ids, positions, shape, mask: causalMask(length), rows, targets, ...(training && { coefficients }) },
+        { ...fixed, ids, positions, shape, ...masksFor(length), rows, targets, ...(training && { coefficients }) },
         { logProbs: outLogProbs, entropies: outEntropies, ...gradients },
       );
       const logs = floatsOf(outLogProbs);
@@ -162,26 +146,14 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
         (entropies[member] as Float32Array)[i] = entropy[m] as number;
       });
     }
-    for (const values of logProbs) {
-      for (const value of values)
-        if (!Number.isFinite(value))
-          throw new EngineError(
-            `A log-probability is not finite (${value}): the weights are damaged or training diverged.`,
-          );
-    }
+    checkFinite(logProbs);
     return { logProbs, entropies };
   };
 
   return {
     forward: (weights, sequences) => run(weights, sequences),
     backward: (weights, gradient, sequences, coefficients) => {
-      sequences.forEach(({ targets }, i) => {
-        if (coefficients[i]?.length !== targets.length) {
-          throw new EngineError(
-            `Sequence ${i} has ${targets.length} targets but ${coefficients[i]?.length ?? 0} coefficients.`,
-          );
-        }
-      });
+      checkCoefficients(sequences, coefficients);
       return run(weights, sequences, { gradient, coefficients });
     },
     dispose: () => {

@@ -1,0 +1,26 @@
+import { hasSlidingLayers, type LayerType, type ModelConfig } from "./model-config.ts";
+import { ropeTables } from "./rope.ts";
+import type { Runtime, Tensor } from "./runtime.ts";
+
+/** The kinds of layer that a model has, and what the names of their inputs begin with. */
+export const layerKinds = (config: ModelConfig): ReadonlyMap<LayerType, "" | "sliding."> =>
+  new Map<LayerType, "" | "sliding.">([
+    ["full_attention", ""],
+    ...(hasSlidingLayers(config) ? ([["sliding_attention", "sliding."]] as const) : []),
+  ]);
+
+/** Tables of angles as tensors [contextLength, d/2]; the gradient of a rotation turns by the opposite angle. */
+export const angleTensors = (
+  runtime: Runtime,
+  config: ModelConfig,
+  type: LayerType,
+  contextLength: number,
+): Readonly<Record<"cos" | "sin" | "minusSin", Tensor>> => {
+  const { cos, sin } = ropeTables(config, type, contextLength);
+  const table = (values: Float32Array): Tensor => {
+    const memory = runtime.allocate("float32", values.length);
+    (memory.data as Float32Array).set(values);
+    return runtime.tensor(memory, [contextLength, config.head_dim / 2]);
+  };
+  return { cos: table(cos), sin: table(sin), minusSin: table(sin.map((value) => -value)) };
+};
