@@ -25,10 +25,12 @@ export interface OnnxBuilder {
   node(op: string, inputs: readonly string[], attributes?: Attributes): string;
   nodes(op: string, inputs: readonly string[], outputs: number, attributes?: Attributes, domain?: string): string[];
   constant(dtype: "float32" | "int64", values: readonly number[], shape?: readonly number[]): string;
+  /** A constant whose values are not in the model: they are given to the session, by this name. */
+  weight(name: string, dtype: DType, shape: readonly number[]): string;
   finish(): OnnxModel;
 }
 
-const ELEMENT: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const ELEMENT: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 const OPSET = 20;
 const IR_VERSION = 9;
 /** Operators that live in ONNX Runtime's own domain. */
@@ -144,6 +146,21 @@ export const onnxBuilder = (graphName: string): OnnxBuilder => {
           tensor.int(2, ELEMENT[dtype]);
           tensor.text(8, name);
           tensor.bytes(9, raw);
+        });
+      graph.push({ kind: "constant", names: [name], from: [], write });
+      return name;
+    },
+    weight: (name, dtype, shape) => {
+      const write = (writer: ProtoWriter): void =>
+        writer.message(5, (tensor) => {
+          for (const size of shape) tensor.int(1, size);
+          tensor.int(2, ELEMENT[dtype]);
+          tensor.text(8, name);
+          tensor.message(13, (entry) => {
+            entry.text(1, "location");
+            entry.text(2, name);
+          });
+          tensor.int(14, 1);
         });
       graph.push({ kind: "constant", names: [name], from: [], write });
       return name;

@@ -3,7 +3,16 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { EngineError, messageOf } from "../../errors.ts";
-import { bytesOf, type DType, elementsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import {
+  bytesOf,
+  type Constants,
+  type DType,
+  elementsOf,
+  type Memory,
+  type Runtime,
+  type Session,
+  type Tensor,
+} from "./runtime.ts";
 
 /**
  * ONNX Runtime's C library (from the npm package onnxruntime-node) called through koffi: no copies, bound calls of a
@@ -21,6 +30,9 @@ const POSITION = {
   setIntraOpNumThreads: 24,
   createTensorWithDataAsOrtValue: 49,
   createCpuMemoryInfo: 69,
+  allocatorAlloc: 75,
+  allocatorFree: 76,
+  getAllocatorWithDefaultOptions: 78,
   releaseEnv: 92,
   releaseStatus: 93,
   releaseMemoryInfo: 94,
@@ -28,9 +40,10 @@ const POSITION = {
   releaseValue: 96,
   releaseSessionOptions: 100,
   addSessionConfigEntry: 130,
+  addExternalInitializers: 210,
 } as const;
 
-const ELEMENT_TYPE: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const ELEMENT_TYPE: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 
 /** The file name of the shared library inside onnxruntime-node, by platform. */
 const LIBRARY: Readonly<Record<string, string>> = {
@@ -48,6 +61,10 @@ type NativeCall = ((...args: readonly unknown[]) => Pointer) & {
 interface NativeMemory extends Memory {
   readonly address: Pointer;
   readonly keepAlive: ArrayBuffer;
+}
+
+interface NativeConstants extends Constants {
+  readonly values: ReadonlyMap<string, { readonly pointer: Pointer }>;
 }
 
 interface Native {
@@ -115,6 +132,9 @@ const loadNative = (): Native => {
       ["void *", "void *", "size_t", "void *", "size_t", "int", "_Out_ void **"],
     ],
     createCpuMemoryInfo: ["void *", ["int", "int", "_Out_ void **"]],
+    allocatorAlloc: ["void *", ["void *", "size_t", "_Out_ void **"]],
+    allocatorFree: ["void *", ["void *", "void *"]],
+    getAllocatorWithDefaultOptions: ["void *", ["_Out_ void **"]],
     releaseEnv: ["void", ["void *"]],
     releaseStatus: ["void", ["void *"]],
     releaseMemoryInfo: ["void", ["void *"]],
@@ -122,6 +142,7 @@ const loadNative = (): Native => {
     releaseValue: ["void", ["void *"]],
     releaseSessionOptions: ["void", ["void *"]],
     addSessionConfigEntry: ["void *", ["void *", "str", "str"]],
+    addExternalInitializers: ["void *", ["void *", "void *", "void *", "size_t"]],
   };
   const api = Object.fromEntries(
     Object.entries(POSITION).map(([name, position]) => {
@@ -172,7 +193,13 @@ export const openNativeRuntime = ({
     const keepAlive = new ArrayBuffer(bytes + 64);
     const start = koffi.address(keepAlive);
     const shift = Number((64n - (start % 64n)) % 64n);
-    const View = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, bool: Uint8Array }[dtype];
+    const View = {
+      float32: Float32Array,
+      uint8: Uint8Array,
+      int64: BigInt64Array,
+      int32: Int32Array,
+      bool: Uint8Array,
+    }[dtype];
     return { dtype, data: new View(keepAlive, shift, elements), address: start + BigInt(shift), keepAlive };
   };
 
@@ -201,6 +228,46 @@ export const openNativeRuntime = ({
     return pointer;
   };
 
+  const allocator = out("find its allocator", (box) => api.getAllocatorWithDefaultOptions(box));
+  const constants = (): NativeConstants => {
+    const values = new Map<
+      string,
+      { readonly pointer: Pointer; readonly address: Pointer; readonly bytes: Uint8Array }
+    >();
+    const release = (name: string): void => {
+      const known = values.get(name);
+      if (!known) return;
+      values.delete(name);
+      api.releaseValue(known.pointer);
+      check(api.allocatorFree(allocator, known.address), "free a constant");
+    };
+    return {
+      values,
+      set: (name, dtype, shape, data) => {
+        const size = elementsOf(shape) * bytesOf[dtype];
+        if (data.byteLength !== size)
+          throw new EngineError(`The constant "${name}" needs ${size} bytes, received ${data.byteLength}.`);
+        let known = values.get(name);
+        if (known?.bytes.length !== size) {
+          release(name);
+          const address = out("allocate a constant", (box) => api.allocatorAlloc(allocator, size, box));
+          const dims = new BigInt64Array(shape.map(BigInt));
+          const pointer = out("make a constant", (box) =>
+            api.createTensorWithDataAsOrtValue(memoryInfo, address, size, dims, dims.length, ELEMENT_TYPE[dtype], box),
+          );
+          known = { pointer, address, bytes: new Uint8Array(koffi.view(address, size)) };
+          values.set(name, known);
+        }
+        known.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      },
+      blank: (name) => void values.get(name)?.bytes.fill(0),
+      release,
+      dispose: () => {
+        for (const name of [...values.keys()]) release(name);
+      },
+    };
+  };
+
   const session: Runtime["session"] = (model, names) => {
     const options = out("make session options", (box) => api.createSessionOptions(box));
     check(api.setIntraOpNumThreads(options, Math.min(threads, names.threads ?? threads)), "set threads");
@@ -211,10 +278,19 @@ export const openNativeRuntime = ({
     for (const [key, value] of Object.entries(SPINNING)) {
       check(api.addSessionConfigEntry(options, key, value), "set spinning");
     }
-    const pointer = out("load a graph", (box) =>
-      api.createSessionFromArray(env, model, model.byteLength, options, box),
-    );
-    api.releaseSessionOptions(options);
+    const given = names.constants as NativeConstants | undefined;
+    let pointer: Pointer;
+    try {
+      if (given) {
+        check(api.addSessionConfigEntry(options, "session.use_device_allocator_for_initializers", "1"), "set memory");
+        const list = cStrings(koffi, [...given.values.keys()]);
+        const pointers = BigUint64Array.from([...given.values.values()], (value) => value.pointer);
+        check(api.addExternalInitializers(options, list.pointers, pointers, pointers.length), "take constants");
+      }
+      pointer = out("load a graph", (box) => api.createSessionFromArray(env, model, model.byteLength, options, box));
+    } finally {
+      api.releaseSessionOptions(options);
+    }
     const inputNames = cStrings(koffi, names.inputs);
     const outputNames = cStrings(koffi, names.outputs);
     const running = new Set<unknown>();
@@ -284,6 +360,7 @@ export const openNativeRuntime = ({
       }
       return { memory, shape, offset };
     },
+    constants,
     session,
     dispose: () => {
       api.releaseMemoryInfo(memoryInfo);
