@@ -1,95 +1,7 @@
+import { attention, blockAttention } from "./attention-rules.ts";
+import { batchShape, plus, reshape } from "./node-shapes.ts";
 import type { OnnxBuilder } from "./onnx-builder.ts";
-
-/**
- * The operators of the model graph: how each is lowered to ONNX nodes, and its gradient. The table is exhaustive by
- * type: an operator without a gradient does not compile. Names are those of ONNX values.
- */
-export interface Operators {
-  /** table [V, D], ids [N] → [N, D] */
-  embed: { input: "table" | "ids"; output: "y"; saved: never; attributes: object };
-  /** x [N, I], weight [O, I] → [N, O] */
-  linear: { input: "x" | "weight"; output: "y"; saved: never; attributes: object };
-  /** x [N, I], weight [O, I], bias [O] → [N, O] */
-  affine: { input: "x" | "weight" | "bias"; output: "y"; saved: never; attributes: object };
-  /** x [N, D] → factor·x */
-  scale: { input: "x"; output: "y"; saved: never; attributes: { readonly factor: number } };
-  /** x [N, H·d], weight [d] → [N, H·d]: each head is normed by itself */
-  headNorm: {
-    input: "x" | "weight";
-    output: "y";
-    saved: "heads" | "inverse";
-    attributes: { readonly epsilon: number; readonly width: number; readonly headSize: number };
-  };
-  /** x [N, D], weight [D] → [N, D] */
-  rmsNorm: { input: "x" | "weight"; output: "y"; saved: "inverse"; attributes: { readonly epsilon: number } };
-  /** x [N, H·d], positions [B, T], cos and sin [C, d/2], shape [B, T] → [N, H·d] */
-  rope: {
-    input: "x" | "positions" | "cos" | "sin" | "minusSin" | "shape";
-    output: "y";
-    saved: never;
-    attributes: { readonly width: number };
-  };
-  /** q [B·T, H·d], k and v [B·S, K·d], mask [T, S] (additive), shape [B, T], keyShape [B, S] → [B·T, H·d]; H/K query heads share a key head */
-  attention: {
-    input: "q" | "k" | "v" | "mask" | "shape" | "keyShape";
-    output: "y";
-    saved: "q" | "k" | "v" | "probabilities";
-    attributes: {
-      readonly heads: number;
-      readonly keyHeads: number;
-      readonly headSize: number;
-      readonly scale: number;
-    };
-  };
-  /** gate, up [N, F] → silu(gate) ∘ up */
-  swiglu: { input: "gate" | "up"; output: "y"; saved: "activated"; attributes: object };
-  /** gate, up [N, F] → gelu(gate) ∘ up, the tanh form */
-  geglu: { input: "gate" | "up"; output: "y"; saved: "activated"; attributes: object };
-  add: { input: "a" | "b"; output: "y"; saved: never; attributes: object };
-  /** x [N, D], rows [M], all different → [M, D] */
-  gatherRows: { input: "x" | "rows"; output: "y"; saved: never; attributes: object };
-  /** x [M, D], table [V, D], targets [M] → log-probability of each target [M] and entropy [M] (no gradient through it) */
-  logProb: { input: "x" | "table" | "targets"; output: "y" | "entropy"; saved: "probabilities"; attributes: object };
-}
-
-export type OperatorName = keyof Operators;
-type Names<K extends string> = Readonly<Record<K, string>>;
-
-export interface Forward<K extends OperatorName> {
-  readonly input: Names<Operators[K]["input"]>;
-  readonly output: Names<Operators[K]["output"]>;
-  readonly saved: Names<Operators[K]["saved"]>;
-  readonly attributes: Operators[K]["attributes"];
-}
-
-export interface BackwardContext<K extends OperatorName> extends Forward<K> {
-  /** Gradient of the output `y`. */
-  readonly gradient: string;
-  /** Gradients that inputs have already from other uses: the rule adds to them. */
-  readonly into: Partial<Names<Operators[K]["input"]>>;
-  /** Whether anybody wants the gradient of an input. */
-  readonly wants: (input: Operators[K]["input"]) => boolean;
-}
-
-export interface Rule<K extends OperatorName> {
-  forward(
-    b: OnnxBuilder,
-    input: Names<Operators[K]["input"]>,
-    attributes: Operators[K]["attributes"],
-  ): { readonly output: Names<Operators[K]["output"]>; readonly saved: Names<Operators[K]["saved"]> };
-  /** Gradients of the inputs, with `into` added. Inputs that are indices, masks or tables of angles have none. */
-  backward(b: OnnxBuilder, context: BackwardContext<K>): Partial<Names<Operators[K]["input"]>>;
-}
-
-const plus = (b: OnnxBuilder, into: string | undefined, gradient: string): string =>
-  into === undefined ? gradient : b.node("Add", [into, gradient]);
-
-/** [B, T] ++ rest as a shape tensor. */
-const batchShape = (b: OnnxBuilder, shape: string, rest: readonly number[]): string =>
-  b.node("Concat", [shape, b.constant("int64", rest)], { axis: 0 });
-
-const reshape = (b: OnnxBuilder, x: string, shape: readonly number[]): string =>
-  b.node("Reshape", [x, b.constant("int64", shape)]);
+import type { Names, OperatorName, Rule } from "./operators.ts";
 
 const column = (b: OnnxBuilder, x: string): string => b.node("Unsqueeze", [x, b.constant("int64", [-1])]);
 
@@ -104,31 +16,6 @@ const addRows = (b: OnnxBuilder, into: string, rows: string, updates: string): s
     axis: 0,
     reduction: "add",
   });
-
-/** Query heads grouped by key head: [N, H·d] → [B, K, G·T, d]. */
-const splitQuery = (
-  b: OnnxBuilder,
-  x: string,
-  shape: string,
-  keyHeads: number,
-  group: number,
-  headSize: number,
-): string => {
-  const five = b.node("Reshape", [x, batchShape(b, shape, [keyHeads, group, headSize])]);
-  return reshape(b, b.node("Transpose", [five], { perm: [0, 2, 3, 1, 4] }), [0, 0, -1, headSize]);
-};
-
-const joinQuery = (b: OnnxBuilder, x: string, group: number, headSize: number, width: number): string => {
-  const five = reshape(b, x, [0, 0, group, -1, headSize]);
-  return reshape(b, b.node("Transpose", [five], { perm: [0, 3, 1, 2, 4] }), [-1, width]);
-};
-
-/** [N, K·d] → [B, K, T, d]. */
-const splitKey = (b: OnnxBuilder, x: string, shape: string, keyHeads: number, headSize: number): string =>
-  b.node("Transpose", [b.node("Reshape", [x, batchShape(b, shape, [keyHeads, headSize])])], { perm: [0, 2, 1, 3] });
-
-const joinKey = (b: OnnxBuilder, x: string, width: number): string =>
-  reshape(b, b.node("Transpose", [x], { perm: [0, 2, 1, 3] }), [-1, width]);
 
 /** Root-mean-square norm over the last axis: [y, 1/rms]. */
 const normed = (b: OnnxBuilder, x: string, weight: string, epsilon: number): readonly [string, string] => {
@@ -154,6 +41,10 @@ const normGradient = (
   };
 };
 
+/**
+ * How each operator is lowered to ONNX nodes, and its gradient. The table is exhaustive by type: an operator without a
+ * gradient does not compile.
+ */
 export const rules: { readonly [K in OperatorName]: Rule<K> } = {
   embed: {
     forward: (b, { table, ids }) => ({ output: { y: b.node("Gather", [table, ids]) }, saved: {} }),
@@ -252,43 +143,22 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
     },
   },
 
-  attention: {
-    forward: (b, { q, k, v, mask, shape, keyShape }, { heads, keyHeads, headSize, scale }) => {
-      const group = heads / keyHeads;
-      const query = splitQuery(b, q, shape, keyHeads, group, headSize);
-      const key = splitKey(b, k, keyShape, keyHeads, headSize);
-      const value = splitKey(b, v, keyShape, keyHeads, headSize);
-      const scores = b.node("FusedMatMul", [query, key], { transB: 1, alpha: { float: scale } });
-      // The mask counts for each head of a group: seen as [B, K, G, T, S] the scores take it as it is.
-      const keys = b.node("Slice", [keyShape, b.constant("int64", [1]), b.constant("int64", [2])]);
-      const seenAs = (sizes: readonly number[]): string =>
-        b.node("Concat", [b.constant("int64", sizes), keys], { axis: 0 });
-      const masked = b.node("Add", [b.node("Reshape", [scores, seenAs([0, 0, group, -1])]), mask]);
-      const probabilities = b.node("Reshape", [b.node("Softmax", [masked], { axis: -1 }), seenAs([0, 0, -1])]);
-      const context = b.node("MatMul", [probabilities, value]);
-      return {
-        output: { y: joinQuery(b, context, group, headSize, heads * headSize) },
-        saved: { q: query, k: key, v: value, probabilities },
-      };
+  attention,
+  blockAttention,
+
+  lora: {
+    forward: (b, { base, x, a, b: up }, { factor }) => {
+      const down = b.node("Gemm", [x, a], { transB: 1, alpha: { float: factor } });
+      return { output: { y: b.node("Gemm", [down, up, base], { transB: 1 }) }, saved: { down } };
     },
-    // dS = P∘(dP − rowsum(dO∘O)): the row sum over d columns instead of over T.
-    backward: (b, { input, output, saved, gradient, into, attributes }) => {
-      const { heads, keyHeads, headSize } = attributes;
-      const group = heads / keyHeads;
-      const scale = { float: attributes.scale };
-      const dContext = splitQuery(b, gradient, input.shape, keyHeads, group, headSize);
-      const products = reshape(b, b.node("Mul", [gradient, output.y]), [-1, heads, headSize]);
-      const sums = b.node("ReduceSum", [products, b.constant("int64", [-1])], { keepdims: 0 });
-      const rowSum = splitQuery(b, sums, input.shape, keyHeads, group, 1);
-      const dProbabilities = b.node("FusedMatMul", [dContext, saved.v], { transB: 1 });
-      const dScores = b.node("Mul", [saved.probabilities, b.node("Sub", [dProbabilities, rowSum])]);
-      const dq = b.node("FusedMatMul", [dScores, saved.k], { alpha: scale });
-      const dk = b.node("FusedMatMul", [dScores, saved.q], { transA: 1, alpha: scale });
-      const dv = b.node("FusedMatMul", [saved.probabilities, dContext], { transA: 1 });
+    backward: (b, { input, saved, gradient, into, wants, attributes: { factor } }) => {
+      const added = (name: "x" | "a" | "b"): readonly string[] => (into[name] === undefined ? [] : [into[name]]);
+      const dDown = b.node("Gemm", [gradient, input.b], { alpha: { float: factor } });
       return {
-        q: plus(b, into.q, joinQuery(b, dq, group, headSize, heads * headSize)),
-        k: plus(b, into.k, joinKey(b, dk, keyHeads * headSize)),
-        v: plus(b, into.v, joinKey(b, dv, keyHeads * headSize)),
+        ...(wants("base") && { base: plus(b, into.base, gradient) }),
+        ...(wants("x") && { x: b.node("Gemm", [dDown, input.a, ...added("x")]) }),
+        a: b.node("Gemm", [dDown, input.x, ...added("a")], { transA: 1 }),
+        b: b.node("Gemm", [gradient, saved.down, ...added("b")], { transA: 1 }),
       };
     },
   },

@@ -1,5 +1,6 @@
 import type { OnnxBuilder } from "./onnx-builder.ts";
-import { type Forward, type OperatorName, type Operators, rules } from "./rules.ts";
+import type { Forward, OperatorName, Operators } from "./operators.ts";
+import { rules } from "./rules.ts";
 
 type AnyBackward = (b: OnnxBuilder, context: object) => Readonly<Record<string, string>>;
 
