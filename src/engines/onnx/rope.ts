@@ -6,7 +6,7 @@ export interface RopeTables {
   readonly sin: Float32Array;
 }
 
-/** Positions that make one radian, by pair of dimensions: the plain ones. */
+/** Periods without any scaling. */
 const plainPeriods = (size: number, theta: number): Float64Array =>
   Float64Array.from({ length: size / 2 }, (_, i) => theta ** (i / (size / 2)));
 
@@ -33,16 +33,17 @@ const yarn = (plain: Float64Array, theta: number, s: Extract<RopeScaling, { rope
   });
 };
 
-/** Tables for the first `positions` positions. */
-export const ropeTables = (
-  config: ModelConfig,
+/** The part of a config that decides on the angles. */
+export type RopeParts = Pick<ModelConfig, "head_dim" | "rope_theta" | "rope_scaling" | "rope_local_theta">;
+
+/** Positions that make one radian, by pair of dimensions, and what cos and sin are multiplied by. */
+export const ropePeriods = (
+  config: RopeParts,
   type: LayerType = "full_attention",
-  positions = config.max_position_embeddings,
-): RopeTables => {
+): { readonly periods: Float64Array; readonly size: number } => {
   const local = type === "sliding_attention" && config.rope_local_theta !== undefined;
   const theta = local ? (config.rope_local_theta as number) : config.rope_theta;
   const scaling = local ? undefined : config.rope_scaling;
-  const half = config.head_dim / 2;
   let periods = plainPeriods(config.head_dim, theta);
   let size = 1;
   if (scaling?.rope_type === "linear") periods = periods.map((value) => value * scaling.factor);
@@ -51,6 +52,17 @@ export const ropeTables = (
     periods = yarn(periods, theta, scaling);
     size = scaling.attention_factor ?? (scaling.factor <= 1 ? 1 : 0.1 * Math.log(scaling.factor) + 1);
   }
+  return { periods, size };
+};
+
+/** Tables for the first `positions` positions. */
+export const ropeTables = (
+  config: ModelConfig,
+  type: LayerType = "full_attention",
+  positions = config.max_position_embeddings,
+): RopeTables => {
+  const { periods, size } = ropePeriods(config, type);
+  const half = periods.length;
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(cos.length);
   for (let position = 0; position < positions; position += 1) {

@@ -1,4 +1,6 @@
 import { StoreError } from "../../errors.ts";
+import { bfloat16, float16, float32, type NumberFormat } from "./number-formats.ts";
+import { openTensorFile, sizeOf, type TensorFile, type TensorPlace } from "./tensor-files.ts";
 
 /**
  * The safetensors format: eight bytes with the header's length (little-endian), a JSON header
@@ -17,16 +19,10 @@ const maxHeaderBytes = 100_000_000;
 const maxTensors = 100_000;
 const maxRank = 8;
 
-/** Readable types; the narrower two become float32. */
-const bytesPerNumber: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
-
-interface Entry {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
+/** Readable types. */
+const formats: ReadonlyMap<string, NumberFormat> = new Map(
+  [float32, float16, bfloat16].map((format) => [format.name, format]),
+);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -36,12 +32,6 @@ const isCount = (value: unknown): value is number =>
 
 const byName = <Value>([a]: readonly [string, Value], [b]: readonly [string, Value]): number =>
   a < b ? -1 : a > b ? 1 : 0;
-
-/** Number of elements; undefined when it is beyond what an index can hold. */
-const sizeOf = (shape: readonly number[]): number | undefined => {
-  const size = shape.reduce((product, side) => product * side, 1);
-  return Number.isSafeInteger(size) ? size : undefined;
-};
 
 /**
  * A safetensors file of float32 tensors. Tensors are laid out by name, so the same content gives the same bytes
@@ -80,35 +70,32 @@ export const encodeSafetensors = (
   return bytes;
 };
 
-/** A header as plain data, its numbers not checked yet. */
-const readHeader = (bytes: Uint8Array, name: string): { header: Record<string, unknown>; dataStart: number } => {
+/** The length of the header, from the first 8 bytes of a file of `size` bytes. */
+const headerLengthOf = (bytes: Uint8Array, size: number, name: string): number => {
   const broken = (what: string): StoreError => new StoreError(`${name} is not a safetensors file: ${what}.`);
   if (bytes.length < 8) throw broken(`it has ${bytes.length} bytes, fewer than the 8 that open one`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = view.getBigUint64(0, true);
-  if (headerLength > BigInt(maxHeaderBytes))
-    throw broken(`its header claims ${headerLength} bytes, more than the ${maxHeaderBytes} accepted`);
-  const dataStart = 8 + Number(headerLength);
-  if (dataStart > bytes.length)
-    throw broken(`its header claims ${headerLength} bytes, but only ${bytes.length - 8} follow (cut short?)`);
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart)));
-  } catch (error) {
-    throw new StoreError(`${name} is not a safetensors file: its header is no JSON in UTF-8.`, { cause: error });
-  }
-  if (!isRecord(header)) throw broken("its header is no JSON object");
-  return { header, dataStart };
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(maxHeaderBytes))
+    throw broken(`its header claims ${length} bytes, more than the ${maxHeaderBytes} accepted`);
+  if (8 + Number(length) > size)
+    throw broken(`its header claims ${length} bytes, but only ${size - 8} follow (cut short?)`);
+  return Number(length);
 };
 
-/** Checks one line of the header against the length of the data. */
-const readEntry = (tensor: string, value: unknown, dataLength: number, name: string): Entry => {
+/** Checks one line of the header against the data, which begins at `dataStart` and has `dataLength` bytes. */
+const readPlace = (
+  tensor: string,
+  value: unknown,
+  { dataStart, dataLength, name }: { readonly dataStart: number; readonly dataLength: number; readonly name: string },
+): TensorPlace => {
   const broken = (what: string): StoreError => new StoreError(`${name} is damaged: tensor ${tensor} ${what}.`);
   if (!isRecord(value)) throw broken("is described by no object");
   const { dtype, shape, data_offsets: offsets } = value;
-  const width = typeof dtype === "string" && Object.hasOwn(bytesPerNumber, dtype) ? bytesPerNumber[dtype] : undefined;
-  if (typeof dtype !== "string" || width === undefined)
-    throw broken(`has the type ${JSON.stringify(dtype)}; readable are ${Object.keys(bytesPerNumber).join(", ")}`);
+  const format = typeof dtype === "string" ? formats.get(dtype) : undefined;
+  if (format === undefined)
+    throw new StoreError(
+      `${name}: tensor ${tensor} has the type ${JSON.stringify(dtype)}; readable are ${[...formats.keys()].join(", ")}.`,
+    );
   if (!Array.isArray(shape) || shape.length > maxRank || !shape.every(isCount))
     throw broken(`has the shape ${JSON.stringify(shape)}; accepted are up to ${maxRank} whole numbers`);
   const size = sizeOf(shape);
@@ -118,65 +105,68 @@ const readEntry = (tensor: string, value: unknown, dataLength: number, name: str
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > dataLength)
     throw broken(`claims the bytes ${begin} to ${end} of ${dataLength} (cut short?)`);
-  if (end - begin !== size * width)
-    throw broken(`claims ${end - begin} bytes, but ${dtype} [${shape.join(", ")}] takes ${size * width}`);
-  return { name: tensor, dtype, shape, begin, end };
+  if (end - begin !== size * format.blockBytes)
+    throw broken(
+      `claims ${end - begin} bytes, but ${format.name} [${shape.join(", ")}] takes ${size * format.blockBytes}`,
+    );
+  return { shape, format, begin: dataStart + begin, end: dataStart + end };
 };
 
-/** Bits of an IEEE half to its value. */
-const halfToNumber = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
-
-/** The numbers of an entry: a view into `bytes` where type and alignment allow it, else a copy. */
-const readNumbers = (bytes: Uint8Array, dataStart: number, { dtype, begin, end }: Entry): Float32Array => {
-  const start = bytes.byteOffset + dataStart + begin;
-  if (dtype === "F32") {
-    if (start % 4 === 0) return new Float32Array(bytes.buffer, start, (end - begin) / 4);
-    // Not slice(): a Buffer's shares its memory.
-    const copy = new Uint8Array(end - begin);
-    copy.set(bytes.subarray(dataStart + begin, dataStart + end));
-    return new Float32Array(copy.buffer);
+/** Where the tensors of a file of `size` bytes lie. Throws `StoreError` where one overlaps another or leaves a gap. */
+const readPlaces = (headerBytes: Uint8Array, size: number, name: string): ReadonlyMap<string, TensorPlace> => {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes));
+  } catch (error) {
+    throw new StoreError(`${name} is not a safetensors file: its header is no JSON in UTF-8.`, { cause: error });
   }
-  const view = new DataView(bytes.buffer, start, end - begin);
-  const out = new Float32Array((end - begin) / 2);
-  if (dtype === "BF16") {
-    const words = new Uint32Array(out.buffer);
-    for (let i = 0; i < words.length; i += 1) words[i] = view.getUint16(2 * i, true) << 16;
-  } else {
-    for (let i = 0; i < out.length; i += 1) out[i] = halfToNumber(view.getUint16(2 * i, true));
-  }
-  return out;
-};
-
-/**
- * The tensors of a safetensors file, as float32. `name` is the file's, for messages. Tensors may be views into
- * `bytes`. Throws `StoreError` for anything that is not exactly right: a cut file, a header that lies, tensors that
- * overlap or leave bytes unclaimed, a type that is not readable.
- */
-export const decodeSafetensors = (bytes: Uint8Array, name: string): Record<string, Tensor> => {
-  const { header, dataStart } = readHeader(bytes, name);
-  const dataLength = bytes.length - dataStart;
+  if (!isRecord(header)) throw new StoreError(`${name} is not a safetensors file: its header is no JSON object.`);
   const lines = Object.entries(header).filter(([tensor]) => tensor !== "__metadata__");
   if (lines.length > maxTensors)
     throw new StoreError(`${name} claims ${lines.length} tensors, more than the ${maxTensors} accepted.`);
-  const entries = lines.map(([tensor, value]) => readEntry(tensor, value, dataLength, name));
-  let claimed = 0;
-  for (const { name: tensor, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+  const dataStart = 8 + headerBytes.length;
+  const places = lines.map(
+    ([tensor, value]) => [tensor, readPlace(tensor, value, { dataStart, dataLength: size - dataStart, name })] as const,
+  );
+  let claimed = dataStart;
+  for (const [tensor, { begin, end }] of [...places].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== claimed)
       throw new StoreError(
-        `${name} is damaged: tensor ${tensor} begins at byte ${begin}, where ${claimed} was due (${begin < claimed ? "overlap" : "gap"}).`,
+        `${name} is damaged: tensor ${tensor} begins at byte ${begin - dataStart}, where ${claimed - dataStart} was due (${begin < claimed ? "overlap" : "gap"}).`,
       );
     claimed = end;
   }
-  if (claimed !== dataLength)
-    throw new StoreError(`${name} is damaged: ${dataLength - claimed} bytes at its end belong to no tensor.`);
-  return Object.fromEntries(
-    entries.map((entry) => [entry.name, { shape: entry.shape, data: readNumbers(bytes, dataStart, entry) }]),
-  );
+  if (claimed !== size)
+    throw new StoreError(`${name} is damaged: ${size - claimed} bytes at its end belong to no tensor.`);
+  return new Map(places);
+};
+
+/**
+ * The tensors of a safetensors file, as float32. `name` is the file's, for messages. Throws `StoreError` for anything
+ * that is not exactly right: a cut file, a header that lies, tensors that overlap or leave bytes unclaimed, a type
+ * that is not readable.
+ */
+export const decodeSafetensors = (bytes: Uint8Array, name: string): Record<string, Tensor> => {
+  const length = headerLengthOf(bytes, bytes.length, name);
+  const tensors: [string, Tensor][] = [];
+  for (const [tensor, { shape, format, begin, end }] of readPlaces(bytes.subarray(8, 8 + length), bytes.length, name)) {
+    const data = new Float32Array(sizeOf(shape) ?? 0);
+    format.decode(bytes.subarray(begin, end), data, 0);
+    tensors.push([tensor, { shape, data }]);
+  }
+  return Object.fromEntries(tensors);
+};
+
+/** Opens a safetensors file whose tensors are read later, one by one: only its header is read now, and checked as above. */
+export const openSafetensors = async (
+  path: string,
+): Promise<{ readonly file: TensorFile; readonly places: ReadonlyMap<string, TensorPlace> }> => {
+  const file = await openTensorFile(path);
+  try {
+    const length = headerLengthOf(await file.bytes(0, Math.min(8, file.size)), file.size, path);
+    return { file, places: readPlaces(await file.bytes(8, 8 + length), file.size, path) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 };

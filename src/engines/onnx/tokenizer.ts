@@ -8,6 +8,13 @@ export interface TokenizerJson {
   readonly [key: string]: unknown;
 }
 
+/** Without the tokens that a model has no embedding for (Gemma 3's text models ship one for images). */
+export const fitTokenizer = (tokenizer: TokenizerJson, vocabularySize: number): TokenizerJson => {
+  const fits = ({ id }: { readonly id: number }): boolean => id < vocabularySize;
+  if (tokenizer.added_tokens.every(fits)) return tokenizer;
+  return { ...tokenizer, added_tokens: tokenizer.added_tokens.filter(fits) };
+};
+
 /** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws EngineError when they are not one, or without the library. */
 export const loadTokenizer = async (json: unknown, config: object = {}): Promise<Tokenizer> => {
   const { Tokenizer: Library } = await import("@huggingface/tokenizers").catch((cause) => {
@@ -20,9 +27,11 @@ export const loadTokenizer = async (json: unknown, config: object = {}): Promise
     const definition = json as TokenizerJson;
     const ids = new Map(Object.entries(definition.model.vocab));
     for (const { content, id } of definition.added_tokens) ids.set(content, id);
+    let largest = -1;
+    for (const id of ids.values()) largest = Math.max(largest, id);
     const tokenizer = new Library(json as ConstructorParameters<typeof Library>[0], config as never);
     return {
-      vocabularySize: Math.max(...ids.values()) + 1,
+      vocabularySize: largest + 1,
       encode: (text, { addSpecialTokens = false } = {}) =>
         tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids,
       decode: (list) =>
