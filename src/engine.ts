@@ -90,8 +90,6 @@ export interface LoraOptions {
 export interface PolicyOptions {
   /** Train an adapter instead of all weights. */
   readonly lora?: LoraOptions;
-  /** A folder that `save` wrote (or a PEFT adapter) to start from. */
-  readonly from?: string;
 }
 
 /** A named set of trainable weights on an engine, with its own optimiser, reference and versions. */

@@ -1,9 +1,9 @@
-import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Engine, Policy } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { readModelFolder, writeModelFolder } from "./checkpoint.ts";
+import { describeEngine, type OpenEngineOptions, oneAtATime } from "./engine-parts.ts";
 import { createFullPolicy, type FullPolicyParts } from "./full-policy.ts";
 import { initialise } from "./initialise.ts";
 import type { ModelConfig } from "./model-config.ts";
@@ -14,13 +14,6 @@ import { selfTest } from "./self-test.ts";
 import { loadTokenizer, type TokenizerJson } from "./tokenizer.ts";
 import { createTrainer, type Trainer } from "./trainer.ts";
 import { allocateWeights } from "./weights.ts";
-
-export interface OpenEngineOptions {
-  /** Threads of a native call. @default all cores, at most 8 */
-  readonly threads?: number;
-  /** Histories that are kept in the cache at once. @default 192 */
-  readonly slots?: number;
-}
 
 /** What `createEngine` makes an engine from: a model folder's contents, or fresh weights from a seed. */
 export interface ModelSource {
@@ -62,13 +55,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     for (const [name, tensor] of base.tensors) floatsOf(tensor).set(source.tensors[name] ?? []);
   } else initialise(base, source.config, randomKey(source.seed ?? 0, "weights"));
 
-  // One native call at a time: two would share the same few cores.
-  let last: Promise<unknown> = Promise.resolve();
-  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
+  const { exclusive, idle } = oneAtATime();
   let closed = false;
   const requireOpen = (): void => {
     if (closed) throw new EngineError("This engine is closed.");
@@ -104,14 +91,11 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     tokenizer,
     contextLength: source.config.max_position_embeddings,
     endIds: [],
-    description: {
-      ...runtime.description,
-      model: source.name,
-      parameters: [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
-      cpu: cpus()[0]?.model ?? "unknown",
-      platform: `${process.platform}-${process.arch}`,
-      node: process.version,
-    },
+    description: describeEngine(
+      runtime,
+      source.name,
+      [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
+    ),
     policy: (name) => {
       const known = policies.get(name);
       if (known) return known;
@@ -122,8 +106,8 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     dispose: async () => {
       if (closed) return;
       closed = true;
-      // The sampler may have begun its next call by the time that this one has ended: a session must not go under a call.
-      for (let seen: unknown; seen !== last; await seen) seen = last;
+      // A session must not go under a call.
+      await idle();
       sampler?.dispose();
       trainer?.dispose();
       runtime.dispose();

@@ -1,4 +1,5 @@
-export { createEngine, type ModelSource, type OpenEngineOptions, openEngine } from "./engine.ts";
+export { createEngine, type ModelSource, openEngine } from "./engine.ts";
+export type { OpenEngineOptions } from "./engine-parts.ts";
 export type { ModelConfig } from "./model-config.ts";
 export { openNativeRuntime } from "./ort-native.ts";
 export { loadTokenizer, type TokenizerJson } from "./tokenizer.ts";

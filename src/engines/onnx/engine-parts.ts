@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { Runtime } from "./runtime.ts";
+
+export interface OpenEngineOptions {
+  /** Threads of a native call. @default all cores, at most 8 */
+  readonly threads?: number;
+  /** Histories that are kept in the cache at once. @default 192 */
+  readonly slots?: number;
+  /** Longest sequence. @default what the model was made for, at most 4096 */
+  readonly contextLength?: number;
+  /**
+   * What learns: `weights` takes all of them into memory as float32; `adapters` freezes them and trains LoRA adapters,
+   * with a quantised copy for sampling. @default weights up to 20 million parameters, adapters beyond
+   */
+  readonly learns?: "weights" | "adapters";
+  /** How the frozen base samples; `none` is float32. @default "int8" */
+  readonly quantisation?: "int8" | "int4" | "none";
+  /** Folders of adapters that policies start from, by policy name. */
+  readonly adapters?: Readonly<Record<string, string>>;
+}
+
+/** Runs one native call at a time: two would share the same few cores. */
+export const oneAtATime = (): {
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Resolves when no call is under way or waiting. */
+  readonly idle: () => Promise<void>;
+} => {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    exclusive: (work) => {
+      const mine = last.then(work, work);
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    // A call that has ended may have begun the next one by the time that this is known.
+    idle: async () => {
+      for (let seen: unknown; seen !== last; await seen) seen = last;
+    },
+  };
+};
+
+/** What runs where: for people, and for the fingerprint of a run. */
+export const describeEngine = (
+  { description }: Runtime,
+  model: string,
+  parameters: number,
+): Readonly<Record<string, string | number>> => ({
+  ...description,
+  model,
+  parameters,
+  cpu: cpus()[0]?.model ?? "unknown",
+  platform: `${process.platform}-${process.arch}`,
+  node: process.version,
+});
+
+/** The content hash of a model's weights: SHA-256 over its GGUF file or its safetensors files in the order of their names. */
+export const hashOfModel = async (path: string): Promise<string> => {
+  const hash = createHash("sha256");
+  const found = await stat(path);
+  const files = found.isDirectory()
+    ? (await readdir(path)).filter((name) => name.endsWith(".safetensors")).sort()
+    : [""];
+  for (const name of files) {
+    hash.update(name);
+    await pipeline(createReadStream(join(path, name)), hash, { end: false });
+  }
+  return hash.digest("hex");
+};
