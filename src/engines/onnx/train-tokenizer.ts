@@ -8,7 +8,7 @@ import type { TokenizerJson } from "./tokenizer.ts";
 const PIECES = / ?@\d+|[. ]?[\p{L}_]+\d?|\.\d| ?\[\d+\]\n?| ?\d| ?[^\s\p{L}\d]+|\s+/gu;
 
 /** The printable character that stands for each byte in a byte-level vocabulary (the scheme of GPT-2). */
-const byteCharacters = (): readonly string[] => {
+export const byteCharacters = (): readonly string[] => {
   const printable = (byte: number): boolean =>
     (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let shifted = 0;
