@@ -1,6 +1,6 @@
 import { StoreError } from "../../errors.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
-import type { TokenizerJson } from "./tokenizer.ts";
+import { GPT2_PIECES, type TokenizerJson } from "./tokenizer.ts";
 
 /** What @huggingface/tokenizers runs, made from a GGUF file's metadata. */
 export interface GgufTokenizer {
@@ -19,21 +19,19 @@ interface PreTokenizer {
   readonly addBos?: boolean;
 }
 
-const CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d";
 const ANY_CASE_CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-const GPT2 = `${CONTRACTIONS}| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`;
 /** As GPT-2, but a mark or space may stand before a word, and numbers come in groups of up to `digits`. */
 const words = (digits: string): string =>
   `${ANY_CASE_CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
-const gpt2: PreTokenizer = { patterns: [GPT2] };
-const digitsFirst: PreTokenizer = { patterns: ["\\p{N}", GPT2] };
+const gpt2: PreTokenizer = { patterns: [GPT2_PIECES] };
+const digitsFirst: PreTokenizer = { patterns: ["\\p{N}", GPT2_PIECES] };
 const llama3: PreTokenizer = { patterns: [words("{1,3}")], ignoreMerges: true, addBos: true };
 const qwen2: PreTokenizer = { patterns: [words("")] };
 
 /** How text is cut before merging, by the names that llama.cpp gives (`tokenizer.ggml.pre`) and the way it does. */
 const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
-  ["default", { patterns: ["[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"] }],
+  ["default", { patterns: ["[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2_PIECES, "\\p{N}+", "[0-9][0-9][0-9]"] }],
   ["gpt-2", gpt2],
   ["smollm", digitsFirst],
   ["starcoder", digitsFirst],

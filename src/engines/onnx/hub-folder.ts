@@ -93,7 +93,8 @@ const checkpointNames = (
   );
 };
 
-const isNorm = (name: string): boolean => /norm\.weight$/.test(name);
+/** Whether a weight is that of a norm, from which `norm_offset` is missing in a checkpoint. */
+export const isNorm = (name: string): boolean => /norm\.weight$/.test(name);
 
 /** The tensors of a folder, read when they are asked for. What the config asks for is all there, in its shape, and nothing else. */
 const openTensors = async (folder: string, names: ReadonlySet<string>, config: ModelConfig): Promise<TensorSource> => {
@@ -146,6 +147,15 @@ const openTensors = async (folder: string, names: ReadonlySet<string>, config: M
   }
 };
 
+const readTokenizer = async (path: string, vocabularySize: number): Promise<TokenizerJson> => {
+  const json = await readJson(path);
+  if (!isRecord(json) || !isRecord(json.model) || !isRecord(json.model.vocab) || !Array.isArray(json.added_tokens))
+    throw new StoreError(
+      `${path} is no tokenizer that is supported: it needs model.vocab (of a BPE) and added_tokens.`,
+    );
+  return fitTokenizer(json as unknown as TokenizerJson, vocabularySize);
+};
+
 /** The Jinja text: its own file, or the one in tokenizer_config.json (one text, or several under names). */
 const chatTemplateOf = async (
   folder: string,
@@ -178,7 +188,7 @@ export const openModelFolder = async (folder: string): Promise<ModelFiles> => {
   };
   const json = await readJson(join(folder, "config.json"));
   const config = parseHubConfig(json, join(folder, "config.json"));
-  const tokenizer = fitTokenizer((await readJson(join(folder, "tokenizer.json"))) as TokenizerJson, config.vocab_size);
+  const tokenizer = await readTokenizer(join(folder, "tokenizer.json"), config.vocab_size);
   const tokenizerConfig = await optional("tokenizer_config.json");
   const generation = await optional("generation_config.json");
   const chatTemplate = await chatTemplateOf(folder, names, tokenizerConfig);

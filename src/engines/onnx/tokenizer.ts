@@ -8,6 +8,26 @@ export interface TokenizerJson {
   readonly [key: string]: unknown;
 }
 
+/** GPT-2's way to cut text, in the spelling of a tokenizer.json (where `\\s` is Unicode's white space). */
+export const GPT2_PIECES = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+const split = (Regex: string): unknown => ({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false });
+
+/**
+ * Spells out two pre-tokenizers that the library reads more narrowly than the original does: `Digits` cuts at every
+ * number of Unicode ("½", "٣"), not at 0–9 only, and `ByteLevel` takes Unicode's white space, not JavaScript's.
+ */
+const spellOut = (step: unknown): unknown => {
+  if (typeof step !== "object" || step === null) return step;
+  const { type, individual_digits, pretokenizers, use_regex, add_prefix_space } = step as Record<string, unknown>;
+  if (type === "Sequence" && Array.isArray(pretokenizers))
+    return { ...step, pretokenizers: pretokenizers.map(spellOut) };
+  if (type === "Digits") return split(individual_digits === true ? "\\p{N}" : "\\p{N}+");
+  if (type === "ByteLevel" && use_regex !== false && add_prefix_space === false)
+    return { type: "Sequence", pretokenizers: [split(GPT2_PIECES), { ...step, use_regex: false }] };
+  return step;
+};
+
 /** Without the tokens that a model has no embedding for (Gemma 3's text models ship one for images). */
 export const fitTokenizer = (tokenizer: TokenizerJson, vocabularySize: number): TokenizerJson => {
   const fits = ({ id }: { readonly id: number }): boolean => id < vocabularySize;
@@ -29,7 +49,8 @@ export const loadTokenizer = async (json: unknown, config: object = {}): Promise
     for (const { content, id } of definition.added_tokens) ids.set(content, id);
     let largest = -1;
     for (const id of ids.values()) largest = Math.max(largest, id);
-    const tokenizer = new Library(json as ConstructorParameters<typeof Library>[0], config as never);
+    const spelled = { ...definition, pre_tokenizer: spellOut(definition.pre_tokenizer) };
+    const tokenizer = new Library(spelled as unknown as ConstructorParameters<typeof Library>[0], config as never);
     return {
       vocabularySize: largest + 1,
       encode: (text, { addSpecialTokens = false } = {}) =>
