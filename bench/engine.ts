@@ -1,6 +1,7 @@
 /**
  * How fast the embedded engine is on this machine: `npm run bench`. Everything is measured in turns within one run and
- * given as medians, so that ratios hold on a busy machine. PyTorch takes part where `python3` has it.
+ * given as medians, so that ratios hold on a busy machine. PyTorch takes part where `python3` has it. With `--model` a
+ * published model is measured instead, beside its peers (model.ts).
  */
 import { spawn } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
@@ -15,6 +16,11 @@ import { createSampler } from "../src/engines/onnx/sampler.ts";
 import { createTrainer } from "../src/engines/onnx/trainer.ts";
 import { allocateWeights } from "../src/engines/onnx/weights.ts";
 import { random, randomKey } from "../src/random.ts";
+
+if (process.argv.includes("--model")) {
+  await import("./model.ts");
+  process.exit();
+}
 
 /** The sizes of the built-in planner. */
 const { config } = await readModelFolder(fileURLToPath(new URL("../models/agentflow-tiny", import.meta.url)));
@@ -135,9 +141,13 @@ const flow = async (): Promise<number> => {
 
 /** The same step and product in PyTorch, answered line by line; undefined where python3 has no torch. */
 const startTorch = async () => {
-  const child = spawn("python3", [fileURLToPath(new URL("torch_step.py", import.meta.url)), String(threads)], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
+  const child = spawn(
+    process.env.AGENTFLOW_PYTHON ?? "python3",
+    [fileURLToPath(new URL("torch_step.py", import.meta.url)), String(threads)],
+    {
+      stdio: ["pipe", "pipe", "ignore"],
+    },
+  );
   child.on("error", () => undefined);
   child.stdin.on("error", () => undefined);
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

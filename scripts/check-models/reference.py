@@ -5,6 +5,7 @@ which goes by the file's own pre-tokenizer name (transformers' conversion knows 
 from transformers. Chat texts come from transformers' rendering of the template's text.
 """
 
+import datetime
 import os
 import sys
 
@@ -101,13 +102,17 @@ else:
     special = {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)}
 
 
+# What the engine tells every template, too: the same day each day, and no thinking.
+told = {"strftime_now": datetime.datetime(2024, 7, 26).strftime, "enable_thinking": False}
+
+
 def render(conversations):
     """Texts of conversations [{"messages": …, "prompt": bool}]; null for one that the template refuses."""
     out = []
     for each in conversations:
         try:
             texts, _ = render_jinja_template(
-                [each["messages"]], chat_template=template, add_generation_prompt=each["prompt"], **special
+                [each["messages"]], chat_template=template, add_generation_prompt=each["prompt"], **special, **told
             )
             out.append(texts[0])
         except Exception:

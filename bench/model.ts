@@ -1,0 +1,77 @@
+/**
+ * How fast a published model is here and with its peers, side by side: `npm run bench -- --model <GGUF file or folder>`.
+ * Every arm has a process of its own, one works at a time, rounds are interleaved, figures are medians: ratios hold on a
+ * machine that is not quite quiet. Peers that are not installed are named with the line that would add them.
+ *
+ *   --only sample,prefill,train,rl,grpo   --rounds 5   --threads 2   --without TRL,transformers
+ *   --node-llama-cpp <folder>   --cache <folder for llama.cpp's files>   --quick (tiny sizes: does it run?)
+ *
+ * Python is AGENTFLOW_PYTHON, or python3. The last line is JSON.
+ */
+import { availableParallelism, cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { armsOf, defaultCache } from "./model/arms.ts";
+import { lineOf, type Outcome, outcomesOf, tableOf } from "./model/report.ts";
+import { runSection, type SectionResult } from "./model/rounds.ts";
+import { sectionsOf } from "./model/sections.ts";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string" },
+    only: { type: "string" },
+    without: { type: "string", default: "" },
+    rounds: { type: "string", default: "5" },
+    threads: { type: "string", default: process.env.THREADS ?? String(Math.min(8, availableParallelism())) },
+    "node-llama-cpp": { type: "string" },
+    cache: { type: "string", default: defaultCache() },
+    quick: { type: "boolean", default: false },
+  },
+});
+if (values.model === undefined) throw new Error("Say which model: --model <GGUF file or Hugging Face folder>");
+const threads = Number(values.threads);
+const rounds = Number(values.rounds);
+const folder = values["node-llama-cpp"];
+const without = values.without.split(",").filter((name) => name !== "");
+const all = armsOf({
+  model: values.model,
+  threads,
+  cache: values.cache,
+  ...(folder !== undefined && { nodeLlamaCpp: folder }),
+});
+const arms = new Map([...all].filter(([name]) => !without.some((word) => name.includes(word))));
+const sections = sectionsOf({ quick: values.quick });
+const only = new Set(values.only?.split(",") ?? sections.map(({ name }) => name));
+
+console.log(
+  `${values.model}, ${threads} threads, ${cpus()[0]?.model ?? "unknown processor"}; medians of ${rounds} rounds`,
+);
+const results: SectionResult[] = [];
+const outcomes: Outcome[] = [];
+for (const section of sections.filter(({ name }) => only.has(name))) {
+  const result = await runSection(section, arms, { rounds, told: (line) => console.error(line) });
+  results.push(result);
+  outcomes.push(...outcomesOf(result));
+  console.log(tableOf(result).join("\n"));
+}
+console.log(`\n${outcomes.map(lineOf).join("\n")}`);
+const versions = new Map(
+  results.flatMap(({ arms: who }) => [...who].map(([name, about]) => [name, about.version] as const)),
+);
+console.log(`\n${[...versions].map(([name, version]) => `${name.padEnd(22)}${version}`).join("\n")}`);
+console.log(
+  JSON.stringify({
+    bench: "model",
+    n: outcomes.length,
+    passed: outcomes.filter(({ pass }) => pass === true).length,
+    missed: outcomes.filter(({ pass }) => pass === false).length,
+    notCompared: outcomes.filter(({ pass }) => pass === undefined).length,
+    quick: values.quick,
+    outcomes,
+    figures: Object.fromEntries(
+      results.map(({ section, figures }) => [
+        section.name,
+        Object.fromEntries([...figures].map(([title, row]) => [title, Object.fromEntries(row)])),
+      ]),
+    ),
+  }),
+);
