@@ -1,6 +1,7 @@
 import { StoreError } from "../../errors.ts";
 import { endIdsOf } from "./end-ids.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
+import { permuteHeads } from "./gguf-adapter.ts";
 import { type GgufHeader, readGgufHeader } from "./gguf-header.ts";
 import { parseGgufRope } from "./gguf-rope.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
@@ -140,23 +141,6 @@ const configOf = ({ metadata, tensors }: GgufHeader, path: string, factors: Floa
   );
 };
 
-/**
- * The rows of a query or key weight of the Llama architecture, back in the order of Hugging Face: llama.cpp stores the
- * two halves of each head interleaved, for its own rotation.
- */
-export const unpermute = (numbers: Float32Array, heads: number, headSize: number): Float32Array => {
-  const out = new Float32Array(numbers.length);
-  const width = numbers.length / (heads * headSize);
-  const half = headSize / 2;
-  for (let head = 0; head < heads; head += 1) {
-    for (let row = 0; row < headSize; row += 1) {
-      const stored = head * headSize + 2 * (row % half) + Math.floor(row / half);
-      out.set(numbers.subarray(stored * width, (stored + 1) * width), (head * headSize + row) * width);
-    }
-  }
-  return out;
-};
-
 /** The tensors of the file, read when they are asked for; what the config asks for is all there, and nothing else. */
 const tensorSource = (file: TensorFile, { tensors }: GgufHeader, config: ModelConfig): TensorSource => {
   const { path } = file;
@@ -185,11 +169,8 @@ const tensorSource = (file: TensorFile, { tensors }: GgufHeader, config: ModelCo
       const numbers = requireFinite(await file.numbers(place), name, path);
       const [, part] = /self_attn\.([qk])_proj\./.exec(name) ?? [];
       if (config.model_type !== "llama" || part === undefined) return numbers;
-      return unpermute(
-        numbers,
-        part === "q" ? config.num_attention_heads : config.num_key_value_heads,
-        config.head_dim,
-      );
+      const heads = part === "q" ? config.num_attention_heads : config.num_key_value_heads;
+      return permuteHeads(numbers, { heads, columns: numbers.length / (heads * config.head_dim), back: true });
     },
     close: () => file.close(),
   };

@@ -201,11 +201,11 @@ export const parseHubConfig = (json: unknown, name: string): ModelConfig => {
   );
 };
 
-/** What every Gemma 3 has. The scale of the embeddings is rounded to float32, as transformers rounds it. */
+/** What every Gemma 3 has. */
 export const gemmaParts = (
   hiddenSize: number,
 ): Pick<ModelConfig, "sandwich_norms" | "embedding_scale" | "norm_offset"> => ({
   sandwich_norms: true,
-  embedding_scale: Math.fround(Math.sqrt(hiddenSize)),
+  embedding_scale: Math.sqrt(hiddenSize),
   norm_offset: 1,
 });

@@ -28,7 +28,7 @@ const essence = (config: ModelConfig): string => {
     layer_types: layers,
   };
   const sorted = Object.entries(full).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(sorted, (_, value) => (typeof value === "number" ? value.toPrecision(9) : value));
+  return JSON.stringify(sorted, (_, value) => (typeof value === "number" ? value.toPrecision(6) : value));
 };
 
 /** The number whose root Gemma 3 divides scores by. */
@@ -71,7 +71,7 @@ export const writeHubConfig = (config: ModelConfig): Readonly<Record<string, unk
   const back = parseHubConfig(json, "config.json");
   if (essence(back) !== essence(config))
     throw new StoreError(
-      `This decoder cannot be written as a config.json: read back as ${type} it would be ${essence(back)}, it is ${essence(config)}.`,
+      `This decoder cannot be written as a config.json: no ${type} is like it. Received ${essence(config)}; as ${type} it would be ${essence(back)}.`,
     );
   return json;
 };
