@@ -54,10 +54,11 @@ for (const section of sections.filter(({ name }) => only.has(name))) {
   console.log(tableOf(result).join("\n"));
 }
 console.log(`\n${outcomes.map(lineOf).join("\n")}`);
-const versions = new Map(
-  results.flatMap(({ arms: who }) => [...who].map(([name, about]) => [name, about.version] as const)),
-);
-console.log(`\n${[...versions].map(([name, version]) => `${name.padEnd(22)}${version}`).join("\n")}`);
+const peers = new Map(results.flatMap(({ arms: who }) => [...who]));
+const aboutOf = ([name, { version, before }]: [string, Readonly<Record<string, unknown>>]): string =>
+  `${name.padEnd(22)}${version}; ${Math.round(Number(before))} MB before it has a model`;
+console.log(`\n${[...peers].map(aboutOf).join("\n")}`);
+const broken = results.some(({ absent }) => [...absent.keys()].some((name) => name.startsWith("ours")));
 console.log(
   JSON.stringify({
     bench: "model",
@@ -75,3 +76,5 @@ console.log(
     ),
   }),
 );
+// A peer may be absent; the engine may not.
+process.exitCode = broken ? 1 : 0;

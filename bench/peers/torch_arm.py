@@ -56,7 +56,7 @@ def autocast():
     return torch.autocast("cpu", torch.bfloat16) if kind == "bf16" else contextlib.nullcontext()
 
 
-def tokens(model, rows, count):
+def draw(model, rows, count):
     return torch.randint(0, model.config.vocab_size, (rows, count))
 
 
@@ -64,9 +64,9 @@ def tokens(model, rows, count):
 def sample(batch, context_tokens, new):
     model = sampling_model()
     cache = DynamicCache(config=model.config)
-    model(tokens(model, 1, context_tokens), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    model(draw(model, 1, context_tokens), past_key_values=cache, use_cache=True, logits_to_keep=1)
     cache.batch_repeat_interleave(batch)
-    fed = tokens(model, batch, 1)
+    fed = draw(model, batch, 1)
     start = time.perf_counter()
     for _ in range(new):
         logits = model(fed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
@@ -75,12 +75,12 @@ def sample(batch, context_tokens, new):
 
 
 @torch.no_grad()
-def prefill(count):
+def prefill(tokens):
     model = sampling_model()
-    ids = tokens(model, 1, count)
+    ids = draw(model, 1, tokens)
     start = time.perf_counter()
     model(ids, use_cache=True, logits_to_keep=1)
-    return {"seconds": time.perf_counter() - start, "tokens": count}
+    return {"seconds": time.perf_counter() - start, "tokens": tokens}
 
 
 def finish():
@@ -98,7 +98,7 @@ def log_probs(model, ids, answer):
 def train(length):
     """One sequence, every token a target."""
     model = training_model()
-    ids = tokens(model, 1, length)
+    ids = draw(model, 1, length)
     start = time.perf_counter()
     (-log_probs(model, ids, length - 1).mean()).backward()
     finish()
@@ -108,7 +108,7 @@ def train(length):
 def rl(rollouts, prompt, answer, rows):
     """A policy-gradient step on rollouts of one prompt, `rows` of them at a time."""
     model = training_model()
-    ids = torch.cat([tokens(model, 1, prompt).expand(rollouts, -1), tokens(model, rollouts, answer)], 1)
+    ids = torch.cat([draw(model, 1, prompt).expand(rollouts, -1), draw(model, rollouts, answer)], 1)
     coefficients = torch.randn(rollouts, answer) / (rollouts * answer)
     start = time.perf_counter()
     for at in range(0, rollouts, rows):

@@ -22,6 +22,12 @@ export class NotThere extends Error {
 /** The Python of the scripts. */
 export const python = process.env.AGENTFLOW_PYTHON ?? "python3";
 
+/** The line of a traceback that says most. */
+const gist = (complaint: string): string => {
+  const lines = complaint.trim().split("\n");
+  return (lines.findLast((line) => /^\s*\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1) ?? "").trim();
+};
+
 /** Starts it and waits until it is ready. Throws `NotThere`. */
 export const startLines = async (command: string, args: readonly string[]): Promise<LineProcess> => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
@@ -39,7 +45,7 @@ export const startLines = async (command: string, args: readonly string[]): Prom
     const line = await lines.next();
     if (!line.done) return JSON.parse(line.value) as Record<string, unknown>;
     await ended;
-    throw new NotThere(`${command} ${args[0]} ended: ${complaint.trim().split("\n").slice(-6).join("\n")}`);
+    throw new NotThere(`${command} ended: ${gist(complaint)}`);
   };
   const first = await next();
   if (Array.isArray(first.missing)) {
