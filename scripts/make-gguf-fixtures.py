@@ -154,7 +154,7 @@ def gpt2_fixture() -> dict:
 
 def sentencepiece_fixture() -> dict:
     """Scores as SentencePiece gives them: minus the order of learning. Runs of spaces are tokens of the user's, as in Gemma."""
-    learnt, _ = trained(900, [], pre_tokenizers.Metaspace(prepend_scheme="never", split=False), [])
+    learnt, _ = trained(330, [], pre_tokenizers.Metaspace(prepend_scheme="never", split=False), [])
     letters = [token for token in learnt if len(token) == 1]
     pieces = [token for token in learnt if len(token) > 1 and set(token) != {"\u2581"}]
     user = ["\n", "  ", "   ", "    "]

@@ -10,7 +10,8 @@ import { type LayerType, type ModelConfig, type ModelType, parameterShapes } fro
 import type { ModelFiles, TensorSource } from "./model-files.ts";
 import { openTensorFile, requireFinite, type TensorFile } from "./tensor-files.ts";
 
-const ARCHITECTURES: ReadonlyMap<string, ModelType> = new Map([
+/** `general.architecture` of the files that can be opened. */
+export const GGUF_ARCHITECTURES: ReadonlyMap<string, ModelType> = new Map([
   ["llama", "llama"],
   ["qwen2", "qwen2"],
   ["qwen3", "qwen3"],
@@ -85,12 +86,17 @@ const refuseUnknownParts = (given: Fields): void => {
 /** The decoder that the header describes. Throws `StoreError`. */
 const configOf = ({ metadata, tensors }: GgufHeader, path: string, factors: Float32Array | undefined): ModelConfig => {
   const architecture = metadata["general.architecture"];
-  const type = ARCHITECTURES.get(String(architecture));
+  const type = GGUF_ARCHITECTURES.get(String(architecture));
   if (!type)
     throw new StoreError(
-      `${path}: architecture ${JSON.stringify(architecture)} is not supported; supported are ${[...ARCHITECTURES.keys()].join(", ")}.`,
+      `${path}: architecture ${JSON.stringify(architecture)} is not supported; supported are ${[...GGUF_ARCHITECTURES.keys()].join(", ")}.`,
     );
   const prefix = `${architecture}.`;
+  const parts = metadata["split.count"];
+  if (typeof parts === "number" && parts > 1)
+    throw new StoreError(
+      `${path} is one of ${parts} parts; only whole files are read. Join them first: llama-gguf-split --merge.`,
+    );
   const own = Object.entries(metadata).filter(([key]) => key.startsWith(prefix));
   const given = fieldsOf(
     Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])),

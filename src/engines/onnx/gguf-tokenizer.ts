@@ -135,7 +135,7 @@ const byteLevel = (given: Fields, vocabulary: Vocabulary): TokenizerJson => {
 
 /**
  * The merges that make SentencePiece's choice: it joins the neighbours whose union has the best score, so every way to
- * cut a token in two tokens is a merge, in the order of scores.
+ * cut a token in two tokens (or lone characters) is a merge, in the order of scores.
  */
 const mergesOfScores = (
   { tokens, vocab }: Vocabulary,
@@ -144,11 +144,13 @@ const mergesOfScores = (
   const order = tokens.map((_, id) => id).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
   const merges: (readonly [string, string])[] = [];
   for (const id of order) {
-    const token = tokens[id] as string;
-    for (let at = 1; at < token.length; at += 1) {
-      const left = token.slice(0, at);
-      const right = token.slice(at);
-      if (Object.hasOwn(vocab, left) && Object.hasOwn(vocab, right)) merges.push([left, right]);
+    const characters = [...(tokens[id] as string)];
+    for (let at = 1; at < characters.length; at += 1) {
+      const left = characters.slice(0, at).join("");
+      const right = characters.slice(at).join("");
+      const joined =
+        (at === 1 || Object.hasOwn(vocab, left)) && (at === characters.length - 1 || Object.hasOwn(vocab, right));
+      if (joined) merges.push([left, right]);
     }
   }
   return merges;

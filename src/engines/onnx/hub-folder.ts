@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
 import { endIdsOf } from "./end-ids.ts";
 import { isRecord } from "./fields.ts";
@@ -34,21 +34,24 @@ const readJson = async (path: string): Promise<unknown> => {
   }
 };
 
-/** Refuses a folder that is being written: by its name, or by the name of a file in it. */
-const requireFinished = async (folder: string): Promise<ReadonlySet<string>> => {
-  const list = async (path: string): Promise<readonly string[]> =>
-    readdir(path).catch((cause) => {
-      throw new StoreError(`Cannot read ${path}: ${messageOf(cause)}`, { cause });
-    });
-  const names = await list(folder);
+/** Throws `StoreError` when one of the names is that of something that is still being written. */
+export const requireFinished = (path: string, names: readonly string[]): void => {
+  const draft = names.find((name) => UNFINISHED.test(name));
+  if (draft !== undefined)
+    throw new StoreError(
+      `${path} is not complete: ${draft} says that it is still being written. Wait until that has ended, or download it again.`,
+    );
+};
+
+/** The names in a folder that is complete by its names, downloads beside it included. */
+const listFinished = async (folder: string): Promise<ReadonlySet<string>> => {
+  const names = await readdir(folder).catch((cause) => {
+    throw new StoreError(`Cannot read ${folder}: ${messageOf(cause)}`, { cause });
+  });
   const downloads = names.includes(".cache")
     ? await readdir(join(folder, ".cache", "huggingface", "download")).catch(() => [])
     : [];
-  const draft = [basename(resolve(folder)), ...names, ...downloads].find((name) => UNFINISHED.test(name));
-  if (draft !== undefined)
-    throw new StoreError(
-      `${folder} is not complete: ${draft} says that it is still being written. Wait until that has ended, or download it again.`,
-    );
+  requireFinished(folder, [...names, ...downloads]);
   return new Set(names);
 };
 
@@ -177,7 +180,7 @@ const chatTemplateOf = async (
  * held against it. Throws `StoreError` for a folder that is damaged, not complete, or of another architecture.
  */
 export const openModelFolder = async (folder: string): Promise<ModelFiles> => {
-  const names = await requireFinished(folder);
+  const names = await listFinished(folder);
   if (names.has("manifest.json")) await verifyManifest(folder);
   for (const name of ["config.json", "tokenizer.json"])
     if (!names.has(name)) throw new StoreError(`${folder} is no complete model folder: ${name} is missing.`);

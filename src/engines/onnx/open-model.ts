@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
 import { openGguf } from "./gguf-file.ts";
-import { openModelFolder } from "./hub-folder.ts";
+import { openModelFolder, requireFinished } from "./hub-folder.ts";
 import type { ModelFiles } from "./model-files.ts";
 
 /**
@@ -15,5 +16,6 @@ export const openModelFiles = async (path: string): Promise<ModelFiles> => {
       { cause },
     );
   });
+  requireFinished(path, [basename(resolve(path))]);
   return found.isDirectory() ? openModelFolder(path) : openGguf(path);
 };
