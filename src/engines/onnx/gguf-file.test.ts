@@ -173,6 +173,11 @@ describe("a GGUF file", () => {
       { metadata: { "general.architecture": "mamba" } },
       /"mamba" is not supported; supported are llama, qwen2, qwen3, gemma3/,
     ],
+    [
+      "a window of nobody knows which layers",
+      { metadata: { "llama.attention.sliding_window": 16 } },
+      /sliding_window is 16/,
+    ],
     ["a part of a model", { metadata: { "split.count": 3 } }, /one of 3 parts/],
     ["experts", { metadata: { "llama.expert_count": 8 } }, /expert_count is 8/],
     ["capped scores", { metadata: { "llama.final_logit_softcapping": 30 } }, /final_logit_softcapping is 30/],

@@ -74,6 +74,9 @@ const refuseUnknownParts = (given: Fields): void => {
     "logit_scale",
     "residual_scale",
     "embedding_scale",
+    "attention.scale",
+    "attention.clamp_kqv",
+    "attention.temperature_scale",
   ]) {
     const value = given.get(key);
     if (value !== undefined && value !== 0)
@@ -116,6 +119,11 @@ const configOf = ({ metadata, tensors }: GgufHeader, path: string, factors: Floa
   if (!embedding) throw new StoreError(`${path}: the tensor token_embd.weight is missing.`);
   const gemma = type === "gemma3_text";
   const max_position_embeddings = given.whole("context_length");
+  const window = "attention.sliding_window";
+  if (!gemma && given.has(window) && given.get(window) !== 0 && given.whole(window) < max_position_embeddings)
+    throw new StoreError(
+      `${given.name}${window} is ${given.get(window)}, but the file does not say which layers slide; supported for gemma3 only.`,
+    );
   // Gemma 3 27B alone scales by the width of its model, not of its heads; llama.cpp tells it by its depth as well.
   const scale = gemma && num_hidden_layers === 62 ? 1 / Math.sqrt(hidden_size / num_attention_heads) : undefined;
   return checkConfig(
