@@ -1,9 +1,12 @@
-import { open, rename, rm, stat } from "node:fs/promises";
+import { randomInt } from "node:crypto";
+import { rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { AgentFlowError, ConfigError, EngineError, messageOf, StoreError } from "../../errors.ts";
+import { AgentFlowError, ConfigError, messageOf, StoreError } from "../../errors.ts";
+import { readGgufHeader } from "./gguf-header.ts";
 import { type GgufTensor, type GgufValue, ggufParts } from "./gguf-writer.ts";
 import { type LoraConfig, loraNames } from "./lora.ts";
 import { linearShapes, type ModelConfig } from "./model-config.ts";
+import { openTensorFile, requireFinite } from "./tensor-files.ts";
 import { syncFolder, writeSynced } from "./whole-folder.ts";
 
 /** What llama.cpp calls the linears of a layer. */
@@ -116,7 +119,7 @@ export const writeGgufAdapter = async (
     };
   });
   const place = resolve(path);
-  const draft = `${place}.tmp-${process.pid}`;
+  const draft = `${place}.tmp-${randomInt(2 ** 47)}`;
   try {
     await writeSynced(draft, ggufParts(values, parts));
     await rename(draft, place);
@@ -130,31 +133,17 @@ export const writeGgufAdapter = async (
 
 /** Throws `ConfigError` for a path where anything stands that is not an adapter of ours. */
 const requireOurGguf = async (path: string): Promise<void> => {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return;
-  const values = found.isFile()
-    ? await readGguf(path).then(
-        ({ metadata }) => metadata,
-        () => undefined,
-      )
-    : undefined;
-  if (values?.[ABOUT] === undefined)
+  if ((await stat(path).catch(() => undefined)) === undefined) return;
+  let ours = false;
+  try {
+    ours = ABOUT in readGgufHeader(path).metadata;
+  } catch (cause) {
+    if (!(cause instanceof StoreError)) throw cause;
+  }
+  if (!ours)
     throw new ConfigError(
       `${path} is there and is no adapter that was written here, so it is not replaced. Name another file, or remove it.`,
     );
-};
-
-/** A GGUF file through a reader that is not ours. */
-const readGguf = async (path: string) => {
-  const { gguf } = await import("@huggingface/gguf").catch((cause) => {
-    throw new EngineError(
-      `Reading GGUF files needs the npm package @huggingface/gguf (${messageOf(cause)}). Run: npm install @huggingface/gguf`,
-      { cause },
-    );
-  });
-  const { metadata, tensorInfos, tensorDataOffset } = await gguf(path, { allowLocalFile: true });
-  const values: Readonly<Record<string, unknown>> = { ...metadata };
-  return { metadata: values, tensorInfos, start: Number(tensorDataOffset) };
 };
 
 /** Reads a GGUF adapter back, in the names and the order of Hugging Face. Throws `StoreError` when it does not fit. */
@@ -162,31 +151,21 @@ export const readGgufAdapter = async (
   path: string,
   config: ModelConfig,
 ): Promise<{ readonly lora: LoraConfig; readonly tensors: Readonly<Record<string, Float32Array>> }> => {
-  const { metadata, tensorInfos, start } = await readGguf(path);
-  const infos = new Map(tensorInfos.map((info) => [info.name, info]));
-  const targets = [...linearShapes(config).keys()].filter((linear) =>
-    infos.has(`blk.0.${GGUF_NAMES[linear]}.weight.lora_a`),
-  );
-  const rank = Number(infos.get(`blk.0.${GGUF_NAMES[targets[0] ?? ""]}.weight.lora_a`)?.shape[1] ?? 0);
+  const { metadata, tensors: found } = readGgufHeader(path);
+  const firstOf = (linear: string) => found.get(`blk.0.${GGUF_NAMES[linear]}.weight.lora_a`);
+  const targets = [...linearShapes(config).keys()].filter((linear) => firstOf(linear) !== undefined);
+  const rank = firstOf(targets[0] ?? "")?.shape[0] ?? 0;
   const lora: LoraConfig = { rank, alpha: Number(metadata["adapter.lora.alpha"]), targets };
   const places = placesOf(config, lora);
-  if (metadata["general.type"] !== "adapter" || places.length !== infos.size)
-    throw new StoreError(`${path} is no adapter of this model: it has ${infos.size} tensors, not ${places.length}.`);
+  if (metadata["general.type"] !== "adapter" || places.length === 0 || places.length !== found.size)
+    throw new StoreError(`${path} is no adapter of this model: it has ${found.size} tensors, not ${places.length}.`);
   const tensors: Record<string, Float32Array> = {};
-  const file = await open(path, "r");
+  const file = await openTensorFile(path);
   try {
     for (const { name, gguf, shape, heads } of places) {
-      const info = infos.get(gguf);
-      if (info === undefined || info.dtype !== 0 || [...info.shape].reverse().join() !== shape.join())
-        throw new StoreError(`${path}: ${gguf} is not float32 [${shape.join(", ")}].`);
-      const numbers = new Float32Array(shape[0] * shape[1]);
-      const { bytesRead } = await file.read(
-        new Uint8Array(numbers.buffer),
-        0,
-        4 * numbers.length,
-        start + Number(info.offset),
-      );
-      if (bytesRead !== 4 * numbers.length) throw new StoreError(`${path} is cut short: ${gguf} is not whole.`);
+      const place = found.get(gguf);
+      if (place?.shape.join() !== shape.join()) throw new StoreError(`${path}: ${gguf} is not [${shape.join(", ")}].`);
+      const numbers = requireFinite(await file.numbers(place), gguf, path);
       tensors[name] = heads === undefined ? numbers : permuteHeads(numbers, { heads, columns: rank, back: true });
     }
   } finally {

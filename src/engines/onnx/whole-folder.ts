@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentFlowError, ConfigError, messageOf, StoreError } from "../../errors.ts";
@@ -28,9 +28,6 @@ export const writeSynced = async (
     await handle.close();
   }
 };
-
-/** Content hash of text, for names of drafts that do not meet. */
-const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
 /**
  * Checks that a folder may be written: it is not there, is empty, or is one that we wrote and nobody changed or added
@@ -71,7 +68,7 @@ export const writeWholeFolder = async (
 ): Promise<void> => {
   await requireOurs(folder);
   const place = resolve(folder);
-  const draft = `${place}.tmp-${process.pid}-${shortHash(`${place}/${performance.now()}`)}`;
+  const draft = `${place}.tmp-${randomInt(2 ** 47)}`;
   try {
     await mkdir(draft, { recursive: true });
     await fill(draft);
