@@ -39,3 +39,28 @@ export const extendsPlan = (plan: readonly Chunk[], cached: readonly Chunk[]): b
     const chunk = plan[i];
     return chunk !== undefined && chunk.mode === mode && sameIds(chunk.ids, ids);
   });
+
+/**
+ * A plan in the pieces that are fed in one run each: given tokens in parts of at most `most`, counted from the chunk's
+ * start, sampled ones alone.
+ */
+export const piecesOf = (plan: readonly Chunk[], most: number): Chunk[] =>
+  plan.flatMap(({ mode, ids }) => {
+    const size = mode === "decode" ? 1 : most;
+    return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ({
+      mode,
+      ids: ids.slice(i * size, (i + 1) * size),
+    }));
+  });
+
+/** How many pieces two histories begin with alike. */
+export const commonPieces = (a: readonly Chunk[], b: readonly Chunk[]): number => {
+  let count = 0;
+  for (; count < a.length && count < b.length; count += 1) {
+    const [one, other] = [a[count] as Chunk, b[count] as Chunk];
+    if (one !== other && !(one.mode === other.mode && sameIds(one.ids, other.ids))) break;
+  }
+  return count;
+};
+
+export const tokensOf = (pieces: readonly Chunk[]): number => pieces.reduce((sum, { ids }) => sum + ids.length, 0);

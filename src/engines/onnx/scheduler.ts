@@ -16,6 +16,8 @@ export interface Job<S extends Published> {
 
 /** What feeds tokens to a model: rows of a cache, and runs of graphs over them. A row belongs to one job at a time. */
 export interface Backend<S extends Published, Row extends { readonly job: Job<S> }> {
+  /** What must be done before a job can have a row, if anything; no run is under way meanwhile. */
+  prepare?(job: Job<S>): Promise<void> | undefined;
   /** A row for a job; undefined while there is none. */
   admit(job: Job<S>): Row | undefined;
   /** Chooses rows that go together; `run` takes one step with them, and hands distributions to `draw`. */
@@ -89,22 +91,29 @@ export const createScheduler = <S extends Published, Row extends { readonly job:
   };
 
   /** Gives waiting jobs a row, and drops what was aborted. */
-  const admit = (): void => {
+  const admit = async (): Promise<void> => {
     for (const row of [...active.keys()]) {
       const signal = row.job.request.abortSignal;
       if (signal?.aborted) fail(row, signal.reason);
     }
-    for (let i = 0; i < waiting.length; ) {
+    for (let i = 0; i < waiting.length && !disposed; ) {
       const entry = waiting[i] as Waiting<S>;
       const signal = entry.job.request.abortSignal;
-      const row = signal?.aborted ? undefined : backend.admit(entry.job);
-      if (!row && !signal?.aborted) {
-        i += 1;
-        continue;
+      try {
+        signal?.throwIfAborted();
+        const preparing = backend.prepare?.(entry.job);
+        if (preparing) await preparing;
+        if (disposed) return;
+        const row = backend.admit(entry.job);
+        if (row) active.set(row, entry);
+        else {
+          i += 1;
+          continue;
+        }
+      } catch (failure) {
+        entry.reject(failure);
       }
-      waiting.splice(i, 1);
-      if (row) active.set(row, entry);
-      else entry.reject(signal?.reason);
+      waiting.splice(waiting.indexOf(entry), 1);
     }
   };
 
@@ -116,7 +125,7 @@ export const createScheduler = <S extends Published, Row extends { readonly job:
       if (disposed) break;
       let batch: readonly Row[] = [];
       try {
-        admit();
+        await admit();
         if (active.size === 0) {
           if (waiting.length === 0) break;
           continue;
@@ -125,8 +134,7 @@ export const createScheduler = <S extends Published, Row extends { readonly job:
         batch = step.batch;
         await step.run(draw);
       } catch (failure) {
-        for (const row of batch.length > 0 ? batch : [...active.keys()]) fail(row, failure);
-        if (batch.length === 0) for (const { reject } of waiting.splice(0)) reject(failure);
+        for (const row of batch) fail(row, failure);
       }
     }
     working = false;
