@@ -107,6 +107,7 @@ export const armsOf = (options: ArmOptions): ReadonlyMap<string, Arm> => {
     torch("transformers", "bf16"),
     torch("torch", "f32"),
     torch("torch", "bf16"),
+    torch("torch", "bf16-base"),
     trl("f32"),
     trl("bf16"),
   ];

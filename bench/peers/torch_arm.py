@@ -1,6 +1,7 @@
-"""transformers, and torch with PEFT, as peers of bench/model.ts. Arguments: model, threads, f32 or bf16.
+"""transformers, and torch with PEFT, as peers of bench/model.ts. Arguments: model, threads, and f32, bf16 or bf16-base.
 
-In bf16, sampling has bf16 weights; training has float32 weights under autocast, as is usual. `sample` and `prefill` time
+In bf16, sampling has bf16 weights; training has float32 weights under autocast, as is usual, or with bf16-base a frozen
+base in bf16 as well. `sample` and `prefill` time
 what they say, without the prompt; `train` and `rl` time forward, backward and AdamW. Answers seconds and tokens.
 """
 
@@ -34,7 +35,7 @@ state = {}
 
 def sampling_model():
     if "sampling" not in state:
-        state["sampling"] = load_model(path, torch.bfloat16 if kind == "bf16" else torch.float32)
+        state["sampling"] = load_model(path, torch.float32 if kind == "f32" else torch.bfloat16)
     return state["sampling"]
 
 
@@ -46,14 +47,15 @@ def training_model():
             lora_dropout=0.0,
             target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         )
-        model = peft.get_peft_model(load_model(path), lora).train()
+        base = load_model(path, torch.bfloat16 if kind == "bf16-base" else torch.float32)
+        model = peft.get_peft_model(base, lora).train()
         state["training"] = model
         state["adamw"] = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5)
     return state["training"]
 
 
 def autocast():
-    return torch.autocast("cpu", torch.bfloat16) if kind == "bf16" else contextlib.nullcontext()
+    return contextlib.nullcontext() if kind == "f32" else torch.autocast("cpu", torch.bfloat16)
 
 
 def draw(model, rows, count):

@@ -26,11 +26,6 @@ torch.set_num_threads(threads)
 before = peak_mb()
 model, tokenizer = load_model(path), load_tokenizer(path)
 tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-# The weights are float32 already: nothing is to be dequantised again.
-if hasattr(model.config, "quantization_config"):
-    del model.config.quantization_config
-model.hf_quantizer = None
-model.is_quantized = False
 
 
 def text_of(count):
