@@ -19,7 +19,7 @@ export interface LayerTrainerOptions {
   readonly adapter?: { readonly base: ReadonlyMap<string, Tensor>; readonly lora: LoraConfig };
   /**
    * What products of the forward pass may take that wait for the backward pass. Layers whose products find no room are
-   * computed a second time: half as much work again, for less memory; 0 keeps none. @default 400 MiB
+   * computed a second time: half as much work again, for less memory; 0 keeps none. @default 320 MiB
    */
   readonly savedBytes?: number;
   /** Tokens of one run. @default 1024 */
@@ -51,7 +51,7 @@ type Bindings = Readonly<Record<string, Tensor>>;
 export const createLayerTrainer = (
   runtime: Runtime,
   config: ModelConfig,
-  { contextLength, adapter, savedBytes = 400 * 2 ** 20, packTokens }: LayerTrainerOptions,
+  { contextLength, adapter, savedBytes = 320 * 2 ** 20, packTokens }: LayerTrainerOptions,
 ): LayerTrainer => {
   const { hidden_size: d, num_hidden_layers: layers } = config;
   const lora = adapter?.lora;

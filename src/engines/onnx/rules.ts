@@ -217,13 +217,21 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
 
   logProb: {
     forward: (b, { x, table, targets }) => {
-      const logs = b.node("LogSoftmax", [b.node("Gemm", [x, table], { transB: 1 })], { axis: -1 });
-      const probabilities = b.node("Exp", [logs]);
-      const picked = b.node("GatherElements", [logs, column(b, targets)], { axis: 1 });
-      const entropy = b.node("Neg", [
-        b.node("ReduceSum", [b.node("Mul", [probabilities, logs]), b.constant("int64", [-1])], { keepdims: 0 }),
-      ]);
-      return { output: { y: reshape(b, picked, [-1]), entropy }, saved: { probabilities } };
+      // Few arrays of the size of the vocabulary: with logits z and their largest m, log Σ exp(z − m) = −log max P.
+      const logits = b.node("Gemm", [x, table], { transB: 1 });
+      const probabilities = b.node("Softmax", [logits], { axis: -1 });
+      const last = b.constant("int64", [-1]);
+      const largest = b.node("ReduceMax", [logits, last], { keepdims: 1 });
+      const sum = b.node("Neg", [b.node("Log", [b.node("ReduceMax", [probabilities, last], { keepdims: 1 })])]);
+      const picked = b.node("GatherElements", [logits, column(b, targets)], { axis: 1 });
+      const mean = b.node("ReduceSum", [b.node("Mul", [probabilities, logits]), last], { keepdims: 1 });
+      return {
+        output: {
+          y: reshape(b, b.node("Sub", [b.node("Sub", [picked, largest]), sum]), [-1]),
+          entropy: reshape(b, b.node("Add", [b.node("Sub", [largest, mean]), sum]), [-1]),
+        },
+        saved: { probabilities },
+      };
     },
     // Never a [M, V] gradient: dx = g·(E[y] − P·E); dE = scatter(g·x) − Pᵀ(g·x).
     backward: (b, { input, saved, gradient, into, wants }) => {
