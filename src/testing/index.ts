@@ -1,6 +1,7 @@
 /** Doubles that the tests of this project use, for yours. */
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
 export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./fixed-order-planner.ts";
+export { type HubFault, type HubRepo, type HubServer, type HubServerOptions, hubServer } from "./hub-server.ts";
 export { oraclePlanner } from "./oracle-planner.ts";
 export { type AskedCalculation, type RandomValidOptions, randomValidPlanner } from "./random-valid-planner.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
