@@ -5,9 +5,9 @@ import { headGraph, headNames, layerGraph, layerLoraShapes, savedWidths } from "
 import type { LoraConfig } from "./lora.ts";
 import { layerShapes, layerTypeOf, type ModelConfig } from "./model-config.ts";
 import type { OnnxModel } from "./onnx-builder.ts";
-import { fillPackInputs, packSizes } from "./pack-inputs.ts";
-import { type Pack, packSequences } from "./packing.ts";
-import { floatsOf, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import { fillPackInputs, packSizes, paddedTokens } from "./pack-inputs.ts";
+import { PACK_TOKENS, type Pack, packSequences } from "./packing.ts";
+import { floatsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
 import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
 import { angleTensors, layerKinds } from "./training-tables.ts";
 import { allocateTensors, type Weights } from "./weights.ts";
@@ -18,8 +18,8 @@ export interface LayerTrainerOptions {
   /** Train an adapter of a frozen base, whose tensors are float32 under their names of Hugging Face. @default all weights */
   readonly adapter?: { readonly base: ReadonlyMap<string, Tensor>; readonly lora: LoraConfig };
   /**
-   * What products of the forward pass may take that wait for the backward pass. Layers whose products find no room are
-   * computed a second time: half as much work again, for less memory; 0 keeps none. @default 320 MiB
+   * Room for products of the forward pass that wait for the backward pass. Layers whose products find none are computed
+   * a second time, half as much work again; 0 keeps none. @default 304 MiB: all of SmolLM2-135M at 512 tokens
    */
   readonly savedBytes?: number;
   /** Tokens of one run. @default 1024 */
@@ -51,7 +51,7 @@ type Bindings = Readonly<Record<string, Tensor>>;
 export const createLayerTrainer = (
   runtime: Runtime,
   config: ModelConfig,
-  { contextLength, adapter, savedBytes = 320 * 2 ** 20, packTokens }: LayerTrainerOptions,
+  { contextLength, adapter, savedBytes = 304 * 2 ** 20, packTokens = PACK_TOKENS }: LayerTrainerOptions,
 ): LayerTrainer => {
   const { hidden_size: d, num_hidden_layers: layers } = config;
   const lora = adapter?.lora;
@@ -71,9 +71,15 @@ export const createLayerTrainer = (
 
   const block = growingBlocks(runtime);
   const kinds = layerKinds(config);
-  const angles = new Map([...kinds.keys()].map((type) => [type, angleTensors(runtime, config, type, contextLength)]));
+  const mostTokens = paddedTokens(Math.max(packTokens, contextLength));
+  // RotaryEmbedding wants as many angles as there are tokens, however small their positions are.
+  const angles = new Map([...kinds.keys()].map((type) => [type, angleTensors(runtime, config, type, mostTokens)]));
   const widths = savedWidths(config);
   const widthSum = [...widths.values()].reduce((a, b) => a + b, 0);
+  /** Room for what is saved, taken once: pages that no pack is large enough to need are never touched. */
+  const needed = layers * mostTokens * widthSum;
+  let room: Memory | undefined;
+  const savedRoom = (): Memory => (room ??= runtime.allocate("float32", Math.min(Math.floor(savedBytes / 4), needed)));
   const trainedOfLayer = [...(lora ? layerLoraShapes(config, lora) : layerShapes(config)).keys()];
   const namesOfLayer = [...new Set([...layerShapes(config).keys(), ...trainedOfLayer])];
   /** Stands for an adapter that does nothing: B is 0. The layers share it. */
@@ -190,16 +196,21 @@ export const createLayerTrainer = (
     const rows = (name: string): Tensor => block(name, "float32", [tokens, d]);
     const xOf = (layer: number): Tensor => rows(training ? `x.${layer}` : `x.${layer % 2}`);
 
-    // Layers from the first on have room of their own for their products; the others share one.
-    const kept = training ? Math.floor(savedBytes / (tokens * widthSum * 4)) : 0;
+    // The first layers have room of their own for their products; the others share one.
+    const kept = training ? Math.floor(savedRoom().data.length / (tokens * widthSum)) : 0;
     let inScratch = -1;
-    const savedOf = (layer: number): Bindings =>
-      Object.fromEntries(
-        [...widths].map(([name, width]) => [
-          `saved.${name}`,
-          block(`saved.${layer < kept ? layer : "shared"}.${name}`, "float32", [tokens, width]),
-        ]),
+    const savedOf = (layer: number): Bindings => {
+      let offset = layer * tokens * widthSum;
+      return Object.fromEntries(
+        [...widths].map(([name, width]) => {
+          const shape = [tokens, width];
+          const own =
+            layer < kept ? runtime.tensor(savedRoom(), shape, offset) : block(`shared.${name}`, "float32", shape);
+          offset += tokens * width;
+          return [`saved.${name}`, own];
+        }),
       );
+    };
     const inputsOf = (layer: number): Bindings => {
       const type = layerTypeOf(config, layer);
       return { ...own.get(type), ...angles.get(type), x: xOf(layer), ...bindLayer(find, namesOfLayer, layer) };

@@ -7,11 +7,15 @@ import type { Tensor } from "./runtime.ts";
 const TOKEN_STEP = 8;
 const HIDDEN = -1e9;
 
-/** Tokens of a pack with padding, and where its blocks of queries begin and end: none is empty. */
+/** Tokens with padding: a multiple of 8, and enough that no block of queries is empty. */
+export const paddedTokens = (count: number): number =>
+  TOKEN_STEP * Math.max(blocks.length, Math.ceil(count / TOKEN_STEP));
+
+/** Tokens of a pack with padding, and where its blocks of queries begin and end. */
 export const packSizes = ({ ids }: Pack): { readonly tokens: number; readonly bounds: readonly number[] } => {
-  const steps = Math.max(blocks.length, Math.ceil(ids.length / TOKEN_STEP));
-  const bounds = [0, ...blocks.map((i) => TOKEN_STEP * Math.floor(((i + 1) * steps) / blocks.length))];
-  return { tokens: steps * TOKEN_STEP, bounds };
+  const tokens = paddedTokens(ids.length);
+  const ends = blocks.map((i) => TOKEN_STEP * Math.floor(((i + 1) * tokens) / TOKEN_STEP / blocks.length));
+  return { tokens, bounds: [0, ...ends] };
 };
 
 /**

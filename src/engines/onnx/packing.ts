@@ -22,7 +22,7 @@ export interface Pack {
 }
 
 /** Tokens of one pack: activations grow with it, and attention with its square. */
-const PACK_TOKENS = 1024;
+export const PACK_TOKENS = 1024;
 /**
  * What a sequence costs that joins a pack is attention to tokens that are none of its own, masked in vain; what it saves
  * is one more run, worth about so many pairs of tokens, and its shared tokens, each worth so many.

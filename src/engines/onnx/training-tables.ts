@@ -9,18 +9,18 @@ export const layerKinds = (config: ModelConfig): ReadonlyMap<LayerType, "" | "sl
     ...(hasSlidingLayers(config) ? ([["sliding_attention", "sliding."]] as const) : []),
   ]);
 
-/** Tables of angles as tensors [contextLength, d/2]; the gradient of a rotation turns by the opposite angle. */
+/** Tables of angles as tensors [positions, d/2]; the gradient of a rotation turns by the opposite angle. */
 export const angleTensors = (
   runtime: Runtime,
   config: ModelConfig,
   type: LayerType,
-  contextLength: number,
+  positions: number,
 ): Readonly<Record<"cos" | "sin" | "minusSin", Tensor>> => {
-  const { cos, sin } = ropeTables(config, type, contextLength);
+  const { cos, sin } = ropeTables(config, type, positions);
   const table = (values: Float32Array): Tensor => {
     const memory = runtime.allocate("float32", values.length);
     (memory.data as Float32Array).set(values);
-    return runtime.tensor(memory, [contextLength, config.head_dim / 2]);
+    return runtime.tensor(memory, [positions, config.head_dim / 2]);
   };
   return { cos: table(cos), sin: table(sin), minusSin: table(sin.map((value) => -value)) };
 };
