@@ -2,7 +2,10 @@ import type { SampleRequest } from "../../engine.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
 
 /** Which part of a distribution may be drawn: the mask first, then top-k, then top-p, then min-p, each of what the one before left. */
-export interface Truncation extends Pick<SampleRequest, "topK" | "topP" | "minP"> {
+export interface Truncation {
+  readonly topK?: SampleRequest["topK"];
+  readonly topP?: SampleRequest["topP"];
+  readonly minP?: SampleRequest["minP"];
   /** Bit `id & 31` of word `id >> 5` says whether a token may be drawn. @default all may */
   readonly allowed?: Uint32Array | undefined;
 }

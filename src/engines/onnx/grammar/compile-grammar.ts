@@ -26,7 +26,7 @@ export interface CompiledGrammar {
 export interface GrammarOptions {
   /** Ids that end a text. At least one. */
   readonly endIds: readonly number[];
-  /** How deep JSON values nest. @default 32 */
+  /** In how many others a JSON value may lie; a reference among alternatives counts as one. @default 32 */
   readonly maxDepth?: number;
   /** States that are ever kept, over all texts. @default 65536 */
   readonly maxStates?: number;

@@ -229,7 +229,7 @@ export const schemaRule = (root: Schema): Rule => {
   };
 
   const expressionOf = (schema: unknown, path: string): Expression => {
-    if (schema === true) return call(anyValue);
+    if (schema === true) return anyValue();
     if (schema === false) return choice();
     if (!isSchema(schema)) return refuse(path, `must be an object or a boolean, received ${JSON.stringify(schema)}.`);
     if (schema.nullable === true) {
@@ -256,7 +256,7 @@ export const schemaRule = (root: Schema): Rule => {
     }
     only(schema, ["type", "nullable", ...TYPED], path);
     const types = said ?? TYPES.filter((type) => KEYWORDS[type]?.some((key) => schema[key] !== undefined));
-    if (types.length === 0) return call(anyValue);
+    if (types.length === 0) return anyValue();
     return choice(...types.map((type) => typed(schema, type, path)));
   };
 
