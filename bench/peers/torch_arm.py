@@ -1,8 +1,8 @@
 """transformers, and torch with PEFT, as peers of bench/model.ts. Arguments: model, threads, and f32, bf16 or bf16-base.
 
 In bf16, sampling has bf16 weights; training has float32 weights under autocast, as is usual, or with bf16-base a frozen
-base in bf16 as well. `sample` and `prefill` time
-what they say, without the prompt; `train` and `rl` time forward, backward and AdamW. Answers seconds and tokens.
+base in bf16 as well. `sample` and `prefill` time what they say, without the prompt; `train` and `rl` time forward,
+backward and AdamW. Answers seconds and tokens.
 """
 
 import contextlib
