@@ -60,34 +60,39 @@ export const isAdapterFolder = (folder: string): Promise<boolean> =>
     () => false,
   );
 
+interface AdapterContent {
+  readonly config: ModelConfig;
+  readonly lora: LoraConfig;
+  /** What PEFT shall load the adapter over: a path or a repository. */
+  readonly baseName: string;
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
 /** Writes an adapter as a PEFT folder, whole or not at all; an older folder of ours is replaced. */
 export const writeAdapter = (
   folder: string,
-  {
-    config,
-    lora,
-    weights,
-    about,
-    baseName,
-  }: {
-    readonly config: ModelConfig;
-    readonly lora: LoraConfig;
-    readonly weights: Pick<Weights, "tensors">;
-    readonly about: Readonly<Record<string, unknown>>;
-    readonly baseName: string;
-  },
+  { weights, ...content }: AdapterContent & { readonly weights: Pick<Weights, "tensors"> },
 ): Promise<void> => {
-  const tensors = Object.fromEntries(
+  const tensors = [...weights.tensors].map(([name, tensor]) => [name, floatsOf(tensor)] as const);
+  return writeAdapterTensors(folder, { ...content, tensors: Object.fromEntries(tensors) });
+};
+
+/** `writeAdapter` for plain arrays. */
+export const writeAdapterTensors = (
+  folder: string,
+  { config, lora, tensors, about, baseName }: AdapterContent & Pick<AdapterFolder, "tensors">,
+): Promise<void> => {
+  const named = Object.fromEntries(
     [...loraShapes(config, lora)].map(([name, shape]) => {
-      const tensor = weights.tensors.get(name);
-      if (tensor === undefined) throw new StoreError(`Cannot write the adapter ${folder}: it has no tensor ${name}.`);
-      return [PREFIX + name, { shape, data: floatsOf(tensor) }];
+      const data = tensors[name];
+      if (data === undefined) throw new StoreError(`Cannot write the adapter ${folder}: it has no tensor ${name}.`);
+      return [PREFIX + name, { shape, data }];
     }),
   );
   return writeWholeFolder(folder, { kind: "adapter", base: baseName, ...about }, async (draft) => {
     await writeSynced(join(draft, CONFIG), [`${JSON.stringify(adapterConfigJson(lora, baseName), null, 2)}\n`]);
     // PEFT and transformers ask the header for the framework.
-    await writeSynced(join(draft, WEIGHTS), [encodeSafetensors(tensors, { format: "pt" })]);
+    await writeSynced(join(draft, WEIGHTS), [encodeSafetensors(named, { format: "pt" })]);
   });
 };
 
