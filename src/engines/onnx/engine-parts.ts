@@ -4,6 +4,9 @@ import { readdir, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { ChatTemplate } from "../../engine.ts";
+import { chatTemplate } from "./chat-template.ts";
+import type { ModelFiles } from "./model-files.ts";
 import type { Runtime } from "./runtime.ts";
 
 export interface OpenEngineOptions {
@@ -71,3 +74,20 @@ export const hashOfModel = async (path: string): Promise<string> => {
   }
   return hash.digest("hex");
 };
+
+/** The chat template of a model's files, if they have one. */
+export const chatTemplateOf = async ({
+  chatTemplate: source,
+  tokenizerConfig = {},
+}: Partial<Pick<ModelFiles, "chatTemplate" | "tokenizerConfig">>): Promise<ChatTemplate | undefined> =>
+  source === undefined ? undefined : chatTemplate(source, specialTokens(tokenizerConfig));
+
+/** The texts of special tokens that a chat template may name: tokenizer_config.json has them as text or as objects. */
+const specialTokens = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(config).flatMap(([name, value]) => {
+      if (!name.endsWith("_token")) return [];
+      const text = typeof value === "string" ? value : (value as { content?: unknown } | null)?.content;
+      return typeof text === "string" ? [[name, text] as const] : [];
+    }),
+  );

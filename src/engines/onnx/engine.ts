@@ -2,21 +2,27 @@ import { fileURLToPath } from "node:url";
 import type { Engine, Policy } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
-import { readModelFolder, writeModelFolder } from "./checkpoint.ts";
-import { describeEngine, type OpenEngineOptions, oneAtATime } from "./engine-parts.ts";
+import { createAdapterEngine } from "./adapter-engine.ts";
+import { isAdapterFolder, readAdapterBase } from "./adapter-files.ts";
+import { writeModelFolder } from "./checkpoint.ts";
+import { chatTemplateOf, describeEngine, type OpenEngineOptions, oneAtATime } from "./engine-parts.ts";
 import { createFullPolicy, type FullPolicyParts } from "./full-policy.ts";
 import { initialise } from "./initialise.ts";
-import type { ModelConfig } from "./model-config.ts";
+import { type ModelConfig, parameterShapes } from "./model-config.ts";
+import type { ModelFiles } from "./model-files.ts";
+import { requireMemory } from "./model-memory.ts";
+import { openModelFiles } from "./open-model.ts";
 import { openNativeRuntime } from "./ort-native.ts";
-import { floatsOf } from "./runtime.ts";
+import { elementsOf, floatsOf, type Runtime } from "./runtime.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { selfTest } from "./self-test.ts";
+import { textRules } from "./text-rules.ts";
 import { loadTokenizer, type TokenizerJson } from "./tokenizer.ts";
 import { createTrainer, type Trainer } from "./trainer.ts";
 import { allocateWeights } from "./weights.ts";
 
 /** What `createEngine` makes an engine from: a model folder's contents, or fresh weights from a seed. */
-export interface ModelSource {
+export interface ModelSource extends Partial<Pick<ModelFiles, "tokenizerConfig" | "chatTemplate" | "endIds">> {
   readonly name: string;
   readonly config: ModelConfig;
   readonly tokenizer: TokenizerJson;
@@ -30,21 +36,46 @@ const BUILT_IN: Readonly<Record<string, URL>> = {
   "agentflow-tiny": new URL("../../../models/agentflow-tiny", import.meta.url),
 };
 
+/** Up to this size a model learns with all its weights when nobody says. */
+const SMALL = 20_000_000;
+
 /**
- * Opens a model: the name of a built-in one, or a model folder (config.json, tokenizer.json, model.safetensors,
- * manifest.json). Throws StoreError for a damaged folder, EngineError where the native runtime is missing.
+ * Opens a model: the name of a built-in one, a model folder in the layout of Hugging Face, a GGUF file, or a folder of an
+ * adapter, which the policy `planner` of an engine on the adapter's base starts from. Throws StoreError for what is
+ * damaged or unfinished, EngineError for what is not supported, does not fit into memory, or lacks a runtime.
  */
 export const openEngine = async (model: string, options: OpenEngineOptions = {}): Promise<Engine> => {
   const builtIn = BUILT_IN[model];
-  const { config, tokenizer, tensors } = await readModelFolder(builtIn ? fileURLToPath(builtIn) : model);
-  return createEngine({ name: model, config, tokenizer, tensors }, options);
+  if (builtIn === undefined && (await isAdapterFolder(model))) {
+    return openEngine(await readAdapterBase(model), { ...options, adapters: { planner: model, ...options.adapters } });
+  }
+  const files = await openModelFiles(builtIn ? fileURLToPath(builtIn) : model);
+  const parameters = [...parameterShapes(files.config).values()].reduce((sum, shape) => sum + elementsOf(shape), 0);
+  const learns = options.learns ?? (parameters <= SMALL ? "weights" : "adapters");
+  try {
+    if (learns === "adapters") return await createAdapterEngine(files, await openRuntimeOf(options), options);
+    requireMemory(model, files.config, { purpose: "full" });
+    const tensors: Record<string, Float32Array> = {};
+    for (const name of parameterShapes(files.config).keys()) tensors[name] = await files.tensors.read(name);
+    await files.tensors.close();
+    return await createEngine({ ...files, name: model, tensors }, options);
+  } catch (error) {
+    await files.tensors.close();
+    throw error;
+  }
+};
+
+const openRuntimeOf = async ({ threads }: OpenEngineOptions): Promise<Runtime> => {
+  const runtime = openNativeRuntime(threads === undefined ? {} : { threads });
+  await selfTest(runtime);
+  return runtime;
 };
 
 /** An engine over given or fresh weights. */
 export const createEngine = async (source: ModelSource, options: OpenEngineOptions = {}): Promise<Engine> => {
-  const runtime = openNativeRuntime(options.threads === undefined ? {} : { threads: options.threads });
-  await selfTest(runtime);
-  const tokenizer = await loadTokenizer(source.tokenizer);
+  const runtime = await openRuntimeOf(options);
+  const tokenizer = await loadTokenizer(source.tokenizer, source.tokenizerConfig);
+  const chat = await chatTemplateOf(source);
   if (tokenizer.vocabularySize > source.config.vocab_size) {
     throw new EngineError(
       `The tokenizer has ${tokenizer.vocabularySize} tokens, the model only ${source.config.vocab_size}.`,
@@ -71,6 +102,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       requireOpen();
       sampler ??= createSampler(runtime, source.config, {
         exclusive,
+        text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
         ...(options.slots !== undefined && { slots: options.slots }),
       });
       return sampler;
@@ -82,15 +114,15 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       trainer ??= createTrainer(runtime, source.config);
       return trainer;
     },
-    save: (folder, weights, about) =>
-      writeModelFolder(folder, { config: source.config, tokenizer: source.tokenizer, weights, about }),
+    save: (folder, weights, about) => writeModelFolder(folder, { ...source, weights, about }),
   };
   const policies = new Map<string, Policy>();
   const engine: Engine = {
     model: source.name,
     tokenizer,
     contextLength: source.config.max_position_embeddings,
-    endIds: [],
+    endIds: source.endIds ?? [],
+    ...(chat === undefined ? {} : { chat }),
     description: describeEngine(
       runtime,
       source.name,

@@ -22,6 +22,8 @@ export interface LoraPolicyParts {
   /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   readonly sample: (request: SampleRequest, snapshot: AdapterSnapshot) => Promise<Sample>;
+  /** Says that a version is sampled no more. */
+  readonly forget: (version: string) => void;
   readonly release: (history: string) => void;
   /** Made on first use: it needs the base in float32. Without an adapter it is the base. */
   readonly trainer: () => Promise<{
@@ -50,7 +52,7 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
     copy.floats.set(weights.floats);
     return { version, adapter: { lora, weights: copy } };
   };
-  const versions = createVersions(name, snapshot(versionOf(weights)), () => undefined);
+  const versions = createVersions(name, snapshot(versionOf(weights)), ({ version }) => parts.forget(version));
   return {
     name,
     engine,
