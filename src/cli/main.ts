@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../errors.ts";
+import { exportCommand } from "./export.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
+import { list, pull, remove } from "./model-command.ts";
 import { recipe } from "./recipe.ts";
 import { solve } from "./solve.ts";
 
@@ -49,7 +51,7 @@ program
   .option(...seedOption)
   .option("--steps <number>", `training steps (default: ${recipe.steps})`, wholeNumber(0))
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
-  .option("--model <folder>", "planner to start from: a model folder or a run", BUILT_IN_MODEL)
+  .option("--model <folder>", "planner to start from: a run, a model folder, or a pulled model", BUILT_IN_MODEL)
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)
@@ -71,6 +73,57 @@ program
   .option("--quiet", "only the answer", false)
   .action(async (question, options) => {
     process.exitCode = await solve(question, options);
+  });
+
+const model = program.command("model").description("models of the Hugging Face hub on this machine");
+
+model
+  .command("pull")
+  .description("bring a model here: checked, resumable, only what is needed")
+  .argument("<owner/name[@revision]>")
+  .option("--gguf <name>", "the one GGUF file with this name or part of a name")
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "no progress", false)
+  .addHelpText(
+    "after",
+    "\nEnvironment: HF_TOKEN (gated models), HF_ENDPOINT (another server), AGENTFLOW_CACHE (where to).",
+  )
+  .action(async (name, options) => {
+    process.exitCode = await pull(name, options);
+  });
+
+model
+  .command("list")
+  .description("models that are here, complete or begun")
+  .option("--json", "one JSON object on stdout", false)
+  .action(async (options) => {
+    process.exitCode = await list(options);
+  });
+
+model
+  .command("remove")
+  .description("take a model off this machine")
+  .argument("<owner/name>")
+  .action(async (name) => {
+    process.exitCode = await remove(name);
+  });
+
+program
+  .command("export")
+  .description("write a trained adapter, or its base with it, for other programs; proved by reading it back")
+  .argument("<run or folder>", "a run that trained an adapter, its id in runs/, or an adapter folder")
+  .addOption(
+    new Option("--format <format>", "peft: folder for PEFT and vLLM; gguf: file for llama.cpp; merged: model folder")
+      .choices(["peft", "gguf", "merged"])
+      .makeOptionMandatory(),
+  )
+  .requiredOption("--out <path>", "folder, or file of a GGUF")
+  .option("--base <model>", "the model that it adapts (default: the one that it names)")
+  .addOption(new Option("--type <type>", "of merged weights").choices(["float32", "bfloat16"]).default("float32"))
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "no progress", false)
+  .action(async (source, options) => {
+    process.exitCode = await exportCommand(source, options);
   });
 
 // Who reads no further, such as `head`, ends the command.

@@ -1,25 +1,38 @@
-import { access } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseModelName, resolveModel } from "../engines/onnx/model-cache.ts";
 import { ConfigError } from "../errors.ts";
 
 /** The planner that the package ships. */
 export const BUILT_IN_MODEL = "agentflow-tiny";
 
-const isModelFolder = (folder: string): Promise<boolean> =>
-  access(join(folder, "manifest.json")).then(
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
     () => true,
     () => false,
   );
 
+/** What tells a folder of a model or an adapter that was not written here. */
+const SIGNS = ["adapter_config.json", "model.safetensors", "model.safetensors.index.json"];
+
 /**
- * What to open for a name that a person typed: a model folder, a run's folder, or the id of a run in `runs/` (both
- * stand for its weights), or the built-in model. Throws `ConfigError` when there is none.
+ * What to open for a name that a person typed: a model folder, a GGUF file, a run's folder, or the id of a run in
+ * `runs/` (both stand for its weights), the built-in model, or a model that was pulled (`owner/name`). Throws
+ * `ConfigError` when there is none.
  */
 export const findModel = async (name: string): Promise<string> => {
   if (name === BUILT_IN_MODEL) return name;
   for (const folder of [name, join(name, "weights"), join("runs", name, "weights")])
-    if (await isModelFolder(folder)) return folder;
+    if (await isThere(join(folder, "manifest.json"))) return folder;
+  for (const sign of SIGNS) if (await isThere(join(name, sign))) return name;
+  if (/\.gguf$/i.test(name) && (await isThere(name))) return name;
+  if (parseModelName(name) !== undefined && !(await isThere(name))) return resolveModel(name);
   throw new ConfigError(
-    `There is no planner "${name}": accepted are ${BUILT_IN_MODEL}, a run that has saved its weights (its folder, or its id in runs/), or a model folder.`,
+    `There is no planner "${name}": accepted are ${BUILT_IN_MODEL}, a run that has saved its weights (its folder, or its id in runs/), a model folder, a GGUF file, or a pulled model (owner/name).`,
   );
 };
+
+/** `findModel` as a path, the built-in model included. */
+export const findModelPath = async (name: string): Promise<string> =>
+  name === BUILT_IN_MODEL ? fileURLToPath(new URL(`../../models/${name}`, import.meta.url)) : findModel(name);

@@ -20,6 +20,18 @@ export const duration = (seconds: number): string => {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 };
 
+/** A size for people: `12 kB`, `271 MB`, `1.25 GB`. */
+export const bytes = (size: number): string => {
+  if (size < 1e6) return `${Math.ceil(size / 1e3)} kB`;
+  return size < 1e9 ? `${Math.round(size / 1e6)} MB` : `${(size / 1e9).toFixed(2)} GB`;
+};
+
+/** A number of parameters for people: `135 M`, `1.7 B`. */
+export const count = (number: number): string => {
+  if (number < 1e6) return `${Math.round(number / 1e3)} k`;
+  return number < 1e9 ? `${Math.round(number / 1e6)} M` : `${(number / 1e9).toFixed(1)} B`;
+};
+
 /** Columns that line up: the first to the left, the others to the right; `gap` spaces between. */
 export const columns = (rows: readonly (readonly string[])[], gap = 2): string[] => {
   const widths = rows.reduce<number[]>(

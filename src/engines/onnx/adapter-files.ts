@@ -145,9 +145,27 @@ const parseAdapterConfig = (
 };
 
 const readConfig = async (file: string): Promise<unknown> => {
-  const { size } = await stat(file);
-  if (size > MAX_CONFIG_BYTES) throw new StoreError(`${file} has ${size} bytes; accepted are ${MAX_CONFIG_BYTES}.`);
-  return JSON.parse(await readFile(file, "utf8"));
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_CONFIG_BYTES) throw new StoreError(`${file} has ${size} bytes; accepted are ${MAX_CONFIG_BYTES}.`);
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+};
+
+const unreadable = (path: string, cause: unknown): StoreError =>
+  cause instanceof StoreError
+    ? cause
+    : new StoreError(
+        `${path} holds no adapter that can be read: accepted are ${CONFIG} and ${WEIGHTS} as PEFT writes them (${messageOf(cause)}).`,
+        { cause },
+      );
+
+/** Which base an adapter says that it belongs to; empty when it says nothing. Throws `StoreError` without an adapter. */
+export const readAdapterBase = async (folder: string): Promise<string> => {
+  const file = join(folder, CONFIG);
+  return parseAdapterConfig(await readConfig(file), file).baseName;
 };
 
 /**
@@ -162,18 +180,10 @@ export const readAdapter = async (folder: string, config: ModelConfig): Promise<
   const about = ours ? (await verifyManifest(folder)).about : {};
   const configFile = join(folder, CONFIG);
   const file = join(folder, WEIGHTS);
-  let json: unknown;
-  let bytes: Buffer;
-  try {
-    json = await readConfig(configFile);
-    bytes = await readFile(file);
-  } catch (cause) {
-    if (cause instanceof StoreError) throw cause;
-    throw new StoreError(
-      `${folder} holds no adapter that can be read: accepted are ${CONFIG} and ${WEIGHTS} as PEFT writes them (${messageOf(cause)}).`,
-      { cause },
-    );
-  }
+  const json = await readConfig(configFile);
+  const bytes = await readFile(file).catch((cause) => {
+    throw unreadable(file, cause);
+  });
   const { rank, alpha, baseName, targets: listed } = parseAdapterConfig(json, configFile);
   const found = decodeSafetensors(bytes, file);
   const stranger = Object.keys(found).find((name) => !name.startsWith(PREFIX));

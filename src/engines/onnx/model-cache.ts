@@ -130,6 +130,13 @@ export const resolveModel = async (name: string, environment: Environment = proc
   );
 };
 
+/** `owner/name` of a path in a cache; any other path as it is. For files that others read. */
+export const hubNameOf = async (path: string): Promise<string> => {
+  const folder = /\.gguf$/i.test(path) ? dirname(path) : path;
+  const about = (await readCached(folder)).about;
+  return about?.source === "hub" ? about.repo : path;
+};
+
 /** Removes all that is there of a model, complete or begun; gives the bytes back. Throws `ConfigError` when there is nothing. */
 export const removeModel = async (name: string, cache: string): Promise<number> => {
   const models = (await listModels(cache)).filter((model) => model.repo === name);

@@ -1,0 +1,83 @@
+import { isAdapterFolder, readAdapter, readAdapterBase } from "../engines/onnx/adapter-files.ts";
+import { type ExportFormat, exportAdapter } from "../engines/onnx/export.ts";
+import { hubNameOf } from "../engines/onnx/model-cache.ts";
+import { openModelFiles } from "../engines/onnx/open-model.ts";
+import type { WrittenType } from "../engines/onnx/safetensors-writer.ts";
+import { ConfigError, messageOf } from "../errors.ts";
+import { listenToInterrupts } from "./interrupt.ts";
+import { findModelPath } from "./model.ts";
+import { screenOn } from "./screen.ts";
+import { percent } from "./words.ts";
+
+export interface ExportCommandOptions {
+  readonly format: ExportFormat;
+  readonly out: string;
+  readonly base?: string;
+  readonly type: WrittenType;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** The base that was named, else the one that the adapter names, as a path. Throws `ConfigError` without either. */
+const findBase = async (source: string, named: string | undefined): Promise<string> => {
+  const name = named ?? (await readAdapterBase(source));
+  if (name === "")
+    throw new ConfigError(
+      `${source} does not say which model it adapts. Name it: --base <model folder, GGUF file or owner/name>`,
+    );
+  try {
+    return await findModelPath(name);
+  } catch (cause) {
+    throw new ConfigError(`The base of ${source} is not here: ${messageOf(cause)} --base names another place.`, {
+      cause,
+    });
+  }
+};
+
+/**
+ * `agentflow export <run or adapter folder>`: writes an adapter, or a base with it, for other programs, and proves it
+ * by reading it back. Returns the exit code.
+ */
+export const exportCommand = async (
+  source: string,
+  { format, out, base: named, type, json, quiet }: ExportCommandOptions,
+): Promise<number> => {
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const interrupts = listenToInterrupts(() => undefined);
+  const from = await findModelPath(source);
+  const adapts = await isAdapterFolder(from);
+  const base = adapts ? await findBase(from, named) : from;
+  const files = await openModelFiles(base);
+  try {
+    const adapter = adapts ? await readAdapter(from, files.config) : undefined;
+    const baseName = await hubNameOf(base);
+    screen.line(`export ${source} as ${format}${adapter ? ` (rank ${adapter.lora.rank}, base ${baseName})` : ""}`);
+    const { tensors } = await exportAdapter({
+      format,
+      out,
+      files,
+      adapter,
+      baseName,
+      type,
+      about: { ...adapter?.about, command: "export", source },
+      abortSignal: interrupts.abortSignal,
+      onTensor: (done, total) => screen.live(`merging ${percent(done / total)} · tensor ${done} of ${total}`),
+    });
+    screen.line(`${screen.good("proved")} ${out}: ${tensors} tensors read back, each equal to what was meant`);
+    screen.line(screen.dim(`       ${NEXT[format]}`));
+    if (json)
+      process.stdout.write(`${JSON.stringify({ schemaVersion: 1, source, base: baseName, format, out, tensors })}\n`);
+    return 0;
+  } finally {
+    interrupts.close();
+    screen.clear();
+    await files.tensors.close();
+  }
+};
+
+/** What loads it. */
+const NEXT: Readonly<Record<ExportFormat, string>> = {
+  peft: "PeftModel.from_pretrained(model, folder), or vLLM: --enable-lora --lora-modules name=folder",
+  gguf: "llama-cli -m base.gguf --lora file",
+  merged: "AutoModelForCausalLM.from_pretrained(folder)",
+};
