@@ -10,12 +10,22 @@ export const bytesPerNumber = (type: WrittenType): number => (type === "float32"
 /** Bits of the bfloat16 nearest to each number, ties to even. */
 export const toBfloat16 = (numbers: Float32Array): Uint16Array => {
   const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
-  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
+  const out = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i += 1) {
+    const word = bits[i] as number;
+    out[i] = (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return out;
 };
 
 /** Numbers as a reader will find them. */
-export const roundTo = (type: WrittenType, numbers: Float32Array): Float32Array =>
-  type === "float32" ? numbers : new Float32Array(Uint32Array.from(toBfloat16(numbers), (bits) => bits << 16).buffer);
+export const roundTo = (type: WrittenType, numbers: Float32Array): Float32Array => {
+  if (type === "float32") return numbers;
+  const halves = toBfloat16(numbers);
+  const bits = new Uint32Array(halves.length);
+  for (let i = 0; i < bits.length; i += 1) bits[i] = (halves[i] as number) << 16;
+  return new Float32Array(bits.buffer);
+};
 
 /**
  * The parts of a safetensors file, one tensor after the other, so that never more than one is in memory. `numbers` is
