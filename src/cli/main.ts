@@ -7,6 +7,7 @@ import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { list, pull, remove } from "./model-command.ts";
+import { score } from "./model-score.ts";
 import { recipe } from "./recipe.ts";
 import { solve } from "./solve.ts";
 
@@ -98,6 +99,21 @@ model
   .option("--json", "one JSON object on stdout", false)
   .action(async (options) => {
     process.exitCode = await list(options);
+  });
+
+model
+  .command("score")
+  .description("log-probabilities of given texts, in float32, to compare with another engine")
+  .argument("<model>", "a model folder, a GGUF file, a pulled model, or a run")
+  .requiredOption("--in <file>", "JSON lines: a string, {text}, {ids} or {messages}; - is standard input")
+  .option("--chat", "put each text into the chat template first", false)
+  .option("--context <tokens>", "longest text (default: 4096, or what the model takes)", wholeNumber(2))
+  .addHelpText(
+    "after",
+    '\nOut, a line for each: {"ids": […], "logprobs": […]}; logprobs[i] is that of ids[i + 1] after all ids before it.',
+  )
+  .action(async (name, { context, ...options }) => {
+    process.exitCode = await score(name, { ...options, contextLength: context });
   });
 
 model
