@@ -18,7 +18,7 @@ import { openWorld } from "../src/cli/world.ts";
 import type { TrainingSequence } from "../src/engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";
-import { END, renderHead } from "../src/flow/planner.ts";
+import { END, renderHead } from "../src/flow/planner-prompts.ts";
 import { ANSWER, completion, imitation, lastArguments } from "../src/train/cold-start.ts";
 import { linearSchedule, supervised, validationLoss } from "../src/train/index.ts";
 
@@ -69,11 +69,11 @@ const tokenizer = trainTokenizer(texts, { vocabularySize: config.vocab_size, spe
 const engine = await createEngine({ name: "agentflow-tiny", config, tokenizer, seed });
 const policy = engine.policy("planner");
 const held = (await demonstrations(RESERVED.vocabulary, RESERVED.validation)).map(({ trajectory }) =>
-  imitation(engine.tokenizer, trajectory),
+  imitation(engine, trajectory),
 );
 
 const heldExercises = (await exercises(10_000_000, RESERVED.validation)).map(({ trajectory }) =>
-  lastArguments(engine.tokenizer, trajectory),
+  lastArguments(engine, trajectory),
 );
 
 const curve: { step: number; loss: number; plans: number; reading: number }[] = [];
@@ -85,8 +85,8 @@ const prepare = async (step: number): Promise<TrainingSequence[]> => {
   const readings = await exercises(step * BATCH.exercises, BATCH.exercises);
   const answered = plans.slice(0, BATCH.completions);
   return [
-    ...plans.map(({ trajectory }) => imitation(engine.tokenizer, trajectory)),
-    ...readings.map(({ trajectory }) => lastArguments(engine.tokenizer, trajectory)),
+    ...plans.map(({ trajectory }) => imitation(engine, trajectory)),
+    ...readings.map(({ trajectory }) => lastArguments(engine, trajectory)),
     ...answered.map(({ task: { question, sealed } }) =>
       completion(engine.tokenizer, `${question}\nReply with the number, date or name alone.`, sealed.answer),
     ),

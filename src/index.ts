@@ -19,8 +19,21 @@ export { ruleExecutor } from "./flow/executor.ts";
 export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
 export { ruleGenerator } from "./flow/generator.ts";
 export { renderEntry, resolve } from "./flow/memory.ts";
+export { modelAnalyst } from "./flow/model-analyst.ts";
+export { type ModelExecutorOptions, modelExecutor } from "./flow/model-executor.ts";
+export { type ModelGeneratorOptions, modelGenerator } from "./flow/model-generator.ts";
+export { type ModelVerifierOptions, modelVerifier } from "./flow/model-verifier.ts";
 export { observe } from "./flow/observation.ts";
-export { type ModelPlannerOptions, modelPlanner, parseAction, renderHead, trajectorySegments } from "./flow/planner.ts";
+export { parseAction, parseChatAction } from "./flow/parse-action.ts";
+export {
+  type ChatPlannerOptions,
+  chatPlanner,
+  type ModelPlannerOptions,
+  modelPlanner,
+  type TrajectorySegmentsOptions,
+  trajectorySegments,
+} from "./flow/planner.ts";
+export { type PromptForm, renderHead } from "./flow/planner-prompts.ts";
 export {
   answered,
   noProgress,

@@ -15,6 +15,12 @@ export interface FlowState {
   readonly turnsLeft: number;
 }
 
+/** Tokens that a model read and wrote. */
+export interface TokenCount {
+  readonly prompt: number;
+  readonly sampled: number;
+}
+
 /** What a module gets besides the state: nothing of the task, only means. */
 export interface ModuleContext {
   /** Id of the trajectory: names its cache in an engine. */
@@ -30,6 +36,8 @@ export interface ModuleContext {
   readonly instructions?: string;
   /** Streams text while it is made. */
   readonly onText?: (delta: string) => void;
+  /** Counts what a module's model has used where its result cannot say so: a budget holds for all models together. */
+  readonly onTokens?: (tokens: TokenCount) => void;
 }
 
 /** `error` says why the text is no plan; the step then has an empty tool. */
@@ -37,7 +45,14 @@ export interface Plan {
   readonly step: Step;
   readonly error?: string;
   readonly sampled?: TrainedTurn;
-  readonly tokens?: { readonly prompt: number; readonly sampled: number };
+  readonly tokens?: TokenCount;
+}
+
+/** A verdict, and how a trained verifier came to it. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly sampled?: TrainedTurn;
+  readonly tokens?: TokenCount;
 }
 
 export type Analyst = (query: Query, context: ModuleContext) => Analysis | Promise<Analysis>;
@@ -61,7 +76,14 @@ export interface Verifier {
   /** Before a call: undefined lets it through. */
   admit(call: ToolCall, state: FlowState, context: ModuleContext): Refusal | undefined | Promise<Refusal | undefined>;
   /** After it: is memory enough and consistent? `state.memory` holds the earlier turns, `observation` this one's. */
-  judge(step: Step, observation: Observation, state: FlowState, context: ModuleContext): Verdict | Promise<Verdict>;
+  judge(
+    step: Step,
+    observation: Observation,
+    state: FlowState,
+    context: ModuleContext,
+  ): Verdict | Judgement | Promise<Verdict | Judgement>;
+  /** Called once at the end of a solve: what was kept under its history can go. */
+  readonly release?: (history: string) => void;
 }
 
 /** The final answer from memory; undefined when memory holds none. */

@@ -54,6 +54,10 @@ export type ErrorReason =
 export interface Verdict {
   readonly decision: "continue" | "stop";
   readonly reason: string;
+  /** What the last result is worth, in words; of a verifier that says so. */
+  readonly executionAnalysis?: string;
+  /** What memory holds and lacks, in words; of a verifier that says so. */
+  readonly memoryAnalysis?: string;
 }
 
 /** One entry of memory: everything that one turn added. `index` counts from 1: `@1`. */

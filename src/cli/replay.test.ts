@@ -1,18 +1,18 @@
 import { expect, it } from "vitest";
 import { createFlow } from "../flow/flow.ts";
 import type { AlmanacSealed } from "../tasks/index.ts";
-import { byteTokenizer, scriptedModel, scriptedPlanner } from "../testing/index.ts";
+import { scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import type { Group } from "../train/index.ts";
 import { recipe } from "./recipe.ts";
 import { openReplay } from "./replay.ts";
 import { openWorld } from "./world.ts";
 
 const world = await openWorld(1);
-const tokenizer = byteTokenizer();
+const { engine } = scriptedPolicy(() => "");
 const options = {
   recipe,
   world,
-  tokenizer,
+  engine,
   seed: 3,
   pool: 20,
   abortSignal: new AbortController().signal,
@@ -37,7 +37,7 @@ it("gives whole plans, and single actions where a group failed", async () => {
   for (const { ids, targets } of all.slice(recipe.replay.episodes)) {
     expect(targets.length).toBeGreaterThan(0);
     expect(targets.at(-1)).toBe(ids.length - 1);
-    const action = tokenizer.decode(targets.slice(0, -1).map((target) => ids[target] ?? 0));
+    const action = engine.tokenizer.decode(targets.slice(0, -1).map((target) => ids[target] ?? 0));
     expect(action).toMatch(/^(web_search|wikipedia_search|web_page|calculate|base_generator) \S/);
   }
 });

@@ -1,4 +1,4 @@
-import type { Tokenizer, TrainingSequence } from "../engine.ts";
+import type { Engine, TrainingSequence } from "../engine.ts";
 import { trajectorySegments } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
@@ -28,7 +28,8 @@ const silentModel: ChatModel = {
 
 export interface ReplayOptions {
   readonly world: World;
-  readonly tokenizer: Tokenizer;
+  /** Of the planner that imitates. */
+  readonly engine: Engine;
   readonly seed: number;
   /** Whole plans in the pool. */
   readonly pool: number;
@@ -42,7 +43,7 @@ export interface ReplayOptions {
  */
 export const openReplay = async ({
   world,
-  tokenizer,
+  engine,
   seed,
   pool,
   recipe,
@@ -64,7 +65,7 @@ export const openReplay = async ({
       id: `replay-${i}`,
       randomKey: randomKey(seed, "pool", i),
     });
-    whole.push(imitation(tokenizer, trajectory));
+    whole.push(imitation(engine, trajectory, { tools }));
   }
 
   return (step, groups) => {
@@ -75,7 +76,7 @@ export const openReplay = async ({
       const { trajectory } = draws.pick(rollouts_G);
       const guess = randomValidPlanner({ reading, askedOf: () => hintOf(task) });
       const key = randomKey(seed, "replay", step, i);
-      return actionAt({ planner: guess, tools, tokenizer, turnLimit: task.turnLimit }, trajectory, draws, key);
+      return actionAt({ planner: guess, tools, engine, turnLimit: task.turnLimit }, trajectory, draws, key);
     });
     return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
   };
@@ -84,13 +85,13 @@ export const openReplay = async ({
 interface ActionParts {
   readonly planner: Planner;
   readonly tools: Toolset;
-  readonly tokenizer: Tokenizer;
+  readonly engine: Engine;
   readonly turnLimit: number | undefined;
 }
 
 /** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
 const actionAt = (
-  { planner, tools, tokenizer, turnLimit }: ActionParts,
+  { planner, tools, engine, turnLimit }: ActionParts,
   { query, analysis, memory }: Trajectory,
   draws: Random,
   key: RandomKey,
@@ -114,6 +115,10 @@ const actionAt = (
     verdict: { decision: "continue", reason: "" },
     turnsLeft: turnsLeft - 1,
   };
-  const { ids, targets, turns } = trajectorySegments(tokenizer, { analysis, memory: [...earlier, entry] });
+  const { ids, targets, turns } = trajectorySegments(
+    engine,
+    { query, analysis, memory: [...earlier, entry] },
+    { tools },
+  );
   return { ids, targets: targets.filter((_, i) => turns[i] === earlier.length) };
 };

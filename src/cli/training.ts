@@ -139,8 +139,7 @@ const replayOf = async ({
   if (!replay || planner === undefined) return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
-  const { tokenizer } = planner.engine;
   screen.live(`drawing ${pool} random plans to imitate beside the reward`);
-  const sequences = await openReplay({ world, tokenizer, seed, pool, recipe, abortSignal });
+  const sequences = await openReplay({ world, engine: planner.engine, seed, pool, recipe, abortSignal });
   return { replay: { sequences, weight: replayWeightOf(recipe, steps) } };
 };

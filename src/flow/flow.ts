@@ -2,6 +2,7 @@ import type { Budget, Usage } from "../budget.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
+import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
 import { type RandomKey, randomKey } from "../random.ts";
 import { type Query, queryOf } from "../task.ts";
@@ -12,18 +13,25 @@ import { ruleExecutor } from "./executor.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
+import { modelExecutor } from "./model-executor.ts";
+import { modelGenerator } from "./model-generator.ts";
+import { modelVerifier } from "./model-verifier.ts";
+import { chatPlanner } from "./planner.ts";
 import { answered, noProgress, repeatedCall, type StopCondition } from "./stop-condition.ts";
 import { type FlowStream, streamOf } from "./stream.ts";
 import { ruleVerifier } from "./verifier.ts";
 
 export interface FlowOptions {
-  readonly planner: Planner;
+  /** The default for all four modules. One of `model` and `planner` is needed. */
+  readonly model?: ChatModel;
+  /** @default chatPlanner(model) */
+  readonly planner?: Planner;
   readonly tools: Toolset;
-  /** @default ruleExecutor() */
+  /** @default modelExecutor(model), or ruleExecutor() without a model */
   readonly executor?: Executor;
-  /** @default ruleVerifier() */
+  /** @default modelVerifier(model), or ruleVerifier() without a model */
   readonly verifier?: Verifier;
-  /** @default ruleGenerator() */
+  /** @default modelGenerator(model), or ruleGenerator() without a model */
   readonly generator?: Generator;
   /** @default ruleAnalyst() */
   readonly analyst?: Analyst;
@@ -94,8 +102,12 @@ export const createFlow = (options: FlowOptions): Flow => {
 };
 
 const partsOf = (options: FlowOptions): FlowParts => {
-  if (typeof options.planner !== "function")
-    throw new ConfigError("createFlow needs a planner: modelPlanner(policy), or a function (state, context) => plan.");
+  const { model } = options;
+  const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
+  if (typeof planner !== "function")
+    throw new ConfigError(
+      "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
+    );
   for (const [name, tool] of Object.entries(options.tools)) {
     if (!/^[A-Za-z_][\w-]*$/u.test(name))
       throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
@@ -109,10 +121,10 @@ const partsOf = (options: FlowOptions): FlowParts => {
   }
   return {
     analyst: options.analyst ?? ruleAnalyst(),
-    planner: options.planner,
-    executor: options.executor ?? ruleExecutor(),
-    verifier: options.verifier ?? ruleVerifier(),
-    generator: options.generator ?? ruleGenerator(),
+    planner,
+    executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
+    verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
+    generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
     tools: options.tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
@@ -162,6 +174,7 @@ const solveWith = async (
   } finally {
     run.interruption.close();
     parts.planner.release?.(id);
+    parts.verifier.release?.(id);
   }
 };
 

@@ -2,7 +2,16 @@ import type { Budget } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import { AgentFlowError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
-import type { Analyst, Executor, FlowState, Generator, ModuleContext, Planner, Verifier } from "../module.ts";
+import type {
+  Analyst,
+  Executor,
+  FlowState,
+  Generator,
+  ModuleContext,
+  Planner,
+  TokenCount,
+  Verifier,
+} from "../module.ts";
 import type { RandomKey } from "../random.ts";
 import type { Query } from "../task.ts";
 import type { Toolset } from "../tool.ts";
@@ -63,7 +72,11 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   let part: Part = "analyst";
   const onText =
     emit === undefined ? undefined : (text: string) => emit({ type: "plan-delta", turn: memory.length + 1, text });
-  const context = contextOf(parts, run, turns, () => interruption.signal, onText);
+  const count = ({ prompt, sampled }: TokenCount): void => {
+    usage.promptTokens += prompt;
+    usage.sampledTokens += sampled;
+  };
+  const context = contextOf(parts, run, turns, () => interruption.signal, { onText, onTokens: count });
   const settle = <T>(work: T | PromiseLike<T>): T | Promise<T> => (isPromise(work) ? interruption.guard(work) : work);
   const stateAt = (turn: number): FlowState => ({
     query,
@@ -81,8 +94,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     const plan = isPromise(planning) ? await interruption.guard(planning) : planning;
     const { step } = plan;
     usage.turns += 1;
-    usage.promptTokens += plan.tokens?.prompt ?? 0;
-    usage.sampledTokens += plan.tokens?.sampled ?? 0;
+    if (plan.tokens !== undefined) count(plan.tokens);
     if (plan.sampled !== undefined) turns.push(plan.sampled);
     emit?.({ type: "plan-end", turn: state.turn, tool: step.tool, subGoal: step.subGoal, step });
     const { call, observation } =
@@ -93,7 +105,12 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     else emit?.({ type: "tool-error", turn: state.turn, observation });
     part = "verifier";
     const judging = parts.verifier.judge(step, observation, state, context);
-    const verdict = isPromise(judging) ? await interruption.guard(judging) : judging;
+    const judged = isPromise(judging) ? await interruption.guard(judging) : judging;
+    const verdict = "verdict" in judged ? judged.verdict : judged;
+    if ("verdict" in judged) {
+      if (judged.tokens !== undefined) count(judged.tokens);
+      if (judged.sampled !== undefined) turns.push(judged.sampled);
+    }
     emit?.({ type: "verdict-end", turn: state.turn, verdict });
     const turnsLeft = state.turnsLeft - 1;
     return call === undefined
@@ -181,7 +198,7 @@ const runTool = async (
     return controller.signal;
   };
   try {
-    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, undefined));
+    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, {}));
     const result = await interruption.guardWithin(work, parts.toolTimeoutSeconds);
     if (result !== TIMED_OUT) return result;
     stop();
@@ -196,7 +213,7 @@ const contextOf = (
   { id, randomKey, versions }: Run,
   turns: readonly TrainedTurn[],
   signal: () => AbortSignal,
-  onText: ((delta: string) => void) | undefined,
+  { onText, onTokens }: { readonly [Name in "onText" | "onTokens"]?: ModuleContext[Name] | undefined },
 ): ModuleContext => {
   const context: { -readonly [Name in keyof ModuleContext]: ModuleContext[Name] } = {
     history: id,
@@ -209,6 +226,7 @@ const contextOf = (
   };
   if (instructions !== undefined) context.instructions = instructions;
   if (onText !== undefined) context.onText = onText;
+  if (onTokens !== undefined) context.onTokens = onTokens;
   return context;
 };
 

@@ -58,7 +58,7 @@ describe("a planner on a policy", () => {
 
   test("the text of a run gives supervised training the same ids and targets", async () => {
     const { trajectory } = await setUp().flow.solve(question);
-    const { ids, targets, turns } = trajectorySegments(byteTokenizer(), trajectory);
+    const { ids, targets, turns } = trajectorySegments(scriptedPolicy(() => "").engine, trajectory);
     expect(ids).toEqual(idsOf(trajectory));
     const sampled = trajectory.turns.flatMap((turn) => turn.ids);
     expect(targets.map((target) => ids[target])).toEqual(sampled);

@@ -1,195 +1,184 @@
-import type { Policy, PromptSegment, Tokenizer } from "../engine.ts";
-import { ConfigError } from "../errors.ts";
-import type { FlowState, Plan, Planner } from "../module.ts";
+import type { Policy } from "../engine.ts";
+import type { ChatMessage, ChatModel } from "../model.ts";
+import type { FlowState, ModuleContext, Plan, Planner } from "../module.ts";
 import { deriveKey } from "../random.ts";
-import { type Analysis, type MemoryEntry, type Step, stepOf, type TrainedTurn } from "../trajectory.ts";
-import { renderEntry } from "./memory.ts";
-
-// ── What it makes: `Plan` of module.ts ──────────────────────────────────────────────────────────────────────────────
-
-/** Ends a sampled action. A model's vocabulary has it as one token. */
-export const END = "<end>";
-
-// ── Prompt ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const TEMPLATE_LENGTH = 400;
-const ENTITY_LENGTH = 16;
-
-/** The start of a compact prompt: template, entities, asked unit, turns left. Pure and bounded. */
-export const renderHead = ({ template, entities, unit }: Analysis, turnLimit: number): string => {
-  let text = `${template.slice(0, TEMPLATE_LENGTH)}\n`;
-  for (const [i, entity] of entities.entries()) text += `q${i + 1} ${entity.slice(0, ENTITY_LENGTH)}\n`;
-  if (unit !== undefined) text += `unit ${unit}\n`;
-  return `${text}[${turnLimit}]\n`;
-};
-
-/** What a prompt is made of: a trajectory has it as well as the state of a running flow. */
-export interface PromptSource {
-  readonly analysis: Analysis;
-  readonly memory: readonly MemoryEntry[];
-}
-
-type Encode = (text: string) => readonly number[];
-
-/** Head, then for each entry its action (as sampled, where this module sampled it) and its rendering. */
-const promptSegments = (
-  { analysis, memory }: PromptSource,
-  turnLimit: number,
-  turns: readonly TrainedTurn[],
-  encode: Encode,
-  endId: number,
-): PromptSegment[] => {
-  const segments: PromptSegment[] = [{ ids: encode(renderHead(analysis, turnLimit)), sampled: false }];
-  for (const entry of memory) {
-    const turn = turns.find((one) => one.turn === entry.index);
-    segments.push(
-      turn === undefined
-        ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
-        : { ids: turn.ids, sampled: true },
-    );
-    segments.push({ ids: encode(renderEntry(entry)), sampled: false });
-  }
-  return segments;
-};
-
-/**
- * The token sequence of a finished run as its planner would have seen and sampled it, from the text of its actions:
- * what supervised training takes from a scripted planner. `targets` are positions of action tokens and their `<end>`;
- * `turns` says for each target which entry (from 0) it belongs to.
- */
-export const trajectorySegments = (
-  tokenizer: Tokenizer,
-  trajectory: PromptSource,
-): { readonly ids: readonly number[]; readonly targets: readonly number[]; readonly turns: readonly number[] } => {
-  const endId = endOf(tokenizer);
-  const [first] = trajectory.memory;
-  const ids = [...tokenizer.encode(renderHead(trajectory.analysis, (first?.turnsLeft ?? 0) + 1))];
-  const targets: number[] = [];
-  const turns: number[] = [];
-  for (const [t, entry] of trajectory.memory.entries()) {
-    for (const id of [...tokenizer.encode(entry.step.raw.trim()), endId]) {
-      targets.push(ids.push(id) - 1);
-      turns.push(t);
-    }
-    if (t < trajectory.memory.length - 1) ids.push(...tokenizer.encode(renderEntry(entry)));
-  }
-  return { ids, targets, turns };
-};
-
-// ── Parse ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const ACTION_LENGTH = 2000;
-
-/** An action in text: the first word is the tool, the rest the sub-goal. Pure, never throws. */
-export const parseAction = (text: string): Step | { readonly error: string } => {
-  if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
-  const step = stepOf(text);
-  if (!/^[A-Za-z_][\w-]*$/u.test(step.tool))
-    return { error: 'An action starts with the name of a tool, as in "web_search q1".' };
-  return step.subGoal === ""
-    ? { error: `An action needs a sub-goal after the tool, as in "${step.tool.slice(0, 60)} q1".` }
-    : step;
-};
-
-const planOf = (text: string): Pick<Plan, "step" | "error"> => {
-  const parsed = parseAction(text);
-  return "error" in parsed ? malformed(text, parsed.error) : { step: parsed };
-};
-
-const malformed = (text: string, error: string): Pick<Plan, "step" | "error"> => ({
-  step: { tool: "", subGoal: "", raw: text },
-  error,
-});
-
-// ── The call ────────────────────────────────────────────────────────────────────────────────────────────────────────
+import type { Toolset } from "../tool.ts";
+import { malformed, parseChatAction, planOf } from "./parse-action.ts";
+import { actionPattern, plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
+import { lengthOf, type PromptEngine, type PromptForm, type PromptSource, plannerPrompts } from "./planner-prompts.ts";
+import { policyTurns } from "./policy-turns.ts";
+import { firstKept } from "./selection.ts";
 
 export interface ModelPlannerOptions {
-  /** Most tokens of an action. @default 24 */
+  /** @default "chat" where the engine has a chat template, else "compact" */
+  readonly prompt?: PromptForm;
+  /** Most tokens of an action. @default 24, 40 in the chat form */
   readonly maxTokens?: number;
   /** 0 is greedy; training needs 1. @default 1 */
   readonly temperature?: number;
+  /** Hold what is sampled to the form of an action. @default true in the chat form */
+  readonly grammar?: boolean;
 }
 
 /**
  * A planner that samples a policy of an engine. Each turn's prompt is the last one, what was sampled then and what
  * came of it, by their ids: nothing that was sampled is encoded again. A solve stays on the version it began with.
  */
-export const modelPlanner = (
-  policy: Policy,
-  { maxTokens = 24, temperature = 1 }: ModelPlannerOptions = {},
-): Planner => {
-  const { tokenizer, contextLength } = policy.engine;
-  const endId = endOf(tokenizer);
-  const encode = memoised((text) => tokenizer.encode(text));
-  const held = new Map<string, { readonly version: string; readonly letGo: () => void }>();
-  const pin = (history: string): string => {
-    const pinned = held.get(history) ?? { version: policy.version, letGo: policy.hold(policy.version) };
-    held.set(history, pinned);
-    return pinned.version;
-  };
+export const modelPlanner = (policy: Policy, options: ModelPlannerOptions = {}): Planner => {
+  const { contextLength, chat } = policy.engine;
+  const form = options.prompt ?? (chat === undefined ? "compact" : "chat");
+  const { maxTokens = form === "chat" ? 40 : 24, temperature = 1, grammar = form === "chat" } = options;
+  const prompts = plannerPrompts(policy.engine, form);
+  const turns = policyTurns(policy, "planner");
 
-  const plan = async (state: FlowState, context: Parameters<Planner>[1]): Promise<Plan> => {
-    const earlier = context.turns.filter((turn) => turn.module === "planner" && turn.policy === policy.name);
-    const prompt = promptSegments(state, state.turn - 1 + state.turnsLeft, earlier, encode, endId);
-    const promptTokens = prompt.reduce((sum, { ids }) => sum + ids.length, 0);
-    const room = Math.min(maxTokens, contextLength - promptTokens);
-    if (room < 1)
-      return malformed("", `Question and memory take ${promptTokens} tokens, the model holds ${contextLength}.`);
-    const sample = await policy.sample({
-      prompt,
-      history: context.history,
-      randomKey: deriveKey(context.randomKey, "planner", policy.name, state.turn),
-      maxTokens: room,
-      stopIds: [endId],
-      temperature,
-      version: context.versions[policy.name] ?? pin(context.history),
-      abortSignal: context.abortSignal,
+  const plan = async (state: FlowState, context: ModuleContext): Promise<Plan> => {
+    const earlier = new Map(turns.earlier(context).map(({ turn, ids }) => [turn, ids]));
+    const prompt = prompts.prompt(state, {
+      tools: state.tools,
+      instructions: context.instructions,
+      turnLimit: state.turn - 1 + state.turnsLeft,
+      room: contextLength - (form === "chat" ? maxTokens : 1),
+      sampled: ({ index }) => earlier.get(index),
     });
-    const ended = sample.ids.at(-1) === endId;
-    const text = tokenizer.decode(ended ? sample.ids.slice(0, -1) : sample.ids);
+    if (prompt === undefined)
+      return malformed("", `Question and memory take more tokens than the model's ${contextLength}.`);
+    const { text, ended, sampled, tokens } = await turns.sample(
+      state.turn,
+      prompt,
+      {
+        maxTokens: Math.min(maxTokens, contextLength - lengthOf(prompt)),
+        stopIds: prompts.stopIds,
+        temperature,
+        ...(grammar && { grammar: { type: "pattern", pattern: actionPattern(state.tools) } }),
+      },
+      context,
+    );
     context.onText?.(text);
     return {
-      ...(ended ? planOf(text) : malformed(text, `An action ends within ${maxTokens} tokens.`)),
-      sampled: {
-        module: "planner",
-        policy: policy.name,
-        version: sample.version,
-        turn: state.turn,
-        prompt,
-        ids: sample.ids,
-        behaviourLogProbs: sample.logProbs,
-      },
-      tokens: { prompt: promptTokens, sampled: sample.ids.length },
+      ...(ended
+        ? planOf(text, prompts.parse(text, state.tools))
+        : malformed(text, `An action ends within ${maxTokens} tokens.`)),
+      sampled,
+      tokens,
     };
   };
-  const release = (history: string): void => {
-    held.get(history)?.letGo();
-    held.delete(history);
-    policy.release(history);
-  };
-  return Object.assign(plan, { release });
+  return Object.assign(plan, { release: turns.release });
 };
 
-const endOf = (tokenizer: Tokenizer): number => {
-  const id = tokenizer.idOf(END);
-  if (id === undefined)
-    throw new ConfigError(
-      `The model's vocabulary has no token ${END}, which ends an action. Use a model made for planning.`,
-    );
-  return id;
+export interface ChatPlannerOptions {
+  /** Most tokens of a reply. @default 256 */
+  readonly maxTokens?: number;
+  /** @default 0 */
+  readonly temperature?: number;
+  /** Characters that question and memory may take; the oldest turns are left out. @default 24000 */
+  readonly room?: number;
+}
+
+/** A frozen planner on any chat model: the same words and the same lenient reading, and one repair of a reply that is no action. */
+export const chatPlanner = (
+  model: ChatModel,
+  { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions = {},
+): Planner => {
+  return async (state, context) => {
+    const tools = Object.keys(state.tools);
+    const messages: ChatMessage[] = conversation(state, context, room);
+    const tokens = { prompt: 0, sampled: 0 };
+    const ask = async (attempt: number): Promise<string> => {
+      const reply = await model.complete({
+        messages,
+        maxTokens,
+        temperature,
+        randomKey: deriveKey(context.randomKey, "planner", state.turn, attempt),
+        grammar: { type: "pattern", pattern: actionPattern(state.tools) },
+        abortSignal: context.abortSignal,
+      });
+      tokens.prompt += reply.promptTokens;
+      tokens.sampled += reply.sampledTokens;
+      context.onText?.(reply.text);
+      return reply.text;
+    };
+    const text = await ask(0);
+    let parsed = parseChatAction(text, tools);
+    if ("error" in parsed) {
+      messages.push(
+        { role: "assistant", content: text },
+        { role: "user", content: `That is no action. ${parsed.error} Write the action alone.` },
+      );
+      const repaired = parseChatAction(await ask(1), tools);
+      if (!("error" in repaired)) parsed = repaired;
+    }
+    return { ...planOf(text, parsed), tokens };
+  };
 };
 
-const MEMO_LIMIT = 4096;
+const conversation = (state: FlowState, { instructions }: ModuleContext, room: number): ChatMessage[] => {
+  const { query, analysis, tools, memory, turn, turnsLeft } = state;
+  const opening = plannerOpening(query, analysis, turn - 1 + turnsLeft);
+  const told = memory.map((entry) => ({ entry, text: plannerResult(entry) }));
+  const first =
+    firstKept(
+      opening.length,
+      told.map(({ entry, text }) => entry.step.raw.length + text.length),
+      room,
+    ) ?? memory.length;
+  return [
+    { role: "system", content: plannerSystem(tools, instructions) },
+    { role: "user", content: first === 0 ? opening : `${opening}\n(The first ${first} turns are left out here.)` },
+    ...told.slice(first).flatMap(({ entry, text }): ChatMessage[] => [
+      { role: "assistant", content: entry.step.raw },
+      { role: "user", content: text },
+    ]),
+  ];
+};
 
-/** Remembers the last few thousand results: renderings repeat over the rollouts of a group. */
-const memoised = (encode: (text: string) => readonly number[]): Encode => {
-  const known = new Map<string, readonly number[]>();
-  return (text) => {
-    const found = known.get(text);
-    if (found !== undefined) return found;
-    if (known.size >= MEMO_LIMIT) known.clear();
-    const ids = encode(text);
-    known.set(text, ids);
-    return ids;
-  };
+/** A token sequence for supervised training. `turns` says for each target which entry (from 0) it belongs to. */
+export interface TrajectorySegments {
+  readonly ids: readonly number[];
+  readonly targets: readonly number[];
+  readonly turns: readonly number[];
+}
+
+export interface TrajectorySegmentsOptions {
+  /** Those that the planner was told of; the chat form names them. @default none */
+  readonly tools?: Toolset;
+  readonly prompt?: PromptForm;
+  readonly instructions?: string;
+}
+
+/**
+ * The token sequence of a finished run as its planner would have seen and sampled it, from the text of its actions:
+ * what supervised training takes from a scripted planner. `targets` are positions of action tokens and of the token
+ * that ends each. Without targets when the run does not fit the context.
+ */
+export const trajectorySegments = (
+  engine: PromptEngine & { readonly contextLength: number },
+  source: PromptSource,
+  { tools = {}, prompt: form, instructions }: TrajectorySegmentsOptions = {},
+): TrajectorySegments => {
+  const { memory } = source;
+  const prompts = plannerPrompts(engine, form);
+  const segments = prompts.prompt(source, {
+    tools,
+    instructions,
+    turnLimit: (memory[0]?.turnsLeft ?? 0) + 1,
+    room: engine.contextLength,
+    sampled: () => undefined,
+  });
+  const ids: number[] = [];
+  const targets: number[] = [];
+  const turns: number[] = [];
+  // The oldest turns may have been left out.
+  const kept = ((segments?.length ?? 0) - prompts.headSegments) / 2;
+  for (const [i, segment] of (segments ?? []).entries()) {
+    const place = i - prompts.headSegments;
+    // What comes of the last action is nobody's prompt.
+    if (place === 2 * kept - 1 && place >= 0) break;
+    for (const id of segment.ids) {
+      ids.push(id);
+      if (place < 0 || place % 2 === 1) continue;
+      targets.push(ids.length - 1);
+      turns.push(memory.length - kept + place / 2);
+    }
+  }
+  return { ids, targets, turns };
 };

@@ -2,21 +2,26 @@ import type { Policy } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
 import { randomKey } from "../random.ts";
+import { chatModel } from "./chat-model.ts";
 
 export interface EngineModelOptions {
   /** @default the name of the engine's model */
   readonly id?: string;
-  /** Most tokens of a reply when a request does not say. @default 32 */
+  /** Most tokens of a reply when a request does not say. @default 32, 256 for a chat model */
   readonly maxTokens?: number;
   /** A published version to stay on. @default the newest */
   readonly version?: string;
 }
 
+/** The engine's own weights as a ChatModel: in its chat template where it has one, else as a completion model. */
+export const engineModel = (policy: Policy, options: EngineModelOptions = {}): ChatModel =>
+  policy.engine.chat === undefined ? completionModel(policy, options) : chatModel(policy, options);
+
 /**
  * A small completion model as a ChatModel: the prompt is the last user message and the token `<answer>`, the reply
  * ends at `<end>`. It has no chat template, so system messages and earlier turns are not read.
  */
-export const engineModel = (policy: Policy, { id, maxTokens = 32, version }: EngineModelOptions = {}): ChatModel => {
+const completionModel = (policy: Policy, { id, maxTokens = 32, version }: EngineModelOptions = {}): ChatModel => {
   const { tokenizer, contextLength, model } = policy.engine;
   const answerId = tokenizer.idOf("<answer>");
   const endId = tokenizer.idOf("<end>");

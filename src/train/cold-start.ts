@@ -1,6 +1,7 @@
-import type { Tokenizer, TrainingSequence } from "../engine.ts";
+import type { Engine, Tokenizer, TrainingSequence } from "../engine.ts";
 import type { Flow } from "../flow/flow.ts";
-import { END, trajectorySegments } from "../flow/planner.ts";
+import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/planner.ts";
+import { END, type PromptEngine } from "../flow/planner-prompts.ts";
 import { deriveKey, type RandomKey } from "../random.ts";
 import { queryOf, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
@@ -18,9 +19,15 @@ export const demonstrate = async (flow: Flow, tasks: readonly Task[], key: Rando
   return trajectories;
 };
 
+type PlannerEngine = PromptEngine & Pick<Engine, "contextLength">;
+
 /** A trajectory as its planner would have sampled it; every action token is a target. */
-export const imitation = (tokenizer: Tokenizer, trajectory: Trajectory): TrainingSequence => {
-  const { ids, targets } = trajectorySegments(tokenizer, trajectory);
+export const imitation = (
+  engine: PlannerEngine,
+  trajectory: Trajectory,
+  options?: TrajectorySegmentsOptions,
+): TrainingSequence => {
+  const { ids, targets } = trajectorySegments(engine, trajectory, options);
   return { ids, targets };
 };
 
@@ -28,10 +35,10 @@ export const imitation = (tokenizer: Tokenizer, trajectory: Trajectory): Trainin
  * The last action of a trajectory, given its tool: what follows the tool's name is a target, the name itself and all that
  * came before are not.
  */
-export const lastArguments = (tokenizer: Tokenizer, trajectory: Trajectory): TrainingSequence => {
-  const { ids, targets, turns } = trajectorySegments(tokenizer, trajectory);
+export const lastArguments = (engine: PlannerEngine, trajectory: Trajectory): TrainingSequence => {
+  const { ids, targets, turns } = trajectorySegments(engine, trajectory);
   const last = targets.filter((_, i) => turns[i] === trajectory.memory.length - 1);
-  return { ids, targets: last.slice(tokenizer.encode(trajectory.memory.at(-1)?.step.tool ?? "").length) };
+  return { ids, targets: last.slice(engine.tokenizer.encode(trajectory.memory.at(-1)?.step.tool ?? "").length) };
 };
 
 /** A question and its answer, as a completion of the model's own: what `base_generator` asks for. */

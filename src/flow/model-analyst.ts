@@ -1,0 +1,47 @@
+import type { ChatModel } from "../model.ts";
+import type { Analyst } from "../module.ts";
+import { deriveKey } from "../random.ts";
+import { analyse } from "./analysis.ts";
+
+const SYSTEM = [
+  "You read a question. Write two lines:",
+  "names: the names, codes and numbers that the question mentions, as it writes them, separated by semicolons",
+  "unit: the unit or kind of the answer, such as day, ft, date, weekday or name; a dash when it is open",
+].join("\n");
+const NAME_LIMIT = 12;
+
+/** Query analysis by a model. Names that the question does not contain are left out; where none is left, the rules' stand. */
+export const modelAnalyst =
+  (model: ChatModel): Analyst =>
+  async (query, context) => {
+    const rules = analyse(query.question);
+    const { text, promptTokens, sampledTokens } = await model.complete({
+      messages: [
+        { role: "system", content: SYSTEM },
+        { role: "user", content: query.question.slice(0, 2000) },
+      ],
+      maxTokens: 96,
+      temperature: 0,
+      randomKey: deriveKey(context.randomKey, "analyst"),
+      abortSignal: context.abortSignal,
+    });
+    context.onTokens?.({ prompt: promptTokens, sampled: sampledTokens });
+    const line = (label: string): string =>
+      new RegExp(`^\\W*${label}\\s*:\\s*(.+)$`, "imu").exec(text)?.[1]?.trim() ?? "";
+    const entities = [
+      ...new Set(
+        line("names")
+          .split(";")
+          .map((name) => name.trim()),
+      ),
+    ]
+      .filter((name) => name !== "" && query.question.includes(name))
+      .slice(0, NAME_LIMIT);
+    const unit = /^[\p{L}%°/ ]{1,24}$/u.exec(line("unit"))?.[0] ?? rules.unit;
+    if (entities.length === 0) return unit === undefined ? rules : { ...rules, unit };
+    // Longest first: a name may be part of another one.
+    const template = [...entities]
+      .sort((a, b) => b.length - a.length)
+      .reduce((question, name) => question.replaceAll(name, `q${entities.indexOf(name) + 1}`), query.question);
+    return { entities, template, ...(unit === undefined ? {} : { unit }) };
+  };

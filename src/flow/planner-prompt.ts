@@ -1,0 +1,60 @@
+import type { Query } from "../task.ts";
+import type { Toolset } from "../tool.ts";
+import type { Analysis, MemoryEntry } from "../trajectory.ts";
+import { observationText, oneLine } from "./entry-text.ts";
+import { toolList } from "./tool-text.ts";
+
+const INSTRUCTIONS_LENGTH = 4000;
+const QUESTION_LENGTH = 2000;
+
+/** What a planner in natural language is told first: the same for every question. The example names no real tool. */
+export const plannerSystem = (tools: Toolset, instructions?: string): string =>
+  [
+    "You plan how to answer a question with tools. Each turn you write one action: the name of a tool, a space, and what it shall do, all on one line and nothing else. Then you are told what came of it.",
+    `Tools:\n${toolList(tools)}`,
+    [
+      "Instead of copying you may refer: q1 is the first named thing of the question, q the whole question,",
+      "@2 the result of turn 2, @2.mass its field mass.",
+      "An action that was made before is refused. Go on until the result that was asked for is there.",
+    ].join(" "),
+    [
+      "Example, with other tools:",
+      "Question: How much heavier is Oak 7 than Elm 3?",
+      "q1 = Oak 7; q2 = Elm 3",
+      "> weigh q1",
+      "@1 mass: 310 kg",
+      "> weigh q2",
+      "@2 mass: 250 kg",
+      "> subtract @1.mass @2.mass",
+    ].join("\n"),
+    ...(instructions === undefined ? [] : [instructions.slice(0, INSTRUCTIONS_LENGTH)]),
+  ].join("\n\n");
+
+/** The question as a planner first sees it: its entities with their names, what is asked for, and last the turns left. */
+export const plannerOpening = ({ question }: Pick<Query, "question">, analysis: Analysis, turnLimit: number): string =>
+  `${questionText(question, analysis)}\nTurns left: ${turnLimit}`;
+
+/** Question, entities and the asked unit, for any module. */
+export const questionText = (question: string, { entities, unit }: Analysis): string => {
+  const named = entities.map((entity, i) => `q${i + 1} = ${oneLine(entity, 80)}`).join("; ");
+  return [
+    `Question: ${oneLine(question, QUESTION_LENGTH)}`,
+    ...(named === "" ? [] : [named]),
+    ...(unit === undefined ? [] : [`Asked for: ${unit}`]),
+  ].join("\n");
+};
+
+/** What a planner is told after a turn: the result, the verdict, and last the turns left. */
+export const plannerResult = ({ index, observation, verdict, turnsLeft }: MemoryEntry): string =>
+  [
+    `@${index} ${observationText(observation)}`,
+    `Verdict: ${verdict.decision}, ${oneLine(verdict.reason, 200)}`,
+    `Turns left: ${turnsLeft}`,
+  ].join("\n");
+
+/** The longest sub-goal that a planner is held to, in characters. */
+const SUB_GOAL_LENGTH = 120;
+
+/** The language of actions: a tool's name and a sub-goal on one line. */
+export const actionPattern = (tools: Toolset): string =>
+  `(${Object.keys(tools).join("|")}) [^\\n]{1,${SUB_GOAL_LENGTH}}`;
