@@ -1,7 +1,7 @@
 /**
  * How fast a published model is here and with its peers, side by side: `npm run bench -- --model <GGUF file or folder>`.
  * Every arm has a process of its own, one works at a time, rounds are interleaved, figures are medians: ratios hold on a
- * machine that is not quite quiet. Peers that are not installed are named with the line that would add them.
+ * machine that is not quite quiet; on a busy one bars are not judged. Peers that are not installed are named with the line that would add them.
  *
  *   --only sample,prefill,train,rl,grpo   --rounds 5   --threads 2   --without TRL,transformers
  *   --node-llama-cpp <folder>   --cache <folder for llama.cpp's files>   --quick (tiny sizes: does it run?)
@@ -11,6 +11,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { armsOf, defaultCache } from "./model/arms.ts";
+import { isQuiet } from "./model/quiet.ts";
 import { lineOf, type Outcome, outcomesOf, tableOf } from "./model/report.ts";
 import { runSection, type SectionResult } from "./model/rounds.ts";
 import { sectionsOf } from "./model/sections.ts";
@@ -40,20 +41,28 @@ const all = armsOf({
 });
 const arms = new Map([...all].filter(([name]) => !without.some((word) => name.includes(word))));
 const sections = sectionsOf({ quick: values.quick });
-const only = new Set(values.only?.split(",") ?? sections.map(({ name }) => name));
+const known = sections.map(({ name }) => name);
+const only = values.only?.split(",") ?? known;
+const unknown = only.filter((name) => !known.includes(name));
+if (unknown.length > 0) throw new Error(`--only knows ${known.join(", ")}, not ${unknown.join(", ")}`);
 
 console.log(
   `${values.model}, ${threads} threads, ${cpus()[0]?.model ?? "unknown processor"}; medians of ${rounds} rounds`,
 );
 const results: SectionResult[] = [];
 const outcomes: Outcome[] = [];
-for (const section of sections.filter(({ name }) => only.has(name))) {
+const noises: string[] = [];
+for (const section of sections.filter(({ name }) => only.includes(name))) {
+  const { quiet, says } = await isQuiet();
+  if (!quiet) noises.push(`${section.name}: ${says}`);
   const result = await runSection(section, arms, { rounds, told: (line) => console.error(line) });
   results.push(result);
-  outcomes.push(...outcomesOf(result));
+  // Small sizes and a machine that others use say nothing about a bar.
+  outcomes.push(...outcomesOf(result, { rates: quiet && !values.quick, memory: !values.quick }));
   console.log(tableOf(result).join("\n"));
 }
 console.log(`\n${outcomes.map(lineOf).join("\n")}`);
+if (noises.length > 0) console.log(`\nNot judged, because of noise:\n${noises.join("\n")}`);
 const peers = new Map(results.flatMap(({ arms: who }) => [...who]));
 const aboutOf = ([name, { version, before }]: [string, Readonly<Record<string, unknown>>]): string =>
   `${name.padEnd(22)}${version}; ${Math.round(Number(before))} MB before it has a model`;
@@ -65,8 +74,9 @@ console.log(
     n: outcomes.length,
     passed: outcomes.filter(({ pass }) => pass === true).length,
     missed: outcomes.filter(({ pass }) => pass === false).length,
-    notCompared: outcomes.filter(({ pass }) => pass === undefined).length,
+    notJudged: outcomes.filter(({ pass }) => pass === undefined).length,
     quick: values.quick,
+    noises,
     outcomes,
     figures: Object.fromEntries(
       results.map(({ section, figures }) => [

@@ -1,6 +1,6 @@
 import type { SectionResult } from "./rounds.ts";
 
-/** A bar and how it came out; `pass` is undefined when a peer was not there to compare with. */
+/** A bar and how it came out; `pass` is undefined when it was not judged or a peer was not there to compare with. */
 export interface Outcome {
   readonly section: string;
   readonly bar: string;
@@ -9,8 +9,11 @@ export interface Outcome {
   readonly pass: boolean | undefined;
 }
 
-/** Every bar of a section. */
-export const outcomesOf = ({ section, figures }: SectionResult): Outcome[] => {
+/** Every bar of a section, judged or only computed. */
+export const outcomesOf = (
+  { section, figures }: SectionResult,
+  judge: { readonly rates: boolean; readonly memory: boolean },
+): Outcome[] => {
   const ratios = section.bars.map(({ title, ours, peers, atLeast }): Outcome => {
     const row = figures.get(title);
     const mine = row?.get(ours)?.rate;
@@ -22,7 +25,7 @@ export const outcomesOf = ({ section, figures }: SectionResult): Outcome[] => {
       bar,
       value,
       wanted: atLeast,
-      pass: value === undefined ? undefined : value >= atLeast,
+      pass: value === undefined || !judge.rates ? undefined : value >= atLeast,
     };
   });
   const memory = section.memory.map(({ title, ours, atMostMb }): Outcome => {
@@ -33,7 +36,7 @@ export const outcomesOf = ({ section, figures }: SectionResult): Outcome[] => {
       bar,
       value,
       wanted: atMostMb,
-      pass: value === undefined ? undefined : value <= atMostMb,
+      pass: value === undefined || !judge.memory ? undefined : value <= atMostMb,
     };
   });
   return [...ratios, ...memory];
@@ -63,7 +66,7 @@ export const tableOf = ({ section, figures, arms, absent }: SectionResult): stri
 
 /** A line a bar. */
 export const lineOf = ({ section, bar, value, pass }: Outcome): string => {
-  const mark = pass === undefined ? "not compared" : pass ? "pass" : "MISS";
+  const mark = pass === undefined ? (value === undefined ? "not compared" : "not judged") : pass ? "pass" : "MISS";
   const shown = value === undefined ? "" : value >= 50 ? `${Math.round(value)}` : value.toFixed(2);
   return `${mark.padEnd(13)}${shown.padStart(6)}   ${section}, ${bar}`;
 };
