@@ -136,6 +136,8 @@ export interface Engine {
   readonly model: string;
   readonly tokenizer: Tokenizer;
   readonly contextLength: number;
+  /** What its policies train: all weights, or adapters (`PolicyOptions.lora`) on a frozen base. */
+  readonly learns: "weights" | "adapters";
   /** Of a chat model. */
   readonly chat?: ChatTemplate;
   /** Ids that end a reply; empty for a model that has none. */

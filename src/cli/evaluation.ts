@@ -34,8 +34,10 @@ export type PlannerFigures = Readonly<Record<SetName, SetFigures>> & {
   readonly toolOrders: readonly ToolOrder[];
   /** Tasks without a result, for a failure of infrastructure. They count as unsolved. */
   readonly noSample: number;
-  /** Content hash of the weights; absent for scripted planners. */
+  /** Content hash of the planner's weights, or of the first module's that learns; absent for scripted planners. */
   readonly weights?: string;
+  /** The same of every module that learns, where they are several. */
+  readonly versions?: Readonly<Record<string, string>>;
 };
 
 /** A planner's figures with what they were counted from. */
@@ -50,14 +52,15 @@ export interface EvaluateSetsOptions {
   readonly sets: EvaluationSets;
   readonly seed: number;
   readonly concurrency: number;
-  readonly policy?: Policy;
+  /** Those that are trained; a report names the versions that were sampled. */
+  readonly policies?: readonly Policy[];
   readonly onProgress?: (done: number, total: number) => void;
   readonly abortSignal: AbortSignal;
 }
 
 /** Solves every task of all sets once. The same seed meets different planners with the same draws. */
 export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evaluated> => {
-  const { flow, sets, seed, concurrency, policy, onProgress, abortSignal } = options;
+  const { flow, sets, seed, concurrency, policies = [], onProgress, abortSignal } = options;
   const trajectories = new Map<string, Trajectory>();
   const report = await evaluate({
     flow,
@@ -65,13 +68,13 @@ export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evalua
     reward: exactMatch,
     seed,
     concurrency,
-    policies: policy === undefined ? [] : [policy],
+    policies,
     onProgress: ({ done, total }) => onProgress?.(done, total),
     onTrajectory: ({ task, trajectory }) => trajectories.set(task.id, trajectory),
     abortSignal,
   });
   const outcomes = bySet((name) => Object.fromEntries(sets[name].map(({ id }) => [id, report.outcomes[id] ?? null])));
-  return { figures: figuresOf(report, sets, outcomes, trajectories, policy), outcomes, trajectories };
+  return { figures: figuresOf(report, sets, outcomes, trajectories, policies), outcomes, trajectories };
 };
 
 const bySet = <T>(make: (name: SetName) => T): Readonly<Record<SetName, T>> => ({
@@ -86,13 +89,14 @@ const figuresOf = (
   sets: EvaluationSets,
   outcomes: Evaluated["outcomes"],
   trajectories: Evaluated["trajectories"],
-  policy: Policy | undefined,
+  policies: readonly Policy[],
 ): PlannerFigures => {
   const conduct = (name: SetName): Pick<SetFigures, "averageTurns" | "toolErrorRate"> => {
     const use = toolUse(sets[name].flatMap(({ id }) => trajectories.get(id) ?? []));
     return { averageTurns: use.averageTurns, toolErrorRate: use.toolErrorRate };
   };
-  const weights = policy === undefined ? undefined : versions[policy.name];
+  const [first] = policies;
+  const weights = first === undefined ? undefined : versions[first.name];
   return {
     ...bySet((name) => ({ ...accuracyOf(Object.values(outcomes[name])), ...conduct(name) })),
     families: familiesOf(sets, outcomes),
@@ -102,6 +106,7 @@ const figuresOf = (
     toolOrders,
     noSample,
     ...(weights === undefined ? {} : { weights }),
+    ...(policies.length > 1 ? { versions } : {}),
   };
 };
 

@@ -1,3 +1,5 @@
+import type { ModuleName, TrainableName } from "./cast.ts";
+
 /** What `agentflow learn` was asked to do. */
 export interface LearnOptions {
   readonly seed: number;
@@ -16,6 +18,18 @@ export interface LearnOptions {
   readonly validation: boolean;
   /** Imitate random valid plans beside the reward. */
   readonly replay: boolean;
+  /** Modules that a chat model plays. */
+  readonly modules?: readonly ModuleName[] | undefined;
+  /** Modules that learn. */
+  readonly train?: readonly TrainableName[] | undefined;
+  /** Of adapters. */
+  readonly rank?: number | undefined;
+  /** Longest sequence of a published model. */
+  readonly context?: number | undefined;
+  /** How a published model samples. */
+  readonly quantisation?: "int8" | "int4" | "none" | undefined;
+  /** Training ends after the step in which so many minutes have passed: such a run is not repeatable to the bit. */
+  readonly minutes?: number | undefined;
   /** The control: rewards are dealt out at random. */
   readonly permuteRewards: boolean;
 }

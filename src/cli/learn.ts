@@ -1,18 +1,17 @@
 import type { Engine, Policy } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { createFlow } from "../flow/flow.ts";
-import { modelPlanner } from "../flow/planner.ts";
-import { engineModel } from "../models/index.ts";
 import { createRun, type Run, runId } from "../store/run-folder.ts";
 import type { EvaluationSets } from "../tasks/index.ts";
 import { measureBaselines } from "./baselines.ts";
+import { castOf, type ModuleName } from "./cast.ts";
 import { type Evaluated, evaluateSets, gainOf, type SetName, setNames } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { findModel } from "./model.ts";
-import { type Recipe, recipe } from "./recipe.ts";
+import { engineOptions, findModel } from "./model.ts";
+import type { Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
@@ -34,14 +33,14 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   let run: Run | undefined;
   try {
     const world = await openWorld(seed);
-    engine = await openEngine(await findModel(options.model));
-    const policy = engine.policy("planner");
+    engine = await openEngine(await findModel(options.model), engineOptions(options));
+    const { policies, model, recipe, modules, flow: cast } = castOf(engine, options);
     const steps = options.steps ?? recipe.steps;
-    const tools = world.tools(engineModel(engine.policy("base")));
+    const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";
     const sets = world.tasks.evaluation(split, sizesOf(options.evalTasks));
-    const flow = createFlow({ planner: modelPlanner(policy, recipe), tools });
-    const config = configOf(options, recipe, steps, engine, policy, world.hash, split);
+    const flow = createFlow({ ...cast, tools });
+    const config = configOf(options, recipe, steps, engine, { policies, modules, almanac: world.hash, split });
     run = await createRun(options.out, runId(new Date(), Math.random), config);
     const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
     for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
@@ -54,7 +53,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
         sets,
         seed,
         concurrency,
-        policy,
+        policies,
         onProgress: (done, total) => screen.live(`${title}: ${done}/${total} tasks`),
         abortSignal: interrupts.abortSignal,
       });
@@ -91,7 +90,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       world,
       tools,
       flow,
-      policies: [policy],
+      policies,
       run,
       screen,
       interrupts,
@@ -100,7 +99,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     seconds.rollOut = trained.rollOut;
     seconds.train = trained.train;
     seconds.evaluate += trained.validate;
-    await policy.save(run.path("weights"));
+    await savePolicies(policies, run);
     await run.flush();
 
     const after = await evaluatePlanner("after");
@@ -113,7 +112,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       seconds: { ...seconds, total: (performance.now() - started) / 1000 },
       config,
       stepsDone: trained.steps,
-      interrupted: trained.steps < steps,
+      interrupted: trained.steps < steps && !trained.outOfTime,
       before: before.figures,
       after: after.figures,
       gain: gainOf(before, after),
@@ -151,25 +150,44 @@ const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajec
       });
 };
 
+/** One policy's weights are the run's; several lie in folders by their names. */
+const savePolicies = async (policies: readonly Policy[], run: Run): Promise<void> => {
+  const [only] = policies;
+  if (only !== undefined && policies.length === 1) return only.save(run.path("weights"));
+  for (const policy of policies) await policy.save(run.path(`weights/${policy.name}`));
+};
+
 const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
   tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
 
 /** Everything that decides about the result, and what it ran on. */
 const configOf = (
-  { seed, model, concurrency, evalTasks, replay, permuteRewards }: LearnOptions,
+  { seed, model, concurrency, evalTasks, replay, permuteRewards, minutes, rank = 16 }: LearnOptions,
   { secondsPerStep: _, ...used }: Recipe,
   steps: number,
   engine: Engine,
-  policy: Policy,
-  almanac: string,
-  split: string,
+  {
+    policies,
+    modules,
+    almanac,
+    split,
+  }: {
+    readonly policies: readonly Policy[];
+    readonly modules: readonly ModuleName[];
+    readonly almanac: string;
+    readonly split: string;
+  },
 ): Readonly<Record<string, unknown>> => {
   return {
     ...used,
     seed,
     steps,
     model,
-    weights: policy.version,
+    weights: policies[0]?.version,
+    modules,
+    train: policies.map(({ name }) => name),
+    ...(minutes === undefined ? {} : { minutes }),
+    ...(engine.learns === "adapters" ? { rank } : {}),
     almanac,
     split,
     ...(evalTasks === undefined ? {} : { evalTasks }),

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "../errors.ts";
+import { moduleNames, trainableNames } from "./cast.ts";
 import { exportCommand } from "./export.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
@@ -29,6 +30,15 @@ const wholeNumber =
     throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
   };
 
+/** Reads a list of names with commas between. */
+const listOf =
+  <Name extends string>(names: readonly Name[]) =>
+  (text: string): Name[] => {
+    const given = text.split(",").map((name) => name.trim()) as Name[];
+    if (given.every((name) => names.includes(name))) return [...new Set(given)];
+    throw new InvalidArgumentError(`Accepted are ${names.join(", ")}, with commas between.`);
+  };
+
 const SEED = 7;
 const seedOption = ["--seed <number>", "the same seed gives the same result", wholeNumber(0, 2 ** 31), SEED] as const;
 
@@ -53,6 +63,12 @@ program
   .option("--steps <number>", `training steps (default: ${recipe.steps})`, wholeNumber(0))
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
   .option("--model <folder>", "planner to start from: a run, a model folder, or a pulled model", BUILT_IN_MODEL)
+  .option("--modules <list>", `that a chat model plays: ${moduleNames.join(",")} (default: all)`, listOf(moduleNames))
+  .option("--train <list>", `that learn: ${trainableNames.join(",")} (default: planner)`, listOf(trainableNames))
+  .option("--rank <number>", "rank of adapters (default: 16)", wholeNumber(1, 512))
+  .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
+  .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
+  .option("--minutes <number>", "train for so long at most", wholeNumber(1, 100_000))
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)

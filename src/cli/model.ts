@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/model-cache.ts";
 import { ConfigError } from "../errors.ts";
 
@@ -36,3 +37,18 @@ export const findModel = async (name: string): Promise<string> => {
 /** `findModel` as a path, the built-in model included. */
 export const findModelPath = async (name: string): Promise<string> =>
   name === BUILT_IN_MODEL ? fileURLToPath(new URL(`../../models/${name}`, import.meta.url)) : findModel(name);
+
+/** How a person asked a model to be opened, as options of `openEngine`. */
+export const engineOptions = ({
+  context,
+  quantisation,
+  adapters,
+}: {
+  readonly context?: number | undefined;
+  readonly quantisation?: OpenEngineOptions["quantisation"] | undefined;
+  readonly adapters?: OpenEngineOptions["adapters"] | undefined;
+}): OpenEngineOptions => ({
+  ...(context !== undefined && { contextLength: context }),
+  ...(quantisation !== undefined && { quantisation }),
+  ...(adapters !== undefined && { adapters }),
+});

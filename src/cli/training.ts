@@ -32,6 +32,8 @@ export interface TrainingParts {
 /** How many steps were trained, and the seconds that went into their parts. */
 export interface Trained {
   readonly steps: number;
+  /** Whether the time that was given ended it. */
+  readonly outOfTime: boolean;
   readonly rollOut: number;
   readonly train: number;
   readonly validate: number;
@@ -44,7 +46,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(world.tasks, seed, recipe);
   const progress = trainingProgress(screen, steps, secondsAfter);
-  const spent = { steps: 0, rollOut: 0, train: 0, validate: 0 };
+  const spent = { steps: 0, outOfTime: false, rollOut: 0, train: 0, validate: 0 };
 
   const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
   const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
@@ -87,13 +89,15 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     abortSignal: interrupts.abortSignal,
   });
 
+  const begun = performance.now();
   for await (const { timings, ...metrics } of training) {
     const { rollOut, train: learn, publish } = timings;
     spent.steps += 1;
     spent.rollOut += rollOut;
     spent.train += learn + publish;
     progress.step({ ...metrics, timings }, rollOut + learn + publish);
-    const last = interrupts.asked || metrics.index === steps - 1;
+    spent.outOfTime = options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes;
+    const last = interrupts.asked || spent.outOfTime || metrics.index === steps - 1;
     const due = (metrics.index + 1) % recipe.validation.every === 0 && !last;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
     run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
@@ -136,7 +140,7 @@ const replayOf = async ({
   screen,
   interrupts: { abortSignal },
 }: TrainingParts): Promise<Pick<FlowGrpoOptions<AlmanacSealed>, "replay">> => {
-  if (!replay || planner === undefined) return {};
+  if (!replay || planner?.name !== "planner") return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
   screen.live(`drawing ${pool} random plans to imitate beside the reward`);

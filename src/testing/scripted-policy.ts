@@ -132,6 +132,7 @@ export const scriptedPolicy = (
     model: "scripted",
     tokenizer,
     contextLength,
+    learns: "weights",
     endIds: [],
     description: { runtime: "scripted" },
     policy: () => policy,

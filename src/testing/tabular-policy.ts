@@ -75,6 +75,7 @@ export const tabularPolicy = ({
       model: "tabular",
       tokenizer,
       contextLength,
+      learns: "weights",
       endIds: [],
       description: { runtime: "tabular" },
       policy: () => policy,

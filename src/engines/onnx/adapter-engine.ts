@@ -94,6 +94,7 @@ export const createAdapterEngine = async (
     model: files.name,
     tokenizer,
     contextLength,
+    learns: "adapters",
     endIds: files.endIds,
     ...(chat === undefined ? {} : { chat }),
     description: {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Engine, Policy } from "../../engine.ts";
-import { EngineError } from "../../errors.ts";
+import { ConfigError, EngineError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
 import { isAdapterFolder, readAdapterBase } from "./adapter-files.ts";
@@ -121,6 +121,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     model: source.name,
     tokenizer,
     contextLength: source.config.max_position_embeddings,
+    learns: "weights",
     endIds: source.endIds ?? [],
     ...(chat === undefined ? {} : { chat }),
     description: describeEngine(
@@ -128,9 +129,13 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       source.name,
       [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
     ),
-    policy: (name) => {
+    policy: (name, { lora } = {}) => {
       const known = policies.get(name);
       if (known) return known;
+      if (lora !== undefined)
+        throw new ConfigError(
+          `The engine of ${source.name} trains all weights. For adapters open it with { learns: "adapters" }.`,
+        );
       const made = createFullPolicy(name, engine, parts);
       policies.set(name, made);
       return made;
