@@ -33,7 +33,7 @@ export {
   type TrajectorySegmentsOptions,
   trajectorySegments,
 } from "./flow/planner.ts";
-export { type PromptForm, renderHead } from "./flow/planner-prompts.ts";
+export { type PromptForm, type PromptOptions, renderHead } from "./flow/planner-prompts.ts";
 export {
   answered,
   noProgress,

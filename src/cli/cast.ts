@@ -42,23 +42,26 @@ export const castOf = (engine: Engine, { modules, train = ["planner"], rank = 16
   const adapters = engine.learns === "adapters";
   // Held to the form of an action, a chat model does not draw from its own distribution.
   const used: Recipe = adapters ? adapterRecipe : { ...recipe, oldLogProbs: chat ? "forward" : "behaviour" };
-  const policyOf = (name: TrainableName): Policy => engine.policy(name, adapters ? { lora: { rank, seed } } : {});
+  const policyOf = (name: TrainableName): Policy => {
+    if (!adapters) return engine.policy(name);
+    return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");
+  };
   const model = engineModel(engine.policy("base"));
   const played = new Set<ModuleName>(modules ?? (chat ? moduleNames : ["planner"])).add("planner");
   for (const name of train) played.add(name);
   const planner = policyOf("planner");
-  const settings = { temperature: used.temperature, maxTokens: used.maxTokens };
+  const { temperature, maxTokens, detail } = used;
   return {
     modules: moduleNames.filter((name) => played.has(name)),
     model,
     recipe: used,
     policies: trainableNames.filter((name) => train.includes(name)).map(policyOf),
     flow: {
-      planner: modelPlanner(planner, settings),
+      planner: modelPlanner(planner, { temperature, maxTokens, detail }),
       ...(played.has("executor") && { executor: modelExecutor(model) }),
       ...(played.has("verifier") && {
         verifier: train.includes("verifier")
-          ? modelVerifier(policyOf("verifier"), { temperature: used.temperature })
+          ? modelVerifier(policyOf("verifier"), { temperature })
           : modelVerifier(model, { form: "word" }),
       }),
       ...(played.has("generator") && { generator: modelGenerator(model) }),

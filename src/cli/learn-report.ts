@@ -11,6 +11,8 @@ export interface LearnReport {
     readonly evaluate: number;
     readonly rollOut: number;
     readonly train: number;
+    /** Of a planner that had to be shown the tools first. */
+    readonly coldStart?: number;
   };
   /** Everything that was used. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -18,6 +20,10 @@ export interface LearnReport {
   readonly stepsDone: number;
   readonly interrupted: boolean;
   readonly before: PlannerFigures;
+  /** After imitation of random valid plans and before the first rollout, where there was a cold start. */
+  readonly coldStart?: PlannerFigures;
+  /** What the flow has taught beyond the cold start. */
+  readonly gainOfFlow?: Readonly<Record<SetName, Gain>>;
   readonly after: PlannerFigures;
   readonly gain: Readonly<Record<SetName, Gain>>;
   readonly baselines: Baselines;
@@ -30,13 +36,14 @@ const titles: Readonly<Record<SetName, string>> = {
   deep: "deeper plans",
 };
 
-type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines">;
+type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow">;
 
 /** Accuracy by set, gain, conduct, tools and their orders, and every family, as lines of at most 100 characters. */
 export const reportLines = (report: Figures): string[] => [
   ...setTable(report),
   "",
   "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired by task (Newcombe).",
+  ...coldStartLines(report),
   `Best fixed order: ${report.baselines.bestFixedOrder.order.join(" → ")}`,
   "",
   ...toolTable(report),
@@ -46,6 +53,16 @@ export const reportLines = (report: Figures): string[] => [
   "",
   ...familyTable(report),
 ];
+
+/** Where a planner was shown the tools first: what it could do then, and what the flow has added. */
+const coldStartLines = ({ coldStart, gainOfFlow }: Figures): string[] =>
+  coldStart === undefined || gainOfFlow === undefined
+    ? []
+    : setNames.map((name) => {
+        const { accuracy, interval } = coldStart[name];
+        const { points: gained, interval: around } = gainOfFlow[name];
+        return `After the cold start, ${titles[name]}: ${percent(accuracy)} ${percentInterval(interval)}; from there ${points(gained, around)}`;
+      });
 
 const setTable = ({ before, after, gain, baselines }: Figures): string[] => {
   const { randomValid, bestFixedOrder, oracle } = baselines;

@@ -3,6 +3,7 @@ import { openEngine } from "../engines/onnx/index.ts";
 import { createFlow } from "../flow/flow.ts";
 import { createRun, type Run, runId } from "../store/run-folder.ts";
 import type { EvaluationSets } from "../tasks/index.ts";
+import { coldStartAdapter } from "./adapter-cold-start.ts";
 import { measureBaselines } from "./baselines.ts";
 import { castOf, type ModuleName } from "./cast.ts";
 import { type Evaluated, evaluateSets, gainOf, type SetName, setNames } from "./evaluation.ts";
@@ -25,7 +26,12 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   const { seed, json, quiet, concurrency } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const started = performance.now();
-  const seconds = { total: 0, evaluate: 0, rollOut: 0, train: 0 };
+  const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
+    total: 0,
+    evaluate: 0,
+    rollOut: 0,
+    train: 0,
+  };
   const interrupts = listenToInterrupts(() =>
     screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
   );
@@ -46,7 +52,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
     screen.line();
 
-    const evaluatePlanner = async (title: "before" | "after"): Promise<Evaluated> => {
+    const evaluatePlanner = async (title: "before" | "coldStart" | "after"): Promise<Evaluated> => {
       const begun = performance.now();
       const evaluated = await evaluateSets({
         flow,
@@ -82,6 +88,26 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     for (const line of baselineLines(baselines)) screen.line(line);
     screen.line();
 
+    let coldStart: Evaluated | undefined;
+    const [learner] = policies;
+    if (recipe.coldStart.steps > 0 && learner?.name === "planner") {
+      const from = performance.now();
+      await coldStartAdapter({
+        world,
+        tools,
+        policy: learner,
+        recipe,
+        seed,
+        onStep: (step, loss) =>
+          screen.live(`cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`),
+        abortSignal: interrupts.abortSignal,
+      });
+      seconds.coldStart = (performance.now() - from) / 1000;
+      run.appendTimings({ coldStart: seconds.coldStart });
+      coldStart = await evaluatePlanner("coldStart");
+      screen.line();
+    }
+
     interrupts.stopAtOnce = false;
     const trained = await train({
       options,
@@ -114,6 +140,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       stepsDone: trained.steps,
       interrupted: trained.steps < steps && !trained.outOfTime,
       before: before.figures,
+      ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
       after: after.figures,
       gain: gainOf(before, after),
       baselines,

@@ -85,7 +85,14 @@ program
   .description("solve one question, turn by turn")
   .argument("<question>")
   .option(...seedOption)
-  .option("--policy <run or folder>", "planner: a run, its id in runs/, or a model folder", BUILT_IN_MODEL)
+  .option(
+    "--policy <run or folder>",
+    `trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
+  )
+  .option("--model <model>", "model behind the modules: a model folder, a GGUF file, or a pulled model")
+  .option("--modules <list>", `that a chat model plays: ${moduleNames.join(",")} (default: all)`, listOf(moduleNames))
+  .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
+  .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
   .option("--json", "one JSON object on stdout", false)
   .option("--quiet", "only the answer", false)
   .action(async (question, options) => {

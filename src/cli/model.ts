@@ -1,9 +1,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isAdapterFolder, readAdapterBase } from "../engines/onnx/adapter-files.ts";
 import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/model-cache.ts";
 import { ConfigError } from "../errors.ts";
+import { trainableNames } from "./cast.ts";
 
 /** The planner that the package ships. */
 export const BUILT_IN_MODEL = "agentflow-tiny";
@@ -37,6 +39,27 @@ export const findModel = async (name: string): Promise<string> => {
 /** `findModel` as a path, the built-in model included. */
 export const findModelPath = async (name: string): Promise<string> =>
   name === BUILT_IN_MODEL ? fileURLToPath(new URL(`../../models/${name}`, import.meta.url)) : findModel(name);
+
+/** A model, and the adapters on it that policies start from, by policy name. */
+export interface Players {
+  readonly model: string;
+  readonly adapters?: Readonly<Record<string, string>>;
+}
+
+/** `findModel` for a name that may stand for adapters: of a run that trained several modules, or of one. */
+export const findPlayers = async (name: string): Promise<Players> => {
+  for (const weights of [join(name, "weights"), join("runs", name, "weights")]) {
+    const adapters: Record<string, string> = {};
+    for (const module of trainableNames)
+      if (await isAdapterFolder(join(weights, module))) adapters[module] = join(weights, module);
+    const [first] = Object.values(adapters);
+    if (first !== undefined) return { model: await findModel(await readAdapterBase(first)), adapters };
+  }
+  const found = await findModel(name);
+  return (await isAdapterFolder(found))
+    ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
+    : { model: found };
+};
 
 /** How a person asked a model to be opened, as options of `openEngine`. */
 export const engineOptions = ({

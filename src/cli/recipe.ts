@@ -42,6 +42,18 @@ export interface Recipe {
    * `smoothing` a group), and never less than `floor` of the most.
    */
   readonly families: { readonly floor: number; readonly start: number; readonly smoothing: number };
+  /**
+   * Of an adapter that has never seen the tools: before the first rollout it imitates so many random but valid plans and
+   * exercises in reading a step. They show the form of actions and no preference for where to look and in which order.
+   */
+  readonly coldStart: {
+    readonly steps: number;
+    readonly plans: number;
+    readonly exercises: number;
+    readonly learningRate: number;
+  };
+  /** How much a planner in a chat is told of a result. */
+  readonly detail: "values" | "names";
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Longest action, in tokens. */
@@ -69,6 +81,8 @@ export const recipe: Recipe = {
   fullStepGroups: 6,
   replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
+  coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
+  detail: "values",
   temperature: 1,
   maxTokens: 24,
   validation: { tasks: 60, every: 25 },
@@ -83,15 +97,19 @@ export const recipe: Recipe = {
 export const adapterRecipe: Recipe = {
   ...recipe,
   steps: 60,
-  tasksPerStep: 16,
+  tasksPerStep: 12,
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
   klEvery: 10,
   oldLogProbs: "forward",
   minimumMixedGroups: 2,
-  fullStepGroups: 4,
-  replay: { ...recipe.replay, from: 0.5, to: 0.02, over: 0.5, pool: 400 },
+  // A step without mixed groups still imitates.
+  fullStepGroups: 0,
+  replay: { ...recipe.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
+  coldStart: { steps: 60, plans: 12, exercises: 12, learningRate: 1e-3 },
+  detail: "names",
+  maxTokens: 32,
   validation: { tasks: 60, every: 10 },
-  secondsPerStep: 60,
+  secondsPerStep: 45,
 };
 
 /** The recipe's learning rate over a run. */

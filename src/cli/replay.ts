@@ -52,6 +52,7 @@ export const openReplay = async ({
   const { episodes, states, reading } = recipe.replay;
   const { tasks } = world;
   const tools = world.tools(silentModel);
+  const form = { tools, detail: recipe.detail };
   const { cells } = tasks;
   const drawn = Array.from({ length: pool }, (_, i) => cells[i % cells.length]).flatMap((cell, i) =>
     cell === undefined ? [] : tasks.train(cell, FIRST_INDEX + Math.floor(i / cells.length)),
@@ -65,7 +66,7 @@ export const openReplay = async ({
       id: `replay-${i}`,
       randomKey: randomKey(seed, "pool", i),
     });
-    whole.push(imitation(engine, trajectory, { tools }));
+    whole.push(imitation(engine, trajectory, form));
   }
 
   return (step, groups) => {
@@ -76,7 +77,12 @@ export const openReplay = async ({
       const { trajectory } = draws.pick(rollouts_G);
       const guess = randomValidPlanner({ reading, askedOf: () => hintOf(task) });
       const key = randomKey(seed, "replay", step, i);
-      return actionAt({ planner: guess, tools, engine, turnLimit: task.turnLimit }, trajectory, draws, key);
+      return actionAt(
+        { planner: guess, tools, engine, detail: recipe.detail, turnLimit: task.turnLimit },
+        trajectory,
+        draws,
+        key,
+      );
     });
     return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
   };
@@ -86,12 +92,13 @@ interface ActionParts {
   readonly planner: Planner;
   readonly tools: Toolset;
   readonly engine: Engine;
+  readonly detail: Recipe["detail"];
   readonly turnLimit: number | undefined;
 }
 
 /** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
 const actionAt = (
-  { planner, tools, engine, turnLimit }: ActionParts,
+  { planner, tools, engine, detail, turnLimit }: ActionParts,
   { query, analysis, memory }: Trajectory,
   draws: Random,
   key: RandomKey,
@@ -118,7 +125,7 @@ const actionAt = (
   const { ids, targets, turns } = trajectorySegments(
     engine,
     { query, analysis, memory: [...earlier, entry] },
-    { tools },
+    { tools, detail },
   );
   return { ids, targets: targets.filter((_, i) => turns[i] === earlier.length) };
 };

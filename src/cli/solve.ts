@@ -1,19 +1,23 @@
 import { openEngine } from "../engines/onnx/index.ts";
 import type { FlowEvent } from "../event.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
-import { modelPlanner } from "../flow/planner.ts";
-import { engineModel } from "../models/index.ts";
 import { randomKey } from "../random.ts";
+import { castOf, type ModuleName, trainableNames } from "./cast.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { findModel } from "./model.ts";
-import { recipe } from "./recipe.ts";
+import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./model.ts";
 import { type Screen, screenOn } from "./screen.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
 import { openWorld } from "./world.ts";
 
 export interface SolveOptions {
   readonly seed: number;
-  readonly policy: string;
+  /** A run, its id, an adapter folder or a model folder. */
+  readonly policy?: string | undefined;
+  /** The model behind the modules; of an adapter its base, when absent. */
+  readonly model?: string | undefined;
+  readonly modules?: readonly ModuleName[] | undefined;
+  readonly context?: number | undefined;
+  readonly quantisation?: "int8" | "int4" | "none" | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -22,15 +26,17 @@ export interface SolveOptions {
  * `agentflow solve`: one question over the Almanac, turn by turn. Returns the exit code: 0 when there is an answer,
  * also a doubtful one; 1 without any.
  */
-export const solve = async (question: string, { seed, policy: name, json, quiet }: SolveOptions): Promise<number> => {
+export const solve = async (question: string, options: SolveOptions): Promise<number> => {
+  const { seed, json, quiet } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const world = await openWorld(seed);
-  const engine = await openEngine(await findModel(name));
+  const { model, adapters } = await playersOf(options);
+  const engine = await openEngine(model, engineOptions({ ...options, adapters }));
   try {
-    const policy = engine.policy("planner");
-    const tools = world.tools(engineModel(engine.policy("base")));
-    const flow = createFlow({ planner: modelPlanner(policy, recipe), tools });
+    const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
+    const cast = castOf(engine, { seed, modules: options.modules, train });
+    const flow = createFlow({ ...cast.flow, tools: world.tools(cast.model) });
     const result = await flow.solve(question, {
       id: "solve",
       randomKey: randomKey(seed, "solve"),
@@ -46,6 +52,12 @@ export const solve = async (question: string, { seed, policy: name, json, quiet 
     interrupts.close();
     await engine.dispose();
   }
+};
+
+/** `--model` alone is the model; `--policy` alone brings its own; both: the policy's adapters on that model. */
+const playersOf = async ({ model, policy }: SolveOptions): Promise<Players> => {
+  const players = await findPlayers(policy ?? model ?? BUILT_IN_MODEL);
+  return model === undefined || policy === undefined ? players : { ...players, model: await findModel(model) };
 };
 
 const show = (screen: Screen, event: FlowEvent): void => {

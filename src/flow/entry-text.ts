@@ -35,6 +35,15 @@ export const observationText = (observation: Observation): string => {
   return left === 0 ? shown.join("; ") : [...shown, `${left} more`].join("; ");
 };
 
+/** The names of what a call brought, with their labels, else what went wrong. One line, bounded. */
+export const namesText = (observation: Observation): string => {
+  if (observation.status !== "ok") return `${observation.status}: ${oneLine(observation.error, 80)}`;
+  const names = Object.entries(observation.fields)
+    .slice(0, FIELD_LIMIT)
+    .map(([name, { label }]) => oneLine(label === undefined ? name : `${name} ${label}`, 40));
+  return names.length === 0 ? "a text" : names.join(", ");
+};
+
 /** An entry of memory in words: what was done and what came of it. */
 export const entryText = ({ index, step, observation }: Pick<MemoryEntry, "index" | "step" | "observation">): string =>
   `@${index} ${step.tool === "" ? "(no action)" : oneLine(`${step.tool} ${step.subGoal}`, 200)} → ${observationText(observation)}`;

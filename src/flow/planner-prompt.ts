@@ -1,7 +1,7 @@
 import type { Query } from "../task.ts";
 import type { Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry } from "../trajectory.ts";
-import { observationText, oneLine } from "./entry-text.ts";
+import { namesText, observationText, oneLine } from "./entry-text.ts";
 import { toolList } from "./tool-text.ts";
 
 const INSTRUCTIONS_LENGTH = 4000;
@@ -44,16 +44,24 @@ export const questionText = (question: string, { entities, unit }: Analysis): st
   ].join("\n");
 };
 
-/** What a planner is told after a turn: the result, the verdict, and last the turns left. */
-export const plannerResult = ({ index, observation, verdict, turnsLeft }: MemoryEntry): string =>
-  [
-    `@${index} ${observationText(observation)}`,
-    `Verdict: ${verdict.decision}, ${oneLine(verdict.reason, 200)}`,
-    `Turns left: ${turnsLeft}`,
-  ].join("\n");
+/** How much a planner is told of a result: values too, or the names of its fields, by which it refers to them. */
+export type ResultDetail = "values" | "names";
+
+/** What a planner is told after a turn: the result, the verdict, and last the turns left. Of names, a line. */
+export const plannerResult = (
+  { index, observation, verdict, turnsLeft }: MemoryEntry,
+  detail: ResultDetail = "values",
+): string =>
+  detail === "names"
+    ? `@${index} ${namesText(observation)}. Turns left: ${turnsLeft}`
+    : [
+        `@${index} ${observationText(observation)}`,
+        `Verdict: ${verdict.decision}, ${oneLine(verdict.reason, 200)}`,
+        `Turns left: ${turnsLeft}`,
+      ].join("\n");
 
 /** The longest sub-goal that a planner is held to, in characters. */
-const SUB_GOAL_LENGTH = 120;
+const SUB_GOAL_LENGTH = 80;
 
 /** The language of actions: a tool's name and a sub-goal on one line. */
 export const actionPattern = (tools: Toolset): string =>

@@ -6,7 +6,7 @@ import { chatPrompts } from "./chat-prompt.ts";
 import { memoised } from "./memoised.ts";
 import { renderEntry } from "./memory.ts";
 import { parseAction, parseChatAction } from "./parse-action.ts";
-import { plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
+import { plannerOpening, plannerResult, plannerSystem, type ResultDetail } from "./planner-prompt.ts";
 
 /** Ends a sampled action of the compact form. A model's vocabulary has it as one token. */
 export const END = "<end>";
@@ -43,13 +43,21 @@ export interface PlannerPrompts {
 
 export type PromptEngine = Pick<Engine, "tokenizer" | "chat" | "model" | "endIds">;
 
-/** @default form: `chat` where the engine has a template. Throws `ConfigError` for an engine that cannot have the form. */
+/** How a planner's prompts are written. */
+export interface PromptOptions {
+  /** @default "chat" where the engine has a chat template, else "compact" */
+  readonly prompt?: PromptForm;
+  /** Of the chat form. @default "values" */
+  readonly detail?: ResultDetail;
+}
+
+/** Throws `ConfigError` for an engine that cannot have the form. */
 export const plannerPrompts = (
   engine: PromptEngine,
-  form: PromptForm = engine.chat === undefined ? "compact" : "chat",
-): PlannerPrompts => (form === "chat" ? chatForm(engine) : compactForm(engine.tokenizer));
+  { prompt = engine.chat === undefined ? "compact" : "chat", detail }: PromptOptions = {},
+): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer));
 
-const chatForm = (engine: PromptEngine): PlannerPrompts => {
+const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): PlannerPrompts => {
   const prompts = chatPrompts(engine);
   return {
     stopIds: prompts.endIds,
@@ -59,7 +67,10 @@ const chatForm = (engine: PromptEngine): PlannerPrompts => {
         {
           system: plannerSystem(tools, instructions),
           opening: plannerOpening(query, analysis, turnLimit),
-          exchanges: memory.map((entry) => ({ reply: sampled(entry) ?? entry.step.raw, user: plannerResult(entry) })),
+          exchanges: memory.map((entry) => ({
+            reply: sampled(entry) ?? entry.step.raw,
+            user: plannerResult(entry, detail),
+          })),
         },
         room,
       ),

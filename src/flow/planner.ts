@@ -5,13 +5,17 @@ import { deriveKey } from "../random.ts";
 import type { Toolset } from "../tool.ts";
 import { malformed, parseChatAction, planOf } from "./parse-action.ts";
 import { actionPattern, plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
-import { lengthOf, type PromptEngine, type PromptForm, type PromptSource, plannerPrompts } from "./planner-prompts.ts";
+import {
+  lengthOf,
+  type PromptEngine,
+  type PromptOptions,
+  type PromptSource,
+  plannerPrompts,
+} from "./planner-prompts.ts";
 import { policyTurns } from "./policy-turns.ts";
 import { firstKept } from "./selection.ts";
 
-export interface ModelPlannerOptions {
-  /** @default "chat" where the engine has a chat template, else "compact" */
-  readonly prompt?: PromptForm;
+export interface ModelPlannerOptions extends PromptOptions {
   /** Most tokens of an action. @default 24, 40 in the chat form */
   readonly maxTokens?: number;
   /** 0 is greedy; training needs 1. @default 1 */
@@ -28,7 +32,7 @@ export const modelPlanner = (policy: Policy, options: ModelPlannerOptions = {}):
   const { contextLength, chat } = policy.engine;
   const form = options.prompt ?? (chat === undefined ? "compact" : "chat");
   const { maxTokens = form === "chat" ? 40 : 24, temperature = 1, grammar = form === "chat" } = options;
-  const prompts = plannerPrompts(policy.engine, form);
+  const prompts = plannerPrompts(policy.engine, options);
   const turns = policyTurns(policy, "planner");
 
   const plan = async (state: FlowState, context: ModuleContext): Promise<Plan> => {
@@ -99,13 +103,11 @@ export const chatPlanner = (
     };
     const text = await ask(0);
     let parsed = parseChatAction(text, tools);
-    if ("error" in parsed) {
-      messages.push(
-        { role: "assistant", content: text },
-        { role: "user", content: `That is no action. ${parsed.error} Write the action alone.` },
-      );
+    if ("error" in parsed || !tools.includes(parsed.tool)) {
+      const wish = `Write one line: a tool (${tools.join(", ")}), a space, and what it shall do.`;
+      messages.push({ role: "assistant", content: text }, { role: "user", content: `That is no action. ${wish}` });
       const repaired = parseChatAction(await ask(1), tools);
-      if (!("error" in repaired)) parsed = repaired;
+      if (!("error" in repaired) && tools.includes(repaired.tool)) parsed = repaired;
     }
     return { ...planOf(text, parsed), tokens };
   };
@@ -138,10 +140,9 @@ export interface TrajectorySegments {
   readonly turns: readonly number[];
 }
 
-export interface TrajectorySegmentsOptions {
+export interface TrajectorySegmentsOptions extends PromptOptions {
   /** Those that the planner was told of; the chat form names them. @default none */
   readonly tools?: Toolset;
-  readonly prompt?: PromptForm;
   readonly instructions?: string;
 }
 
@@ -153,7 +154,7 @@ export interface TrajectorySegmentsOptions {
 export const trajectorySegments = (
   engine: PromptEngine & { readonly contextLength: number },
   source: PromptSource,
-  { tools = {}, prompt: form, instructions }: TrajectorySegmentsOptions = {},
+  { tools = {}, instructions, ...form }: TrajectorySegmentsOptions = {},
 ): TrajectorySegments => {
   const { memory } = source;
   const prompts = plannerPrompts(engine, form);

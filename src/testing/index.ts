@@ -8,7 +8,9 @@ export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
 export { type ScriptedAction, type ScriptedPlan, scriptedPlanner } from "./scripted-planner.ts";
 export {
   byteTokenizer,
+  chatTokenizer,
   type PolicyLog,
+  plainChat,
   type ScriptedPolicy,
   type ScriptedPolicyOptions,
   scriptedPolicy,

@@ -1,4 +1,5 @@
 import type {
+  ChatTemplate,
   Engine,
   ForwardResult,
   OptimStepOptions,
@@ -39,6 +40,23 @@ export const byteTokenizer = (): Tokenizer => ({
   },
 });
 
+/** The same, which reads `<end>` in a text as that token: what ends a message of `plainChat`. */
+export const chatTokenizer = (): Tokenizer => {
+  const bytes = byteTokenizer();
+  const endId = bytes.idOf("<end>") as number;
+  return {
+    ...bytes,
+    encode: (text) => text.split("<end>").flatMap((part, i) => [...(i > 0 ? [endId] : []), ...bytes.encode(part)]),
+  };
+};
+
+/** A chat template in its plainest form: each message is `[role] content<end>` on a line. */
+export const plainChat: ChatTemplate = {
+  render: (messages, { addGenerationPrompt = false } = {}) =>
+    messages.map(({ role, content }) => `[${role}] ${content}<end>\n`).join("") +
+    (addGenerationPrompt ? "[assistant] " : ""),
+};
+
 /** What a policy double got, in order. */
 export interface PolicyLog {
   readonly samples: SampleRequest[];
@@ -63,6 +81,8 @@ export interface ScriptedPolicyOptions {
   /** Log-probability of every token. @default -0.5 */
   readonly logProb?: number;
   readonly tokenizer?: Tokenizer;
+  /** Makes its engine a chat model, whose replies end with `<end>`; the tokenizer is then `chatTokenizer` by default. */
+  readonly chat?: ChatTemplate;
 }
 
 /**
@@ -71,8 +91,9 @@ export interface ScriptedPolicyOptions {
  */
 export const scriptedPolicy = (
   reply: (prompt: string, request: SampleRequest) => string | readonly number[],
-  { name = "planner", contextLength = 4096, logProb = -0.5, tokenizer = byteTokenizer() }: ScriptedPolicyOptions = {},
+  { name = "planner", contextLength = 4096, logProb = -0.5, chat, ...options }: ScriptedPolicyOptions = {},
 ): ScriptedPolicy => {
+  const tokenizer = options.tokenizer ?? (chat === undefined ? byteTokenizer() : chatTokenizer());
   const log: PolicyLog = { samples: [], released: [], backward: [], steps: [], held: new Map() };
   const endId = tokenizer.idOf("<end>");
   let version = 0;
@@ -133,7 +154,8 @@ export const scriptedPolicy = (
     tokenizer,
     contextLength,
     learns: "weights",
-    endIds: [],
+    endIds: chat === undefined || endId === undefined ? [] : [endId],
+    ...(chat === undefined ? {} : { chat }),
     description: { runtime: "scripted" },
     policy: () => policy,
     dispose: async () => undefined,

@@ -35,8 +35,12 @@ export const imitation = (
  * The last action of a trajectory, given its tool: what follows the tool's name is a target, the name itself and all that
  * came before are not.
  */
-export const lastArguments = (engine: PlannerEngine, trajectory: Trajectory): TrainingSequence => {
-  const { ids, targets, turns } = trajectorySegments(engine, trajectory);
+export const lastArguments = (
+  engine: PlannerEngine,
+  trajectory: Trajectory,
+  options?: TrajectorySegmentsOptions,
+): TrainingSequence => {
+  const { ids, targets, turns } = trajectorySegments(engine, trajectory, options);
   const last = targets.filter((_, i) => turns[i] === trajectory.memory.length - 1);
   return { ids, targets: last.slice(engine.tokenizer.encode(trajectory.memory.at(-1)?.step.tool ?? "").length) };
 };
