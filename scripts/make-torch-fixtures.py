@@ -1,13 +1,13 @@
-"""Writes test/fixtures/llama.{json,safetensors}: what PyTorch says about a tiny Llama, for the tests of the engine.
+"""Writes test/fixtures/llama.json and llama-tensors.json: what PyTorch says about a tiny Llama, for the tests of the engine.
 
 Opt-in: only this script needs PyTorch. Weights and optimiser gradients come from a formula over 32-bit integers that
 the tests repeat, so the files hold results alone. Run: python3 scripts/make-torch-fixtures.py
 """
 
+import base64
 import json
 import math
 import pathlib
-import struct
 
 import numpy
 import torch
@@ -143,18 +143,13 @@ def objective_cases():
     return dict(clipLow=low, clipHigh=high, beta=beta, scale=k, weightCap=2, cases=out)
 
 
-def write_safetensors(path, tensors):
-    header, offset = {}, 0
+def write_tensors(path, tensors):
+    """Little-endian float32 in base64: text, and exact."""
+    lines = []
     for name, tensor in sorted(tensors.items()):
-        size = tensor.numel() * 4
-        header[name] = dict(dtype="F32", shape=list(tensor.shape), data_offsets=[offset, offset + size])
-        offset += size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for _, tensor in sorted(tensors.items()):
-            file.write(tensor.detach().to(torch.float32).contiguous().numpy().astype("<f4").tobytes())
+        data = tensor.detach().to(torch.float32).contiguous().numpy().astype("<f4").tobytes()
+        lines.append(json.dumps(name) + ":" + json.dumps(dict(shape=list(tensor.shape), data=base64.b64encode(data).decode())))
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def main():
@@ -194,7 +189,7 @@ def main():
         optimiser.step()
     tensors |= {"adamw." + name: value for name, value in w.items()}
 
-    write_safetensors(folder / "llama.safetensors", tensors)
+    write_tensors(folder / "llama-tensors.json", tensors)
     text = json.dumps(
         dict(config=CONFIG, sequences=given, adamw=dict(options=options, norms=norms), objective=objective_cases()),
         separators=(",", ":"),

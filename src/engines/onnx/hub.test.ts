@@ -252,6 +252,7 @@ describe("pulling a model", () => {
     });
     await serve({
       repos: {
+        "tiny/llama": modelRepo,
         "tiny/mamba": other({ model_type: "mamba" }),
         "tiny/bin": {
           files: {
@@ -264,6 +265,10 @@ describe("pulling a model", () => {
     });
     await expect(pull("tiny/mamba")).rejects.toThrow(/model_type is "mamba"; supported are llama/);
     await expect(pull("tiny/bin")).rejects.toThrow(/has no model.safetensors/);
+    await expect(pull("tiny/llama", { memoryBytes: 1e6 })).rejects.toThrow(
+      /Sampling tiny\/llama takes about .* 1 MB are left/,
+    );
+    expect(await listModels(cache)).toEqual([]);
     expect(server.requests.filter(({ part }) => part === "content")).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
-import { mkdir, readFile, stat, statfs } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../errors.ts";
 import { withFileLock } from "./file-lock.ts";
@@ -18,6 +19,7 @@ import {
   readCached,
 } from "./model-cache.ts";
 import { parameterShapes } from "./model-config.ts";
+import { requireMemory } from "./model-memory.ts";
 import { elementsOf } from "./runtime.ts";
 
 /** What a pull tells while it works; bytes are those on disk, of all files. */
@@ -43,10 +45,14 @@ export interface PullOptions {
   readonly onEvent?: (event: PullEvent) => void;
   /** How patient the connection is. */
   readonly connection?: Pick<DownloadOptions, "stallMs" | "attempts" | "pauseMs">;
+  /** Of this machine: a model that never fits into it is refused. @default all of it */
+  readonly memoryBytes?: number;
   /** Free bytes where a folder is. @default the file system's */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
+/** The least that anyone does with a model; what cannot even do that has no use for it. */
+const LEAST = { purpose: "sample", quantisation: "int4", slots: 1, contextLength: 512 } as const;
 /** Room that is left for others. */
 const SPARE_BYTES = 100_000_000;
 
@@ -67,7 +73,7 @@ const sizeAt = (path: string): Promise<number> =>
  * Brings a model of the hub (`owner/name[@revision]`) into the cache: what an engine needs of it and no more. Goes on
  * where an earlier pull ended, and waits for one that is at work. Every file is held against the hub's hash; the folder
  * counts as complete only when its manifest is written, last. Throws `ConfigError` (no such model, gated, not
- * supported) and `StoreError` (network, disk, damage); an abort throws its reason.
+ * supported), `EngineError` (no machine for it) and `StoreError` (network, disk, damage); an abort throws its reason.
  */
 export const pullModel = async (name: string, options: PullOptions = {}): Promise<CachedModel> => {
   const { environment = process.env, abortSignal, onEvent } = options;
@@ -118,6 +124,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
     const weights = index
       ? [index, ...chooseShards(remote, await fetchJson(index))]
       : [fileNamed(remote, SINGLE, `accepted are ${SINGLE}, ${INDEX} with its files, or a GGUF file (--gguf)`)];
+    requireMemory(repo, model, LEAST, options.memoryBytes ?? totalmem());
     const parameters = [...parameterShapes(model).values()].reduce((sum, shape) => sum + elementsOf(shape), 0);
     return { wanted: [...small, ...weights], facts: { architecture: model.model_type ?? "llama", parameters } };
   };
@@ -126,8 +133,12 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
     // Who waited may find it done.
     const other = await readCached(folder);
     if (other.complete) return other;
-    await mkdir(folder, { recursive: true });
-    const { wanted, facts } = await look();
+    const made = await mkdir(folder, { recursive: true });
+    const { wanted, facts } = await look().catch(async (cause) => {
+      // What cannot be had or run leaves no trace; what came before stays.
+      if (made !== undefined) await rm(folder, { recursive: true, force: true });
+      throw cause;
+    });
     const total = wanted.reduce((sum, { size }) => sum + size, 0);
     const there = await Promise.all(
       wanted.map(async (file) =>

@@ -24,6 +24,8 @@ type Node =
   | { readonly kind: "end" };
 
 const MOST_NODES = 400_000;
+/** Of all states together. */
+const MOST_CONFIGURATIONS = 4_000_000;
 
 /** The nodes of a rule and of all that it calls, and where each rule starts. The first rule is the whole language. */
 const translate = (whole: Rule): { nodes: readonly Node[]; starts: readonly number[] } => {
@@ -213,6 +215,7 @@ export const createAutomaton = (
 
   const states: (readonly number[])[] = [];
   const accepting: boolean[] = [];
+  let held = 0;
   const known = new Map<string, number>();
   let table = new Int32Array(64 * C).fill(-1);
   const intern = (configurations: Set<number>, name = ""): number => {
@@ -220,9 +223,10 @@ export const createAutomaton = (
     const key = `${name}${list.join()}`;
     const same = known.get(key);
     if (same !== undefined) return same;
-    if (states.length >= maxStates) {
+    held += list.length;
+    if (states.length >= maxStates || held > MOST_CONFIGURATIONS) {
       throw new EngineError(
-        `The grammar reached ${maxStates} states. Make it simpler (fewer counts and alternatives), or raise maxStates.`,
+        `The grammar reached ${states.length} states of ${maxStates} (maxStates), with ${held} ways to go on of ${MOST_CONFIGURATIONS}. Make it simpler: fewer counts and alternatives.`,
       );
     }
     const state = states.push(list) - 1;

@@ -49,9 +49,10 @@ describe("bytes of tokens", () => {
       written(
         tokenizerOf(["▁a▁b", "<0x0A>", "<0xC3>", "é", "<s>"], sentencePiece, [
           { id: 4, content: "<s>", special: true },
+          { id: 5, content: "▁▁", special: false },
         ]),
       ),
-    ).toEqual([utf8(" a b"), [10], [0xc3], utf8("é"), undefined]);
+    ).toEqual([utf8(" a b"), [10], [0xc3], utf8("é"), undefined, utf8("  ")]);
   });
 
   it("are not guessed for another kind", () => {

@@ -67,8 +67,9 @@ export const tokenBytes = (json: TokenizerJson): (Uint8Array | undefined)[] => {
     out[id] = bytes;
   };
   for (const [token, id] of Object.entries(json.model.vocab)) set(id, written(token));
-  // An added token is written as it stands.
-  for (const { id, content, special } of json.added_tokens) set(id, special ? undefined : encoder.encode(content));
+  // A byte-level decoder leaves an added token as it stands; the other replaces its `▁` too.
+  for (const { id, content, special } of json.added_tokens)
+    set(id, special ? undefined : byteLevel ? encoder.encode(content) : written(content));
   return out;
 };
 

@@ -35,11 +35,20 @@ const isOf = (type: unknown, value: unknown): boolean => {
   return type === typeof value;
 };
 
+/** Whether a schema says by itself that its values are strings, as names of members are. */
+const isOfStrings = (schema: unknown): boolean =>
+  isSchema(schema) &&
+  schema.nullable !== true &&
+  (schema.type === "string" ||
+    typeof schema.const === "string" ||
+    (Array.isArray(schema.enum) && schema.enum.every((each) => typeof each === "string")) ||
+    (Array.isArray(schema.anyOf) && schema.anyOf.every(isOfStrings)));
+
 /**
- * The JSON texts of a schema, a subset of JSON Schema (2020-12 and draft 7). Every text fits the schema, but not every
- * fitting text is in the language: no white space but one space after `:` and `,`; members in the order of `properties`,
+ * The JSON texts of a schema, a subset of JSON Schema (2020-12 and draft 7). Every text fits the schema (`oneOf` is read
+ * as `anyOf`), but not every fitting text is in the language: no white space but one space after `:` and `,`; members in the order of `properties`,
  * and no others than those; `const`, `enum`, names and strings with a `pattern` as `JSON.stringify` writes them; a
- * schema with keywords of one type only is of that type; `oneOf` is read as `anyOf`; all of `prefixItems` are written.
+ * schema without a type is of the types that its keywords are for; all of `prefixItems` are written.
  * Throws ConfigError that names a keyword it cannot hold a text to, with its place.
  */
 export const schemaRule = (root: Schema): Rule => {
@@ -58,10 +67,15 @@ export const schemaRule = (root: Schema): Rule => {
         path,
         `refers to ${JSON.stringify(reference)}. Accepted: a place in the same schema, such as "#/$defs/name".`,
       );
-    const steps = reference.split("/").slice(1);
+    const keyOf = (step: string): string => {
+      try {
+        return decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
+      } catch {
+        return refuse(path, `refers to ${reference}, which is not a well-formed address.`);
+      }
+    };
     let schema: unknown = root;
-    for (const step of steps) {
-      const key = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
+    for (const key of reference.split("/").slice(1).map(keyOf)) {
       schema =
         (isSchema(schema) || Array.isArray(schema)) && Object.hasOwn(schema, key)
           ? (schema as Schema)[key]
@@ -73,7 +87,7 @@ export const schemaRule = (root: Schema): Rule => {
   /** One rule a schema, so that schemas that refer to each other end. */
   const rules = new Map<unknown, Rule>();
   const ruleOf = (schema: unknown, path: string): Rule => {
-    if (isSchema(schema) && schema.$ref !== undefined && !rules.has(schema)) {
+    if (isSchema(schema) && schema.$ref !== undefined && schema.nullable !== true && !rules.has(schema)) {
       only(schema, ["$ref"], path);
       const target = resolve(schema.$ref, `${path}/$ref`);
       // A chain of references is followed; one that bites its tail is an empty rule.
@@ -168,9 +182,11 @@ export const schemaRule = (root: Schema): Rule => {
       const least = count(schema, "minProperties", path) ?? 0;
       if (least > 1) refuse(`${path}/minProperties`, "cannot be more than 1: a name could be written twice.");
       const most = count(schema, "maxProperties", path);
-      const name = schema.propertyNames;
-      const accepted = name === undefined || name === true ? string() : isSchema(name) ? namesOf(name, `${path}/propertyNames`) : refuse(`${path}/propertyNames`, "must be a schema of strings."); // biome-ignore format: short
-      return list(["{", "}"], member(accepted, value(others, `${path}/additionalProperties`)), {
+      const { propertyNames: naming = true } = schema;
+      if (naming !== true && !isOfStrings(naming))
+        refuse(`${path}/propertyNames`, 'must have the type "string", or const, enum or anyOf of strings.');
+      const name = naming === true ? string() : expressionOf(naming, `${path}/propertyNames`);
+      return list(["{", "}"], member(name, value(others, `${path}/additionalProperties`)), {
         least,
         ...(most === undefined ? {} : { most }),
       });
@@ -184,28 +200,16 @@ export const schemaRule = (root: Schema): Rule => {
       );
     return object(
       names.map((name) => {
-        if (properties[name] === undefined && others === false)
+        const named = Object.hasOwn(properties, name);
+        if (!named && others === false)
           refuse(`${path}/required`, `asks for ${JSON.stringify(name)}, which additionalProperties forbids.`);
         return {
-          member: member(literal(name), value(properties[name] ?? true, `${path}/properties/${name}`)),
+          member: member(literal(name), value(named ? properties[name] : true, `${path}/properties/${name}`)),
           required: required.includes(name),
         };
       }),
     );
   };
-
-  /** Names of members: strings, said or not. */
-  const namesOf = (schema: Schema, path: string): Expression =>
-    expressionOf(
-      schema.type === undefined &&
-        schema.enum === undefined &&
-        schema.const === undefined &&
-        schema.$ref === undefined &&
-        schema.anyOf === undefined
-        ? { ...schema, type: "string" }
-        : schema,
-      path,
-    );
 
   const typed = (schema: Schema, type: string, path: string): Expression => {
     switch (type) {
@@ -256,7 +260,7 @@ export const schemaRule = (root: Schema): Rule => {
     }
     only(schema, ["type", "nullable", ...TYPED], path);
     const types = said ?? TYPES.filter((type) => KEYWORDS[type]?.some((key) => schema[key] !== undefined));
-    if (types.length === 0) return anyValue();
+    if (said === undefined && types.length === 0) return anyValue();
     return choice(...types.map((type) => typed(schema, type, path)));
   };
 
