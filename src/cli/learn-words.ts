@@ -11,13 +11,10 @@ import { duration, percent, percentInterval } from "./words.ts";
 /** A question of a trained family, to try the trained planner on. */
 const QUESTION = "What is the latitude of the airport with code LOS in degrees?";
 
-/** Seconds of everything but training, on two quiet cores. */
-const AROUND_TRAINING = 40;
-
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (
   { validation }: LearnOptions,
-  { groupSize, tasksPerStep, secondsPerStep }: Recipe,
+  { groupSize, tasksPerStep, secondsPerStep, secondsAround }: Recipe,
   steps: number,
   { model, description }: Engine,
   tasks: number,
@@ -25,7 +22,7 @@ export const introduction = (
 ): string[] => {
   const millions = (Number(description.parameters) / 1e6).toFixed(1);
   const threads = description.threads === undefined ? "" : `, ${description.threads} threads`;
-  const forecast = duration(AROUND_TRAINING + steps * secondsPerStep);
+  const forecast = duration(secondsAround + steps * secondsPerStep);
   return [
     `Planner  ${model} (${millions} M weights), on this machine: ${description.runtime ?? "native"}${threads}; no network`,
     `Plan     ${tasks} ${validation ? "validation" : "test"} questions before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts in the live flow`,

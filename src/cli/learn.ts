@@ -98,8 +98,11 @@ export const learn = async (options: LearnOptions): Promise<number> => {
         policy: learner,
         recipe,
         seed,
-        onStep: (step, loss) =>
-          screen.live(`cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`),
+        onStep: (step, loss) => {
+          const text = `cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`;
+          if (screen.interactive) screen.live(text);
+          else if ((step + 1) % 10 === 0) screen.line(text);
+        },
         abortSignal: interrupts.abortSignal,
       });
       seconds.coldStart = (performance.now() - from) / 1000;
@@ -190,7 +193,7 @@ const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, nu
 /** Everything that decides about the result, and what it ran on. */
 const configOf = (
   { seed, model, concurrency, evalTasks, replay, permuteRewards, minutes, rank = 16 }: LearnOptions,
-  { secondsPerStep: _, ...used }: Recipe,
+  { secondsPerStep: _, secondsAround: __, ...used }: Recipe,
   steps: number,
   engine: Engine,
   {

@@ -62,8 +62,9 @@ export interface Recipe {
   readonly validation: { readonly tasks: number; readonly every: number };
   /** Training tasks on which the best fixed order of tools is searched. */
   readonly fixedOrderTasks: number;
-  /** What a step takes on two quiet cores, for the forecast at the start. */
+  /** What a step takes on two quiet cores, and all that is around them, for the forecast at the start. */
   readonly secondsPerStep: number;
+  readonly secondsAround: number;
 }
 
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
@@ -88,6 +89,7 @@ export const recipe: Recipe = {
   validation: { tasks: 60, every: 25 },
   fixedOrderTasks: 112,
   secondsPerStep: 1.7,
+  secondsAround: 40,
 };
 
 /**
@@ -105,11 +107,12 @@ export const adapterRecipe: Recipe = {
   // A step without mixed groups still imitates.
   fullStepGroups: 0,
   replay: { ...recipe.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
-  coldStart: { steps: 60, plans: 12, exercises: 12, learningRate: 1e-3 },
+  coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
   maxTokens: 32,
   validation: { tasks: 60, every: 10 },
   secondsPerStep: 45,
+  secondsAround: 1500,
 };
 
 /** The recipe's learning rate over a run. */
