@@ -11,7 +11,7 @@ import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { engineOptions, findModel } from "./model.ts";
+import { engineOptions, findPlayers } from "./model.ts";
 import type { Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
@@ -39,7 +39,8 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   let run: Run | undefined;
   try {
     const world = await openWorld(seed);
-    engine = await openEngine(await findModel(options.model), engineOptions(options));
+    const players = await findPlayers(options.model);
+    engine = await openEngine(players.model, engineOptions({ ...options, adapters: players.adapters }));
     const { policies, model, recipe, modules, flow: cast } = castOf(engine, options);
     const steps = options.steps ?? recipe.steps;
     const tools = world.tools(model);
@@ -90,7 +91,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
 
     let coldStart: Evaluated | undefined;
     const [learner] = policies;
-    if (recipe.coldStart.steps > 0 && learner?.name === "planner") {
+    if (recipe.coldStart.steps > 0 && learner?.name === "planner" && players.adapters?.planner === undefined) {
       const from = performance.now();
       await coldStartAdapter({
         world,

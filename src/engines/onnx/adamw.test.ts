@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { fixtureTensors, fixtureWeights, llamaFixture, noise, relativeError } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import { type AdamState, adamwStep } from "./adamw.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { floatsOf } from "./runtime.ts";
 import { allocateWeights } from "./weights.ts";
 
 const { config, adamw } = llamaFixture;
-const runtime = openNativeRuntime({ threads: 1 });
+const runtime = openTestRuntime({ threads: 1 });
 afterAll(() => runtime.dispose());
 const zeroState = (): AdamState => ({
   first: allocateWeights(runtime, config),

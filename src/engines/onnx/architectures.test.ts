@@ -7,14 +7,14 @@ import {
   sketchError,
 } from "../../../test/fixtures/architectures.ts";
 import { relativeError } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import { createLayerTrainer } from "./layer-trainer.ts";
 import { allocateLora, loraConfigOf } from "./lora.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { floatsOf } from "./runtime.ts";
 import { createTrainer } from "./trainer.ts";
 import { allocateWeights } from "./weights.ts";
 
-const runtime = openNativeRuntime({ threads: 2 });
+const runtime = openTestRuntime({ threads: 2 });
 afterAll(() => runtime.dispose());
 
 const { sequences, architectures } = architectureFixture;

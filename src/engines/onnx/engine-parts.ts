@@ -10,6 +10,8 @@ import type { ModelFiles } from "./model-files.ts";
 import type { Runtime } from "./runtime.ts";
 
 export interface OpenEngineOptions {
+  /** What runs the graphs. @default AGENTFLOW_RUNTIME, else native, and WebAssembly where that is missing */
+  readonly runtime?: "native" | "wasm";
   /** Threads of a native call. @default all cores, at most 8 */
   readonly threads?: number;
   /** Histories that are kept in the cache at once. @default 192 */

@@ -12,7 +12,7 @@ import { type ModelConfig, parameterShapes } from "./model-config.ts";
 import type { ModelFiles } from "./model-files.ts";
 import { requireMemory } from "./model-memory.ts";
 import { openModelFiles } from "./open-model.ts";
-import { openNativeRuntime } from "./ort-native.ts";
+import { openRuntime } from "./open-runtime.ts";
 import { elementsOf, floatsOf, type Runtime } from "./runtime.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { selfTest } from "./self-test.ts";
@@ -65,8 +65,11 @@ export const openEngine = async (model: string, options: OpenEngineOptions = {})
   }
 };
 
-const openRuntimeOf = async ({ threads }: OpenEngineOptions): Promise<Runtime> => {
-  const runtime = openNativeRuntime(threads === undefined ? {} : { threads });
+const openRuntimeOf = async ({ threads, runtime: carrier }: OpenEngineOptions): Promise<Runtime> => {
+  const runtime = await openRuntime({
+    ...(threads !== undefined && { threads }),
+    ...(carrier !== undefined && { carrier }),
+  });
   await selfTest(runtime);
   return runtime;
 };

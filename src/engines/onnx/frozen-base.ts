@@ -1,6 +1,6 @@
 import { hasBias, headOf, linearShapes, type ModelConfig, parameterShapes } from "./model-config.ts";
 import type { TensorSource } from "./model-files.ts";
-import { type Bits, BLOCK, dequantiseRow, type QuantisedMatrix, quantise } from "./quantise.ts";
+import { BLOCK, dequantiseRow, matrixScratch, type QuantisedMatrix, quantise, quantiseRows } from "./quantise.ts";
 import type { Constants, Runtime } from "./runtime.ts";
 import { bitsOf, groupRows, headBitsOf, LINEAR_GROUPS, type Quantisation } from "./sampling-graph.ts";
 
@@ -25,27 +25,35 @@ export const loadFrozenBase = async (
   constants: Constants = runtime.constants(),
 ): Promise<FrozenBase> => {
   const matrices: string[] = [];
+  const matrixOf = matrixScratch();
+  const floatsOf = floatScratch();
+  const shapes = linearShapes(config);
+  const bits = bitsOf(quantisation);
   try {
     const table = await loadTables(constants, matrices, config, tensors, quantisation);
     for (let i = 0; i < config.num_hidden_layers; i += 1) {
       for (const group of LINEAR_GROUPS) {
         const layer = `model.layers.${i}`;
-        const shapes = group.linears.map((linear) => linearShapes(config).get(linear) ?? ([0, 0] as const));
-        const rows = groupRows(config, group);
-        const columns = shapes[0]?.[1] ?? 0;
-        const parts: Float32Array[] = [];
-        for (const linear of group.linears) parts.push(await tensors.read(`${layer}.${linear}.weight`));
         const name = `${layer}.${group.name}`;
-        matrices.push(setMatrix(constants, name, joined(parts), rows, columns, bitsOf(quantisation)).name);
+        const rows = groupRows(config, group);
+        const columns = shapes.get(group.linears[0] as string)?.[1] ?? 0;
+        const joined = bits === undefined ? floatsOf(rows * columns) : matrixOf(rows, columns, bits);
+        let row = 0;
+        for (const linear of group.linears) {
+          const values = await tensors.read(`${layer}.${linear}.weight`);
+          if (joined instanceof Float32Array) joined.set(values, row * columns);
+          else quantiseRows(joined, values, row);
+          row += values.length / columns;
+        }
+        matrices.push(setMatrix(constants, name, joined, rows, columns));
         if (!group.linears.some((linear) => hasBias(config, linear))) continue;
-        const biases: Float32Array[] = [];
-        for (const [at, linear] of group.linears.entries())
-          biases.push(
-            hasBias(config, linear)
-              ? await tensors.read(`${layer}.${linear}.bias`)
-              : new Float32Array(shapes[at]?.[0] ?? 0),
-          );
-        constants.set(`${name}.bias`, "float32", [rows], joined(biases));
+        const biases = new Float32Array(rows);
+        row = 0;
+        for (const linear of group.linears) {
+          if (hasBias(config, linear)) biases.set(await tensors.read(`${layer}.${linear}.bias`), row);
+          row += shapes.get(linear)?.[0] ?? 0;
+        }
+        constants.set(`${name}.bias`, "float32", [rows], biases);
       }
     }
     for (const [name, shape] of parameterShapes(config))
@@ -78,41 +86,37 @@ const loadTables = async (
 ): Promise<QuantisedMatrix | Float32Array> => {
   const { vocab_size: V, hidden_size: D } = config;
   const bits = headBitsOf(quantisation);
-  const head = await tensors.read(headOf(config));
-  const { name, matrix } = setMatrix(constants, "head", head, V, D, bits);
-  matrices.push(name);
-  if (headOf(config) === "model.embed_tokens.weight") return matrix ?? head;
+  const values = await tensors.read(headOf(config));
+  const matrix = bits === undefined ? values : quantise(values, V, D, bits);
+  matrices.push(setMatrix(constants, "head", matrix, V, D));
+  if (headOf(config) === "model.embed_tokens.weight") return matrix;
   const table = await tensors.read("model.embed_tokens.weight");
   return bits === undefined ? table : quantise(table, V, D, 8);
 };
 
+/** Floats whose memory is good until the next are made. */
+const floatScratch = (): ((length: number) => Float32Array) => {
+  let floats = new Float32Array(0);
+  return (length) => {
+    if (floats.length < length) floats = new Float32Array(length);
+    return floats.subarray(0, length);
+  };
+};
+
+/** Sets a matrix, and returns the name of the constant that a runtime may lay out anew. */
 const setMatrix = (
   constants: Constants,
   name: string,
-  values: Float32Array,
+  matrix: QuantisedMatrix | Float32Array,
   rows: number,
   columns: number,
-  bits: Bits | undefined,
-): { readonly name: string; readonly matrix?: QuantisedMatrix } => {
-  if (bits === undefined) {
-    constants.set(`${name}.weight`, "float32", [rows, columns], values);
-    return { name: `${name}.weight` };
+): string => {
+  if (matrix instanceof Float32Array) {
+    constants.set(`${name}.weight`, "float32", [rows, columns], matrix);
+    return `${name}.weight`;
   }
-  const matrix = quantise(values, rows, columns, bits);
   const blocks = Math.ceil(columns / BLOCK);
-  constants.set(`${name}.codes`, "uint8", [rows, blocks, (BLOCK * bits) / 8], matrix.codes);
+  constants.set(`${name}.codes`, "uint8", [rows, blocks, (BLOCK * matrix.bits) / 8], matrix.codes);
   constants.set(`${name}.scales`, "float32", [rows * blocks], matrix.scales);
-  return { name: `${name}.codes`, matrix };
-};
-
-const joined = (parts: readonly Float32Array[]): Float32Array => {
-  const [only] = parts;
-  if (only && parts.length === 1) return only;
-  const out = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return `${name}.codes`;
 };

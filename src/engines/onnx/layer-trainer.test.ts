@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { fixtureTensors, fixtureWeights, llamaFixture, noise, relativeError } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import type { TrainingSequence } from "../../engine.ts";
 import { createLayerTrainer, type LayerTrainerOptions } from "./layer-trainer.ts";
 import { allocateLora, loraConfigOf } from "./lora.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { floatsOf, type Runtime } from "./runtime.ts";
 import { allocateWeights, type Weights } from "./weights.ts";
 
-const runtime = openNativeRuntime({ threads: 2 });
+const runtime = openTestRuntime({ threads: 2 });
 afterAll(() => runtime.dispose());
 
 const { config, sequences } = llamaFixture;
@@ -88,7 +88,7 @@ describe("layer trainer", () => {
 
   it("gives the same bits whatever is saved or computed again, and with any number of threads", async () => {
     const bits = async (options: Given, threads = 2): Promise<unknown> => {
-      const own = openNativeRuntime({ threads });
+      const own = openTestRuntime({ threads });
       const { trainer, gradientOf } = trainerOf({ ...options, own, model: sliding });
       const { gradient, result } = await gradientOf(sequences, coefficients);
       trainer.dispose();

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { llamaFixture } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import { decodingGraph, extensionGraph, trainingGraph } from "./graphs.ts";
 import { onnxBuilder } from "./onnx-builder.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { protobuf } from "./protobuf.ts";
 import { floatsOf } from "./runtime.ts";
 
-const runtime = openNativeRuntime({ threads: 1 });
+const runtime = openTestRuntime({ threads: 1 });
 afterAll(() => runtime.dispose());
 
 /** A reader written from the format's description: fields as [number, wire type, value]. */

@@ -68,7 +68,7 @@ export const createPrefixCache = (
   const names = Array.from({ length: layers }, (_, layer) => [`${layer}.key`, `${layer}.value`]).flat();
   let capacity = CAPACITY_STEP;
   let count = 0;
-  let blocks: Memory[] = [];
+  const blocks: Memory[] = [];
   const rows: CacheRow[] = [];
   const bound = new Map<string, Binding>();
   let clock = 0;
@@ -91,10 +91,12 @@ export const createPrefixCache = (
   const resize = (nextCount: number, nextCapacity: number): void => {
     if (nextCount === count && nextCapacity === capacity) return;
     rows.splice(nextCount);
-    blocks = names.map((_, at) => {
+    names.forEach((_, at) => {
       const memory = runtime.allocate("float32", nextCount * heads * nextCapacity * size);
       const old = blocks[at];
-      if (!old) return memory;
+      // One by one: the old ones can go meanwhile.
+      blocks[at] = memory;
+      if (!old) return;
       for (const { index, length } of rows)
         for (let head = 0; head < heads; head += 1) {
           const from = (index * heads + head) * capacity * size;
@@ -103,7 +105,6 @@ export const createPrefixCache = (
             (index * heads + head) * nextCapacity * size,
           );
         }
-      return memory;
     });
     for (let index = count; index < nextCount; index += 1) rows.push(blank(index));
     [count, capacity] = [nextCount, nextCapacity];

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { fixtureWeights, noise } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import type { PromptSegment, Sample, SampleRequest } from "../../engine.ts";
 import { randomKey } from "../../random.ts";
 import { allocateLora, initialiseLora, type LoraConfig, loraConfigOf, loraNames } from "./lora.ts";
 import { linearShapes, type ModelConfig } from "./model-config.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { createQuantisedSampler, type QuantisedSamplerOptions, type QuantisedSnapshot } from "./quantised-sampler.ts";
 import { floatsOf, type Runtime } from "./runtime.ts";
 import { createTrainer } from "./trainer.ts";
@@ -49,7 +49,7 @@ afterAll(() => {
   for (const dispose of disposals.toReversed()) dispose();
 });
 const runtimeOf = (threads: number): Runtime => {
-  const runtime = openNativeRuntime({ threads });
+  const runtime = openTestRuntime({ threads });
   disposals.push(() => runtime.dispose());
   return runtime;
 };

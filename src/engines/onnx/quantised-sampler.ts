@@ -32,7 +32,7 @@ export interface QuantisedSamplerOptions {
   readonly contextLength?: number;
   /** Histories that are sampled at once. @default 32 */
   readonly slots?: number;
-  /** Size up to which the cache keeps histories that nobody samples. @default 512 MB */
+  /** Size up to which the cache keeps histories that nobody samples. @default 256 MB */
   readonly cacheBytes?: number;
   /** Adapters of one shape that are sampled at once; requests for more wait. @default 4 */
   readonly adapterSlots?: number;
@@ -70,7 +70,7 @@ export const createQuantisedSampler = async (
     exclusive,
     contextLength = config.max_position_embeddings,
     slots = 32,
-    cacheBytes = 512 * 2 ** 20,
+    cacheBytes = 256 * 2 ** 20,
     adapterSlots = 4,
     tokenizer,
     threads = runtime.description.threads,

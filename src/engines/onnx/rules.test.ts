@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { noise, relativeError } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import { onnxBuilder } from "./onnx-builder.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { rules } from "./rules.ts";
 import { type DType, elementsOf, floatsOf, type Tensor } from "./runtime.ts";
 import { tape } from "./tape.ts";
 
-const runtime = openNativeRuntime({ threads: 1 });
+const runtime = openTestRuntime({ threads: 1 });
 afterAll(() => runtime.dispose());
 
 /** One input of an example: floats have a gradient unless they are `fixed`. */

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { fixtureWeights, llamaFixture, noise } from "../../../test/fixtures/llama.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import type { PromptSegment, Sample, SampleRequest } from "../../engine.ts";
 import { random, randomKey } from "../../random.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { openNativeRuntime } from "./ort-native.ts";
 import { createSampler, type Sampler, type Snapshot } from "./sampler.ts";
 import { createTrainer } from "./trainer.ts";
 
@@ -28,7 +28,7 @@ afterAll(() => {
   for (const dispose of disposals.toReversed()) dispose();
 });
 const open = (threads: number, config: ModelConfig) => {
-  const runtime = openNativeRuntime({ threads });
+  const runtime = openTestRuntime({ threads });
   disposals.push(() => runtime.dispose());
   const weights = fixtureWeights(runtime, config, 40);
   for (const [name, { offset, shape }] of weights.tensors) {

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { fixtureTensors, fixtureWeights, llamaFixture, noise, relativeError } from "../../../test/fixtures/llama.ts";
-import { openNativeRuntime } from "./ort-native.ts";
+import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
 import { floatsOf } from "./runtime.ts";
 import { createTrainer, microBatches } from "./trainer.ts";
 import { allocateWeights, type Weights } from "./weights.ts";
 
 const { config, sequences } = llamaFixture;
-const runtime = openNativeRuntime({ threads: 2 });
+const runtime = openTestRuntime({ threads: 2 });
 const trainer = createTrainer(runtime, config);
 const weights = fixtureWeights(runtime);
 const coefficients = sequences.map((sequence) => Float32Array.from(sequence.coefficients));
@@ -65,7 +65,7 @@ describe("trainer", () => {
 
   it("gives the same bits again, also with another number of threads", async () => {
     const bits = async (threads: number): Promise<unknown> => {
-      const other = openNativeRuntime({ threads });
+      const other = openTestRuntime({ threads });
       const own = createTrainer(other, config);
       const gradient = allocateWeights(other, config);
       const result = await own.backward(fixtureWeights(other), gradient, sequences, coefficients);
