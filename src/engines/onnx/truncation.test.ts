@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigError, EngineError } from "../../errors.ts";
-import { checkTruncation, drawFrom, type Truncation, truncate, truncates } from "./truncation.ts";
+import { checkTruncation, type Truncation, truncate, truncates } from "./truncation.ts";
 
 const maskOf = (ids: readonly number[], V: number): Uint32Array => {
   const mask = new Uint32Array(Math.ceil(V / 32));
@@ -81,7 +81,8 @@ describe("truncate", () => {
     probabilities[5] = 1;
     const kept = truncate(probabilities, { topK: 1, allowed: maskOf([3, 40], 64) });
     expect([...kept.ids]).toEqual([3, 40]);
-    expect(drawFrom(kept, 0.6)).toEqual({ token: 40, logProb: Math.log(0.5) });
+    expect([...kept.weights]).toEqual([1, 1]);
+    expect(kept.total).toBe(2);
   });
 
   it("refuses an empty mask, an empty row and one that is not finite", () => {
@@ -90,16 +91,6 @@ describe("truncate", () => {
     expect(() => truncate(new Float32Array(2), { topK: 1 })).toThrow(EngineError);
     expect(() => truncate(Float32Array.from([Number.NaN, 1]), { topK: 1 })).toThrow(EngineError);
     expect(() => truncate(Float32Array.from([Number.POSITIVE_INFINITY, 1]), { topP: 0.5 })).toThrow(EngineError);
-  });
-});
-
-describe("drawFrom", () => {
-  it("walks the candidates in the order of ids, with log-probabilities among them", () => {
-    const kept = truncate(Float32Array.from([0.125, 0.5, 0.125, 0.25]), { topK: 2 });
-    expect(drawFrom(kept, 0)).toEqual({ token: 1, logProb: Math.log(0.5 / 0.75) });
-    expect(drawFrom(kept, 0.66).token).toBe(1);
-    expect(drawFrom(kept, 0.67)).toEqual({ token: 3, logProb: Math.log(0.25 / 0.75) });
-    expect(drawFrom(kept, 1 - 2 ** -53).token).toBe(3);
   });
 });
 

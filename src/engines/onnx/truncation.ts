@@ -151,15 +151,3 @@ export const truncate = (probabilities: Float32Array, truncation: Truncation): C
   }
   return left;
 };
-
-/** The token at `u` in [0, 1) of the cumulative distribution in the order of ids, with its log-probability among the candidates. */
-export const drawFrom = ({ ids, weights, total }: Candidates, u: number): { token: number; logProb: number } => {
-  let i = 0;
-  let rest = u * total;
-  while (i < ids.length - 1) {
-    rest -= weights[i] as number;
-    if (rest < 0) break;
-    i += 1;
-  }
-  return { token: ids[i] as number, logProb: Math.log((weights[i] as number) / total) };
-};
