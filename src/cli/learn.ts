@@ -11,12 +11,15 @@ import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { engineOptions, findPlayers } from "./model.ts";
+import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "./model.ts";
 import type { Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
 import { openWorld } from "./world.ts";
+
+/** More questions than this at once make no batch faster. */
+const MOST_HISTORIES = 96;
 
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
@@ -40,7 +43,11 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   try {
     const world = await openWorld(seed);
     const players = await findPlayers(options.model);
-    engine = await openEngine(players.model, engineOptions({ ...options, adapters: players.adapters }));
+    engine = await openEngine(players.model, {
+      ...engineOptions({ ...options, adapters: players.adapters }),
+      // The built-in planner's cache is small, and its rows are what they always were.
+      ...(players.model !== BUILT_IN_MODEL && roomFor(Math.min(concurrency, MOST_HISTORIES))),
+    });
     const { policies, model, recipe, modules, flow: cast } = castOf(engine, options);
     const steps = options.steps ?? recipe.steps;
     const tools = world.tools(model);

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isAdapterFolder, readAdapterBase } from "../engines/onnx/adapter-files.ts";
+import { availableMemory } from "../engines/onnx/available-memory.ts";
 import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/model-cache.ts";
 import { ConfigError } from "../errors.ts";
@@ -60,6 +61,17 @@ export const findPlayers = async (name: string): Promise<Players> => {
     ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
     : { model: found };
 };
+
+const MOST_CACHE_BYTES = 4 * 2 ** 30;
+
+/**
+ * Room for the histories of a run with so many questions under way: a third of the memory that is left, at most 4 GiB.
+ * Where there is less, histories are taken in anew turn by turn, which changes time only.
+ */
+export const roomFor = (concurrency: number): Pick<OpenEngineOptions, "slots" | "cacheBytes"> => ({
+  slots: concurrency,
+  cacheBytes: Math.min(MOST_CACHE_BYTES, Math.floor(availableMemory() / 3)),
+});
 
 /** How a person asked a model to be opened, as options of `openEngine`. */
 export const engineOptions = ({

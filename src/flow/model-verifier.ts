@@ -19,7 +19,7 @@ import {
 export interface ModelVerifierOptions {
   /** @default "word" for a policy, which is trained on what it writes; "lines" for a chat model */
   readonly form?: VerdictForm;
-  /** Most tokens of a verdict. @default 4 for a word, 160 for lines */
+  /** Most tokens of a verdict. @default 8 for a word, 160 for lines */
   readonly maxTokens?: number;
   /** @default 1 for a policy, 0 for a chat model */
   readonly temperature?: number;
@@ -41,7 +41,7 @@ const readVerdict = (text: string): Verdict =>
   parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };
 
 const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVerifierOptions): Verifier => {
-  const { maxTokens = form === "word" ? 4 : 160, temperature = 1 } = options;
+  const { maxTokens = form === "word" ? 8 : 160, temperature = 1 } = options;
   const prompts = chatPrompts(policy.engine);
   const turns = policyTurns(policy, "verifier", (history) => `${history}/verifier`);
 
@@ -83,7 +83,7 @@ const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVeri
 };
 
 const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVerifierOptions): Verifier => {
-  const { maxTokens = form === "word" ? 4 : 160, temperature = 0, room = 16_000 } = options;
+  const { maxTokens = form === "word" ? 8 : 160, temperature = 0, room = 16_000 } = options;
   return {
     admit,
     judge: async (step, observation, state, context) => {

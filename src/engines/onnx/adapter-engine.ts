@@ -84,6 +84,7 @@ export const createAdapterEngine = async (
       contextLength,
       tokenizer: textRules(tokenizer, files.tokenizer, config.vocab_size),
       ...(options.slots !== undefined && { slots: options.slots }),
+      ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
     });
     return open;
   });
