@@ -9,7 +9,8 @@ export interface LearnOptions {
   readonly out: string;
   /** The built-in model, a model folder, or a run, which stands for its weights. */
   readonly model: string;
-  readonly concurrency: number;
+  /** Questions under way at once; the recipe's own number when absent. */
+  readonly concurrency?: number | undefined;
   /** Tasks of each evaluation set; the sets' own sizes when absent. */
   readonly evalTasks?: number | undefined;
   readonly json: boolean;

@@ -11,22 +11,19 @@ import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "./model.ts";
+import { engineOptions, findPlayers, roomFor } from "./model.ts";
 import type { Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
 import { openWorld } from "./world.ts";
 
-/** More questions than this at once make no batch faster. */
-const MOST_HISTORIES = 96;
-
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
  * wrong with the model, the data or the folder is found before anything is evaluated or written. Returns the exit code.
  */
 export const learn = async (options: LearnOptions): Promise<number> => {
-  const { seed, json, quiet, concurrency } = options;
+  const { seed, json, quiet } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const started = performance.now();
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
@@ -45,16 +42,20 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const players = await findPlayers(options.model);
     engine = await openEngine(players.model, {
       ...engineOptions({ ...options, adapters: players.adapters }),
-      // The built-in planner's cache is small, and its rows are what they always were.
-      ...(players.model !== BUILT_IN_MODEL && roomFor(Math.min(concurrency, MOST_HISTORIES))),
+      ...roomFor(options),
     });
     const { policies, model, recipe, modules, flow: cast } = castOf(engine, options);
-    const steps = options.steps ?? recipe.steps;
+    const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
     const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";
     const sets = world.tasks.evaluation(split, sizesOf(options.evalTasks));
     const flow = createFlow({ ...cast, tools });
-    const config = configOf(options, recipe, steps, engine, { policies, modules, almanac: world.hash, split });
+    const config = configOf({ ...options, concurrency }, recipe, steps, engine, {
+      policies,
+      modules,
+      almanac: world.hash,
+      split,
+    });
     run = await createRun(options.out, runId(new Date(), Math.random), config);
     const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
     for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
@@ -124,6 +125,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       options,
       recipe,
       steps,
+      concurrency,
       world,
       tools,
       flow,

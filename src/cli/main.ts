@@ -69,7 +69,7 @@ program
   .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
   .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
   .option("--minutes <number>", "train for so long at most", wholeNumber(1, 100_000))
-  .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024), 144)
+  .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024))
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)
   .option("--no-replay", "do not imitate random plans beside the reward")

@@ -7,6 +7,8 @@ import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/model-cache.ts";
 import { ConfigError } from "../errors.ts";
 import { trainableNames } from "./cast.ts";
+import type { LearnOptions } from "./learn-options.ts";
+import { adapterRecipe } from "./recipe.ts";
 
 /** The planner that the package ships. */
 export const BUILT_IN_MODEL = "agentflow-tiny";
@@ -62,14 +64,20 @@ export const findPlayers = async (name: string): Promise<Players> => {
     : { model: found };
 };
 
+/** Rows of a small model cost little. */
+const FEWEST_SLOTS = 192;
 const MOST_CACHE_BYTES = 4 * 2 ** 30;
 
 /**
- * Room for the histories of a run with so many questions under way: a third of the memory that is left, at most 4 GiB.
- * Where there is less, histories are taken in anew turn by turn, which changes time only.
+ * Room for the histories of a run: one a question and module that learns, and as much again for what the others ask.
+ * A third of the memory that is left, at most 4 GiB: where there is less, histories are taken in anew turn by turn, which
+ * changes time only.
  */
-export const roomFor = (concurrency: number): Pick<OpenEngineOptions, "slots" | "cacheBytes"> => ({
-  slots: concurrency,
+export const roomFor = ({
+  concurrency = adapterRecipe.concurrency,
+  train = ["planner"],
+}: Pick<LearnOptions, "concurrency" | "train">): Pick<OpenEngineOptions, "slots" | "cacheBytes"> => ({
+  slots: Math.max(FEWEST_SLOTS, concurrency * (train.length + 1)),
   cacheBytes: Math.min(MOST_CACHE_BYTES, Math.floor(availableMemory() / 3)),
 });
 

@@ -56,6 +56,8 @@ export interface Recipe {
   readonly detail: "values" | "names";
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
+  /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
+  readonly concurrency: number;
   /** Longest action, in tokens. */
   readonly maxTokens: number;
   /** Validation while training: so many tasks of trained families, every so many steps. */
@@ -84,6 +86,7 @@ export const recipe: Recipe = {
   families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
+  concurrency: 144,
   temperature: 1,
   maxTokens: 24,
   validation: { tasks: 60, every: 25 },
@@ -109,6 +112,7 @@ export const adapterRecipe: Recipe = {
   replay: { ...recipe.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
+  concurrency: 48,
   maxTokens: 32,
   validation: { tasks: 60, every: 10 },
   secondsPerStep: 45,

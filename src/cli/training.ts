@@ -17,6 +17,7 @@ export interface TrainingParts {
   readonly options: LearnOptions;
   readonly recipe: Recipe;
   readonly steps: number;
+  readonly concurrency: number;
   readonly world: World;
   readonly tools: Toolset;
   readonly flow: Flow;
@@ -41,8 +42,8 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, recipe, steps, world, flow, policies, run, screen, interrupts, secondsAfter } = parts;
-  const { seed, concurrency } = options;
+  const { options, recipe, steps, concurrency, world, flow, policies, run, screen, interrupts, secondsAfter } = parts;
+  const { seed } = options;
   const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(world.tasks, seed, recipe);
   const progress = trainingProgress(screen, steps, secondsAfter);
@@ -113,7 +114,7 @@ const validationSize = ({ options, recipe: { validation } }: TrainingParts): num
   Math.min(options.evalTasks ?? validation.tasks, validation.tasks);
 
 const validate = async (
-  { flow, policies, options: { seed, concurrency }, interrupts: { abortSignal } }: TrainingParts,
+  { flow, policies, concurrency, options: { seed }, interrupts: { abortSignal } }: TrainingParts,
   tasks: readonly AlmanacTask[],
   spent: { validate: number },
 ): Promise<number> => {

@@ -131,7 +131,8 @@ export const writeMergedModel = (
       : `model-${String(index + 1).padStart(5, "0")}-of-${String(shards.length).padStart(5, "0")}.safetensors`;
   let done = 0;
   return writeWholeFolder(folder, { kind: "model", base: files.name, ...about }, async (draft) => {
-    const config = { ...writeHubConfig(files.config), eos_token_id: [...files.endIds], torch_dtype: type };
+    const ends = files.endIds.length > 0 ? { eos_token_id: files.endIds } : {};
+    const config = { ...writeHubConfig(files.config), ...ends, torch_dtype: type };
     await writeSynced(join(draft, "config.json"), [json(config)]);
     await writeSmallFiles(draft, files);
     for (const [index, shard] of shards.entries()) {

@@ -12,6 +12,7 @@ import {
   type Runtime,
   type Session,
   type Tensor,
+  tensorOver,
 } from "./runtime.ts";
 
 /**
@@ -352,14 +353,7 @@ export const openNativeRuntime = ({
   return {
     description: { runtime: "onnxruntime (native)", version: native.version, threads },
     allocate,
-    tensor: (memory, shape, offset = 0) => {
-      if (offset + elementsOf(shape) > memory.data.length) {
-        throw new EngineError(
-          `A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`,
-        );
-      }
-      return { memory, shape, offset };
-    },
+    tensor: tensorOver,
     constants,
     session,
     dispose: () => {

@@ -8,6 +8,7 @@ import {
   type Runtime,
   type Session,
   type Tensor,
+  tensorOver,
 } from "./runtime.ts";
 
 /**
@@ -146,14 +147,7 @@ export const openWebRuntime = async ({ threads = 2 }: { readonly threads?: numbe
       threads: ort.env.wasm.numThreads ?? 1,
     },
     allocate: (dtype: DType, elements: number): Memory => ({ dtype, data: new VIEW[dtype](elements) }),
-    tensor: (memory, shape, offset = 0) => {
-      if (offset + elementsOf(shape) > memory.data.length) {
-        throw new EngineError(
-          `A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`,
-        );
-      }
-      return { memory, shape, offset };
-    },
+    tensor: tensorOver,
     constants,
     session,
     dispose: () => undefined,

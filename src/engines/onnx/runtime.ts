@@ -1,3 +1,5 @@
+import { EngineError } from "../../errors.ts";
+
 /**
  * The door to whatever runs ONNX graphs. The native carrier is `ort-native.ts`; another one (WASM) fits behind the
  * same interface. Tensors live in memory that the caller sees as typed arrays: nothing is copied in or out.
@@ -68,6 +70,16 @@ export interface Runtime {
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, uint8: 1, int64: 8, int32: 4, bool: 1 };
 
 export const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** A shape over a part of a memory block. Throws EngineError when it does not fit. */
+export const tensorOver = (memory: Memory, shape: readonly number[], offset = 0): Tensor => {
+  if (offset + elementsOf(shape) > memory.data.length) {
+    throw new EngineError(
+      `A tensor of shape [${shape.join(", ")}] at ${offset} does not fit ${memory.data.length} elements.`,
+    );
+  }
+  return { memory, shape, offset };
+};
 
 /** The floats behind a float32 tensor. */
 export const floatsOf = (tensor: Tensor): Float32Array => {
