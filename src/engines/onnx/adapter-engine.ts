@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
-import type { Engine, Policy } from "../../engine.ts";
+import type { Engine } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import { type AdapterFolder, readAdapter, writeAdapter } from "./adapter-files.ts";
 import { createBasePolicy } from "./base-policy.ts";
-import { chatTemplateOf, describeEngine, hashOfModel, type OpenEngineOptions, oneAtATime } from "./engine-parts.ts";
+import {
+  chatTemplateOf,
+  describeEngine,
+  hashOfModel,
+  type OpenEngineOptions,
+  oneAtATime,
+  policiesByName,
+} from "./engine-parts.ts";
 import { createLayerTrainer, type LayerTrainer } from "./layer-trainer.ts";
 import { allocateLora, initialiseLora, type LoraConfig, loraConfigOf } from "./lora.ts";
 import { createLoraPolicy } from "./lora-policy.ts";
@@ -90,7 +97,6 @@ export const createAdapterEngine = async (
   });
   const release = (history: string): void => open?.release(history);
 
-  const policies = new Map<string, Policy>();
   const engine: Engine = {
     model: files.name,
     tokenizer,
@@ -107,13 +113,10 @@ export const createAdapterEngine = async (
       quantisation,
       contextLength,
     },
-    policy: (name, { lora: wanted } = {}) => {
-      const known = policies.get(name);
-      if (known) return known;
+    policy: policiesByName((name, { lora: wanted }) => {
       const start = started.get(name);
-      let made: Policy;
-      if (wanted === undefined && start === undefined) {
-        made = createBasePolicy(name, engine, {
+      if (wanted === undefined && start === undefined)
+        return createBasePolicy(name, engine, {
           version: baseVersion,
           sample: async (request) => (await sampler()).sample(request, { version: baseVersion }),
           release,
@@ -122,28 +125,24 @@ export const createAdapterEngine = async (
             return exclusive(() => trainer.forward(undefined, sequences));
           },
         });
-      } else {
-        const lora = start?.lora ?? loraConfigOf(config, wanted);
-        const weights = allocateLora(runtime, config, lora);
-        if (start === undefined) initialiseLora(weights, wanted?.seed ?? 0);
-        else for (const [tensor, place] of weights.tensors) floatsOf(place).set(start.tensors[tensor] ?? []);
-        made = createLoraPolicy(name, engine, {
-          lora,
-          weights,
-          baseVersion,
-          allocate: () => allocateLora(runtime, config, lora),
-          exclusive,
-          sample: async (request, snapshot) => (await sampler()).sample(request, snapshot),
-          forget: (version) => open?.forget(version),
-          release,
-          trainer: () => trainerOf(lora),
-          save: (folder, values, about) =>
-            writeAdapter(folder, { config, lora, weights: values, about, baseName: files.name }),
-        });
-      }
-      policies.set(name, made);
-      return made;
-    },
+      const lora = start?.lora ?? loraConfigOf(config, wanted);
+      const weights = allocateLora(runtime, config, lora);
+      if (start === undefined) initialiseLora(weights, wanted?.seed ?? 0);
+      else for (const [tensor, place] of weights.tensors) floatsOf(place).set(start.tensors[tensor] ?? []);
+      return createLoraPolicy(name, engine, {
+        lora,
+        weights,
+        baseVersion,
+        allocate: () => allocateLora(runtime, config, lora),
+        exclusive,
+        sample: async (request, snapshot) => (await sampler()).sample(request, snapshot),
+        forget: (version) => open?.forget(version),
+        release,
+        trainer: () => trainerOf(lora),
+        save: (folder, values, about) =>
+          writeAdapter(folder, { config, lora, weights: values, about, baseName: files.name }),
+      });
+    }),
     dispose: async () => {
       if (closed) return;
       closed = true;

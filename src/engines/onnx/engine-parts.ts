@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { ChatTemplate } from "../../engine.ts";
+import type { ChatTemplate, Policy, PolicyOptions } from "../../engine.ts";
 import { chatTemplate } from "./chat-template.ts";
 import type { ModelFiles } from "./model-files.ts";
 import type { Runtime } from "./runtime.ts";
@@ -48,6 +48,18 @@ export const oneAtATime = (): {
     idle: async () => {
       for (let seen: unknown; seen !== last; await seen) seen = last;
     },
+  };
+};
+
+/** The policies of an engine by name, each made when it is first asked for. */
+export const policiesByName = (
+  make: (name: string, options: PolicyOptions) => Policy,
+): ((name: string, options?: PolicyOptions) => Policy) => {
+  const made = new Map<string, Policy>();
+  return (name, options = {}) => {
+    const policy = made.get(name) ?? make(name, options);
+    made.set(name, policy);
+    return policy;
   };
 };
 

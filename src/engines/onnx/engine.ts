@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
-import type { Engine, Policy } from "../../engine.ts";
+import type { Engine } from "../../engine.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
 import { isAdapterFolder, readAdapterBase } from "./adapter-files.ts";
 import { writeModelFolder } from "./checkpoint.ts";
-import { chatTemplateOf, describeEngine, type OpenEngineOptions, oneAtATime } from "./engine-parts.ts";
+import { chatTemplateOf, describeEngine, type OpenEngineOptions, oneAtATime, policiesByName } from "./engine-parts.ts";
 import { createFullPolicy, type FullPolicyParts } from "./full-policy.ts";
 import { initialise } from "./initialise.ts";
 import { type ModelConfig, parameterShapes } from "./model-config.ts";
@@ -119,7 +119,6 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     },
     save: (folder, weights, about) => writeModelFolder(folder, { ...source, weights, about }),
   };
-  const policies = new Map<string, Policy>();
   const engine: Engine = {
     model: source.name,
     tokenizer,
@@ -132,17 +131,13 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       source.name,
       [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
     ),
-    policy: (name, { lora } = {}) => {
-      const known = policies.get(name);
-      if (known) return known;
+    policy: policiesByName((name, { lora }) => {
       if (lora !== undefined)
         throw new ConfigError(
           `The engine of ${source.name} trains all weights. For adapters open it with { learns: "adapters" }.`,
         );
-      const made = createFullPolicy(name, engine, parts);
-      policies.set(name, made);
-      return made;
-    },
+      return createFullPolicy(name, engine, parts);
+    }),
     dispose: async () => {
       if (closed) return;
       closed = true;

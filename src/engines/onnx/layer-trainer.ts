@@ -8,6 +8,7 @@ import type { OnnxModel } from "./onnx-builder.ts";
 import { fillPackInputs, packSizes, paddedTokens } from "./pack-inputs.ts";
 import { PACK_TOKENS, type Pack, packSequences } from "./packing.ts";
 import { floatsOf, type Memory, type Runtime, type Session, type Tensor } from "./runtime.ts";
+import type { Trainer } from "./trainer.ts";
 import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
 import { angleTensors, layerKinds } from "./training-tables.ts";
 import { allocateTensors, type Weights } from "./weights.ts";
@@ -30,17 +31,9 @@ export interface LayerTrainerOptions {
  * Trains a model layer by layer, with common prefixes of the sequences computed once. `weights` and `gradient` are an
  * adapter's (`loraShapes`), or, without `adapter`, the model's own (`parameterShapes`).
  */
-export interface LayerTrainer {
+export interface LayerTrainer extends Trainer {
   /** Without weights: the base alone, as if the adapter had never been trained. */
   forward(weights: Weights | undefined, sequences: readonly TrainingSequence[]): Promise<ForwardResult>;
-  /** Adds ∂(−Σ c·logp)/∂w to `gradient`. */
-  backward(
-    weights: Weights,
-    gradient: Weights,
-    sequences: readonly TrainingSequence[],
-    coefficients: readonly Float32Array[],
-  ): Promise<ForwardResult>;
-  dispose(): void;
 }
 
 /** Rows that go through the head at once: their distributions over the vocabulary are large. */

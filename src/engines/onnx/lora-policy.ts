@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Engine, ForwardResult, Policy, Sample, SampleRequest, TrainingSequence } from "../../engine.ts";
+import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
 import { type AdamState, adamwStep } from "./adamw.ts";
+import type { LayerTrainer } from "./layer-trainer.ts";
 import type { LoraConfig } from "./lora.ts";
 import { createVersions, type Published } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
@@ -26,15 +27,7 @@ export interface LoraPolicyParts {
   readonly forget: (version: string) => void;
   readonly release: (history: string) => void;
   /** Made on first use: it needs the base in float32. Without an adapter it is the base. */
-  readonly trainer: () => Promise<{
-    forward(adapter: Weights | undefined, sequences: readonly TrainingSequence[]): Promise<ForwardResult>;
-    backward(
-      adapter: Weights,
-      gradient: Weights,
-      sequences: readonly TrainingSequence[],
-      coefficients: readonly Float32Array[],
-    ): Promise<ForwardResult>;
-  }>;
+  readonly trainer: () => Promise<Pick<LayerTrainer, "forward" | "backward">>;
   readonly save: (folder: string, weights: Weights, about: Readonly<Record<string, unknown>>) => Promise<void>;
 }
 
