@@ -8,13 +8,35 @@ export interface Budget {
   readonly seconds?: number;
   /** Tool calls that reach a tool. @default 100 */
   readonly calls?: number;
+  /** Money for models, in US dollars, by the prices that the models name. @default no limit */
+  readonly dollars?: number;
+  /** Money for tools, in US dollars, by what the tools charge. @default no limit */
+  readonly toolDollars?: number;
 }
 
 /** What a solve has used so far. */
 export interface Usage {
   readonly turns: number;
   readonly promptTokens: number;
+  /** Of the prompt tokens, those that the model had in its cache. */
+  readonly cachedTokens: number;
   readonly sampledTokens: number;
   readonly calls: number;
+  readonly dollars: number;
+  readonly toolDollars: number;
   readonly seconds: number;
+}
+
+/** What one call of a model or a tool has used. */
+export type Spent = Partial<Pick<Usage, "promptTokens" | "cachedTokens" | "sampledTokens" | "dollars" | "toolDollars">>;
+
+/**
+ * Counts what a solve uses, sub-calls included: a tool that asks a model, or a flow inside a tool, is given its
+ * caller's meter.
+ */
+export interface Meter {
+  /** Counts what was used. */
+  charge(spent: Spent): void;
+  /** Before a call that costs. Throws `BudgetError` once a limit is reached. */
+  check(): void;
 }

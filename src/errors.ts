@@ -18,6 +18,16 @@ export class ModelError extends AgentFlowError {
   override readonly name = "ModelError";
 }
 
+/** A limit of a budget is reached: what was to be called next was not called. */
+export class BudgetError extends AgentFlowError {
+  override readonly name = "BudgetError";
+}
+
+/** The sandbox: it cannot be started, it is not safe here, or it died. What the code inside it does is no error of its. */
+export class SandboxError extends AgentFlowError {
+  override readonly name = "SandboxError";
+}
+
 /** The engine: a runtime that is missing, a graph that does not run, a number that is not finite. */
 export class EngineError extends AgentFlowError {
   override readonly name = "EngineError";

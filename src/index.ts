@@ -1,6 +1,7 @@
 /** The public surface of AgentFlow. It loads no native code, no file and no network. */
-export type { Budget, Usage } from "./budget.ts";
+export type { Budget, Meter, Spent, Usage } from "./budget.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { type AgentFlowConfig, defineConfig, type ModelSettings, type RoleName, type TaskSource } from "./config.ts";
 export type {
   Engine,
   ForwardResult,
@@ -12,8 +13,19 @@ export type {
   Tokenizer,
   TrainingSequence,
 } from "./engine.ts";
-export { AgentFlowError, ConfigError, EngineError, ModelError, StoreError, TaskError, ToolError } from "./errors.ts";
+export {
+  AgentFlowError,
+  BudgetError,
+  ConfigError,
+  EngineError,
+  ModelError,
+  SandboxError,
+  StoreError,
+  TaskError,
+  ToolError,
+} from "./errors.ts";
 export type { FlowEvent } from "./event.ts";
+export type { Experience, ExperienceStore } from "./experience.ts";
 export { ruleAnalyst } from "./flow/analysis.ts";
 export { ruleExecutor } from "./flow/executor.ts";
 export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
@@ -44,7 +56,7 @@ export {
 } from "./flow/stop-condition.ts";
 export type { FlowStream } from "./flow/stream.ts";
 export { ruleVerifier } from "./flow/verifier.ts";
-export type { ChatMessage, ChatModel, ChatReply, ChatRequest } from "./model.ts";
+export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";
 export type {
   Analyst,
   Executor,
@@ -61,11 +73,14 @@ export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,
   type Field,
+  type Grants,
   type JsonSchema,
   type Tool,
   type ToolContext,
+  type ToolMetadata,
   type ToolOutput,
   type Toolset,
+  type Trust,
   tool,
 } from "./tool.ts";
 export type {

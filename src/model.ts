@@ -12,9 +12,16 @@ export interface ChatRequest {
   readonly maxTokens?: number;
   /** @default 0 */
   readonly temperature?: number;
+  readonly topP?: number;
+  /** Texts that end the reply; they are not part of it. */
+  readonly stop?: readonly string[];
   readonly randomKey?: RandomKey;
   /** What the reply's text is held to, by models that can; others take no notice, so a reply is parsed all the same. */
   readonly grammar?: Grammar;
+  /** Asks for the sampled token ids and their log-probabilities, of models that have them. @default false */
+  readonly logProbs?: boolean;
+  /** Streams the text while it is made. What was streamed of an attempt that failed is withdrawn by the one after it. */
+  readonly onText?: (delta: string) => void;
   readonly abortSignal?: AbortSignal;
 }
 
@@ -22,10 +29,32 @@ export interface ChatReply {
   readonly text: string;
   readonly promptTokens: number;
   readonly sampledTokens: number;
+  /** Of the prompt tokens, those that the model had in its cache. */
+  readonly cachedTokens?: number;
+  /** What the call cost, in US dollars, of a model with a price. */
+  readonly dollars?: number;
+  /** Ended by itself or at `maxTokens`. */
+  readonly finish?: "stop" | "length";
+  /** Sampled tokens, where they were asked for and the model offers them. `ids` may be missing where only texts come. */
+  readonly tokens?: { readonly ids?: readonly number[]; readonly logProbs: readonly number[] };
+  /** The model that answered, as it calls itself. */
+  readonly model?: string;
 }
 
 /** The door to a frozen model: text in, text out. Throws `ModelError`. */
 export interface ChatModel {
   readonly id: string;
+  /** How its prompts are best written: tagged plain text for small models, JSON for large ones. @default "tagged" */
+  readonly promptStyle?: PromptStyle;
   complete(request: ChatRequest): Promise<ChatReply>;
+}
+
+export type PromptStyle = "tagged" | "json";
+
+/** Price of a model, in US dollars for a million tokens. */
+export interface Price {
+  readonly prompt: number;
+  /** @default that of the prompt */
+  readonly cached?: number;
+  readonly sampled: number;
 }

@@ -1,6 +1,8 @@
+import type { Meter } from "./budget.ts";
+import type { Experience } from "./experience.ts";
 import type { RandomKey } from "./random.ts";
 import type { Query } from "./task.ts";
-import type { Toolset } from "./tool.ts";
+import type { Grants, Toolset } from "./tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, ToolCall, TrainedTurn, Verdict } from "./trajectory.ts";
 
 /** All that a module may see: question, tools, memory, turns left. */
@@ -13,6 +15,8 @@ export interface FlowState {
   readonly turn: number;
   /** Planner turns left, this one included. */
   readonly turnsLeft: number;
+  /** Earlier tasks that are like this one, of a flow with a memory across tasks. */
+  readonly experience?: readonly Experience[];
 }
 
 /** Tokens that a model read and wrote. */
@@ -36,6 +40,9 @@ export interface ModuleContext {
   readonly instructions?: string;
   /** Streams text while it is made. */
   readonly onText?: (delta: string) => void;
+  /** The solve's budget: checked before each call of a model, and shared by all that is called beneath. */
+  readonly meter?: Meter;
+  readonly grants?: Grants;
   /** Counts what a module's model has used where its result cannot say so: a budget holds for all models together. */
   readonly onTokens?: (tokens: TokenCount) => void;
 }

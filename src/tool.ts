@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Meter } from "./budget.ts";
 
 /** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -20,10 +21,37 @@ export interface ToolOutput {
   readonly fields?: Readonly<Record<string, Field>>;
   /** Where it comes from, such as an address. */
   readonly source?: string;
+  /** Whether people outside may have written the text: it may say things, but it allows nothing. @default "trusted" */
+  readonly trust?: Trust;
+}
+
+export type Trust = "trusted" | "untrusted";
+
+/** What one run allows. What is left out is not limited by it. */
+export interface Grants {
+  /** Names of the tools that may be called. */
+  readonly tools?: readonly string[];
+  /** Hosts that may be reached: `example.org`, or `*.example.org` for all below it. */
+  readonly hosts?: readonly string[];
+  /** Folders whose files may be read. */
+  readonly folders?: readonly string[];
 }
 
 export interface ToolContext {
   readonly abortSignal: AbortSignal;
+  /** The solve's budget, for tools that ask models or cost money. */
+  readonly meter?: Meter;
+  readonly grants?: Grants;
+}
+
+/** What planners and people are told of a tool beside its description. */
+export interface ToolMetadata {
+  /** What it cannot do. */
+  readonly limits?: string;
+  /** When to take it. */
+  readonly bestUse?: string;
+  /** Inputs that it takes well, each with what it is for. */
+  readonly examples?: readonly { readonly input: Readonly<Record<string, unknown>>; readonly for: string }[];
 }
 
 /**
@@ -34,6 +62,13 @@ export interface Tool<Input = never> {
   readonly description: string;
   /** Standard Schema (zod, valibot, …) or a plain JSON Schema. */
   readonly inputSchema: StandardSchemaV1<unknown, Input> | JsonSchema;
+  readonly metadata?: ToolMetadata;
+  /** Whether each call must be approved (`toolApproval`): of tools that change the world. @default false */
+  readonly needsApproval?: boolean;
+  /** Deadline of a call. @default the flow's */
+  readonly timeoutSeconds?: number;
+  /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
+  readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;
 }
 

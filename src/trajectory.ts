@@ -1,5 +1,5 @@
 import type { PromptSegment } from "./engine.ts";
-import type { Field } from "./tool.ts";
+import type { Field, Trust } from "./tool.ts";
 
 /** What query analysis reads from the question by rules or by a model: its entities and the kind of answer. */
 export interface Analysis {
@@ -37,6 +37,8 @@ export type Observation =
       readonly text: string;
       readonly fields: Readonly<Record<string, Field>>;
       readonly source?: string;
+      /** @default "trusted" */
+      readonly trust?: Trust;
     }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 

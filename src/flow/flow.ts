@@ -115,7 +115,15 @@ const partsOf = (options: FlowOptions): FlowParts => {
       throw new ConfigError(`The tool "${name}" needs an inputSchema and a function execute.`);
   }
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
-  const budget = { turns: 10, tokens: 100_000, seconds: 600, calls: 100, ...options.budget };
+  const budget = {
+    turns: 10,
+    tokens: 100_000,
+    seconds: 600,
+    calls: 100,
+    dollars: Number.POSITIVE_INFINITY,
+    toolDollars: Number.POSITIVE_INFINITY,
+    ...options.budget,
+  };
   for (const [name, value] of Object.entries({ ...budget, toolTimeoutSeconds })) {
     if (!(value > 0)) throw new ConfigError(`${name} is ${value}: it must be a number above 0.`);
   }
@@ -162,7 +170,16 @@ const solveWith = async (
     turnLimit: turnLimitOf(parts, query),
     interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
     emit: options.onEvent === undefined ? undefined : numbered(options.onEvent),
-    usage: { turns: 0, promptTokens: 0, sampledTokens: 0, calls: 0, seconds: 0 },
+    usage: {
+      turns: 0,
+      promptTokens: 0,
+      cachedTokens: 0,
+      sampledTokens: 0,
+      calls: 0,
+      dollars: 0,
+      toolDollars: 0,
+      seconds: 0,
+    },
   };
   try {
     const outcome = await runLoop(parts, run);

@@ -1,4 +1,4 @@
-import type { Budget } from "../budget.ts";
+import type { Budget, Usage } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import { AgentFlowError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
@@ -46,7 +46,7 @@ export interface Run {
   readonly turnLimit: number;
   readonly interruption: Interruption;
   readonly emit: ((event: FlowEventBody) => void) | undefined;
-  readonly usage: { turns: number; promptTokens: number; sampledTokens: number; calls: number; seconds: number };
+  readonly usage: { -readonly [Name in keyof Usage]: number };
 }
 
 /** How a run of the loop ended. `error`: an infrastructure failure, which makes the run no sample. */
