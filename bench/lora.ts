@@ -4,10 +4,10 @@
  */
 import { parseArgs } from "node:util";
 import type { TrainingSequence } from "../src/engine.ts";
-import { createLayerTrainer } from "../src/engines/onnx/layer-trainer.ts";
+import { openNativeRuntime } from "../src/engines/onnx/carriers/ort-native.ts";
 import { allocateLora, initialiseLora, loraConfigOf } from "../src/engines/onnx/lora.ts";
 import type { ModelConfig } from "../src/engines/onnx/model-config.ts";
-import { openNativeRuntime } from "../src/engines/onnx/ort-native.ts";
+import { createLayerTrainer } from "../src/engines/onnx/training/layer-trainer.ts";
 import { allocateWeights } from "../src/engines/onnx/weights.ts";
 import { random, randomKey } from "../src/random.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HubServer, hubServer } from "agentflow/testing";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { writeAdapter } from "../src/engines/onnx/adapter-files.ts";
+import { writeAdapter } from "../src/engines/onnx/files/adapter-files.ts";
 import { formulaAdapter, smallModel } from "./fixtures/adapter.ts";
 import { modelRepo } from "./fixtures/hub.ts";
 

@@ -1,8 +1,8 @@
-import { isAdapterFolder, readAdapter, readAdapterBase } from "../engines/onnx/adapter-files.ts";
-import { type ExportFormat, exportAdapter } from "../engines/onnx/export.ts";
-import { hubNameOf } from "../engines/onnx/model-cache.ts";
-import { openModelFiles } from "../engines/onnx/open-model.ts";
-import type { WrittenType } from "../engines/onnx/safetensors-writer.ts";
+import { isAdapterFolder, readAdapter, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
+import { type ExportFormat, exportAdapter } from "../engines/onnx/files/export.ts";
+import { hubNameOf } from "../engines/onnx/files/model-cache.ts";
+import { openModelFiles } from "../engines/onnx/files/open-model.ts";
+import type { WrittenType } from "../engines/onnx/files/safetensors-writer.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { findModelPath } from "./model.ts";

@@ -1,5 +1,5 @@
-import { type PullEvent, pullModel } from "../engines/onnx/hub.ts";
-import { type CachedModel, cacheFolder, listModels, removeModel } from "../engines/onnx/model-cache.ts";
+import { type PullEvent, pullModel } from "../engines/onnx/files/hub.ts";
+import { type CachedModel, cacheFolder, listModels, removeModel } from "../engines/onnx/files/model-cache.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { pullProgress } from "./pull-progress.ts";
 import { screenOn } from "./screen.ts";

@@ -1,4 +1,4 @@
-import type { PullEvent } from "../engines/onnx/hub.ts";
+import type { PullEvent } from "../engines/onnx/files/hub.ts";
 import type { Screen } from "./screen.ts";
 import { bytes, duration, percent } from "./words.ts";
 

@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine, Policy, SampleRequest, TrainingSequence } from "../../engine.ts";
 import { ConfigError, EngineError, StoreError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
-import { readAdapter } from "./adapter-files.ts";
-import { exportAdapter } from "./export.ts";
+import { readAdapter } from "./files/adapter-files.ts";
+import { exportAdapter } from "./files/export.ts";
+import { openModelFiles } from "./files/open-model.ts";
 import { createEngine, openEngine, trainTokenizer } from "./index.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { openModelFiles } from "./open-model.ts";
 
 const config: ModelConfig = {
   hidden_size: 64,

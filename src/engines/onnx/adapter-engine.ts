@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
-import { type AdapterFolder, readAdapter, writeAdapter } from "./adapter-files.ts";
 import { createBasePolicy } from "./base-policy.ts";
+import { elementsOf, floatsOf, type Runtime } from "./carriers/runtime.ts";
 import {
   chatTemplateOf,
   describeEngine,
@@ -11,16 +11,16 @@ import {
   oneAtATime,
   policiesByName,
 } from "./engine-parts.ts";
-import { createLayerTrainer, type LayerTrainer } from "./layer-trainer.ts";
+import { type AdapterFolder, readAdapter, writeAdapter } from "./files/adapter-files.ts";
+import type { ModelFiles } from "./files/model-files.ts";
 import { allocateLora, initialiseLora, type LoraConfig, loraConfigOf } from "./lora.ts";
 import { createLoraPolicy } from "./lora-policy.ts";
 import { parameterShapes } from "./model-config.ts";
-import type { ModelFiles } from "./model-files.ts";
 import { requireMemory } from "./model-memory.ts";
-import { createQuantisedSampler, type QuantisedSampler } from "./quantised-sampler.ts";
-import { elementsOf, floatsOf, type Runtime } from "./runtime.ts";
-import { textRules } from "./text-rules.ts";
-import { loadTokenizer } from "./tokenizer.ts";
+import { createQuantisedSampler, type QuantisedSampler } from "./sampling/quantised-sampler.ts";
+import { textRules } from "./text/text-rules.ts";
+import { loadTokenizer } from "./text/tokenizer.ts";
+import { createLayerTrainer, type LayerTrainer } from "./training/layer-trainer.ts";
 import { allocateTensors, type Weights } from "./weights.ts";
 
 /** Longest sequence when nobody says: what a cache and a mask of moderate size hold. */

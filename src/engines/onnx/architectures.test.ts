@@ -8,10 +8,10 @@ import {
 } from "../../../test/fixtures/architectures.ts";
 import { relativeError } from "../../../test/fixtures/llama.ts";
 import { openTestRuntime } from "../../../test/fixtures/runtime.ts";
-import { createLayerTrainer } from "./layer-trainer.ts";
+import { floatsOf } from "./carriers/runtime.ts";
 import { allocateLora, loraConfigOf } from "./lora.ts";
-import { floatsOf } from "./runtime.ts";
-import { createTrainer } from "./trainer.ts";
+import { createLayerTrainer } from "./training/layer-trainer.ts";
+import { createTrainer } from "./training/trainer.ts";
 import { allocateWeights } from "./weights.ts";
 
 const runtime = openTestRuntime({ threads: 2 });

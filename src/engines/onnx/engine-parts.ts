@@ -5,9 +5,9 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ChatTemplate, Policy, PolicyOptions } from "../../engine.ts";
-import { chatTemplate } from "./chat-template.ts";
-import type { ModelFiles } from "./model-files.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "./carriers/runtime.ts";
+import type { ModelFiles } from "./files/model-files.ts";
+import { chatTemplate } from "./text/chat-template.ts";
 
 export interface OpenEngineOptions {
   /** What runs the graphs. @default AGENTFLOW_RUNTIME, else native, and WebAssembly where that is missing */

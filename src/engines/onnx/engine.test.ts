@@ -5,8 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Engine, Policy, SampleRequest, TrainingSequence } from "../../engine.ts";
 import { ConfigError, EngineError, StoreError } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
+import { writeManifest } from "./files/manifest.ts";
 import { createEngine, openEngine, trainTokenizer } from "./index.ts";
-import { writeManifest } from "./manifest.ts";
 import type { ModelConfig } from "./model-config.ts";
 
 const config: ModelConfig = {

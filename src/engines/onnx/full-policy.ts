@@ -1,7 +1,7 @@
 import type { Engine, Policy } from "../../engine.ts";
-import { type AdamState, adamwStep } from "./adamw.ts";
-import type { Sampler, Snapshot } from "./sampler.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Sampler, Snapshot } from "./sampling/sampler.ts";
+import { type AdamState, adamwStep } from "./training/adamw.ts";
+import type { Trainer } from "./training/trainer.ts";
 import { createVersions } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 

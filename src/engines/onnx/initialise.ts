@@ -1,6 +1,6 @@
 import { type RandomKey, random } from "../../random.ts";
+import { floatsOf } from "./carriers/runtime.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { floatsOf } from "./runtime.ts";
 import type { Weights } from "./weights.ts";
 
 /** Fresh weights: normal with σ = 0.02 (projections back into the residual stream σ/√(2L)), norms at 1. */

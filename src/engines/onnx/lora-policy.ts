@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
-import { type AdamState, adamwStep } from "./adamw.ts";
-import type { LayerTrainer } from "./layer-trainer.ts";
 import type { LoraConfig } from "./lora.ts";
+import { type AdamState, adamwStep } from "./training/adamw.ts";
+import type { LayerTrainer } from "./training/layer-trainer.ts";
 import { createVersions, type Published } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 

@@ -1,8 +1,8 @@
 import type { LoraOptions } from "../../engine.ts";
 import { ConfigError } from "../../errors.ts";
 import { random, randomKey } from "../../random.ts";
+import { floatsOf, type Runtime } from "./carriers/runtime.ts";
 import { linearShapes, type ModelConfig } from "./model-config.ts";
-import { floatsOf, type Runtime } from "./runtime.ts";
 import { allocateTensors, type Weights } from "./weights.ts";
 
 /** LoraOptions with the defaults filled in; `targets` are linears by their names in a layer (`self_attn.q_proj`). */

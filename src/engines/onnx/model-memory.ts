@@ -1,10 +1,10 @@
 import { EngineError } from "../../errors.ts";
 import { availableMemory } from "./available-memory.ts";
-import { savedWidths } from "./layer-graphs.ts";
+import { elementsOf } from "./carriers/runtime.ts";
+import { savedWidths } from "./graph/layer-graphs.ts";
 import { type LoraConfig, loraShapes } from "./lora.ts";
 import { linearShapes, type ModelConfig, parameterShapes } from "./model-config.ts";
-import { BLOCK } from "./quantise.ts";
-import { elementsOf } from "./runtime.ts";
+import { BLOCK } from "./sampling/quantise.ts";
 
 /** What is done with a model; uses at one time add up. */
 export type MemoryUse =

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { elementsOf, floatsOf, type Memory, type Runtime, type Tensor } from "./carriers/runtime.ts";
 import { type ModelConfig, parameterShapes } from "./model-config.ts";
-import { elementsOf, floatsOf, type Memory, type Runtime, type Tensor } from "./runtime.ts";
 
 /** All tensors of one set of weights (or gradients, or moments) in one memory block, each at a 64-byte boundary. */
 export interface Weights {

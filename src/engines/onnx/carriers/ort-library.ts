@@ -1,0 +1,134 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { EngineError, messageOf } from "../../../errors.ts";
+
+/**
+ * ONNX Runtime's C library (from the npm package onnxruntime-node) called through koffi: no copies, bound calls of a
+ * few microseconds. The API is a table of function pointers by position; the table only ever grows at its end.
+ */
+const API_VERSION = 20;
+const POSITION = {
+  getErrorMessage: 2,
+  createEnv: 3,
+  createSessionFromArray: 8,
+  run: 9,
+  createSessionOptions: 10,
+  disableMemPattern: 17,
+  setSessionGraphOptimizationLevel: 23,
+  setIntraOpNumThreads: 24,
+  createTensorWithDataAsOrtValue: 49,
+  createCpuMemoryInfo: 69,
+  allocatorAlloc: 75,
+  allocatorFree: 76,
+  getAllocatorWithDefaultOptions: 78,
+  releaseEnv: 92,
+  releaseStatus: 93,
+  releaseMemoryInfo: 94,
+  releaseSession: 95,
+  releaseValue: 96,
+  releaseSessionOptions: 100,
+  addSessionConfigEntry: 130,
+  addExternalInitializers: 210,
+} as const;
+
+/** The file name of the shared library inside onnxruntime-node, by platform. */
+const LIBRARY: Readonly<Record<string, string>> = {
+  linux: "libonnxruntime.so.1",
+  darwin: "libonnxruntime.1.dylib",
+  win32: "onnxruntime.dll",
+};
+
+export type Koffi = typeof import("koffi").default;
+export type Pointer = bigint;
+type NativeCall = ((...args: readonly unknown[]) => Pointer) & {
+  async: (...args: readonly unknown[]) => void;
+};
+
+/** The library as it lies in the process. */
+export interface NativeLibrary {
+  readonly koffi: Koffi;
+  readonly api: Readonly<Record<keyof typeof POSITION, NativeCall>>;
+  readonly version: string;
+  readonly library: unknown;
+}
+
+/** Loaded once a process and never dropped: were koffi's handle collected, the library would be unloaded. */
+let loaded: NativeLibrary | undefined;
+
+const packageFolder = (require: NodeJS.Require, name: string): string => {
+  for (const folder of require.resolve.paths(name) ?? []) {
+    const candidate = join(folder, name);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+  }
+  throw new EngineError(
+    `The native runtime needs the npm package ${name}, which is not installed. Run: npm install ${name}`,
+  );
+};
+
+const load = (): NativeLibrary => {
+  const require = createRequire(import.meta.url);
+  let koffi: Koffi;
+  try {
+    koffi = require("koffi") as Koffi;
+  } catch (cause) {
+    throw new EngineError(
+      `The native runtime needs the npm package koffi (${messageOf(cause)}). Run: npm install koffi`,
+    );
+  }
+  const folder = packageFolder(require, "onnxruntime-node");
+  const library = LIBRARY[process.platform];
+  const file = join(folder, "bin", "napi-v6", process.platform, process.arch, library ?? "");
+  if (library === undefined || !existsSync(file)) {
+    throw new EngineError(
+      `onnxruntime-node has no library for ${process.platform}/${process.arch} (looked for ${file}).`,
+    );
+  }
+  koffi.config({ sync_stack_size: 16 * 2 ** 20, async_stack_size: 16 * 2 ** 20, resident_async_pools: 2 });
+  const handle = koffi.load(file);
+  const base = handle.func("OrtGetApiBase", "void *", [])() as Pointer;
+  const getApi = koffi.decode(base, "void *") as Pointer;
+  const table = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION) as Pointer | null;
+  if (!table) throw new EngineError(`${file} does not offer version ${API_VERSION} of the ONNX Runtime API.`);
+  const prototypes: Readonly<Record<keyof typeof POSITION, [string, string[]]>> = {
+    getErrorMessage: ["str", ["void *"]],
+    createEnv: ["void *", ["int", "str", "_Out_ void **"]],
+    createSessionFromArray: ["void *", ["void *", "void *", "size_t", "void *", "_Out_ void **"]],
+    run: ["void *", ["void *", "void *", "void *", "void *", "size_t", "void *", "size_t", "void *"]],
+    createSessionOptions: ["void *", ["_Out_ void **"]],
+    disableMemPattern: ["void *", ["void *"]],
+    setSessionGraphOptimizationLevel: ["void *", ["void *", "int"]],
+    setIntraOpNumThreads: ["void *", ["void *", "int"]],
+    createTensorWithDataAsOrtValue: [
+      "void *",
+      ["void *", "void *", "size_t", "void *", "size_t", "int", "_Out_ void **"],
+    ],
+    createCpuMemoryInfo: ["void *", ["int", "int", "_Out_ void **"]],
+    allocatorAlloc: ["void *", ["void *", "size_t", "_Out_ void **"]],
+    allocatorFree: ["void *", ["void *", "void *"]],
+    getAllocatorWithDefaultOptions: ["void *", ["_Out_ void **"]],
+    releaseEnv: ["void", ["void *"]],
+    releaseStatus: ["void", ["void *"]],
+    releaseMemoryInfo: ["void", ["void *"]],
+    releaseSession: ["void", ["void *"]],
+    releaseValue: ["void", ["void *"]],
+    releaseSessionOptions: ["void", ["void *"]],
+    addSessionConfigEntry: ["void *", ["void *", "str", "str"]],
+    addExternalInitializers: ["void *", ["void *", "void *", "void *", "size_t"]],
+  };
+  const api = Object.fromEntries(
+    Object.entries(POSITION).map(([name, position]) => {
+      const [result, parameters] = prototypes[name as keyof typeof POSITION];
+      const pointer = koffi.decode(table, position * 8, "void *") as Pointer;
+      return [name, koffi.decode(pointer, koffi.proto(result, parameters))];
+    }),
+  ) as Record<keyof typeof POSITION, NativeCall>;
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  return { koffi, api, version, library: handle };
+};
+
+/** Loads the library on the first call. Throws EngineError where koffi or the library is missing. */
+export const nativeLibrary = (): NativeLibrary => {
+  loaded ??= load();
+  return loaded;
+};

@@ -1,0 +1,113 @@
+import type { Chunk } from "../carriers/feed-plan.ts";
+import type { Memory, Runtime, Tensor } from "../carriers/runtime.ts";
+import type { ModelConfig } from "../model-config.ts";
+
+/** One row of the cache: what of which history it holds. */
+export interface Slot {
+  readonly index: number;
+  /** `version/history` of what it holds; undefined when free. */
+  key: string | undefined;
+  /** What was fed, in the canonical split. */
+  plan: readonly Chunk[];
+  /** Tokens whose keys and values are in the row. */
+  length: number;
+  busy: boolean;
+  lastUsed: number;
+}
+
+/** Keys and values of many histories, [slots + 1, K, capacity, d] a layer; the last row is scratch. */
+export interface KeyValueCache {
+  readonly slots: readonly Slot[];
+  readonly capacity: number;
+  readonly scratch: number;
+  /** The row of a history, its own or a free one, else the least recently used idle one; undefined when all are busy. */
+  acquire(key: string): Slot | undefined;
+  release(matches: (key: string) => boolean): void;
+  /** Copies the first `length` positions of a row. */
+  copy(from: Slot, to: Slot, length: number): void;
+  /** Inputs `past.*` and outputs `present.*` over the rows [first, first + count): the same memory. */
+  bind(
+    first: number,
+    count: number,
+  ): { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> };
+}
+
+export const createKeyValueCache = (
+  runtime: Runtime,
+  config: ModelConfig,
+  { slots: count, capacity }: { readonly slots: number; readonly capacity: number },
+): KeyValueCache => {
+  const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: size } = config;
+  const row = heads * capacity * size;
+  const blocks = Array.from({ length: layers }, (_, layer) =>
+    (["key", "value"] as const).map((kind) => ({
+      name: `${layer}.${kind}`,
+      memory: runtime.allocate("float32", (count + 1) * row),
+    })),
+  ).flat();
+  const slots = Array.from(
+    { length: count },
+    (_, index): Slot => ({ index, key: undefined, plan: [], length: 0, busy: false, lastUsed: 0 }),
+  );
+  const byKey = new Map<string, Slot>();
+  const bound = new Map<string, ReturnType<KeyValueCache["bind"]>>();
+  let clock = 0;
+  const floats = (memory: Memory): Float32Array => memory.data as Float32Array;
+  const free = (slot: Slot): void => {
+    if (slot.key !== undefined) byKey.delete(slot.key);
+    slot.key = undefined;
+    slot.plan = [];
+    slot.length = 0;
+  };
+  return {
+    slots,
+    capacity,
+    scratch: count,
+    acquire: (key) => {
+      let slot = byKey.get(key);
+      if (slot?.busy) return undefined;
+      slot ??= slots.find((candidate) => candidate.key === undefined && !candidate.busy);
+      if (!slot) {
+        for (const candidate of slots)
+          if (!candidate.busy && (!slot || candidate.lastUsed < slot.lastUsed)) slot = candidate;
+      }
+      if (!slot) return undefined;
+      if (slot.key !== key) {
+        free(slot);
+        slot.key = key;
+        byKey.set(key, slot);
+      }
+      clock += 1;
+      slot.lastUsed = clock;
+      slot.busy = true;
+      return slot;
+    },
+    release: (matches) => {
+      for (const [key, slot] of byKey) if (!slot.busy && matches(key)) free(slot);
+    },
+    copy: (from, to, length) => {
+      for (const { memory } of blocks) {
+        const data = floats(memory);
+        for (let head = 0; head < heads; head += 1) {
+          const source = from.index * row + head * capacity * size;
+          data.copyWithin(to.index * row + head * capacity * size, source, source + length * size);
+        }
+      }
+    },
+    bind: (first, rows) => {
+      const key = `${first}+${rows}`;
+      const known = bound.get(key);
+      if (known) return known;
+      const tensors = blocks.map(
+        ({ name, memory }) => [name, runtime.tensor(memory, [rows, heads, capacity, size], first * row)] as const,
+      );
+      const binding = {
+        inputs: Object.fromEntries(tensors.map(([name, tensor]) => [`past.${name}`, tensor])),
+        outputs: Object.fromEntries(tensors.map(([name, tensor]) => [`present.${name}`, tensor])),
+      };
+      if (bound.size >= 256) bound.clear();
+      bound.set(key, binding);
+      return binding;
+    },
+  };
+};

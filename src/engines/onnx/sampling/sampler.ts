@@ -1,0 +1,274 @@
+import { type Chunk, extendsPlan } from "../carriers/feed-plan.ts";
+import { growingBlocks } from "../carriers/growing-blocks.ts";
+import { floatsOf, type Runtime, type Tensor } from "../carriers/runtime.ts";
+import { decodingGraph, extensionGraph } from "../graph/graphs.ts";
+import { angleTensors, layerKinds } from "../graph/training-tables.ts";
+import type { ModelConfig } from "../model-config.ts";
+import type { Published } from "../versions.ts";
+import { bindings, type Weights } from "../weights.ts";
+import { pickExactly, type TextRules } from "./continuation.ts";
+import { invariantThreads } from "./invariant-threads.ts";
+import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
+import { type Backend, createScheduler, type Draw, type Job, type SamplerOf } from "./scheduler.ts";
+
+/** Published weights: immutable, named by their content. */
+export interface Snapshot extends Published {
+  readonly weights: Weights;
+}
+
+/** Samples from full weights in float32, which may differ from request to request. */
+export type Sampler = SamplerOf<Snapshot>;
+
+interface Row {
+  readonly job: Job<Snapshot>;
+  readonly slot: Slot;
+  /** Index of the chunk that is next, and how many ids of a decode chunk were fed. */
+  chunk: number;
+  fed: number;
+}
+
+/** Padded tokens of one extension run: activations stay near the caches. */
+const EXTENSION_TOKENS = 1024;
+/** Keys are looked at up to a multiple of this, so that padding never changes the order of a sum. */
+const REACH_STEP = 64;
+/** Decoding goes on while fewer rows than this wait to be extended. */
+const EXTENSION_ROWS = 24;
+
+const nextChunk = ({ job, chunk }: Row): Chunk | undefined => job.plan[chunk];
+
+interface SamplerOptions {
+  readonly slots?: number;
+  /** Tokens of a history. @default the model's */
+  readonly capacity?: number;
+  /** Runs one native call at a time, with the trainer's. */
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly text?: TextRules;
+}
+
+/**
+ * A sampler over full weights. Rows that have given tokens to take in are extended together, rows that are sampling are
+ * decoded together. A row's bits do not depend on what shares its batch, as long as a batch never has one row.
+ */
+export const createSampler = (
+  runtime: Runtime,
+  config: ModelConfig,
+  { slots = 192, capacity = config.max_position_embeddings, exclusive, text }: SamplerOptions,
+): Sampler =>
+  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive }), {
+    vocabularySize: config.vocab_size,
+    contextLength: capacity,
+    pick: pickExactly,
+    text,
+  });
+
+const createBackend = (
+  runtime: Runtime,
+  config: ModelConfig,
+  { slots, capacity, exclusive }: Required<Omit<SamplerOptions, "text">>,
+): Backend<Snapshot, Row> => {
+  const cache = createKeyValueCache(runtime, config, { slots, capacity });
+  const threads = invariantThreads(config, runtime.description.threads);
+  const load = (model: ReturnType<typeof extensionGraph>) => runtime.session(model.bytes, { ...model, threads });
+  const extension = load(extensionGraph(config));
+  const decoding = load(decodingGraph(config));
+  const angles: Readonly<Record<string, Tensor>> = Object.fromEntries(
+    [...layerKinds(config)].flatMap(([type, prefix]) => {
+      const { cos, sin } = angleTensors(runtime, config, type, config.max_position_embeddings);
+      return [
+        [`${prefix}cos`, cos],
+        [`${prefix}sin`, sin],
+      ];
+    }),
+  );
+  const reach = runtime.allocate("int64", capacity);
+  (reach.data as BigInt64Array).set(BigInt64Array.from({ length: capacity }, (_, i) => BigInt(i)));
+  const block = growingBlocks(runtime);
+  const V = config.vocab_size;
+  const K = config.num_key_value_heads;
+
+  /** Feeds a chunk of given tokens to each row. */
+  const extend = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
+    // Rollouts of a group start with the same prompt: it is taken in once and copied.
+    const first = new Map<string, Row>();
+    const copies = new Map<Row, Row[]>();
+    for (const row of batch) {
+      const ids = (nextChunk(row) as Chunk).ids;
+      const key = row.slot.length === 0 ? `${row.job.inverseTemperature}:${ids.join()}` : "";
+      const original = key === "" ? undefined : first.get(key);
+      if (original) copies.get(original)?.push(row);
+      else {
+        if (key !== "") first.set(key, row);
+        copies.set(row, []);
+      }
+    }
+    const order = [...copies.keys()].sort(
+      (a, b) => (nextChunk(a) as Chunk).ids.length - (nextChunk(b) as Chunk).ids.length,
+    );
+    for (let at = 0; at < order.length; ) {
+      let count = 1;
+      while (
+        at + count < order.length &&
+        (count + 1) * (nextChunk(order[at + count] as Row) as Chunk).ids.length <= EXTENSION_TOKENS
+      )
+        count += 1;
+      const rows = order.slice(at, at + count);
+      at += count;
+      const B = Math.max(2, rows.length);
+      const T = (nextChunk(rows.at(-1) as Row) as Chunk).ids.length;
+      const ids = block("ids", "int64", [B * T]);
+      const positions = block("positions", "int64", [B, T]);
+      const shape = block("shape", "int64", [2]);
+      const slotRows = block("slots", "int64", [B]);
+      const place = block("place", "int64", [B, K, T, 3]);
+      const last = block("last", "int64", [B]);
+      const inverse = block("inverse", "float32", [B, 1]);
+      const idData = ids.memory.data as BigInt64Array;
+      const positionData = positions.memory.data as BigInt64Array;
+      const placeData = place.memory.data as BigInt64Array;
+      const inverseData = inverse.memory.data as Float32Array;
+      (shape.memory.data as BigInt64Array).set([BigInt(B), BigInt(T)]);
+      let longest = 1;
+      for (let row = 0; row < B; row += 1) {
+        const own = rows[row];
+        const given = own ? (nextChunk(own) as Chunk).ids : [0];
+        const start = own?.slot.length ?? 0;
+        longest = Math.max(longest, start + given.length);
+        (slotRows.memory.data as BigInt64Array)[row] = BigInt(own?.slot.index ?? cache.scratch);
+        (last.memory.data as BigInt64Array)[row] = BigInt(row * T + given.length - 1);
+        inverseData[row] = own?.job.inverseTemperature ?? 1;
+        for (let t = 0; t < T; t += 1) {
+          const real = t < given.length;
+          idData[row * T + t] = BigInt(given[t] ?? 0);
+          positionData[row * T + t] = BigInt(Math.min(start + t, capacity - 1));
+          for (let head = 0; head < K; head += 1) {
+            const cell = ((row * K + head) * T + t) * 3;
+            placeData[cell] = BigInt(real ? (own?.slot.index ?? cache.scratch) : cache.scratch);
+            placeData[cell + 1] = BigInt(head);
+            placeData[cell + 2] = BigInt(real ? start + t : Math.min(t, capacity - 1));
+          }
+        }
+      }
+      const seen = Math.min(capacity, Math.ceil(longest / REACH_STEP) * REACH_STEP);
+      const out = block("probabilities", "float32", [B, V]);
+      const all = cache.bind(0, cache.scratch + 1);
+      await exclusive(() =>
+        extension.run(
+          {
+            ...angles,
+            ...bindings(snapshot.weights),
+            ...all.inputs,
+            ids,
+            positions,
+            shape,
+            slots: slotRows,
+            place,
+            reach: runtime.tensor(reach, [seen]),
+            last,
+            inverseTemperature: inverse,
+          },
+          { ...all.outputs, probabilities: out },
+        ),
+      );
+      const probabilities = floatsOf(out);
+      rows.forEach((row, index) => {
+        const given = (nextChunk(row) as Chunk).ids.length;
+        for (const copy of copies.get(row) ?? []) cache.copy(row.slot, copy.slot, given);
+        for (const each of [row, ...(copies.get(row) ?? [])]) {
+          each.slot.length += given;
+          each.chunk += 1;
+          if (each.chunk === each.job.plan.length) draw(each, probabilities.subarray(index * V, (index + 1) * V));
+        }
+      });
+    }
+  };
+
+  /** Feeds one token to each row. */
+  const decode = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
+    const indices = batch.map(({ slot }) => slot.index);
+    const first = Math.min(Math.min(...indices), cache.scratch - 1);
+    const B = Math.max(2, Math.max(...indices) - first + 1);
+    const ids = block("ids", "int64", [B]);
+    const lengths = block("lengths", "int32", [B]);
+    const longest = block("longest", "int32", [1]);
+    const inverse = block("inverse", "float32", [B, 1]);
+    const idData = (ids.memory.data as BigInt64Array).fill(0n, 0, B);
+    const lengthData = lengths.memory.data as Int32Array;
+    const inverseData = (inverse.memory.data as Float32Array).fill(1, 0, B);
+    // An idle row writes behind its end, where the next token it really gets will overwrite it.
+    let reached = 0;
+    for (let row = 0; row < B; row += 1) {
+      lengthData[row] = Math.min(cache.slots[first + row]?.length ?? 0, capacity - 1);
+      reached = Math.max(reached, lengthData[row] as number);
+    }
+    for (const row of batch) {
+      const at = row.slot.index - first;
+      idData[at] = BigInt((nextChunk(row)?.ids[row.fed] ?? row.job.drawn.ids.at(-1)) as number);
+      inverseData[at] = row.job.inverseTemperature;
+    }
+    (longest.memory.data as Int32Array)[0] = reached + 1;
+    const out = block("probabilities", "float32", [B, V]);
+    const part = cache.bind(first, B);
+    await exclusive(() =>
+      decoding.run(
+        {
+          ...angles,
+          ...bindings(snapshot.weights),
+          ...part.inputs,
+          ids,
+          lengths,
+          longest,
+          inverseTemperature: inverse,
+        },
+        { ...part.outputs, probabilities: out },
+      ),
+    );
+    const probabilities = floatsOf(out);
+    for (const row of batch) {
+      row.slot.length += 1;
+      const replayed = nextChunk(row);
+      if (!replayed) {
+        const at = row.slot.index - first;
+        draw(row, probabilities.subarray(at * V, (at + 1) * V));
+        continue;
+      }
+      row.fed += 1;
+      if (row.fed === replayed.ids.length) {
+        row.chunk += 1;
+        row.fed = 0;
+      }
+    }
+  };
+
+  return {
+    admit: (job) => {
+      const slot = cache.acquire(`${job.snapshot.version}/${job.request.history}`);
+      if (!slot) return undefined;
+      // A row is reused only where it holds the beginning of this very history, fed in the same split.
+      if (!extendsPlan(job.plan, slot.plan) || slot.plan.length >= job.plan.length) {
+        slot.plan = [];
+        slot.length = 0;
+      }
+      return { job, slot, chunk: slot.plan.length, fed: 0 };
+    },
+    next: (active) => {
+      const snapshot = (active[0] as Row).job.snapshot;
+      const rows = active.filter(({ job }) => job.snapshot === snapshot);
+      const toExtend = rows.filter((row) => nextChunk(row)?.mode === "extend");
+      const toDecode = rows.filter((row) => nextChunk(row)?.mode !== "extend");
+      return toDecode.length === 0 || toExtend.length >= EXTENSION_ROWS
+        ? { batch: toExtend, run: (draw) => extend(toExtend, snapshot, draw) }
+        : { batch: toDecode, run: (draw) => decode(toDecode, snapshot, draw) };
+    },
+    leave: ({ job, slot }, outcome) => {
+      const { ids } = job.drawn;
+      slot.busy = false;
+      if (outcome === "failed") cache.release((key) => key === slot.key);
+      else slot.plan = ids.length > 1 ? [...job.plan, { mode: "decode", ids: ids.slice(0, -1) }] : job.plan;
+    },
+    release: (history) => cache.release((key) => key.endsWith(`/${history}`)),
+    dispose: () => {
+      extension.dispose();
+      decoding.dispose();
+    },
+  };
+};
