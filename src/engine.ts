@@ -111,6 +111,11 @@ export interface Policy {
   publish(): Promise<string>;
   /** Keeps a version sampleable until the returned function is called. */
   hold(version: string): () => void;
+  /**
+   * Goes back to a version that is held: it is the newest again, and training goes on from its weights, without gradient
+   * and with a fresh optimiser. Throws when it is not held.
+   */
+  restore(version: string): Promise<void>;
   /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes and `about`). */
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }

@@ -147,6 +147,9 @@ export const scriptedPolicy = (
         else log.held.delete(held);
       };
     },
+    restore: async (wanted) => {
+      version = Number(wanted.replace("version-", ""));
+    },
     save: async () => undefined,
   };
   const engine: Engine = {

@@ -151,6 +151,16 @@ export const tabularPolicy = ({
         }
       };
     },
+    restore: async (wanted) => {
+      const table = published.get(wanted);
+      if (table === undefined) throw new EngineError(`Version ${wanted} of the policy ${name} is no longer held.`);
+      weights.clear();
+      for (const [key, row] of table) weights.set(key, row.slice());
+      gradient.clear();
+      moments.clear();
+      steps = 0;
+      publish();
+    },
     save: async () => undefined,
   };
   publish();

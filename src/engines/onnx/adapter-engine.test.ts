@@ -112,6 +112,10 @@ describe("an engine over a frozen base", () => {
     const sampled = await planner.sample(request());
     await teach(planner);
     expect(await planner.sample(request({ version: first, history: "again" }))).toEqual(sampled);
+    await planner.restore(first);
+    expect(planner.version).toBe(first);
+    expect(await planner.sample(request({ history: "restored" }))).toEqual(sampled);
+    await teach(planner);
     letGo();
     await expect(planner.sample(request({ version: first }))).rejects.toThrow(ConfigError);
   });

@@ -34,6 +34,7 @@ export const createBasePolicy = (name: string, engine: Engine, parts: BasePolicy
       requireVersion(wanted, version);
       return () => undefined;
     },
+    restore: async (wanted) => requireVersion(wanted, version),
     save: frozen,
   };
 };

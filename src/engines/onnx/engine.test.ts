@@ -68,6 +68,24 @@ describe("versions of a policy", () => {
     expect(() => policy.hold(first)).toThrow(/not held any more/);
   });
 
+  it("can be gone back to: the same weights, and a fresh optimiser", async () => {
+    const policy = (await fresh()).policy("planner");
+    const first = await update(policy);
+    const sampled = await policy.sample(request());
+    const letGo = policy.hold(first);
+    await update(policy);
+    await policy.backward([lesson], [new Float32Array(4).fill(1)]);
+    await policy.restore(first);
+    expect(policy.version).toBe(first);
+    expect(await policy.sample(request({ history: "again" }))).toEqual(sampled);
+    // No gradient and no moments are left: the next step is that of a policy which never went further.
+    const next = await update(policy);
+    await policy.restore(first);
+    expect(await update(policy)).toBe(next);
+    letGo();
+    await expect(policy.restore(first)).rejects.toThrow(ConfigError);
+  });
+
   it("outlive a publish in the middle of a sample, and weights that did not change are the same version", async () => {
     const policy = (await fresh()).policy("planner");
     const first = await update(policy);

@@ -1,6 +1,6 @@
 import type { Engine, Policy } from "../../engine.ts";
 import type { Sampler, Snapshot } from "./sampling/sampler.ts";
-import { type AdamState, adamwStep } from "./training/adamw.ts";
+import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { Trainer } from "./training/trainer.ts";
 import { createVersions } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
@@ -72,6 +72,16 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
         return version;
       }),
     hold: (version) => versions.hold(version),
+    restore: (version) =>
+      versions.use(version, (snapshot) =>
+        exclusive(async () => {
+          const { weights, gradient, adam } = trained();
+          weights.floats.set(snapshot.weights.floats);
+          gradient.floats.fill(0);
+          resetAdam(adam);
+          versions.publish(snapshot);
+        }),
+      ),
     save: (folder, about = {}) =>
       exclusive(() => {
         const weights = training?.weights ?? base;

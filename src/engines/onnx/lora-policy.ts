@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
 import type { LoraConfig } from "./lora.ts";
-import { type AdamState, adamwStep } from "./training/adamw.ts";
+import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { LayerTrainer } from "./training/layer-trainer.ts";
 import { createVersions, type Published } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
@@ -71,6 +71,15 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
         return version;
       }),
     hold: (version) => versions.hold(version),
+    restore: (version) =>
+      versions.use(version, (published) =>
+        exclusive(async () => {
+          weights.floats.set(published.adapter.weights.floats);
+          gradient.floats.fill(0);
+          resetAdam(adam);
+          versions.publish(published);
+        }),
+      ),
     save: (folder, about = {}) =>
       exclusive(() =>
         parts.save(folder, weights, { base: engine.model, policy: name, version: versionOf(weights), ...about }),

@@ -10,6 +10,13 @@ export interface AdamState {
   step: number;
 }
 
+/** As before the first step. */
+export const resetAdam = (state: AdamState): void => {
+  state.first.floats.fill(0);
+  state.second.floats.fill(0);
+  state.step = 0;
+};
+
 /**
  * One AdamW step (Loshchilov & Hutter 2019, as in PyTorch): clips the gradient to a global norm, decays matrices only,
  * and clears the gradient. Returns the norm before clipping; throws before anything is changed if it is not finite.
