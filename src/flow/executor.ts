@@ -2,18 +2,21 @@ import { EngineError, ModelError, messageOf } from "../errors.ts";
 import type { Executor, FlowState, Refusal } from "../module.ts";
 import type { AnyTool, Field } from "../tool.ts";
 import type { ToolCall } from "../trajectory.ts";
+import { type Argument, argumentsOf, argumentValue } from "./arguments.ts";
 import { fieldTerm, fieldText } from "./field-text.ts";
 import { REFERENCE, resolve } from "./memory.ts";
 import { failed, observe, refused, TEXT_LIMIT } from "./observation.ts";
-import { jsonSchemaOf, parseInput } from "./schema.ts";
+import { parseInput } from "./schema.ts";
 
 /**
  * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
  * (`q1`, `@2.country`) is replaced by its value; an argument named `expression` gets terms (`135 ft`, `"2024-02-29"`)
- * and `days @2.date @4.born` is written as `days("…", "…")`. A sub-goal that is a JSON object is the whole input.
+ * and `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
+ * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
+ * JSON object is the whole input.
  */
 export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimit?: number } = {}): Executor => {
-  const argumentOf = memoiseArgument();
+  const requiredBy = memoiseArguments();
   return {
     write: (step, state) => {
       const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
@@ -21,14 +24,11 @@ export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimi
       if (tool === undefined) return { tool: step.tool, input: {} };
       const whole = jsonObject(step.subGoal);
       if (whole !== undefined) return { tool: step.tool, input: whole };
-      const argument = argumentOf(tool);
-      if (argument === undefined) {
-        return refused(
-          "bad-arguments",
-          `${step.tool} takes more than one argument: write them as a JSON object, such as ${step.tool} {"name": "value"}.`,
-        );
-      }
-      return writeCall(step.tool, argument, step.subGoal, state);
+      const required = requiredBy(tool);
+      const [only] = required;
+      return required.length === 1 && only?.type === "string"
+        ? writeText(step.tool, only.name, step.subGoal, state)
+        : writeInOrder(step.tool, required, step.subGoal, state);
     },
     run: async (call, state, context) => {
       const tool = state.tools[call.tool];
@@ -56,23 +56,13 @@ const textOfThrown = (thrown: unknown): string => {
   }
 };
 
-/** The name of the one required string argument of a tool, if it has just one. */
-const memoiseArgument = (): ((tool: AnyTool) => string | undefined) => {
-  const known = new WeakMap<AnyTool, { readonly name: string | undefined }>();
+const memoiseArguments = (): ((tool: AnyTool) => readonly Argument[]) => {
+  const known = new WeakMap<AnyTool, readonly Argument[]>();
   return (tool) => {
-    const found = known.get(tool) ?? { name: singleArgument(tool) };
+    const found = known.get(tool) ?? argumentsOf(tool);
     known.set(tool, found);
-    return found.name;
+    return found;
   };
-};
-
-const singleArgument = (tool: AnyTool): string | undefined => {
-  const schema = jsonSchemaOf(tool.inputSchema);
-  const required: readonly unknown[] = Array.isArray(schema?.required) ? schema.required : [];
-  const [name] = required;
-  if (required.length !== 1 || typeof name !== "string") return undefined;
-  const property = (schema?.properties as Record<string, { type?: unknown }> | undefined)?.[name];
-  return property?.type === "string" ? name : undefined;
 };
 
 const jsonObject = (text: string): object | undefined => {
@@ -86,7 +76,38 @@ const jsonObject = (text: string): object | undefined => {
   }
 };
 
-const writeCall = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
+/** One word for each argument, in order: a reference, or the value itself. */
+const writeInOrder = (
+  tool: string,
+  required: readonly Argument[],
+  subGoal: string,
+  state: FlowState,
+): ToolCall | Refusal => {
+  if (required.length === 0) return { tool, input: {} };
+  const terms = subGoal.split(" ");
+  const names = required.map(({ name }) => name);
+  if (terms.length !== required.length) return refused("bad-arguments", inOrder(tool, names));
+  const input: Record<string, unknown> = {};
+  for (const [i, { name, type }] of required.entries()) {
+    const term = terms[i] ?? "";
+    if (term.replace(REFERENCE, "") !== "") {
+      input[name] = argumentValue({ kind: "text", value: term }, type);
+      continue;
+    }
+    const field = resolve(term, state);
+    if (field === undefined) return refused("bad-reference", badReference(term, state));
+    input[name] = term.startsWith("q")
+      ? argumentValue(field, type, entityText(term, state))
+      : argumentValue(field, type);
+  }
+  return { tool, input };
+};
+
+const inOrder = (tool: string, names: readonly string[]): string =>
+  `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
+  `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
+
+const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = argument === "expression";
   const lookUp = (reference: string): Field | undefined => {

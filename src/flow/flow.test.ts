@@ -140,6 +140,9 @@ describe("what a planner gets wrong comes back to it in one line", () => {
     ['stock {"sku":"a"}', /^bad-arguments: stock: input lacks "amount"/],
     ['stock {"sku":"a","amount":1,"more":2}', /^bad-arguments: stock: input must not have "more"/],
     ['search {"query":5}', /^bad-arguments: search: query/],
+    ["stock a 2", /^ok \{"sku":"a","amount":2\}/],
+    ["stock a many", /^bad-arguments: stock: amount must be of type integer/],
+    ["stock a @1.amount", /^bad-reference: There is no @1.amount/],
     ['stock {"sku":"a","amount":2}', /^ok \{"sku":"a","amount":2\}/],
   ])("%s", async (action, expected) => {
     expect(await reasonOf(action)).toMatch(expected);

@@ -1,0 +1,38 @@
+import type { AnyTool, Field } from "../tool.ts";
+import { fieldText } from "./field-text.ts";
+import { jsonSchemaOf } from "./schema.ts";
+
+/** A required argument of a tool: its name, its JSON type and, where only some values are allowed, these. */
+export interface Argument {
+  readonly name: string;
+  /** Of JSON Schema; undefined where it says none or several. */
+  readonly type: string | undefined;
+  readonly choices?: readonly string[];
+}
+
+/** The required arguments of a tool, in the order of its schema; none for a tool without a readable schema. */
+export const argumentsOf = ({ inputSchema }: AnyTool): readonly Argument[] => {
+  const schema = jsonSchemaOf(inputSchema);
+  const properties = (schema?.properties ?? {}) as Readonly<Record<string, { type?: unknown; enum?: unknown }>>;
+  const required: readonly unknown[] = Array.isArray(schema?.required) ? schema.required : [];
+  return required
+    .filter((name) => typeof name === "string")
+    .map((name): Argument => {
+      const { type, enum: choices } = properties[name] ?? {};
+      return {
+        name,
+        type: typeof type === "string" ? type : undefined,
+        ...(Array.isArray(choices) && { choices: choices.map(String) }),
+      };
+    });
+};
+
+/** A field's value as an argument of a JSON type; `text` is how a string argument spells it. What does not fit stays text. */
+export const argumentValue = (field: Field, type: string | undefined, text = fieldText(field)): unknown => {
+  if (type === "number" || type === "integer") {
+    const value = typeof field.value === "number" ? field.value : Number(text);
+    return text === "" || Number.isNaN(value) ? text : value;
+  }
+  if (type === "boolean") return text === "true" ? true : text === "false" ? false : text;
+  return text;
+};
