@@ -7,6 +7,7 @@ import type { Reward, Task } from "../task.ts";
 import type { Aggregation } from "./batch.ts";
 import type { Group, Rollout } from "./roll-out.ts";
 import type { Schedule } from "./schedule.ts";
+import type { StepGuardOptions } from "./step-guard.ts";
 
 export interface FlowGrpoOptions<Sealed = unknown> {
   readonly flow: Pick<Flow, "solve">;
@@ -48,6 +49,8 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly maxRefills?: number;
   /** With fewer mixed groups the learning rate shrinks in proportion; 0 turns this off. @default 0 */
   readonly fullStepGroups?: number;
+  /** Takes back a step that moved a policy too far; false leaves every step as it is. @default {} */
+  readonly guard?: StepGuardOptions | false;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number;
   /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
@@ -79,6 +82,7 @@ const defaults = {
   minimumMixedGroups: 1,
   maxRefills: 2,
   fullStepGroups: 0,
+  guard: {} as StepGuardOptions | false,
   concurrency: 64,
   clock: systemClock as Clock,
 };

@@ -66,6 +66,24 @@ describe("flowGrpo", () => {
     expect(run.steps.some(({ clipFraction }) => clipFraction > 0)).toBe(true);
   });
 
+  it("takes back steps that go too far, makes the next ones smaller, and learns all the same", async () => {
+    const destructive = { learningRate: 40, steps: 40 };
+    const guarded = await train(destructive);
+    const undone = guarded.steps.filter((step) => step.undone);
+    expect(undone.length).toBeGreaterThan(3);
+    for (const { index, klStep, versions } of undone) {
+      expect(klStep).toBeGreaterThan(0.25);
+      // What the step before published is sampled again.
+      if (index > 0) expect(versions).toEqual(guarded.steps[index - 1]?.versions);
+    }
+    expect(guarded.last.learningRate).toBe(40 / 2 ** undone.length);
+    expect(await accuracy(guarded)).toBeGreaterThan(0.9);
+    const unguarded = await train({ ...destructive, guard: false });
+    expect(unguarded.steps.every(({ klStep }) => klStep === undefined)).toBe(true);
+    await expect(train({ ...destructive, guard: { klStep: 1e-9, patience: 3 } })).rejects.toThrow(/4 steps in a row/);
+    await expect(train({ guard: { shrink: 1 } })).rejects.toThrow(ConfigError);
+  });
+
   it("gives the same run whatever the concurrency", async () => {
     const one = await train({ steps: 6, concurrency: 1 });
     const many = await train({ steps: 6, concurrency: 50 });

@@ -15,7 +15,8 @@ import { type FlowGrpoOptions, type Settings, settingsOf, taskSource } from "./f
 import { coefficients } from "./loss.ts";
 import { type Group, permuteRewards, requireSamples, rollOutGroups } from "./roll-out.ts";
 import { scheduleOf } from "./schedule.ts";
-import { add, newTally, requireFinite, type StepMetrics, stepMetrics, type Tally } from "./step-metrics.ts";
+import { stepGuard } from "./step-guard.ts";
+import { add, average, newTally, requireFinite, type StepMetrics, stepMetrics, type Tally } from "./step-metrics.ts";
 
 /**
  * Trains inside the flow: an async iterable of step metrics. Leave it to stop after a step; abort its signal to stop
@@ -29,6 +30,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   const taskAt = taskSource(o);
   const schedule = scheduleOf(o.learningRate);
   const timer = timerOf(o.clock);
+  const guard = stepGuard(o.guard);
   let tasksDrawn = 0;
   // What is sampled must be what is trained, also when weights were changed without being published.
   for (const policy of o.train) await policy.publish();
@@ -59,7 +61,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const advantages_P_G = groups.map(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
 
       // 3. Coefficients, gradient, optimiser: for each policy that learns.
-      const learningRate = schedule(index) * stepShare(mixedIn(groups), o.fullStepGroups);
+      const learningRate = schedule(index) * guard.stepScale * stepShare(mixedIn(groups), o.fullStepGroups);
       const tally = newTally();
       for (const policy of o.train) {
         const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, version: versions[policy.name] ?? "" });
@@ -68,12 +70,16 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
         const replay = policy === o.train[0] ? replayOf(o, index, groups) : nothingToReplay;
         await update(policy, batch, advantages_P_G.flat(), replay, { ...o, index, learningRate }, tally);
       }
+      const undone = guard.undoes(average(tally.klStep));
       const train = timer.lap();
 
-      // 4. Publish: the next rollouts sample the new version.
-      for (const policy of o.train) await policy.publish();
+      // 4. Publish: the next rollouts sample the new version, or the old one again if the step went too far.
+      for (const policy of o.train) {
+        if (undone) await policy.restore(versions[policy.name] ?? "");
+        else await policy.publish();
+      }
       const published = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
-      const step = { index, learningRate, tasksDrawn, versions: published };
+      const step = { index, learningRate, tasksDrawn, versions: published, undone };
       metrics = stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
     } finally {
       for (const letGo of release) letGo();
@@ -145,6 +151,32 @@ const update = async <Sealed>(
     }
     for (const trainer of result.logProbs.slice(used.length)) add(tally.replayLoss, -total(trainer), trainer.length);
   }
+  if (o.guard !== false) await measureStep(policy, sequences, old, tally);
+};
+
+/** How far the updates moved the policy: k3 estimate of D_KL(π_old‖π_θ), on some of the sequences. */
+const measureStep = async (
+  policy: Policy,
+  sequences: readonly BatchSequence[],
+  old: readonly ArrayLike<number>[],
+  tally: Tally,
+): Promise<void> => {
+  const every = Math.max(1, Math.floor(sequences.length / MEASURED));
+  const chosen = sequences.map((_, i) => i).filter((i) => i % every === 0);
+  const { logProbs } = await policy.forward(chosen.flatMap((i) => sequences[i] ?? []));
+  for (const [place, i] of chosen.entries()) {
+    const before = old[i] ?? [];
+    const moved = Array.from(logProbs[place] ?? [], (now, t) => k3(now - (before[t] ?? Number.NaN)));
+    add(tally.klStep, total(moved), moved.length);
+  }
+};
+
+const MEASURED = 16;
+const FAR = 100;
+/** k3 of log(π_θ/π_old) for a token that π_old drew, up to where it says "far too much" anyway, as does NaN. */
+const k3 = (logRatio: number): number => {
+  const value = Math.exp(logRatio) - 1 - logRatio;
+  return Number.isNaN(value) ? FAR : Math.min(value, FAR);
 };
 
 /** KL of the current policy to the reference on each group's first rollout, when the loss does not need it anyway. */

@@ -27,6 +27,7 @@ export {
   standardDeviation,
   wilsonInterval,
 } from "./statistics.ts";
+export type { StepGuardOptions } from "./step-guard.ts";
 export type { StepMetrics, StepTimings } from "./step-metrics.ts";
 export { type SupervisedOptions, type SupervisedStep, supervised, validationLoss } from "./supervised.ts";
 export { type ToolOrder, type ToolUse, toolOrders, toolUse } from "./tool-use.ts";

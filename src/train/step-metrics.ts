@@ -20,6 +20,10 @@ export interface StepMetrics {
   readonly klReference?: number;
   /** Mean of behaviour − trainer log-probability: near 0 as long as the sampler computes what the trainer does. */
   readonly klSampler: number;
+  /** k3 estimate of D_KL(π_old‖π_θ) a token: how far the step's updates moved the policy; absent without a guard. */
+  readonly klStep?: number;
+  /** The step moved the policy too far and was taken back: the next ones are smaller. */
+  readonly undone?: true;
   /** Share of tokens clipped, over all updates. */
   readonly clipFraction: number;
   /** Nats a token: of the trained tokens' distributions, or, when nothing was trained, −log p of the sampled ones. */
@@ -62,6 +66,7 @@ export interface Tally {
   clipped: { sum: number; count: number };
   entropy: { sum: number; count: number };
   replayLoss: { sum: number; count: number };
+  klStep: { sum: number; count: number };
   squaredNorm: number;
   /** Tokens of all sequences that went through a backward. */
   trainedTokens: number;
@@ -76,6 +81,7 @@ export const newTally = (): Tally => ({
   clipped: nothing(),
   entropy: nothing(),
   replayLoss: nothing(),
+  klStep: nothing(),
   squaredNorm: 0,
   trainedTokens: 0,
 });
@@ -86,14 +92,14 @@ export const add = (total: { sum: number; count: number }, sum: number, count: n
   total.count += count;
 };
 
-const average = ({ sum, count }: { readonly sum: number; readonly count: number }): number =>
+export const average = ({ sum, count }: { readonly sum: number; readonly count: number }): number =>
   count === 0 ? 0 : sum / count;
 
 /** Puts a step's metrics together. Throws `EngineError` naming the step and the quantity that is not finite. */
 export const stepMetrics = (
   groups: readonly Group[],
   tally: Tally,
-  step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions">,
+  step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions"> & { readonly undone: boolean },
   seconds: Pick<StepTimings, "rollOut" | "train" | "publish">,
 ): StepMetrics => {
   const rollouts = groups.flatMap(({ rollouts_G }) => rollouts_G);
@@ -113,6 +119,8 @@ export const stepMetrics = (
     },
     ...(tally.klReference.count === 0 ? {} : { klReference: average(tally.klReference) }),
     klSampler: average(tally.klSampler),
+    ...(tally.klStep.count === 0 ? {} : { klStep: average(tally.klStep) }),
+    ...(step.undone ? { undone: true } : {}),
     clipFraction: average(tally.clipped),
     entropy: tally.entropy.count === 0 ? -mean(logProbs) : average(tally.entropy),
     gradientNorm: Math.sqrt(tally.squaredNorm),

@@ -1,0 +1,50 @@
+import { AgentFlowError, ConfigError } from "../errors.ts";
+
+export interface StepGuardOptions {
+  /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.25 */
+  readonly klStep?: number;
+  /** What the learning rate is multiplied by after a step that was taken back. @default 0.5 */
+  readonly shrink?: number;
+  /** So many steps in a row may be taken back before training ends with an error. @default 12 */
+  readonly patience?: number;
+}
+
+/**
+ * Watches how far each step moves the policies. One that went too far is taken back, and all later ones are smaller:
+ * a learning rate that would destroy a policy costs a few steps instead.
+ */
+export interface StepGuard {
+  /** Share of the scheduled learning rate to use now. */
+  readonly stepScale: number;
+  /** Whether the step that moved a policy so far has to be taken back. */
+  undoes(klStep: number): boolean;
+}
+
+/** Throws `ConfigError`. */
+export const stepGuard = (options: StepGuardOptions | false): StepGuard => {
+  if (options === false) return { stepScale: 1, undoes: () => false };
+  const { klStep: most = 0.25, shrink = 0.5, patience = 12 } = options;
+  if (!(most > 0)) throw new ConfigError(`guard.klStep is ${most}: it must be a number above 0.`);
+  if (!(shrink > 0 && shrink < 1)) throw new ConfigError(`guard.shrink is ${shrink}: it must lie between 0 and 1.`);
+  let stepScale = 1;
+  let inARow = 0;
+  return {
+    get stepScale() {
+      return stepScale;
+    },
+    undoes: (klStep) => {
+      // A policy that is not finite has gone too far as well.
+      if (klStep <= most) {
+        inARow = 0;
+        return false;
+      }
+      inARow += 1;
+      if (inARow > patience)
+        throw new AgentFlowError(
+          `${inARow} steps in a row moved the policy too far (${klStep.toFixed(2)} nats a token; ${most} is accepted) and were taken back. Lower the learning rate, or look at the rewards.`,
+        );
+      stepScale *= shrink;
+      return true;
+    },
+  };
+};
