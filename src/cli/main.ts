@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { messageOf } from "../errors.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { exportCommand } from "./export.ts";
+import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
@@ -97,6 +98,16 @@ program
   .option("--quiet", "only the answer", false)
   .action(async (question, options) => {
     process.exitCode = await solve(question, options);
+  });
+
+program
+  .command("init")
+  .description("make a small project: tools, a generator of tasks, a reward")
+  .argument("[folder]", "where to", ".")
+  .option("--json", "one JSON object on stdout", false)
+  .option("--quiet", "say nothing", false)
+  .action(async (folder, options) => {
+    process.exitCode = await init(folder, options);
   });
 
 const model = program.command("model").description("models of the Hugging Face hub on this machine");

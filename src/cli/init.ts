@@ -1,0 +1,93 @@
+import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError, messageOf } from "../errors.ts";
+import { screenOn } from "./screen.ts";
+
+export interface InitOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** The files of a new project lie beside `src` and `dist`. */
+const source = new URL("../../data/project/", import.meta.url);
+
+/** npm leaves a `.gitignore` out of a package: ours is stored without its dot. */
+const nameOf = (file: string): string => (file === "gitignore" ? ".gitignore" : file);
+
+/**
+ * `agentflow init`: writes a small project that works at once: tools over a made-up shop, a generator of tasks, a reward.
+ * Nothing that is there is overwritten. Returns the exit code. Throws `ConfigError` for a folder that cannot be used.
+ */
+export const init = async (folder: string, { json, quiet }: InitOptions): Promise<number> => {
+  const root = resolve(folder);
+  const files = new Map<string, string>([["package.json", await packageJson(root)]]);
+  for (const file of (await readdir(source)).sort())
+    files.set(nameOf(file), await readFile(new URL(file, source), "utf8"));
+  await refuseCollisions(root, folder, [...files.keys()]);
+  try {
+    await mkdir(root, { recursive: true });
+    // "wx": what appears in the meantime is not overwritten either.
+    for (const [name, text] of files) await writeFile(join(root, name), text, { flag: "wx" });
+  } catch (error) {
+    throw new ConfigError(`Cannot write the project into ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+  const next = nextSteps(folder);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, folder: root, files: [...files.keys()], next })}\n`);
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  screen.line(`A project is in ${root}: ${[...files.keys()].join(", ")}`);
+  screen.line();
+  for (const [i, line] of next.entries()) screen.line(`${i === 0 ? "Next" : "    "}     ${line}`);
+  return 0;
+};
+
+const nextSteps = (folder: string): string[] => [
+  ...(resolve(folder) === resolve(".") ? [] : [`cd ${folder}`]),
+  "npm install",
+  "npx agentflow learn --config agentflow.config.ts --check",
+  "npx agentflow learn --config agentflow.config.ts",
+];
+
+/** The version that made the project is the one that it depends on. */
+const packageJson = async (root: string): Promise<string> => {
+  const own = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+    readonly version: string;
+  };
+  const name = basename(root)
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/gu, "-")
+    .replace(/^-+|-+$/gu, "");
+  const config = "--config agentflow.config.ts";
+  const content = {
+    name: name === "" ? "my-agent" : name,
+    private: true,
+    type: "module",
+    scripts: {
+      check: `agentflow learn ${config} --check`,
+      learn: `agentflow learn ${config}`,
+      solve: `agentflow solve ${config}`,
+    },
+    dependencies: { agentflow: `^${own.version}` },
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+};
+
+/** A folder that is there may hold other things, but none of the files that are to be written. */
+const refuseCollisions = async (root: string, shown: string, files: readonly string[]): Promise<void> => {
+  for (let above = root; ; above = dirname(above)) {
+    const there = await stat(above).catch(() => undefined);
+    if (there?.isDirectory() === false)
+      throw new ConfigError(`Cannot make a project in ${shown}: ${above} is a file. Choose another folder.`);
+    if (there !== undefined || dirname(above) === above) break;
+  }
+  const taken: string[] = [];
+  for (const file of files)
+    await access(join(root, file)).then(
+      () => taken.push(file),
+      () => undefined,
+    );
+  if (taken.length > 0)
+    throw new ConfigError(
+      `The folder ${shown} has ${taken.join(", ")} already, and nothing is overwritten. Choose an empty folder, or move these away.`,
+    );
+};
