@@ -7,8 +7,8 @@
  * The last line is one JSON object. Exit code 1 when a bar does not hold.
  */
 import { parseArgs } from "node:util";
+import { openWorld } from "../src/cli/almanac-world.ts";
 import { compareWithScript } from "../src/cli/cold-start-check.ts";
-import { openWorld } from "../src/cli/world.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 
 const { values } = parseArgs({

@@ -12,9 +12,10 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { demonstrator, exerciser, READING } from "../src/cli/cold-start.ts";
+import { openWorld } from "../src/cli/almanac-world.ts";
+import { demonstrator, exerciser } from "../src/cli/cold-start.ts";
 import { compareWithScript } from "../src/cli/cold-start-check.ts";
-import { openWorld } from "../src/cli/world.ts";
+import { READING } from "../src/cli/recipe.ts";
 import type { TrainingSequence } from "../src/engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";

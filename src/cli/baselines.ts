@@ -1,12 +1,10 @@
 import { createFlow } from "../flow/flow.ts";
 import type { Planner } from "../module.ts";
-import { type AlmanacTask, type AlmanacTasks, type EvaluationSets, exactMatch, hintOf } from "../tasks/index.ts";
-import { fixedOrderPlanner, searchBestFixedOrder } from "../testing/fixed-order-planner.ts";
-import { scriptedPlanner } from "../testing/index.ts";
-import { randomValidPlanner } from "../testing/random-valid-planner.ts";
+import { searchBestFixedOrder } from "../testing/index.ts";
 import type { Toolset } from "../tool.ts";
 import { evaluate } from "../train/index.ts";
-import { evaluateSets, type PlannerFigures, setNames } from "./evaluation.ts";
+import { evaluateSets, type PlannerFigures } from "./evaluation.ts";
+import { setNames, type TaskOf, type World, type WorldSets } from "./world.ts";
 
 /** Planners that learn nothing, on the same tasks. */
 export interface Baselines {
@@ -14,13 +12,13 @@ export interface Baselines {
   readonly randomValid: PlannerFigures;
   /** The same tools in the same order for every question, the best such order on training tasks. */
   readonly bestFixedOrder: PlannerFigures & { readonly order: readonly string[] };
-  /** Knows the plan of each task. */
-  readonly oracle: PlannerFigures;
+  /** Knows the plan of each task; absent in a world where nobody does. */
+  readonly oracle?: PlannerFigures;
 }
 
 export interface BaselineOptions {
-  readonly tasks: AlmanacTasks;
-  readonly sets: EvaluationSets;
+  readonly world: World;
+  readonly sets: WorldSets;
   readonly tools: Toolset;
   readonly seed: number;
   readonly concurrency: number;
@@ -30,50 +28,40 @@ export interface BaselineOptions {
   readonly abortSignal: AbortSignal;
 }
 
-const orderTools = ["web_search", "web_page", "wikipedia_search", "calculate"] as const;
-
-/** Orders that solve something, from which the search climbs. */
-const starts: readonly (readonly string[])[] = [
-  ["web_search", "web_page", "web_search", "web_page", "calculate"],
-  ["wikipedia_search", "web_search", "web_page", "web_search", "web_page", "calculate"],
-  ["web_search", "web_page", "web_search", "web_page", "web_search", "web_page", "calculate"],
-];
-
-/** Measures the three baselines. What they are told of a task comes from its sealed part, which no policy sees. */
+/** Measures the baselines. What they are told of a task comes from its sealed part, which no policy sees. */
 export const measureBaselines = async (options: BaselineOptions): Promise<Baselines> => {
-  const { sets, tools, seed, concurrency, onStage, abortSignal } = options;
+  const { world, sets, tools, seed, concurrency, onStage, abortSignal } = options;
   const byId = new Map(setNames.flatMap((name) => sets[name]).map((task) => [task.id, task]));
-  const taskOf = (id: string): AlmanacTask => byId.get(id) ?? unknown(id);
+  const taskOf: TaskOf = (id) => byId.get(id);
   const measure = async (planner: Planner): Promise<PlannerFigures> => {
-    const flow = createFlow({ planner, tools });
-    return (await evaluateSets({ flow, sets, seed, concurrency, abortSignal })).figures;
+    const flow = createFlow({ ...world.flow, planner, tools });
+    return (await evaluateSets({ flow, sets, reward: world.reward, seed, concurrency, abortSignal })).figures;
   };
   onStage("random valid planner");
-  const randomValid = await measure(randomValidPlanner());
+  const randomValid = await measure(world.randomValid(0, taskOf));
   onStage("best fixed order of tools");
   const order = await bestOrder(options);
-  const fixed = await measure(fixedOrderPlanner(order, (id) => hintOf(taskOf(id))));
+  const fixed = await measure(world.fixedOrder.planner(order, taskOf));
+  const baselines = { randomValid, bestFixedOrder: { ...fixed, order } };
+  if (world.oracle === undefined) return baselines;
   onStage("oracle");
-  const oracle = await measure(scriptedPlanner(({ query, turn }) => taskOf(query.id).sealed.plan[turn - 1]));
-  return { randomValid, bestFixedOrder: { ...fixed, order }, oracle };
-};
-
-const unknown = (id: string): never => {
-  throw new RangeError(`A baseline was asked about the task ${id}, which is not in its sets.`);
+  return { ...baselines, oracle: await measure(world.oracle(taskOf)) };
 };
 
 const bestOrder = async (options: BaselineOptions): Promise<readonly string[]> => {
-  const { tasks, tools, seed, concurrency, searchTasks, abortSignal } = options;
-  const { cells } = tasks;
-  const sample = Array.from({ length: searchTasks }, (_, i) => cells[i % cells.length]).flatMap((cell, i) =>
-    cell === undefined ? [] : tasks.train(cell, Math.floor(i / cells.length)),
+  const { world, tools, seed, concurrency, searchTasks, abortSignal } = options;
+  const { families, fixedOrder, reward } = world;
+  const sample = Array.from({ length: searchTasks }, (_, i) => families[i % families.length]).flatMap((family, i) =>
+    family === undefined ? [] : world.train(family, Math.floor(i / families.length)),
   );
+  // A world with few tasks goes round.
   const byId = new Map(sample.map((task) => [task.id, task]));
+  const tasks = [...byId.values()];
   const score = async (order: readonly string[]): Promise<number> => {
-    const planner = fixedOrderPlanner(order, (id) => hintOf(byId.get(id) ?? unknown(id)));
-    const flow = createFlow({ planner, tools });
-    const { accuracy } = await evaluate({ flow, tasks: sample, reward: exactMatch, seed, concurrency, abortSignal });
+    const planner = fixedOrder.planner(order, (id) => byId.get(id));
+    const flow = createFlow({ ...world.flow, planner, tools });
+    const { accuracy } = await evaluate({ flow, tasks, reward, seed, concurrency, abortSignal });
     return accuracy;
   };
-  return (await searchBestFixedOrder(orderTools, starts, score)).order;
+  return (await searchBestFixedOrder(fixedOrder.tools, fixedOrder.starts, score)).order;
 };

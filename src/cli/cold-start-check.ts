@@ -2,11 +2,10 @@ import type { Policy } from "../engine.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
 import { modelPlanner } from "../flow/planner.ts";
 import { engineModel } from "../models/index.ts";
-import { type AlmanacTask, exactMatch } from "../tasks/index.ts";
 import { evaluate, wilsonInterval } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { scriptedFlow } from "./cold-start.ts";
-import type { World } from "./world.ts";
+import type { World, WorldTask } from "./world.ts";
 
 /** How a planner behaves: accuracy, and shares of tools and of pairs of tools that follow each other. */
 export interface Behaviour {
@@ -41,9 +40,9 @@ export const compareWithScript = async ({
   readonly tasks: number;
   readonly seed: number;
 }): Promise<ColdStartComparison> => {
-  const { cells } = world.tasks;
-  const tasks = Array.from({ length: count }, (_, i) => cells[i % cells.length]).flatMap((cell, i): AlmanacTask[] =>
-    cell === undefined ? [] : [world.tasks.train(cell, 5_000_000 + i)],
+  const { families } = world;
+  const tasks = Array.from({ length: count }, (_, i) => families[i % families.length]).flatMap(
+    (family, i): WorldTask[] => (family === undefined ? [] : [world.train(family, 5_000_000 + i)]),
   );
   const tools = world.tools(engineModel(policy, { version: policy.version }));
   const known = new Map(tasks.map((task) => [task.id, task]));
@@ -52,7 +51,7 @@ export const compareWithScript = async ({
     const report = await evaluate({
       flow,
       tasks,
-      reward: exactMatch,
+      reward: world.reward,
       seed,
       concurrency: 128,
       onTrajectory: ({ trajectory }) => void trajectories.push(trajectory),

@@ -1,6 +1,6 @@
 import type { Policy } from "../engine.ts";
 import type { Flow } from "../flow/flow.ts";
-import { type AlmanacTask, type EvaluationSets, exactMatch } from "../tasks/index.ts";
+import type { Reward } from "../task.ts";
 import {
   type Accuracy,
   accuracyOf,
@@ -13,10 +13,7 @@ import {
   toolUse,
 } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
-
-/** Names of the sets, in the order in which people read them. */
-export const setNames = ["heldOutPages", "heldOutFamily", "heldOutParaphrase", "deep"] as const;
-export type SetName = (typeof setNames)[number];
+import { type SetName, setNames, type WorldSealed, type WorldSets, type WorldTask } from "./world.ts";
 
 /** How a planner did on one set: solved tasks, turns, and (refused + failed) of all calls. */
 export interface SetFigures extends Accuracy {
@@ -49,7 +46,8 @@ export interface Evaluated {
 
 export interface EvaluateSetsOptions {
   readonly flow: Flow;
-  readonly sets: EvaluationSets;
+  readonly sets: WorldSets;
+  readonly reward: Reward<WorldSealed>;
   readonly seed: number;
   readonly concurrency: number;
   /** Those that are trained; a report names the versions that were sampled. */
@@ -60,12 +58,12 @@ export interface EvaluateSetsOptions {
 
 /** Solves every task of all sets once. The same seed meets different planners with the same draws. */
 export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evaluated> => {
-  const { flow, sets, seed, concurrency, policies = [], onProgress, abortSignal } = options;
+  const { flow, sets, reward, seed, concurrency, policies = [], onProgress, abortSignal } = options;
   const trajectories = new Map<string, Trajectory>();
   const report = await evaluate({
     flow,
     tasks: setNames.flatMap((name) => sets[name]),
-    reward: exactMatch,
+    reward,
     seed,
     concurrency,
     policies,
@@ -86,7 +84,7 @@ const bySet = <T>(make: (name: SetName) => T): Readonly<Record<SetName, T>> => (
 
 const figuresOf = (
   { averageTurns, toolErrorRate, toolShares, toolOrders, noSample, versions }: EvaluationReport,
-  sets: EvaluationSets,
+  sets: WorldSets,
   outcomes: Evaluated["outcomes"],
   trajectories: Evaluated["trajectories"],
   policies: readonly Policy[],
@@ -111,9 +109,9 @@ const figuresOf = (
 };
 
 /** Other words for the same families would blur their rows: that set stays out. */
-const familiesOf = (sets: EvaluationSets, outcomes: Evaluated["outcomes"]): PlannerFigures["families"] => {
+const familiesOf = (sets: WorldSets, outcomes: Evaluated["outcomes"]): PlannerFigures["families"] => {
   const rows = new Map<string, { readonly heldOut: boolean; readonly rewards: (number | null)[] }>();
-  const add = (name: SetName, { id, sealed }: AlmanacTask): void => {
+  const add = (name: SetName, { id, sealed }: WorldTask): void => {
     const row = rows.get(sealed.family) ?? { heldOut: sealed.role !== "trained", rewards: [] };
     row.rewards.push(outcomes[name][id] ?? null);
     rows.set(sealed.family, row);

@@ -1,6 +1,7 @@
 import type { Baselines } from "./baselines.ts";
-import { type Gain, type PlannerFigures, type SetName, setNames } from "./evaluation.ts";
+import type { Gain, PlannerFigures } from "./evaluation.ts";
 import { columns, percent, percentInterval, points } from "./words.ts";
+import { type SetName, setNames } from "./world.ts";
 
 /** What `agentflow learn` found: `report.json` of its run, and its `--json`. Wall time is in `seconds` only. */
 export interface LearnReport {
@@ -29,21 +30,17 @@ export interface LearnReport {
   readonly baselines: Baselines;
 }
 
-const titles: Readonly<Record<SetName, string>> = {
-  heldOutPages: "unseen pages",
-  heldOutFamily: "unseen families",
-  heldOutParaphrase: "unseen wording",
-  deep: "deeper plans",
-};
+/** What a report calls the sets. */
+export type Titles = Readonly<Record<SetName, string>>;
 
 type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow">;
 
 /** Accuracy by set, gain, conduct, tools and their orders, and every family, as lines of at most 100 characters. */
-export const reportLines = (report: Figures): string[] => [
-  ...setTable(report),
+export const reportLines = (report: Figures, titles: Titles): string[] => [
+  ...setTable(report, titles),
   "",
   "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired by task (Newcombe).",
-  ...coldStartLines(report),
+  ...coldStartLines(report, titles),
   `Best fixed order: ${report.baselines.bestFixedOrder.order.join(" → ")}`,
   "",
   ...toolTable(report),
@@ -55,47 +52,55 @@ export const reportLines = (report: Figures): string[] => [
 ];
 
 /** Where a planner was shown the tools first: what it could do then, and what the flow has added. */
-const coldStartLines = ({ coldStart, gainOfFlow }: Figures): string[] =>
+const coldStartLines = ({ before, coldStart, gainOfFlow }: Figures, titles: Titles): string[] =>
   coldStart === undefined || gainOfFlow === undefined
     ? []
-    : setNames.map((name) => {
+    : shownSets(before).map((name) => {
         const { accuracy, interval } = coldStart[name];
         const { points: gained, interval: around } = gainOfFlow[name];
         return `After the cold start, ${titles[name]}: ${percent(accuracy)} ${percentInterval(interval)}; from there ${points(gained, around)}`;
       });
 
-const setTable = ({ before, after, gain, baselines }: Figures): string[] => {
-  const { randomValid, bestFixedOrder, oracle } = baselines;
+/** A world may leave sets empty. */
+const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filter((name) => figures[name].n > 0);
+
+const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): string[] => {
+  const others = scripted(baselines);
   const accuracy = (figures: PlannerFigures, name: SetName): string =>
     `${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`;
   const plain = (figures: PlannerFigures, name: SetName): string => percent(figures[name].accuracy);
-  const all = [before, after, randomValid, bestFixedOrder, oracle];
+  const all = [before, after, ...others];
   const conduct = (title: string, show: (figures: PlannerFigures) => string): string[] => {
-    const [first = "", second = "", ...others] = all.map(show);
-    return [title, "", first, second, "", ...others];
+    const [first = "", second = "", ...more] = all.map(show);
+    return [title, "", first, second, "", ...more];
   };
   return columns([
-    ["", "tasks", "before", "after", "gain", "random", "fixed", "oracle"],
-    ...setNames.map((name) => [
+    ["", "tasks", "before", "after", "gain", ...namesOf(baselines)],
+    ...shownSets(before).map((name) => [
       titles[name],
       String(before[name].n),
       accuracy(before, name),
       accuracy(after, name),
       points(gain[name].points, gain[name].interval),
-      plain(randomValid, name),
-      plain(bestFixedOrder, name),
-      plain(oracle, name),
+      ...others.map((figures) => plain(figures, name)),
     ]),
     conduct("turns a task", ({ averageTurns }) => averageTurns.toFixed(1)),
     conduct("tool errors", ({ toolErrorRate }) => percent(toolErrorRate)),
   ]);
 };
 
+/** The baselines that there are, in the order of their names. */
+const scripted = ({ randomValid, bestFixedOrder, oracle }: Baselines): readonly PlannerFigures[] =>
+  oracle === undefined ? [randomValid, bestFixedOrder] : [randomValid, bestFixedOrder, oracle];
+
+const namesOf = (baselines: Baselines): readonly string[] =>
+  ["random", "fixed", "oracle"].slice(0, scripted(baselines).length);
+
 const toolTable = ({ before, after, baselines }: Figures): string[] => {
-  const all = [before, after, baselines.randomValid, baselines.bestFixedOrder, baselines.oracle];
+  const all = [before, after, ...scripted(baselines)];
   const tools = [...new Set(all.flatMap(({ toolShares }) => Object.keys(toolShares)))].sort();
   return columns([
-    ["share of calls", "before", "after", "random", "fixed", "oracle"],
+    ["share of calls", "before", "after", ...namesOf(baselines)],
     ...tools.map((tool) => [tool, ...all.map(({ toolShares }) => percent(toolShares[tool] ?? 0))]),
   ]);
 };
@@ -116,7 +121,7 @@ const short = (tool: string): string =>
 const familyTable = ({ before, after, baselines }: Figures): string[] => {
   const row = (family: string): string[] => {
     const [from, to] = [before.families[family], after.families[family]];
-    const others = [baselines.randomValid, baselines.bestFixedOrder, baselines.oracle];
+    const others = scripted(baselines);
     return [
       family,
       String(from?.n ?? 0),
@@ -130,11 +135,11 @@ const familyTable = ({ before, after, baselines }: Figures): string[] => {
     Object.keys(before.families)
       .filter((family) => before.families[family]?.heldOut === heldOut)
       .map(row);
+  const unseen = table(true);
   return columns([
-    ["family", "tasks", "before", "after", "", "random", "fixed", "oracle"],
+    ["family", "tasks", "before", "after", "", ...namesOf(baselines)],
     ["trained"],
     ...table(false),
-    ["never trained"],
-    ...table(true),
+    ...(unseen.length === 0 ? [] : [["never trained"], ...unseen]),
   ]);
 };

@@ -3,13 +3,11 @@ import type { Run } from "../store/run-folder.ts";
 import type { Baselines } from "./baselines.ts";
 import type { PlannerFigures } from "./evaluation.ts";
 import type { LearnOptions } from "./learn-options.ts";
-import { type LearnReport, reportLines } from "./learn-report.ts";
+import { type LearnReport, reportLines, type Titles } from "./learn-report.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
-
-/** A question of a trained family, to try the trained planner on. */
-const QUESTION = "What is the latitude of the airport with code LOS in degrees?";
+import type { World } from "./world.ts";
 
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (
@@ -31,21 +29,31 @@ export const introduction = (
 };
 
 /** The main figures of a planner in one line. */
-export const summary = ({ heldOutPages, heldOutFamily, toolErrorRate, averageTurns }: PlannerFigures): string =>
-  `unseen pages ${percent(heldOutPages.accuracy)} ${percentInterval(heldOutPages.interval)}  ` +
-  `unseen families ${percent(heldOutFamily.accuracy)} ${percentInterval(heldOutFamily.interval)}  ` +
-  `tool errors ${percent(toolErrorRate)}  turns ${averageTurns.toFixed(1)}`;
+export const summary = (figures: PlannerFigures, titles: Titles): string =>
+  [
+    ...(["heldOutPages", "heldOutFamily"] as const)
+      .filter((name) => figures[name].n > 0)
+      .map((name) => `${titles[name]} ${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`),
+    `tool errors ${percent(figures.toolErrorRate)}`,
+    `turns ${figures.averageTurns.toFixed(1)}`,
+  ].join("  ");
 
 /** The baselines' main figures, a line each. */
-export const baselineLines = ({ randomValid, bestFixedOrder, oracle }: Baselines): string[] => [
-  `random   ${summary(randomValid)}`,
-  `fixed    ${summary(bestFixedOrder)}`,
-  `oracle   ${summary(oracle)}`,
+export const baselineLines = ({ randomValid, bestFixedOrder, oracle }: Baselines, titles: Titles): string[] => [
+  `random   ${summary(randomValid, titles)}`,
+  `fixed    ${summary(bestFixedOrder, titles)}`,
+  ...(oracle === undefined ? [] : [`oracle   ${summary(oracle, titles)}`]),
 ];
 
 /** Shows the result: the tables, where the run lies, and what to type next. */
-export const conclude = (screen: Screen, report: LearnReport, run: Run): void => {
-  for (const line of reportLines(report)) screen.line(line);
+export const conclude = (
+  screen: Screen,
+  report: LearnReport,
+  run: Run,
+  { titles, question }: Pick<World, "titles" | "question">,
+  config?: string,
+): void => {
+  for (const line of reportLines(report, titles)) screen.line(line);
   const { seconds, stepsDone } = report;
   screen.line();
   screen.line(
@@ -53,5 +61,6 @@ export const conclude = (screen: Screen, report: LearnReport, run: Run): void =>
       `(evaluation ${duration(seconds.evaluate)}, rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)})`,
   );
   screen.line(`Run      ${run.folder}: config, metrics, timings, trajectories, report, weights`);
-  screen.line(`Next     npx agentflow solve --policy ${run.folder} "${QUESTION}"`);
+  const own = config === undefined ? "" : `--config ${config} `;
+  screen.line(`Next     npx agentflow solve ${own}--policy ${run.folder} "${question}"`);
 };

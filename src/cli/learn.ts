@@ -2,11 +2,11 @@ import type { Engine, Policy } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { createFlow } from "../flow/flow.ts";
 import { createRun, type Run, runId } from "../store/run-folder.ts";
-import type { EvaluationSets } from "../tasks/index.ts";
 import { coldStartAdapter } from "./adapter-cold-start.ts";
+import { openWorld } from "./almanac-world.ts";
 import { measureBaselines } from "./baselines.ts";
 import { castOf, type ModuleName } from "./cast.ts";
-import { type Evaluated, evaluateSets, gainOf, type SetName, setNames } from "./evaluation.ts";
+import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
@@ -16,7 +16,7 @@ import type { Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
-import { openWorld } from "./world.ts";
+import { type SetName, setNames, type WorldSets } from "./world.ts";
 
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
@@ -48,8 +48,8 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
     const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";
-    const sets = world.tasks.evaluation(split, sizesOf(options.evalTasks));
-    const flow = createFlow({ ...cast, tools });
+    const sets = world.evaluation(split, sizesOf(options.evalTasks));
+    const flow = createFlow({ ...world.flow, ...cast, tools });
     const config = configOf({ ...options, concurrency }, recipe, steps, engine, {
       policies,
       modules,
@@ -66,6 +66,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       const evaluated = await evaluateSets({
         flow,
         sets,
+        reward: world.reward,
         seed,
         concurrency,
         policies,
@@ -76,7 +77,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       seconds.evaluate += spent;
       if (run !== undefined) store(run, title, sets, evaluated);
       run?.appendTimings({ evaluation: title, seconds: spent });
-      screen.line(screen.bold(`${title.padEnd(8)} ${summary(evaluated.figures)}`));
+      screen.line(screen.bold(`${title.padEnd(8)} ${summary(evaluated.figures, world.titles)}`));
       return evaluated;
     };
 
@@ -84,7 +85,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const secondsAfter = seconds.evaluate;
     const begun = performance.now();
     const baselines = await measureBaselines({
-      tasks: world.tasks,
+      world,
       sets,
       tools,
       seed,
@@ -94,7 +95,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       abortSignal: interrupts.abortSignal,
     });
     seconds.evaluate += (performance.now() - begun) / 1000;
-    for (const line of baselineLines(baselines)) screen.line(line);
+    for (const line of baselineLines(baselines, world.titles)) screen.line(line);
     screen.line();
 
     let coldStart: Evaluated | undefined;
@@ -161,7 +162,12 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     await run.writeJson("report.json", report);
     if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
     // Quiet means without progress: the result is what was asked for.
-    conclude(quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen, report, run);
+    conclude(
+      quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen,
+      report,
+      run,
+      world,
+    );
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof Interruption && run !== undefined)
@@ -176,7 +182,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
 };
 
 /** Every evaluated trajectory, in the order of the tasks. */
-const store = (run: Run, phase: string, sets: EvaluationSets, { outcomes, trajectories }: Evaluated): void => {
+const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectories }: Evaluated): void => {
   for (const set of setNames)
     for (const { id, sealed } of sets[set])
       run.appendTrajectory({

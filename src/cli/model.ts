@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
 import { availableMemory } from "../engines/onnx/available-memory.ts";
-import type { OpenEngineOptions } from "../engines/onnx/index.ts";
+import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
+import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
 import { trainableNames } from "./cast.ts";
 import type { LearnOptions } from "./learn-options.ts";

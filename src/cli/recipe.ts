@@ -1,5 +1,11 @@
 import { linearSchedule, type Schedule } from "../train/index.ts";
 
+/**
+ * How often a calculation of the scripted planner, which the built-in one imitates, is the one that the question asks.
+ * Where to look, in which order, and when to stop stays random.
+ */
+export const READING = 0.9;
+
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
 export interface Recipe {
   /** Optimiser steps; each begins with fresh rollouts of the newest version. */

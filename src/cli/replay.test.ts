@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { createFlow } from "../flow/flow.ts";
-import type { AlmanacSealed } from "../tasks/index.ts";
 import { scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import type { Group } from "../train/index.ts";
+import { openWorld } from "./almanac-world.ts";
 import { recipe } from "./recipe.ts";
 import { openReplay } from "./replay.ts";
-import { openWorld } from "./world.ts";
+import type { WorldSealed } from "./world.ts";
 
 const world = await openWorld(1);
 const { engine } = scriptedPolicy(() => "");
@@ -19,10 +19,10 @@ const options = {
 };
 
 /** A group of one task in which nothing was solved. */
-const failedGroup = async (): Promise<Group<AlmanacSealed>> => {
-  const [cell] = world.tasks.cells;
-  if (cell === undefined) throw new Error("no cells");
-  const task = world.tasks.train(cell, 0);
+const failedGroup = async (): Promise<Group<WorldSealed>> => {
+  const [family] = world.families;
+  if (family === undefined) throw new Error("no families");
+  const task = world.train(family, 0);
   const flow = createFlow({ planner: scriptedPlanner(["web_search q1"]), tools: world.tools(scriptedModel(["?"])) });
   const { trajectory } = await flow.solve(task.question, { id: "failed" });
   return { task, rollouts_G: [{ trajectory, reward: 0 }] };

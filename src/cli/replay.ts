@@ -4,18 +4,16 @@ import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
-import { type AlmanacSealed, hintOf } from "../tasks/index.ts";
-import { randomValidPlanner } from "../testing/random-valid-planner.ts";
 import type { Toolset } from "../tool.ts";
 import { imitation } from "../train/cold-start.ts";
 import type { Group } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { scriptedFlow } from "./cold-start.ts";
 import type { Recipe } from "./recipe.ts";
-import type { World } from "./world.ts";
+import type { World, WorldSealed } from "./world.ts";
 
 /** Sequences to imitate in a step, given its groups. */
-export type Replay = (step: number, groups: readonly Group<AlmanacSealed>[]) => TrainingSequence[];
+export type Replay = (step: number, groups: readonly Group<WorldSealed>[]) => TrainingSequence[];
 
 /** Training tasks of this index and on are for replay alone. */
 const FIRST_INDEX = 1_000_000;
@@ -50,12 +48,11 @@ export const openReplay = async ({
   abortSignal,
 }: ReplayOptions): Promise<Replay> => {
   const { episodes, states, reading } = recipe.replay;
-  const { tasks } = world;
   const tools = world.tools(silentModel);
   const form = { tools, detail: recipe.detail };
-  const { cells } = tasks;
-  const drawn = Array.from({ length: pool }, (_, i) => cells[i % cells.length]).flatMap((cell, i) =>
-    cell === undefined ? [] : tasks.train(cell, FIRST_INDEX + Math.floor(i / cells.length)),
+  const { families } = world;
+  const drawn = Array.from({ length: pool }, (_, i) => families[i % families.length]).flatMap((family, i) =>
+    family === undefined ? [] : world.train(family, FIRST_INDEX + Math.floor(i / families.length)),
   );
   const known = new Map(drawn.map((task) => [task.id, task]));
   const flow = scriptedFlow(world, known, reading).with({ tools });
@@ -75,7 +72,7 @@ export const openReplay = async ({
     const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
       const { task, rollouts_G } = draws.pick(failed);
       const { trajectory } = draws.pick(rollouts_G);
-      const guess = randomValidPlanner({ reading, askedOf: () => hintOf(task) });
+      const guess = world.randomValid(reading, () => task);
       const key = randomKey(seed, "replay", step, i);
       return actionAt(
         { planner: guess, tools, engine, detail: recipe.detail, turnLimit: task.turnLimit },

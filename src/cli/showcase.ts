@@ -1,16 +1,17 @@
-import type { AlmanacTask, EvaluationSets } from "../tasks/index.ts";
-import { type Evaluated, type SetName, setNames } from "./evaluation.ts";
+import type { Evaluated } from "./evaluation.ts";
 import { clip } from "./screen.ts";
 import { sideBySide, transcript } from "./transcript.ts";
+import { type SetName, setNames, type WorldSets, type WorldTask } from "./world.ts";
 
 /** Sets in which to look for a question to show: what was never trained tells most. */
 const preferred: readonly SetName[] = ["deep", "heldOutFamily", "heldOutPages", "heldOutParaphrase"];
 
 /** The longest task that only the trained planner solved; the very first task where there is none. */
-const pick = (sets: EvaluationSets, before: Evaluated, after: Evaluated): AlmanacTask | undefined => {
+const pick = (sets: WorldSets, before: Evaluated, after: Evaluated): WorldTask | undefined => {
   for (const name of preferred) {
     const learnt = sets[name].filter(({ id }) => after.outcomes[name][id] === 1 && before.outcomes[name][id] !== 1);
-    const [first] = learnt.toSorted((a, b) => b.sealed.plan.length - a.sealed.plan.length);
+    const turns = ({ id }: WorldTask): number => after.trajectories.get(id)?.memory.length ?? 0;
+    const [first] = learnt.toSorted((a, b) => turns(b) - turns(a));
     if (first !== undefined) return first;
   }
   return setNames.flatMap((name) => sets[name])[0];
@@ -20,7 +21,7 @@ const MOST_COLUMN = 72;
 const GAP = 3;
 
 /** One question as the planner solved it before and after, side by side. Chosen among those that it learnt to solve. */
-export const beforeAndAfter = (sets: EvaluationSets, before: Evaluated, after: Evaluated, width: number): string[] => {
+export const beforeAndAfter = (sets: WorldSets, before: Evaluated, after: Evaluated, width: number): string[] => {
   const task = pick(sets, before, after);
   const [old, young] = [before, after].map(({ trajectories }) => trajectories.get(task?.id ?? ""));
   if (task === undefined || old === undefined || young === undefined) return [];

@@ -2,12 +2,12 @@ import { openEngine } from "../engines/onnx/index.ts";
 import type { FlowEvent } from "../event.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
 import { randomKey } from "../random.ts";
+import { openWorld } from "./almanac-world.ts";
 import { castOf, type ModuleName, trainableNames } from "./cast.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./model.ts";
 import { type Screen, screenOn } from "./screen.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
-import { openWorld } from "./world.ts";
 
 export interface SolveOptions {
   readonly seed: number;

@@ -1,15 +1,15 @@
 import { expect, it } from "vitest";
-import type { AlmanacTask } from "../tasks/index.ts";
+import { openWorld } from "./almanac-world.ts";
 import { recipe } from "./recipe.ts";
 import { taskSampler } from "./task-sampler.ts";
-import { openWorld } from "./world.ts";
+import type { WorldTask } from "./world.ts";
 
-const { tasks } = await openWorld(1);
-const count = tasks.cells.length;
-const familyOf = ({ sealed }: AlmanacTask): string => sealed.family;
+const world = await openWorld(1);
+const count = world.families.length;
+const familyOf = ({ sealed }: WorldTask): string => sealed.family;
 
 it("gives every family its turn, the same for the same seed, with new tasks each time", () => {
-  const [one, other] = [taskSampler(tasks, 5, recipe), taskSampler(tasks, 5, recipe)];
+  const [one, other] = [taskSampler(world, 5, recipe), taskSampler(world, 5, recipe)];
   const drawn = Array.from({ length: 2 * count }, () => one.next(0));
   expect(drawn.map(({ id }) => id)).toEqual(Array.from({ length: 2 * count }, () => other.next(0).id));
   expect(new Set(drawn.slice(0, count).map(familyOf)).size).toBe(count);
@@ -17,7 +17,7 @@ it("gives every family its turn, the same for the same seed, with new tasks each
 });
 
 it("draws a solved family less often, from the next step on", () => {
-  const sampler = taskSampler(tasks, 5, recipe);
+  const sampler = taskSampler(world, 5, recipe);
   const solved = familyOf(sampler.next(0));
   for (let step = 0; step < 12; step += 1) {
     const task = sampler.next(step);
@@ -31,7 +31,7 @@ it("draws a solved family less often, from the next step on", () => {
 });
 
 it("learns nothing within a step", () => {
-  const [one, other] = [taskSampler(tasks, 5, recipe), taskSampler(tasks, 5, recipe)];
+  const [one, other] = [taskSampler(world, 5, recipe), taskSampler(world, 5, recipe)];
   for (let i = 0; i < 3 * count; i += 1) {
     const task = one.next(0);
     one.record(task, 1);

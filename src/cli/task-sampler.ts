@@ -1,19 +1,19 @@
 import { random, randomKey } from "../random.ts";
-import type { AlmanacTask, AlmanacTasks } from "../tasks/index.ts";
 import { mean } from "../train/index.ts";
 import type { Recipe } from "./recipe.ts";
+import type { World, WorldTask } from "./world.ts";
 
 /** Draws training tasks, and learns from rewards which families need fewer of them. */
 export interface TaskSampler {
   /** The next task of a step. Steps must come in order. */
-  next(step: number): AlmanacTask;
+  next(step: number): WorldTask;
   /** A reward of the current step; it changes the weights of later steps only. */
-  record(task: AlmanacTask, reward: number | undefined): void;
+  record(task: WorldTask, reward: number | undefined): void;
 }
 
 interface Family {
   readonly name: string;
-  readonly draw: (index: number) => AlmanacTask;
+  readonly draw: (index: number) => WorldTask;
   drawn: number;
   credit: number;
   /** Running solve rate. */
@@ -28,17 +28,17 @@ const mixedChance = (rate: number, groupSize: number): number => 1 - rate ** gro
  * pays the sum), from a random start. What is drawn depends on the seed and on rewards of earlier steps alone.
  */
 export const taskSampler = (
-  tasks: AlmanacTasks,
+  world: Pick<World, "families" | "train">,
   seed: number,
   { families: settings, groupSize }: Recipe,
 ): TaskSampler => {
   const { floor, start, smoothing } = settings;
   const families = random(randomKey(seed, "families"))
-    .shuffle(tasks.cells)
+    .shuffle(world.families)
     .map(
-      (cell): Family => ({
-        name: cell.name,
-        draw: (index) => tasks.train(cell, index),
+      (name): Family => ({
+        name,
+        draw: (index) => world.train(name, index),
         drawn: 0,
         credit: 0,
         rate: start,

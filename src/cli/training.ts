@@ -1,7 +1,6 @@
 import type { Policy } from "../engine.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { Run } from "../store/run-folder.ts";
-import { type AlmanacSealed, type AlmanacTask, exactMatch } from "../tasks/index.ts";
 import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { Interrupts } from "./interrupt.ts";
@@ -11,7 +10,7 @@ import { learningRateOf, type Recipe, replayWeightOf } from "./recipe.ts";
 import { openReplay } from "./replay.ts";
 import type { Screen } from "./screen.ts";
 import { taskSampler } from "./task-sampler.ts";
-import type { World } from "./world.ts";
+import type { World, WorldSealed, WorldTask } from "./world.ts";
 
 export interface TrainingParts {
   readonly options: LearnOptions;
@@ -44,14 +43,14 @@ export interface Trained {
 export const train = async (parts: TrainingParts): Promise<Trained> => {
   const { options, recipe, steps, concurrency, world, flow, policies, run, screen, interrupts, secondsAfter } = parts;
   const { seed } = options;
-  const validation = world.tasks.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
-  const sampler = taskSampler(world.tasks, seed, recipe);
+  const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
+  const sampler = taskSampler(world, seed, recipe);
   const progress = trainingProgress(screen, steps, secondsAfter);
   const spent = { steps: 0, outOfTime: false, rollOut: 0, train: 0, validate: 0 };
 
   const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
   const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
-  const training = flowGrpo<AlmanacSealed>({
+  const training = flowGrpo<WorldSealed>({
     groupSize,
     tasksPerStep,
     optimiser,
@@ -64,7 +63,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     flow,
     train: policies,
     tasks: (_, step) => sampler.next(step),
-    reward: exactMatch,
+    reward: world.reward,
     steps,
     seed,
     concurrency,
@@ -114,15 +113,15 @@ const validationSize = ({ options, recipe: { validation } }: TrainingParts): num
   Math.min(options.evalTasks ?? validation.tasks, validation.tasks);
 
 const validate = async (
-  { flow, policies, concurrency, options: { seed }, interrupts: { abortSignal } }: TrainingParts,
-  tasks: readonly AlmanacTask[],
+  { world, flow, policies, concurrency, options: { seed }, interrupts: { abortSignal } }: TrainingParts,
+  tasks: readonly WorldTask[],
   spent: { validate: number },
 ): Promise<number> => {
   const begun = performance.now();
   const { accuracy } = await evaluate({
     flow,
     tasks,
-    reward: exactMatch,
+    reward: world.reward,
     seed,
     concurrency,
     policies,
@@ -140,7 +139,7 @@ const replayOf = async ({
   policies: [planner],
   screen,
   interrupts: { abortSignal },
-}: TrainingParts): Promise<Pick<FlowGrpoOptions<AlmanacSealed>, "replay">> => {
+}: TrainingParts): Promise<Pick<FlowGrpoOptions<WorldSealed>, "replay">> => {
   if (!replay || planner?.name !== "planner") return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
