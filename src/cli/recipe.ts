@@ -77,7 +77,7 @@ export interface Recipe {
 
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
 export const recipe: Recipe = {
-  steps: 320,
+  steps: 400,
   groupSize: 8,
   tasksPerStep: 32,
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },

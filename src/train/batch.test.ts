@@ -61,8 +61,10 @@ describe("batchOf", () => {
 
   it("takes one policy's turns and refuses another version's", () => {
     const mixed = trajectory(turn(1, [1], [2]), turn(2, [5], [6], { policy: "other", version: "w" }));
-    expect(batchOf([mixed], { policy: "other", version: "w" }).map(({ ids }) => ids)).toEqual([[5, 6]]);
-    expect(() => batchOf([mixed], { policy: "planner", version: "w" })).toThrow(/sampled by version v .* not by w/u);
+    expect(batchOf([mixed], { policy: "other", versions: new Set(["w"]) }).map(({ ids }) => ids)).toEqual([[5, 6]]);
+    expect(() => batchOf([mixed], { policy: "planner", versions: new Set(["w"]) })).toThrow(
+      /sampled by version v .* not by w/u,
+    );
   });
 
   it("offers the other averages by name", () => {

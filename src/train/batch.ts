@@ -18,8 +18,8 @@ export interface BatchSequence extends TrainingSequence {
 export interface BatchOptions {
   /** Name of the policy whose turns are taken. */
   readonly policy: string;
-  /** The version that all of these turns must come from. @default any */
-  readonly version?: string;
+  /** The versions that these turns may come from. @default any */
+  readonly versions?: ReadonlySet<string> | undefined;
   /** @default "turn-mean" */
   readonly aggregation?: Aggregation;
 }
@@ -32,13 +32,13 @@ export interface BatchOptions {
  */
 export const batchOf = (
   trajectories: readonly (Trajectory | undefined)[],
-  { policy, version, aggregation = "turn-mean" }: BatchOptions,
+  { policy, versions, aggregation = "turn-mean" }: BatchOptions,
 ): BatchSequence[] => {
   const turns_K = trajectories.map((one) => one?.turns.filter((turn) => turn.policy === policy) ?? []);
-  const stale = turns_K.flat().find((turn) => version !== undefined && turn.version !== version);
+  const stale = turns_K.flat().find((turn) => versions !== undefined && !versions.has(turn.version));
   if (stale !== undefined)
     throw new ConfigError(
-      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${version}: ` +
+      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${[...(versions ?? [])].join(", ")}: ` +
         "the planner must sample the versions that it is given.",
     );
   const counts: Counts = {

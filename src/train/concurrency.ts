@@ -25,3 +25,21 @@ export const mapConcurrently = async <Item, Result>(
   if (failure !== undefined) throw failure.error;
   return results;
 };
+
+/** Runs work at most `limit` at a time, begun in the order in which it was given. */
+export const limited = (limit: number): (<Result>(work: () => Promise<Result>) => Promise<Result>) => {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= limit) await new Promise<void>((begin) => waiting.push(begin));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      // Its place goes to the next one in the queue.
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+};

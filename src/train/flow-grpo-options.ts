@@ -51,6 +51,14 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly fullStepGroups?: number;
   /** Takes back a step that moved a policy too far; false leaves every step as it is. @default {} */
   readonly guard?: StepGuardOptions | false;
+  /**
+   * Rollouts go on while a step is trained, by versions at most so many steps old; their tokens are weighted by
+   * π_old/π_behaviour, for which `oldLogProbs` is "forward". 0 is strictly on-policy, and the only mode that repeats.
+   * @default 0
+   */
+  readonly maxStaleness?: number;
+  /** With `maxStaleness`: a rollout that takes longer is ended and is no sample. @default 300 */
+  readonly rollOutSeconds?: number;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number;
   /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
@@ -83,6 +91,8 @@ const defaults = {
   maxRefills: 2,
   fullStepGroups: 0,
   guard: {} as StepGuardOptions | false,
+  maxStaleness: 0,
+  rollOutSeconds: 300,
   concurrency: 64,
   clock: systemClock as Clock,
 };
@@ -90,6 +100,8 @@ const defaults = {
 /** Fills the defaults in. Throws `ConfigError` for what cannot work. */
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
   const settings = { ...defaults, ...options };
+  // What an older version sampled has other probabilities under the one that is trained.
+  if (settings.maxStaleness > 0) settings.oldLogProbs = "forward";
   const { train, tasks, tasksPerStep } = settings;
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
   if (new Set(train.map(({ name }) => name)).size < train.length)
@@ -116,6 +128,7 @@ const atLeast = {
   minimumMixedGroups: 0,
   maxRefills: 0,
   fullStepGroups: 0,
+  maxStaleness: 0,
   concurrency: 1,
 } as const;
 

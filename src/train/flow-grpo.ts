@@ -7,13 +7,13 @@
 import type { Clock } from "../clock.ts";
 import type { Policy, TrainingSequence } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
-import { randomKey } from "../random.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { advantages, hasSpread } from "./advantage.ts";
+import { advantages } from "./advantage.ts";
 import { type BatchSequence, batchOf } from "./batch.ts";
 import { type FlowGrpoOptions, type Settings, settingsOf, taskSource } from "./flow-grpo-options.ts";
 import { coefficients } from "./loss.ts";
-import { type Group, permuteRewards, requireSamples, rollOutGroups } from "./roll-out.ts";
+import type { Group } from "./roll-out.ts";
+import { mixedIn, rolloutsOf } from "./rollouts.ts";
 import { scheduleOf } from "./schedule.ts";
 import { stepGuard } from "./step-guard.ts";
 import { add, average, newTally, requireFinite, type StepMetrics, stepMetrics, type Tally } from "./step-metrics.ts";
@@ -31,30 +31,16 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   const schedule = scheduleOf(o.learningRate);
   const timer = timerOf(o.clock);
   const guard = stepGuard(o.guard);
-  let tasksDrawn = 0;
   // What is sampled must be what is trained, also when weights were changed without being published.
   for (const policy of o.train) await policy.publish();
+  const rollouts = rolloutsOf(o, taskAt);
 
-  for (let index = 0; index < o.steps; index += 1) {
-    timer.lap();
-    const versions = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
-    let metrics: StepMetrics;
-    const release = o.train.map((policy) => policy.hold(policy.version));
-    try {
-      // 1. Roll out groups with the current policy until enough of them are mixed.
-      const groups: Group<Sealed>[] = [];
-      for (let round = 0; round <= o.maxRefills; round += 1) {
-        const tasks = Array.from({ length: o.tasksPerStep }, (_, p) => taskAt(tasksDrawn + p, index));
-        const rolled = await rollOutGroups({ ...o, tasks, step: index, firstTask: groups.length, versions });
-        tasksDrawn += tasks.length;
-        for (const { task, rollouts_G } of rolled)
-          for (const rollout of rollouts_G) o.onTrajectory?.({ ...rollout, step: index, task });
-        groups.push(
-          ...(o.permuteRewards ? permuteRewards(rolled, randomKey(o.seed, "permute", index, round)) : rolled),
-        );
-        requireSamples(groups, index);
-        if (mixedIn(groups) >= o.minimumMixedGroups) break;
-      }
+  try {
+    for (let index = 0; index < o.steps; index += 1) {
+      // 1. Groups of rollouts by the current policy, or by one that is at most `maxStaleness` steps older.
+      timer.lap();
+      const before = o.train.map((policy) => policy.version);
+      const { groups, versions, ...rolled } = await rollouts.next();
       const rollOut = timer.lap();
 
       // 2. One advantage a trajectory, shared by all its turns and tokens.
@@ -64,7 +50,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const learningRate = schedule(index) * guard.stepScale * stepShare(mixedIn(groups), o.fullStepGroups);
       const tally = newTally();
       for (const policy of o.train) {
-        const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, version: versions[policy.name] ?? "" });
+        const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, versions: versions.get(policy.name) });
         if (batch.length === 0)
           throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
         const replay = policy === o.train[0] ? replayOf(o, index, groups) : nothingToReplay;
@@ -74,17 +60,16 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const train = timer.lap();
 
       // 4. Publish: the next rollouts sample the new version, or the old one again if the step went too far.
-      for (const policy of o.train) {
-        if (undone) await policy.restore(versions[policy.name] ?? "");
+      for (const [i, policy] of o.train.entries()) {
+        if (undone) await policy.restore(before[i] ?? "");
         else await policy.publish();
       }
       const published = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
-      const step = { index, learningRate, tasksDrawn, versions: published, undone };
-      metrics = stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
-    } finally {
-      for (const letGo of release) letGo();
+      const step = { index, learningRate, versions: published, undone, ...rolled };
+      yield stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
     }
-    yield metrics;
+  } finally {
+    await rollouts.close();
   }
 };
 
@@ -212,9 +197,6 @@ const replayOf = <Sealed>({ replay }: Settings<Sealed>, step: number, groups: re
     coefficients: sequences.map(({ targets }) => new Float32Array(targets.length).fill(weight / tokens)),
   };
 };
-
-const mixedIn = (groups: readonly Group[]): number =>
-  groups.filter(({ rollouts_G }) => hasSpread(rollouts_G.map(({ reward }) => reward))).length;
 
 /** Few mixed groups make a noisy gradient, whose size AdamW forgets: the step itself has to shrink. */
 const stepShare = (mixed: number, full: number): number => (full === 0 ? 1 : Math.min(1, mixed / full));

@@ -3,7 +3,7 @@ import type { Flow } from "../flow/flow.ts";
 import { type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { mapConcurrently } from "./concurrency.ts";
+import { limited, mapConcurrently } from "./concurrency.ts";
 
 /** A finished run of the flow and what it was worth. Without a reward it is no sample. */
 export interface Rollout {
@@ -51,31 +51,51 @@ export interface RollOutOptions<Sealed> {
  * G rollouts of the whole live flow for each task. A rollout is a function of (weights, seed, step, task, rollout)
  * alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
  */
-export const rollOutGroups = async <Sealed>({
-  flow,
-  tasks,
-  reward,
-  groupSize,
-  seed,
-  step,
-  firstTask = 0,
-  versions,
-  concurrency = 64,
-  abortSignal,
-}: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
-  const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p: firstTask + p, g })));
-  const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => {
-    abortSignal?.throwIfAborted();
-    return rollOut(flow, task, reward, {
-      id: `${step}/${p}/${g}`,
-      randomKey: randomKey(seed, "rollout", step, p, g),
-      versions,
-      ...(abortSignal === undefined ? {} : { abortSignal }),
-    });
-  });
+export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
+  const { tasks, groupSize, concurrency = 64, abortSignal } = options;
+  const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
+  const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
   // A solve that was aborted is no result, whatever it holds.
   abortSignal?.throwIfAborted();
   return tasks.map((task, p) => ({ task, rollouts_G: rollouts.slice(p * groupSize, (p + 1) * groupSize) }));
+};
+
+/**
+ * The same groups, each as soon as it is complete. A rollout that takes longer than `rollOutSeconds` is ended and is no
+ * sample. Which ones that meets depends on the machine: such a run does not repeat.
+ */
+export const rollOutEach = <Sealed>(
+  options: RollOutOptions<Sealed> & { readonly rollOutSeconds: number },
+): Promise<Group<Sealed>>[] => {
+  const { tasks, groupSize, concurrency = 64, abortSignal, rollOutSeconds } = options;
+  const inTurn = limited(concurrency);
+  const timed = (task: Task<Sealed>, p: number, g: number): Promise<Rollout> =>
+    inTurn(async () => {
+      const deadline = AbortSignal.timeout(rollOutSeconds * 1000);
+      const signal = abortSignal === undefined ? deadline : AbortSignal.any([abortSignal, deadline]);
+      const rollout = await rollOutOne({ ...options, abortSignal: signal }, task, p, g);
+      abortSignal?.throwIfAborted();
+      return deadline.aborted ? { trajectory: rollout.trajectory, reward: undefined } : rollout;
+    });
+  return tasks.map(async (task, p) => ({
+    task,
+    rollouts_G: await Promise.all(Array.from({ length: groupSize }, (_, g) => timed(task, p, g))),
+  }));
+};
+
+const rollOutOne = <Sealed>(
+  { flow, reward, seed, step, firstTask = 0, versions, abortSignal }: RollOutOptions<Sealed>,
+  task: Task<Sealed>,
+  p: number,
+  g: number,
+): Promise<Rollout> => {
+  abortSignal?.throwIfAborted();
+  return rollOut(flow, task, reward, {
+    id: `${step}/${firstTask + p}/${g}`,
+    randomKey: randomKey(seed, "rollout", step, firstTask + p, g),
+    versions,
+    ...(abortSignal === undefined ? {} : { abortSignal }),
+  });
 };
 
 /** The control of an experiment: the same rewards, dealt out among the trajectories at random. */

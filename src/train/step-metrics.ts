@@ -43,6 +43,8 @@ export interface StepMetrics {
   readonly noSample: number;
   /** Trajectories that a budget or a tool's deadline cut short: a run with any may not repeat bit for bit. */
   readonly limitsHit: number;
+  /** With rollouts ahead of training: mean age of the groups, in steps, and those that came too late to be trained on. */
+  readonly staleness?: { readonly mean: number; readonly most: number; readonly tooLate: number };
   /** Tasks drawn since the start of the run. */
   readonly tasksDrawn: number;
   /** Policy → version that the next step samples. */
@@ -99,7 +101,11 @@ export const average = ({ sum, count }: { readonly sum: number; readonly count: 
 export const stepMetrics = (
   groups: readonly Group[],
   tally: Tally,
-  step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions"> & { readonly undone: boolean },
+  step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions"> & {
+    readonly undone: boolean;
+    readonly staleness: readonly number[];
+    readonly tooLate: number;
+  },
   seconds: Pick<StepTimings, "rollOut" | "train" | "publish">,
 ): StepMetrics => {
   const rollouts = groups.flatMap(({ rollouts_G }) => rollouts_G);
@@ -133,6 +139,11 @@ export const stepMetrics = (
     trajectories: trajectories.length,
     noSample: trajectories.length - rewards.length,
     limitsHit: trajectories.filter(hitLimit).length,
+    ...(step.tooLate + Math.max(...step.staleness) === 0
+      ? {}
+      : {
+          staleness: { mean: mean(step.staleness), most: Math.max(...step.staleness), tooLate: step.tooLate },
+        }),
     tasksDrawn: step.tasksDrawn,
     versions: step.versions,
     timings: {

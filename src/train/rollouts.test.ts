@@ -1,0 +1,102 @@
+import { expect, it } from "vitest";
+import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
+import type { Flow } from "../flow/flow.ts";
+import { evaluate } from "./evaluate.ts";
+import { flowGrpo } from "./flow-grpo.ts";
+import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+import type { StepMetrics } from "./step-metrics.ts";
+
+type Options = FlowGrpoOptions<{ readonly answer: string }>;
+
+/** Trains a lever policy; `hold` may keep a solve waiting before it begins. */
+const train = async (
+  changes: Partial<Options>,
+  hold: (step: number, id: string, signal?: AbortSignal) => Promise<void> | undefined = () => undefined,
+) => {
+  const policy = leverPolicy();
+  const quick = leverFlow(policy);
+  const sampled: { readonly step: number; readonly version: string | undefined }[] = [];
+  const flow: Pick<Flow, "solve"> = {
+    solve: async (query, options) => {
+      const step = Number(options?.id?.split("/")[0]);
+      sampled.push({ step, version: options?.versions?.planner });
+      await hold(step, options?.id ?? "", options?.abortSignal);
+      return quick.solve(query, options);
+    },
+  };
+  const steps: StepMetrics[] = [];
+  const options: Options = {
+    flow,
+    train: [policy],
+    tasks: leverTasks,
+    reward: leverReward,
+    steps: 25,
+    seed: 3,
+    tasksPerStep: 3,
+    learningRate: 0.4,
+    ...changes,
+  };
+  for await (const step of flowGrpo(options)) steps.push(step);
+  const { accuracy } = await evaluate({ flow: quick, tasks: leverTasks, reward: leverReward, policies: [policy] });
+  return { steps, sampled, accuracy };
+};
+
+const versionsOf = (steps: readonly StepMetrics[]) => steps.map(({ versions }) => versions.planner);
+
+it("samples each step by the version before it, on-policy, when nothing may be stale", async () => {
+  const { steps, sampled } = await train({ steps: 4 });
+  const published = versionsOf(steps);
+  for (const { step, version } of sampled) if (step > 0) expect(version).toBe(published[step - 1]);
+  expect(steps.every(({ staleness }) => staleness === undefined)).toBe(true);
+});
+
+it("rolls out the next step while one is trained, by a version at most one step older, and learns", async () => {
+  const { steps, sampled, accuracy } = await train({ maxStaleness: 1 });
+  const published = versionsOf(steps);
+  for (const { step, version } of sampled) if (step > 1) expect(version).toBe(published[step - 2]);
+  expect(steps.slice(1).map(({ staleness }) => staleness)).toEqual(
+    steps.slice(1).map(() => ({ mean: 1, most: 1, tooLate: 0 })),
+  );
+  expect(accuracy).toBeGreaterThan(0.9);
+});
+
+it("carries groups that take long over to the next step, and trains on none that is too old", async () => {
+  const many: Options["tasks"] = (index) => leverTasks[index % 3] as (typeof leverTasks)[number];
+  // One group of each step waits until the step after the next one begins.
+  const doors = Array.from({ length: 30 }, () => {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return { open, opened };
+  });
+  const slow = (step: number, id: string, signal?: AbortSignal): Promise<void> | undefined => {
+    doors[step]?.open();
+    if (!/^\d+\/7\//.test(id)) return undefined;
+    const aborted = new Promise<void>((end) => signal?.addEventListener("abort", () => end()));
+    return Promise.race([doors[step + 2]?.opened, aborted]);
+  };
+  const changes = { maxStaleness: 2, tasksPerStep: 10, tasks: many, minimumMixedGroups: 0 };
+  const { steps, accuracy } = await train(changes, slow);
+  const sizes = steps.map(({ groups }) => groups.total);
+  expect(sizes[0]).toBe(9);
+  expect(sizes).toContain(10);
+  for (const { staleness } of steps) expect(staleness?.most ?? 0).toBeLessThanOrEqual(2);
+  expect(steps.some(({ staleness }) => staleness?.most === 2)).toBe(true);
+  // None is lost without being counted, but those that wait when training ends.
+  const late = steps.reduce((sum, { staleness }) => sum + (staleness?.tooLate ?? 0), 0);
+  expect(sizes.reduce((sum, size) => sum + size, late)).toBeGreaterThanOrEqual(25 * 10 - 2);
+  expect(accuracy).toBeGreaterThan(0.9);
+});
+
+it("ends a rollout that takes too long: it is no sample", async () => {
+  const stuck = (_: number, id: string): Promise<void> | undefined =>
+    id.endsWith("/0/0") ? new Promise((wake) => setTimeout(wake, 60)) : undefined;
+  const { steps } = await train({ maxStaleness: 1, steps: 2, rollOutSeconds: 0.02 }, stuck);
+  expect(steps.map(({ noSample }) => noSample)).toEqual([1, 1]);
+});
+
+it("throws what a rollout throws, also when it was rolled out ahead", async () => {
+  const reward: Options["reward"] = () => 2;
+  await expect(train({ maxStaleness: 2, reward })).rejects.toThrow(/must be a number from 0 to 1/);
+});
