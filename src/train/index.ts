@@ -14,6 +14,7 @@ export {
 export { flowGrpo } from "./flow-grpo.ts";
 export type { FlowGrpoOptions } from "./flow-grpo-options.ts";
 export { coefficients, type LossInput, type LossOutput } from "./loss.ts";
+export { type OnlineLearner, type OnlineOptions, type OnlineRound, onlineLearner } from "./online.ts";
 export { type Group, permuteRewards, type RollOutOptions, type Rollout, rollOut, rollOutGroups } from "./roll-out.ts";
 export { type LinearScheduleOptions, linearSchedule, type Schedule } from "./schedule.ts";
 export {
