@@ -9,6 +9,8 @@ export interface Product {
   readonly supplier: Supplier;
   readonly warehouse: Warehouse;
   readonly units: number;
+  readonly stars: number;
+  readonly reviews: number;
 }
 
 export interface Supplier {
@@ -91,6 +93,8 @@ export const products = styles.flatMap((style) =>
       supplier: draws.pick(suppliers),
       warehouse: draws.pick(warehouses),
       units: between(0, 900),
+      stars: between(10, 50) / 10,
+      reviews: between(0, 3000),
     }),
   ),
 );
@@ -172,6 +176,17 @@ export const shopTools = {
     execute: ({ sku, warehouse }) => {
       const kept = products.find((one) => one.sku === sku && one.warehouse.name === warehouse);
       return facts({ units: [found(kept, `${sku} in ${warehouse}`).units, "unit"] });
+    },
+  }),
+  reviews: tool<{ sku: string }>({
+    description: "What buyers say of a product, by its sku: stars and the number of reviews.",
+    inputSchema: texts("sku"),
+    execute: ({ sku }) => {
+      const { stars, reviews } = found(
+        products.find((one) => one.sku === sku),
+        `product with the sku ${sku}`,
+      );
+      return facts({ stars: [stars, "star"], count: [reviews, "review"] });
     },
   }),
   shipping_rate: tool<{ zone: string; country: string }>({

@@ -50,6 +50,15 @@ const families: readonly Family[] = [
     answer: (a) => a.warehouse.employees,
   },
   {
+    name: "reviews",
+    wordings: [
+      "How many reviews does {a} have?",
+      "What is the number of reviews of {a}?",
+      "Count how many reviews {a} has got.",
+    ],
+    answer: (a) => a.reviews,
+  },
+  {
     name: "rate",
     wordings: [
       "What does a kilogram of {a} cost to ship to {c}, in dollars?",

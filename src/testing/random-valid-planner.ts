@@ -14,6 +14,10 @@ export interface RandomValidOptions {
   readonly reading?: number;
   /** By query id. Only calculations look at it: where to look and in which order stays random. */
   readonly askedOf?: (queryId: string) => AskedCalculation | undefined;
+  /** Which tools compute, as `calculate` does. @default the tool of that name */
+  readonly isCalculator?: (tool: string) => boolean;
+  /** Sub-goals of a tool that computes nothing, those that were not made yet. @default those of the Almanac's tools */
+  readonly callsOf?: (tool: string, state: FlowState) => readonly string[];
 }
 
 /** The asked calculation with operands drawn among the entries that have its fields; undefined when there are none. */
@@ -37,14 +41,19 @@ const readQuestion = (
 
 /**
  * A planner that knows what a valid call is and nothing else: uniform over the tools that have a call not yet made,
- * then over such calls (for calculations: over operations first). It knows the tools of the Almanac by name.
+ * then over such calls (for calculations: over operations first). By itself it knows the tools of the Almanac.
  */
-export const randomValidPlanner = ({ reading = 0, askedOf = () => undefined }: RandomValidOptions = {}): Planner => {
+export const randomValidPlanner = ({
+  reading = 0,
+  askedOf = () => undefined,
+  isCalculator = (tool) => tool === "calculate",
+  callsOf,
+}: RandomValidOptions = {}): Planner => {
   const draw = (state: FlowState, draws: Random): string => {
     const fields = knownFields(state);
     const choices = new Map<string, () => string>();
     for (const tool of Object.keys(state.tools)) {
-      if (tool === "calculate") {
+      if (isCalculator(tool)) {
         const open = Object.keys(operations)
           .map((operation) => calculations(state, operation, fields))
           .filter((subGoals) => subGoals.length > 0);
@@ -55,6 +64,9 @@ export const randomValidPlanner = ({ reading = 0, askedOf = () => undefined }: R
               draws.next() < reading && asked !== undefined ? readQuestion(state, asked, fields, draws) : undefined;
             return read ?? draws.pick(draws.pick(open));
           });
+      } else if (callsOf !== undefined) {
+        const open = callsOf(tool, state);
+        if (open.length > 0) choices.set(tool, () => draws.pick(open));
       } else if (tool === "base_generator") {
         if (!state.memory.some(({ step }) => step.tool === tool)) choices.set(tool, () => "q");
       } else {
@@ -62,7 +74,7 @@ export const randomValidPlanner = ({ reading = 0, askedOf = () => undefined }: R
         if (open.length > 0) choices.set(tool, () => draws.pick(open));
       }
     }
-    if (choices.size === 0) return "web_search q1";
+    if (choices.size === 0) return `${(callsOf && Object.keys(state.tools)[0]) ?? "web_search"} q1`;
     const [tool, argument] = draws.pick([...choices]);
     return `${tool} ${argument()}`;
   };

@@ -17,11 +17,16 @@ export const byteCharacters = (): readonly string[] => {
 
 /**
  * Trains a byte-level BPE vocabulary and returns it as a Hugging Face tokenizer.json. Deterministic: ties go to the pair
- * that is first in text order. `special` tokens get the first ids. Throws EngineError when there is too little text.
+ * that is first in text order. `special` tokens get the first ids. Where there is too little text it throws EngineError, or,
+ * `atMost` asked for, gives a smaller vocabulary.
  */
 export const trainTokenizer = (
   texts: Iterable<string>,
-  { vocabularySize, special }: { readonly vocabularySize: number; readonly special: readonly string[] },
+  {
+    vocabularySize,
+    special,
+    atMost = false,
+  }: { readonly vocabularySize: number; readonly special: readonly string[]; readonly atMost?: boolean },
 ): TokenizerJson => {
   const characters = byteCharacters();
   const encoder = new TextEncoder();
@@ -48,6 +53,7 @@ export const trainTokenizer = (
       if (count > leader || (count === leader && best !== undefined && pair < best)) best = pair;
     }
     if (best === undefined) {
+      if (atMost) break;
       throw new EngineError(
         `The text has only ${vocabulary.length} different pieces; ask for a vocabulary of at most that many.`,
       );
