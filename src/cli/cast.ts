@@ -24,6 +24,8 @@ export interface CastOptions {
   /** Of the adapters. @default 16 */
   readonly rank?: number | undefined;
   readonly seed: number;
+  /** @default by what learns: all weights, or adapters */
+  readonly recipe?: Recipe | undefined;
 }
 
 /** Who plays which module on one local model: the trained ones with their adapters, the others on the same base without. */
@@ -37,11 +39,14 @@ export interface Cast {
   readonly recipe: Recipe;
 }
 
-export const castOf = (engine: Engine, { modules, train = ["planner"], rank = 16, seed }: CastOptions): Cast => {
+export const castOf = (
+  engine: Engine,
+  { modules, train = ["planner"], rank = 16, seed, recipe: given = recipe }: CastOptions,
+): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
   // Held to the form of an action, a chat model does not draw from its own distribution.
-  const used: Recipe = adapters ? adapterRecipe : { ...recipe, oldLogProbs: chat ? "forward" : "behaviour" };
+  const used: Recipe = adapters ? adapterRecipe : { ...given, oldLogProbs: chat ? "forward" : "behaviour" };
   const policyOf = (name: TrainableName): Policy => {
     if (!adapters) return engine.policy(name);
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");

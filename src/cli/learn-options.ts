@@ -7,8 +7,12 @@ export interface LearnOptions {
   readonly steps?: number | undefined;
   /** Where the run's folder is made. */
   readonly out: string;
-  /** The built-in model, a model folder, or a run, which stands for its weights. */
-  readonly model: string;
+  /** The built-in model, a model folder, or a run, which stands for its weights. @default the built-in one; of a project a small planner made for its tools */
+  readonly model?: string | undefined;
+  /** A project's `agentflow.config.ts`: its own tasks, tools and reward. */
+  readonly config?: string | undefined;
+  /** Only check the project. */
+  readonly check?: boolean | undefined;
   /** Questions under way at once; the recipe's own number when absent. */
   readonly concurrency?: number | undefined;
   /** Tasks of each evaluation set; the sets' own sizes when absent. */

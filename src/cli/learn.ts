@@ -1,18 +1,18 @@
 import type { Engine, Policy } from "../engine.ts";
-import { openEngine } from "../engines/onnx/index.ts";
 import { createFlow } from "../flow/flow.ts";
 import { createRun, type Run, runId } from "../store/run-folder.ts";
 import { coldStartAdapter } from "./adapter-cold-start.ts";
-import { openWorld } from "./almanac-world.ts";
 import { measureBaselines } from "./baselines.ts";
 import { castOf, type ModuleName } from "./cast.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
+import { openPlanner, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { engineOptions, findPlayers, roomFor } from "./model.ts";
-import type { Recipe } from "./recipe.ts";
+import { BUILT_IN_MODEL } from "./model.ts";
+import { MICRO_PLANNER } from "./project/micro-planner.ts";
+import { recipe as builtInRecipe, microRecipe, type Recipe } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
@@ -38,13 +38,13 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   let engine: Engine | undefined;
   let run: Run | undefined;
   try {
-    const world = await openWorld(seed);
-    const players = await findPlayers(options.model);
-    engine = await openEngine(players.model, {
-      ...engineOptions({ ...options, adapters: players.adapters }),
-      ...roomFor(options),
-    });
-    const { policies, model, recipe, modules, flow: cast } = castOf(engine, options);
+    const { world, findings } = await openWorldOf(options, screen, interrupts);
+    if (options.check === true) return showFindings(findings, screen, json);
+    const smallRecipe = options.config === undefined ? builtInRecipe : microRecipe;
+    const { adapters, ...opened } = await openPlanner(options, world, smallRecipe, screen, interrupts);
+    engine = opened.engine;
+    if (opened.seconds !== undefined) seconds.coldStart = opened.seconds;
+    const { policies, model, recipe, modules, flow: cast } = castOf(engine, { ...options, recipe: smallRecipe });
     const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
     const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";
@@ -53,7 +53,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const config = configOf({ ...options, concurrency }, recipe, steps, engine, {
       policies,
       modules,
-      almanac: world.hash,
+      world: world.hash,
       split,
     });
     run = await createRun(options.out, runId(new Date(), Math.random), config);
@@ -100,7 +100,12 @@ export const learn = async (options: LearnOptions): Promise<number> => {
 
     let coldStart: Evaluated | undefined;
     const [learner] = policies;
-    if (recipe.coldStart.steps > 0 && learner?.name === "planner" && players.adapters?.planner === undefined) {
+    if (
+      recipe.coldStart.steps > 0 &&
+      learner?.name === "planner" &&
+      engine.learns === "adapters" &&
+      adapters?.planner === undefined
+    ) {
       const from = performance.now();
       await coldStartAdapter({
         world,
@@ -139,7 +144,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     seconds.rollOut = trained.rollOut;
     seconds.train = trained.train;
     seconds.evaluate += trained.validate;
-    await savePolicies(policies, run);
+    await savePolicies(policies, run, { tools: Object.keys(tools), tasks: world.hash });
     await run.flush();
 
     const after = await evaluatePlanner("after");
@@ -167,6 +172,7 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       report,
       run,
       world,
+      options.config,
     );
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
@@ -197,10 +203,14 @@ const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectorie
 };
 
 /** One policy's weights are the run's; several lie in folders by their names. */
-const savePolicies = async (policies: readonly Policy[], run: Run): Promise<void> => {
+const savePolicies = async (
+  policies: readonly Policy[],
+  run: Run,
+  about: { readonly tools: readonly string[]; readonly tasks: string },
+): Promise<void> => {
   const [only] = policies;
-  if (only !== undefined && policies.length === 1) return only.save(run.path("weights"));
-  for (const policy of policies) await policy.save(run.path(`weights/${policy.name}`));
+  if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);
+  for (const policy of policies) await policy.save(run.path(`weights/${policy.name}`), about);
 };
 
 const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
@@ -208,19 +218,29 @@ const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, nu
 
 /** Everything that decides about the result, and what it ran on. */
 const configOf = (
-  { seed, model, concurrency, evalTasks, replay, permuteRewards, minutes, rank = 16 }: LearnOptions,
+  {
+    seed,
+    config,
+    model = config === undefined ? BUILT_IN_MODEL : MICRO_PLANNER,
+    concurrency,
+    evalTasks,
+    replay,
+    permuteRewards,
+    minutes,
+    rank = 16,
+  }: LearnOptions,
   { secondsPerStep: _, secondsAround: __, ...used }: Recipe,
   steps: number,
   engine: Engine,
   {
     policies,
     modules,
-    almanac,
+    world,
     split,
   }: {
     readonly policies: readonly Policy[];
     readonly modules: readonly ModuleName[];
-    readonly almanac: string;
+    readonly world: string;
     readonly split: string;
   },
 ): Readonly<Record<string, unknown>> => {
@@ -234,7 +254,7 @@ const configOf = (
     train: policies.map(({ name }) => name),
     ...(minutes === undefined ? {} : { minutes }),
     ...(engine.learns === "adapters" ? { rank } : {}),
-    almanac,
+    ...(config === undefined ? { almanac: world } : { project: config, tasks: world }),
     split,
     ...(evalTasks === undefined ? {} : { evalTasks }),
     ...(replay ? {} : { replay: false }),

@@ -10,7 +10,7 @@ import { learn } from "./learn.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
-import { recipe } from "./recipe.ts";
+import { microRecipe, recipe } from "./recipe.ts";
 import { solve } from "./solve.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
@@ -61,9 +61,18 @@ program
   .command("learn")
   .description("evaluate the planner, train it in the flow, evaluate it again, compare")
   .option(...seedOption)
-  .option("--steps <number>", `training steps (default: ${recipe.steps})`, wholeNumber(0))
+  .option(
+    "--steps <number>",
+    `training steps (default: ${recipe.steps}; of a project ${microRecipe.steps})`,
+    wholeNumber(0),
+  )
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
-  .option("--model <folder>", "planner to start from: a run, a model folder, or a pulled model", BUILT_IN_MODEL)
+  .option("--config <file>", "a project's own tasks, tools and reward: agentflow.config.ts (see init)")
+  .option("--check", "only check the project: tasks, tools, reward", false)
+  .option(
+    "--model <folder>",
+    `planner to start from: a run, a model folder, or a pulled model (default: ${BUILT_IN_MODEL}; of a project a small one made for its tools)`,
+  )
   .option("--modules <list>", `that a chat model plays: ${moduleNames.join(",")} (default: all)`, listOf(moduleNames))
   .option("--train <list>", `that learn: ${trainableNames.join(",")} (default: planner)`, listOf(trainableNames))
   .option("--rank <number>", "rank of adapters (default: 16)", wholeNumber(1, 512))

@@ -1,0 +1,79 @@
+import type { Engine } from "../engine.ts";
+import { openEngine } from "../engines/onnx/index.ts";
+import { ConfigError } from "../errors.ts";
+import { openWorld } from "./almanac-world.ts";
+import type { Interrupts } from "./interrupt.ts";
+import type { LearnOptions } from "./learn-options.ts";
+import { BUILT_IN_MODEL, engineOptions, findPlayers, type Players, roomFor } from "./model.ts";
+import type { Finding } from "./project/check-project.ts";
+import { makeMicroPlanner } from "./project/micro-planner.ts";
+import { findingLines, openProject, requireSound } from "./project/open-project.ts";
+import type { Recipe } from "./recipe.ts";
+import type { Screen } from "./screen.ts";
+import type { World } from "./world.ts";
+
+/** The world to train on, and what a check of it found; of the built-in one nothing. Throws for a project that training would be vain on. */
+export const openWorldOf = async (
+  { config, check, seed }: LearnOptions,
+  screen: Screen,
+  { abortSignal }: Pick<Interrupts, "abortSignal">,
+): Promise<{ readonly world: World; readonly findings: readonly Finding[] }> => {
+  if (config === undefined && check === true)
+    throw new ConfigError("learn --check checks a project: name its file, --config agentflow.config.ts.");
+  if (config === undefined) return { world: await openWorld(seed), findings: [] };
+  const { world, findings } = await openProject({
+    file: config,
+    seed,
+    onStage: (stage) => screen.live(`project: ${stage}`),
+    abortSignal,
+  });
+  if (check === true) return { world, findings };
+  for (const line of findingLines(findings.filter(({ level }) => level === "warning"))) screen.line(line);
+  requireSound(findings);
+  return { world, findings };
+};
+
+/** What `learn --check` says. Returns the exit code: 1 when training would be vain. */
+export const showFindings = (findings: readonly Finding[], screen: Screen, json: boolean): number => {
+  const sound = findings.every(({ level }) => level !== "error");
+  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, sound, findings })}\n`);
+  for (const line of findingLines(findings)) screen.line(line);
+  screen.line(sound ? "The project is ready to learn." : "Not ready: see the errors above.");
+  return sound ? 0 : 1;
+};
+
+/** The engine of the planner that learns. */
+export interface OpenedPlanner {
+  readonly engine: Engine;
+  readonly adapters?: Players["adapters"];
+  /** What it took to make it, where it was made now. */
+  readonly seconds?: number;
+}
+
+/** Opens the model that was asked for; for a project without one makes a small planner for its tools. */
+export const openPlanner = async (
+  options: LearnOptions,
+  world: World,
+  recipe: Recipe,
+  screen: Screen,
+  { abortSignal }: Pick<Interrupts, "abortSignal">,
+): Promise<OpenedPlanner> => {
+  if (options.config !== undefined && options.model === undefined) {
+    const begun = performance.now();
+    const { engine } = await makeMicroPlanner({
+      world,
+      recipe,
+      seed: options.seed,
+      onStep: (step, steps, loss) => {
+        const text = `making a planner for these tools: step ${step + 1}/${steps}, loss ${loss.toFixed(2)}`;
+        if (screen.interactive) screen.live(text);
+        else if ((step + 1) % 40 === 0) screen.line(text);
+      },
+      abortSignal,
+    });
+    return { engine, seconds: (performance.now() - begun) / 1000 };
+  }
+  const { model, adapters } = await findPlayers(options.model ?? BUILT_IN_MODEL);
+  const engine = await openEngine(model, { ...engineOptions({ ...options, adapters }), ...roomFor(options) });
+  return adapters === undefined ? { engine } : { engine, adapters };
+};
