@@ -13,9 +13,28 @@ export class ToolError extends AgentFlowError {
   override readonly name = "ToolError";
 }
 
+export interface ModelErrorOptions extends ErrorOptions {
+  /** The same request may succeed later: a time-out, a server that is busy, a reply that broke off. @default false */
+  readonly retryable?: boolean;
+  /** HTTP status of the reply, if there was one. */
+  readonly status?: number;
+  /** How long the server asked to be left alone. */
+  readonly retryAfterSeconds?: number;
+}
+
 /** A language model could not be reached or gave no usable reply. */
 export class ModelError extends AgentFlowError {
   override readonly name = "ModelError";
+  readonly retryable: boolean;
+  readonly status: number | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(message: string, { retryable = false, status, retryAfterSeconds, ...options }: ModelErrorOptions = {}) {
+    super(message, options);
+    this.retryable = retryable;
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
 }
 
 /** A limit of a budget is reached: what was to be called next was not called. */

@@ -20,7 +20,7 @@ export interface ChatRequest {
   readonly grammar?: Grammar;
   /** Asks for the sampled token ids and their log-probabilities, of models that have them. @default false */
   readonly logProbs?: boolean;
-  /** Streams the text while it is made. What was streamed of an attempt that failed is withdrawn by the one after it. */
+  /** Streams the text while it is made. What counts is the reply's text: a try that failed may have streamed a beginning. */
   readonly onText?: (delta: string) => void;
   readonly abortSignal?: AbortSignal;
 }

@@ -2,6 +2,8 @@
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
 export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./fixed-order-planner.ts";
 export { type HubFault, type HubRepo, type HubServer, type HubServerOptions, hubServer } from "./hub-server.ts";
+export { type Fault, infrastructureFaults, modelFaults, randomFaults } from "./model-faults.ts";
+export { type OpenAIRequest, type OpenAIServer, type OpenAIServerOptions, openaiServer } from "./openai-server.ts";
 export { oraclePlanner } from "./oracle-planner.ts";
 export { type AskedCalculation, type RandomValidOptions, randomValidPlanner } from "./random-valid-planner.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
