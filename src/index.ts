@@ -56,6 +56,7 @@ export {
 } from "./flow/stop-condition.ts";
 export type { FlowStream } from "./flow/stream.ts";
 export { ruleVerifier } from "./flow/verifier.ts";
+export { metered } from "./metered.ts";
 export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";
 export type {
   Analyst,
@@ -69,6 +70,7 @@ export type {
   Verifier,
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
+export { type Redactor, redactor } from "./redact.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,

@@ -43,8 +43,6 @@ export interface ModuleContext {
   /** The solve's budget: checked before each call of a model, and shared by all that is called beneath. */
   readonly meter?: Meter;
   readonly grants?: Grants;
-  /** Counts what a module's model has used where its result cannot say so: a budget holds for all models together. */
-  readonly onTokens?: (tokens: TokenCount) => void;
 }
 
 /** `error` says why the text is no plan; the step then has an empty tool. */

@@ -1,4 +1,4 @@
-import { EngineError, ModelError, messageOf } from "../errors.ts";
+import { BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
 import type { Executor, FlowState, Refusal } from "../module.ts";
 import type { AnyTool, Field } from "../tool.ts";
 import type { ToolCall } from "../trajectory.ts";
@@ -40,7 +40,8 @@ export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimi
         return observe(await tool.execute(parsed.value as never, context), outputLimit);
       } catch (thrown) {
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
-        if (thrown instanceof ModelError || thrown instanceof EngineError) throw thrown;
+        if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
+          throw thrown;
         return failed("tool-error", textOfThrown(thrown));
       }
     },

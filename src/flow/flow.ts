@@ -1,18 +1,21 @@
-import type { Budget, Usage } from "../budget.ts";
+import type { Budget, Meter, Usage } from "../budget.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
+import { narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
 import { type RandomKey, randomKey } from "../random.ts";
+import { redactor } from "../redact.ts";
 import { type Query, queryOf } from "../task.ts";
-import type { Toolset } from "../tool.ts";
+import type { Grants, Toolset } from "../tool.ts";
 import type { MemoryEntry, StopReason, ToolCall, Trajectory } from "../trajectory.ts";
 import { ruleAnalyst } from "./analysis.ts";
 import { ruleExecutor } from "./executor.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
+import { SolveMeter } from "./meter.ts";
 import { modelExecutor } from "./model-executor.ts";
 import { modelGenerator } from "./model-generator.ts";
 import { modelVerifier } from "./model-verifier.ts";
@@ -42,8 +45,12 @@ export interface FlowOptions {
   readonly budget?: Budget;
   /** Deadline of each tool call. @default 30 */
   readonly toolTimeoutSeconds?: number;
-  /** Asked before each call that passed the verifier; false refuses it. */
+  /** Asked before each call that passed the verifier; false refuses it. Without it, tools that need approval are refused. */
   readonly toolApproval?: (call: ToolCall, state: FlowState) => boolean | Promise<boolean>;
+  /** Which tools may be called, which hosts and folders they may reach. A solve can narrow it. @default no limit */
+  readonly grants?: Grants;
+  /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
+  readonly secrets?: readonly string[];
   /** Called after each turn with its entry of memory; the flow waits for it. */
   readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
   /** What every model-backed module is told. */
@@ -63,6 +70,10 @@ export interface SolveOptions {
   /** Policy versions to sample, by policy name. @default the newest at the first turn, kept for the whole solve */
   readonly versions?: Readonly<Record<string, string>>;
   readonly onEvent?: (event: FlowEvent) => void;
+  /** What the flow grants, narrowed for this solve. */
+  readonly grants?: Grants;
+  /** The caller's budget, of a solve inside another one: what is used here is used there. */
+  readonly meter?: Meter;
 }
 
 interface Ended {
@@ -141,6 +152,8 @@ const partsOf = (options: FlowOptions): FlowParts => {
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
     instructions: options.instructions,
+    grants: options.grants,
+    redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
   };
 };
 
@@ -162,6 +175,17 @@ const solveWith = async (
   if (typeof query.question !== "string" || query.question.trim() === "")
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
+  const usage = {
+    turns: 0,
+    promptTokens: 0,
+    cachedTokens: 0,
+    sampledTokens: 0,
+    calls: 0,
+    dollars: 0,
+    toolDollars: 0,
+    seconds: 0,
+  };
+  const grants = narrow(parts.grants, options.grants);
   const run: Run = {
     query,
     id,
@@ -170,19 +194,15 @@ const solveWith = async (
     turnLimit: turnLimitOf(parts, query),
     interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
     emit: options.onEvent === undefined ? undefined : numbered(options.onEvent),
-    usage: {
-      turns: 0,
-      promptTokens: 0,
-      cachedTokens: 0,
-      sampledTokens: 0,
-      calls: 0,
-      dollars: 0,
-      toolDollars: 0,
-      seconds: 0,
-    },
+    usage,
+    tools: granted(parts.tools, grants),
+    grants,
+    meter: new SolveMeter(parts.budget, usage, options.meter),
   };
   try {
     const outcome = await runLoop(parts, run);
+    if (outcome.error !== undefined && parts.redact !== undefined)
+      outcome.error.message = parts.redact(outcome.error.message);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);
@@ -194,6 +214,12 @@ const solveWith = async (
     parts.verifier.release?.(id);
   }
 };
+
+/** Tools that the grants allow: no other one is even named to a module. */
+const granted = (tools: Toolset, grants: Grants | undefined): Toolset =>
+  grants?.tools === undefined
+    ? tools
+    : Object.fromEntries(Object.entries(tools).filter(([name]) => grants.tools?.includes(name)));
 
 const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) => void) => {
   let sequence = 0;

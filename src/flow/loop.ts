@@ -1,6 +1,6 @@
 import type { Budget, Usage } from "../budget.ts";
 import type { Clock } from "../clock.ts";
-import { AgentFlowError, messageOf } from "../errors.ts";
+import { AgentFlowError, BudgetError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
 import type {
   Analyst,
@@ -13,10 +13,13 @@ import type {
   Verifier,
 } from "../module.ts";
 import type { RandomKey } from "../random.ts";
+import type { Redactor } from "../redact.ts";
 import type { Query } from "../task.ts";
-import type { Toolset } from "../tool.ts";
+import type { Grants, Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import { ruleGenerator } from "./generator.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
+import { reached, type SolveMeter } from "./meter.ts";
 import { failed, refused } from "./observation.ts";
 import type { StopCondition } from "./stop-condition.ts";
 
@@ -35,6 +38,8 @@ export interface FlowParts {
   readonly toolApproval: ((call: ToolCall, state: FlowState) => boolean | Promise<boolean>) | undefined;
   readonly onStepEnd: ((entry: MemoryEntry) => void | Promise<void>) | undefined;
   readonly instructions: string | undefined;
+  readonly grants: Grants | undefined;
+  readonly redact: Redactor | undefined;
 }
 
 /** One solve: what is fixed for it and what it counts. */
@@ -43,6 +48,10 @@ export interface Run {
   readonly id: string;
   readonly randomKey: RandomKey;
   readonly versions: Readonly<Record<string, string>>;
+  /** Those that the grants of flow and solve allow. */
+  readonly tools: Toolset;
+  readonly grants: Grants | undefined;
+  readonly meter: SolveMeter;
   readonly turnLimit: number;
   readonly interruption: Interruption;
   readonly emit: ((event: FlowEventBody) => void) | undefined;
@@ -76,12 +85,12 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     usage.promptTokens += prompt;
     usage.sampledTokens += sampled;
   };
-  const context = contextOf(parts, run, turns, () => interruption.signal, { onText, onTokens: count });
+  const context = contextOf(parts, run, turns, () => interruption.signal, onText);
   const settle = <T>(work: T | PromiseLike<T>): T | Promise<T> => (isPromise(work) ? interruption.guard(work) : work);
   const stateAt = (turn: number): FlowState => ({
     query,
     analysis,
-    tools: parts.tools,
+    tools: run.tools,
     memory,
     turn,
     turnsLeft: run.turnLimit - turn + 1,
@@ -131,13 +140,20 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     const refusal = isPromise(admitting) ? await interruption.guard(admitting) : admitting;
     if (refusal !== undefined) return { call: written, observation: refusal };
     part = "caller";
-    if (parts.toolApproval !== undefined && !(await settle(parts.toolApproval(written, state)))) {
+    if (parts.toolApproval === undefined) {
+      if (run.tools[written.tool]?.needsApproval === true)
+        return { call: written, observation: refused("not-approved", unapproved(written.tool)) };
+    } else if (!(await settle(parts.toolApproval(written, state)))) {
       return { call: written, observation: refused("not-approved", `The call of ${written.tool} was not approved.`) };
     }
     part = "executor";
     usage.calls += 1;
     emit?.({ type: "tool-call", turn: state.turn, call: written });
-    return { call: written, observation: await runTool(parts, run, written, state, turns) };
+    const observation = await runTool(parts, run, written, state, turns);
+    return {
+      call: written,
+      observation: parts.redact === undefined ? observation : redacted(observation, parts.redact),
+    };
   };
 
   try {
@@ -148,6 +164,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
       const turn = memory.length + 1;
       stopReason = interruption.reason ?? exhausted(parts.budget, run, turn);
       if (stopReason !== undefined) break;
+      run.meter.check();
       const entry = await takeTurn(stateAt(turn));
       memory = [...memory, entry];
       part = "caller";
@@ -156,27 +173,56 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     }
   } catch (thrown) {
     if (thrown instanceof Interrupted) stopReason = interruption.reason ?? "aborted";
+    else if (thrown instanceof BudgetError) stopReason = "budget";
     else if (part === "caller") throw thrown;
     else return { analysis, memory, turns, stopReason: "failure", answer: undefined, error: errorOf(part, thrown) };
   }
 
+  const ended = { turns, error: undefined };
   try {
-    const writing = parts.generator(stateAt(memory.length + 1), context);
-    const answer = isPromise(writing) ? await interruption.guard(writing) : writing;
-    return { analysis, memory, turns, stopReason, answer, error: undefined };
+    const state = stateAt(memory.length + 1);
+    const answer = await answerOf(parts, state, context, interruption);
+    return { ...ended, analysis, memory, stopReason, answer };
   } catch (thrown) {
     if (thrown instanceof Interrupted)
-      return {
-        analysis,
-        memory,
-        turns,
-        stopReason: interruption.reason ?? stopReason,
-        answer: undefined,
-        error: undefined,
-      };
+      return { ...ended, analysis, memory, stopReason: interruption.reason ?? stopReason, answer: undefined };
     return { analysis, memory, turns, stopReason: "failure", answer: undefined, error: errorOf("generator", thrown) };
   }
 };
+
+/** The generator's answer; the best one by rules when the budget leaves none for a model. */
+const answerOf = async (
+  parts: FlowParts,
+  state: FlowState,
+  context: ModuleContext,
+  interruption: Interruption,
+): Promise<string | undefined> => {
+  try {
+    const writing = parts.generator(state, context);
+    return isPromise(writing) ? await interruption.guard(writing) : writing;
+  } catch (thrown) {
+    if (thrown instanceof BudgetError) return ruleGenerator()(state, context) as string | undefined;
+    throw thrown;
+  }
+};
+
+const unapproved = (tool: string): string =>
+  `${tool} changes things outside and needs somebody's approval, and nobody is there to give it (toolApproval).`;
+
+const redacted = (observation: Observation, redact: Redactor): Observation =>
+  observation.status === "ok"
+    ? {
+        ...observation,
+        text: redact(observation.text),
+        fields: Object.fromEntries(
+          Object.entries(observation.fields).map(([name, field]) => [
+            name,
+            typeof field.value === "string" ? { ...field, value: redact(field.value) } : field,
+          ]),
+        ),
+        ...(observation.source === undefined ? {} : { source: redact(observation.source) }),
+      }
+    : { ...observation, error: redact(observation.error) };
 
 /** Runs a call under its deadline. The signal that the tool got aborts at the deadline and at the end of the solve. */
 const runTool = async (
@@ -198,11 +244,12 @@ const runTool = async (
     return controller.signal;
   };
   try {
-    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, {}));
-    const result = await interruption.guardWithin(work, parts.toolTimeoutSeconds);
+    const seconds = run.tools[call.tool]?.timeoutSeconds ?? parts.toolTimeoutSeconds;
+    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, undefined));
+    const result = await interruption.guardWithin(work, seconds);
     if (result !== TIMED_OUT) return result;
     stop();
-    return failed("timeout", `${call.tool} gave no result within ${parts.toolTimeoutSeconds} seconds.`);
+    return failed("timeout", `${call.tool} gave no result within ${seconds} seconds.`);
   } finally {
     if (controller !== undefined) interruption.signal.removeEventListener("abort", stop);
   }
@@ -210,33 +257,30 @@ const runTool = async (
 
 const contextOf = (
   { instructions }: FlowParts,
-  { id, randomKey, versions }: Run,
+  { id, randomKey, versions, meter, grants }: Run,
   turns: readonly TrainedTurn[],
   signal: () => AbortSignal,
-  { onText, onTokens }: { readonly [Name in "onText" | "onTokens"]?: ModuleContext[Name] | undefined },
+  onText: ModuleContext["onText"] | undefined,
 ): ModuleContext => {
   const context: { -readonly [Name in keyof ModuleContext]: ModuleContext[Name] } = {
     history: id,
     randomKey,
     turns,
     versions,
+    meter,
     get abortSignal() {
       return signal();
     },
   };
   if (instructions !== undefined) context.instructions = instructions;
   if (onText !== undefined) context.onText = onText;
-  if (onTokens !== undefined) context.onTokens = onTokens;
+  if (grants !== undefined) context.grants = grants;
   return context;
 };
 
-const exhausted = (
-  { tokens, calls }: Required<Budget>,
-  { usage, turnLimit }: Run,
-  turn: number,
-): StopReason | undefined => {
+const exhausted = (budget: Required<Budget>, { usage, turnLimit }: Run, turn: number): StopReason | undefined => {
   if (turn > turnLimit) return "turn-limit";
-  return usage.promptTokens + usage.sampledTokens >= tokens || usage.calls >= calls ? "budget" : undefined;
+  return reached(budget, usage) === undefined ? undefined : "budget";
 };
 
 const errorOf = (part: Part, thrown: unknown): AgentFlowError =>

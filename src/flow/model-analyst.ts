@@ -1,3 +1,4 @@
+import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst } from "../module.ts";
 import { deriveKey } from "../random.ts";
@@ -15,7 +16,7 @@ export const modelAnalyst =
   (model: ChatModel): Analyst =>
   async (query, context) => {
     const rules = analyse(query.question);
-    const { text, promptTokens, sampledTokens } = await model.complete({
+    const { text } = await metered(model, context.meter).complete({
       messages: [
         { role: "system", content: SYSTEM },
         { role: "user", content: query.question.slice(0, 2000) },
@@ -25,7 +26,6 @@ export const modelAnalyst =
       randomKey: deriveKey(context.randomKey, "analyst"),
       abortSignal: context.abortSignal,
     });
-    context.onTokens?.({ prompt: promptTokens, sampled: sampledTokens });
     const line = (label: string): string =>
       new RegExp(`^\\W*${label}\\s*:\\s*(.+)$`, "imu").exec(text)?.[1]?.trim() ?? "";
     const entities = [

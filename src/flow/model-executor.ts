@@ -1,3 +1,4 @@
+import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { Executor, FlowState } from "../module.ts";
 import { deriveKey } from "../random.ts";
@@ -39,7 +40,7 @@ export const modelExecutor = (
     const messages = callPrompt(step, state, tool, schema);
     let problem = "";
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      const { text, promptTokens, sampledTokens } = await model.complete({
+      const { text } = await metered(model, context.meter).complete({
         messages,
         maxTokens,
         temperature: 0,
@@ -47,7 +48,6 @@ export const modelExecutor = (
         ...(schema !== undefined && { grammar: { type: "json" as const, schema } }),
         abortSignal: context.abortSignal,
       });
-      context.onTokens?.({ prompt: promptTokens, sampled: sampledTokens });
       const input = coerce(parseObject(text), schema);
       const parsed =
         input === undefined ? { problem: "it is no JSON object" } : await parseInput(tool.inputSchema, input);

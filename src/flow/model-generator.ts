@@ -1,3 +1,4 @@
+import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Generator } from "../module.ts";
 import { deriveKey } from "../random.ts";
@@ -28,7 +29,7 @@ export const modelGenerator =
         results.map(({ length }) => length + 1),
         room,
       ) ?? results.length - 1;
-    const { text, promptTokens, sampledTokens } = await model.complete({
+    const { text } = await metered(model, context.meter).complete({
       messages: [
         { role: "system", content: SYSTEM },
         { role: "user", content: [question, ...results.slice(first), "Answer:"].join("\n") },
@@ -38,7 +39,6 @@ export const modelGenerator =
       randomKey: deriveKey(context.randomKey, "generator"),
       abortSignal: context.abortSignal,
     });
-    context.onTokens?.({ prompt: promptTokens, sampled: sampledTokens });
     return answerOf(text);
   };
 

@@ -1,4 +1,5 @@
 import type { Policy } from "../engine.ts";
+import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { FlowState, Judgement, ModuleContext, Verifier } from "../module.ts";
 import { deriveKey } from "../random.ts";
@@ -88,7 +89,7 @@ const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVer
     admit,
     judge: async (step, observation, state, context) => {
       const turns = [...state.memory, { index: state.turn, step, observation }];
-      const { text, promptTokens, sampledTokens } = await model.complete({
+      const { text } = await metered(model, context.meter).complete({
         messages: conversation(state, turns, form, room),
         maxTokens,
         temperature,
@@ -96,7 +97,7 @@ const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVer
         ...(form === "word" && { grammar: { type: "pattern" as const, pattern: VERDICT_PATTERN } }),
         abortSignal: context.abortSignal,
       });
-      return { verdict: readVerdict(text), tokens: { prompt: promptTokens, sampled: sampledTokens } };
+      return readVerdict(text);
     },
   };
 };

@@ -34,13 +34,13 @@ export const observe = (value: unknown, limit = TEXT_LIMIT): Observation => {
 const isToolOutput = (value: unknown): value is ToolOutput =>
   typeof value === "object" && value !== null && typeof (value as ToolOutput).text === "string";
 
-const ofOutput = ({ text, fields, source }: ToolOutput, limit: number): Observation => {
-  const bounded = bound(text, limit);
-  const kept = fields === undefined ? {} : boundFields(fields);
-  return source === undefined
-    ? { status: "ok", text: bounded, fields: kept }
-    : { status: "ok", text: bounded, fields: kept, source: bound(String(source), VALUE_LENGTH) };
-};
+const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number): Observation => ({
+  status: "ok",
+  text: bound(text, limit),
+  fields: fields === undefined ? {} : boundFields(fields),
+  ...(source === undefined ? {} : { source: bound(String(source), VALUE_LENGTH) }),
+  ...(trust === "untrusted" ? { trust } : {}),
+});
 
 const boundFields = (fields: Readonly<Record<string, Field>>): Readonly<Record<string, Field>> => {
   const names = Object.keys(fields);

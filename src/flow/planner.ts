@@ -1,4 +1,5 @@
 import type { Policy } from "../engine.ts";
+import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Plan, Planner } from "../module.ts";
 import { deriveKey } from "../random.ts";
@@ -86,19 +87,22 @@ export const chatPlanner = (
   return async (state, context) => {
     const tools = Object.keys(state.tools);
     const messages: ChatMessage[] = conversation(state, context, room);
-    const tokens = { prompt: 0, sampled: 0 };
     const ask = async (attempt: number): Promise<string> => {
-      const reply = await model.complete({
+      let streamed = false;
+      const tell = (delta: string): void => {
+        streamed = true;
+        context.onText?.(delta);
+      };
+      const reply = await metered(model, context.meter).complete({
         messages,
         maxTokens,
         temperature,
         randomKey: deriveKey(context.randomKey, "planner", state.turn, attempt),
         grammar: { type: "pattern", pattern: actionPattern(state.tools) },
         abortSignal: context.abortSignal,
+        ...(context.onText === undefined ? {} : { onText: tell }),
       });
-      tokens.prompt += reply.promptTokens;
-      tokens.sampled += reply.sampledTokens;
-      context.onText?.(reply.text);
+      if (!streamed) context.onText?.(reply.text);
       return reply.text;
     };
     const text = await ask(0);
@@ -109,7 +113,7 @@ export const chatPlanner = (
       const repaired = parseChatAction(await ask(1), tools);
       if (!("error" in repaired) && tools.includes(repaired.tool)) parsed = repaired;
     }
-    return { ...planOf(text, parsed), tokens };
+    return planOf(text, parsed);
   };
 };
 

@@ -2,7 +2,6 @@
 export { type AiSdkLanguageModel, type AiSdkModelOptions, aiSdkModel } from "./ai-sdk.ts";
 export { type ChatModelOptions, chatModel } from "./chat-model.ts";
 export { type EngineModelOptions, engineModel } from "./engine-model.ts";
-export { metered } from "./metered.ts";
 export { type OpenAICompatibleOptions, openaiCompatible } from "./openai-compatible.ts";
 export { recordingModel, replayModel } from "./recording.ts";
 export { type ResilientOptions, resilient } from "./resilient.ts";

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { BudgetError, ModelError, StoreError } from "../errors.ts";
+import { metered } from "../metered.ts";
 import { scriptedModel } from "../testing/index.ts";
-import { metered, recordingModel, replayModel } from "./index.ts";
+import { recordingModel, replayModel } from "./index.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "agentflow-recording-"));
 afterAll(() => rm(folder, { recursive: true }));

@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
@@ -27,10 +28,14 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
       properties: { query: { type: "string", description: "The whole question." } },
       required: ["query"],
     },
-    execute: async ({ query }, { abortSignal }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, meter }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
       const content = `${query}\nReply with the number, date or name alone.`;
-      const { text } = await model.complete({ messages: [{ role: "user", content }], maxTokens: 64, abortSignal });
+      const { text } = await metered(model, meter).complete({
+        messages: [{ role: "user", content }],
+        maxTokens: 64,
+        abortSignal,
+      });
       const value = readValue(text);
       return { text: text.trim(), fields: value === undefined ? {} : { value }, source: model.id };
     },
