@@ -16,11 +16,13 @@ const nameOf = (file: string): string => (file === "gitignore" ? ".gitignore" : 
 
 /**
  * `agentflow init`: writes a small project that works at once: tools over a made-up shop, a generator of tasks, a reward.
- * Nothing that is there is overwritten. Returns the exit code. Throws `ConfigError` for a folder that cannot be used.
+ * Nothing that is there is overwritten; a package.json is kept. Returns the exit code. Throws `ConfigError` for a folder that cannot be used.
  */
 export const init = async (folder: string, { json, quiet }: InitOptions): Promise<number> => {
   const root = resolve(folder);
-  const files = new Map<string, string>([["package.json", await packageJson(root)]]);
+  const files = new Map<string, string>();
+  // Whoever has installed AgentFlow into the folder has one: it stays as it is.
+  if (!(await isThere(join(root, "package.json")))) files.set("package.json", await packageJson(root));
   for (const file of (await readdir(source)).sort())
     files.set(nameOf(file), await readFile(new URL(file, source), "utf8"));
   await refuseCollisions(root, folder, [...files.keys()]);
@@ -40,6 +42,12 @@ export const init = async (folder: string, { json, quiet }: InitOptions): Promis
   for (const [i, line] of next.entries()) screen.line(`${i === 0 ? "Next" : "    "}     ${line}`);
   return 0;
 };
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 const nextSteps = (folder: string): string[] => [
   ...(resolve(folder) === resolve(".") ? [] : [`cd ${folder}`]),
@@ -81,11 +89,7 @@ const refuseCollisions = async (root: string, shown: string, files: readonly str
     if (there !== undefined || dirname(above) === above) break;
   }
   const taken: string[] = [];
-  for (const file of files)
-    await access(join(root, file)).then(
-      () => taken.push(file),
-      () => undefined,
-    );
+  for (const file of files) if (await isThere(join(root, file))) taken.push(file);
   if (taken.length > 0)
     throw new ConfigError(
       `The folder ${shown} has ${taken.join(", ")} already, and nothing is overwritten. Choose an empty folder, or move these away.`,

@@ -128,13 +128,13 @@ export const adapterRecipe: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 export const microRecipe: Recipe = {
   ...recipe,
-  steps: 120,
+  steps: 160,
   tasksPerStep: 16,
   learningRate: { peak: 1e-3, warmUp: 6, finalShare: 0.2 },
   // Its reference would be weights that know nothing.
   klEvery: 0,
   replay: { ...recipe.replay, episodes: 8, states: 8, pool: 300 },
-  coldStart: { steps: 240, plans: 24, exercises: 24, learningRate: 3e-3 },
+  coldStart: { steps: 800, plans: 18, exercises: 10, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
   secondsPerStep: 0.7,

@@ -11,13 +11,13 @@ import type { World } from "../world.ts";
 /** The name of a planner that is made for a project's tools. */
 export const MICRO_PLANNER = "micro-planner";
 
-/** The shape of the built-in planner, smaller: a project has fewer tools and shorter plans. */
+/** The shape of the built-in planner, smaller: a project has fewer tools and shorter plans. A third layer brings nothing here. */
 const shape = (vocabularySize: number): ModelConfig => ({
   hidden_size: 128,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 32,
+  num_hidden_layers: 2,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  head_dim: 16,
   intermediate_size: 352,
   vocab_size: vocabularySize,
   max_position_embeddings: 512,
