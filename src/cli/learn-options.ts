@@ -33,6 +33,14 @@ export interface LearnOptions {
   readonly context?: number | undefined;
   /** How a published model samples. */
   readonly quantisation?: "int8" | "int4" | "none" | undefined;
+  /** Peak learning rate; the recipe's own when absent. */
+  readonly learningRate?: number | undefined;
+  /** Rollouts go on while a step is trained, by versions at most so many steps old; such a run is not repeatable. @default 0 */
+  readonly maxStaleness?: number | undefined;
+  /** Take back steps that go too far, and keep the best version by validation. */
+  readonly guard: boolean;
+  /** End after so many validations without a better one. */
+  readonly patience?: number | undefined;
   /** Training ends after the step in which so many minutes have passed: such a run is not repeatable to the bit. */
   readonly minutes?: number | undefined;
   /** The control: rewards are dealt out at random. */

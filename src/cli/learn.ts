@@ -12,7 +12,7 @@ import { openPlanner, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
-import { recipe as builtInRecipe, microRecipe, type Recipe } from "./recipe.ts";
+import { recipe as builtInRecipe, microRecipe, type Recipe, withPeak } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
@@ -44,7 +44,8 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     const { adapters, ...opened } = await openPlanner(options, world, smallRecipe, screen, interrupts);
     engine = opened.engine;
     if (opened.seconds !== undefined) seconds.coldStart = opened.seconds;
-    const { policies, model, recipe, modules, flow: cast } = castOf(engine, { ...options, recipe: smallRecipe });
+    const { policies, model, recipe: own, modules, flow: cast } = castOf(engine, { ...options, recipe: smallRecipe });
+    const recipe = withPeak(own, options.learningRate);
     const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
     const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";
@@ -157,7 +158,8 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       seconds: { ...seconds, total: (performance.now() - started) / 1000 },
       config,
       stepsDone: trained.steps,
-      interrupted: trained.steps < steps && !trained.outOfTime,
+      interrupted: trained.steps < steps && !trained.endedAsTold,
+      ...(trained.keptStep === undefined ? {} : { keptStep: trained.keptStep }),
       before: before.figures,
       ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
       after: after.figures,
@@ -228,6 +230,9 @@ const configOf = (
     permuteRewards,
     minutes,
     rank = 16,
+    maxStaleness,
+    guard,
+    patience,
   }: LearnOptions,
   { secondsPerStep: _, secondsAround: __, ...used }: Recipe,
   steps: number,
@@ -258,6 +263,9 @@ const configOf = (
     split,
     ...(evalTasks === undefined ? {} : { evalTasks }),
     ...(replay ? {} : { replay: false }),
+    ...(guard ? {} : { guard: false }),
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
+    ...(patience === undefined ? {} : { patience }),
     permuteRewards,
     concurrency,
     machine: engine.description,

@@ -31,6 +31,13 @@ const wholeNumber =
     throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
   };
 
+/** Reads a number above 0. */
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("Accepted is a number above 0.");
+};
+
 /** Reads a list of names with commas between. */
 const listOf =
   <Name extends string>(names: readonly Name[]) =>
@@ -79,6 +86,18 @@ program
   .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
   .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
   .option("--minutes <number>", "train for so long at most", wholeNumber(1, 100_000))
+  .option(
+    "--learning-rate <number>",
+    `peak learning rate (default: ${recipe.learningRate.peak}; of adapters another)`,
+    positive,
+  )
+  .option(
+    "--max-staleness <steps>",
+    "roll out while training, by versions up to so many steps old (default: 0)",
+    wholeNumber(0, 16),
+  )
+  .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
+  .option("--no-guard", "leave steps that go too far, and do not go back to the best version")
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024))
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)

@@ -149,3 +149,7 @@ export const learningRateOf = ({ learningRate }: Recipe, steps: number): Schedul
 export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: number): Schedule => {
   return (step) => from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
 };
+
+/** The recipe with another peak of the learning rate. */
+export const withPeak = (recipe: Recipe, peak: number | undefined): Recipe =>
+  peak === undefined ? recipe : { ...recipe, learningRate: { ...recipe.learningRate, peak } };

@@ -4,6 +4,7 @@ import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { Interrupts } from "./interrupt.ts";
+import { keepBest } from "./keep-best.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { trainingProgress } from "./progress.ts";
 import { learningRateOf, type Recipe, replayWeightOf } from "./recipe.ts";
@@ -32,8 +33,10 @@ export interface TrainingParts {
 /** How many steps were trained, and the seconds that went into their parts. */
 export interface Trained {
   readonly steps: number;
-  /** Whether the time that was given ended it. */
-  readonly outOfTime: boolean;
+  /** Whether it was to end before all steps: the time that was given was up, or the patience. */
+  readonly endedAsTold: boolean;
+  /** The step whose weights were gone back to at the end, if they were. */
+  readonly keptStep: number | undefined;
   readonly rollOut: number;
   readonly train: number;
   readonly validate: number;
@@ -46,7 +49,15 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(world, seed, recipe);
   const progress = trainingProgress(screen, steps, secondsAfter);
-  const spent = { steps: 0, outOfTime: false, rollOut: 0, train: 0, validate: 0 };
+  const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
+    steps: 0,
+    endedAsTold: false,
+    keptStep: undefined,
+    rollOut: 0,
+    train: 0,
+    validate: 0,
+  };
+  const best = keepBest(policies, validation.length);
 
   const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
   const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
@@ -68,6 +79,8 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     seed,
     concurrency,
     learningRate: learningRateOf(recipe, steps),
+    ...(options.maxStaleness === undefined ? {} : { maxStaleness: options.maxStaleness }),
+    ...(options.guard ? {} : { guard: false }),
     ...(await replayOf(parts)),
     permuteRewards: options.permuteRewards,
     onTrajectory: ({ step, task, trajectory, reward }) => {
@@ -96,16 +109,23 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.rollOut += rollOut;
     spent.train += learn + publish;
     progress.step({ ...metrics, timings }, rollOut + learn + publish);
-    spent.outOfTime = options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes;
-    const last = interrupts.asked || spent.outOfTime || metrics.index === steps - 1;
-    const due = (metrics.index + 1) % recipe.validation.every === 0 && !last;
+    const outOfTime = options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes;
+    const impatient = options.patience !== undefined && best.since >= options.patience;
+    spent.endedAsTold = outOfTime || impatient;
+    const last = interrupts.asked || spent.endedAsTold || metrics.index === steps - 1;
+    // At the end only what the best one is compared with.
+    const due = last ? best.offered && options.guard : (metrics.index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
+    if (accuracy !== undefined) best.offer(metrics.index, accuracy);
     run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
     run.appendTimings({ step: metrics.index, ...timings });
     if (accuracy !== undefined) progress.validated(accuracy);
     if (last) break;
   }
   progress.end();
+  if (options.guard) spent.keptStep = await best.settle();
+  if (spent.keptStep !== undefined)
+    screen.line(`Validation was clearly better after step ${spent.keptStep + 1}: those weights are kept.`);
   return spent;
 };
 
