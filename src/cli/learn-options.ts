@@ -11,6 +11,8 @@ export interface LearnOptions {
   readonly model?: string | undefined;
   /** A project's `agentflow.config.ts`: its own tasks, tools and reward. */
   readonly config?: string | undefined;
+  /** Steps of imitation of a planner that has never seen the tools; the recipe's own number when absent. */
+  readonly coldStart?: number | undefined;
   /** Only check the project. */
   readonly check?: boolean | undefined;
   /** Questions under way at once; the recipe's own number when absent. */

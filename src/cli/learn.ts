@@ -12,7 +12,7 @@ import { openPlanner, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
-import { recipe as builtInRecipe, microRecipe, type Recipe, withPeak } from "./recipe.ts";
+import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { train } from "./training.ts";
@@ -40,12 +40,12 @@ export const learn = async (options: LearnOptions): Promise<number> => {
   try {
     const { world, findings } = await openWorldOf(options, screen, interrupts);
     if (options.check === true) return showFindings(findings, screen, json);
-    const smallRecipe = options.config === undefined ? builtInRecipe : microRecipe;
+    const smallRecipe = withColdStart(options.config === undefined ? builtInRecipe : microRecipe, options.coldStart);
     const { adapters, ...opened } = await openPlanner(options, world, smallRecipe, screen, interrupts);
     engine = opened.engine;
     if (opened.seconds !== undefined) seconds.coldStart = opened.seconds;
     const { policies, model, recipe: own, modules, flow: cast } = castOf(engine, { ...options, recipe: smallRecipe });
-    const recipe = withPeak(own, options.learningRate);
+    const recipe = withPeak(withColdStart(own, options.coldStart), options.learningRate);
     const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
     const tools = world.tools(model);
     const split = options.validation ? "validation" : "test";

@@ -75,6 +75,7 @@ program
   )
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
   .option("--config <file>", "a project's own tasks, tools and reward: agentflow.config.ts (see init)")
+  .option("--cold-start <steps>", "imitation before the first rollout, of a planner new to the tools", wholeNumber(1))
   .option("--check", "only check the project: tasks, tools, reward", false)
   .option(
     "--model <folder>",

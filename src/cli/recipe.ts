@@ -128,9 +128,9 @@ export const adapterRecipe: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 export const microRecipe: Recipe = {
   ...recipe,
-  steps: 160,
+  steps: 200,
   tasksPerStep: 16,
-  learningRate: { peak: 1e-3, warmUp: 6, finalShare: 0.2 },
+  learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   // Its reference would be weights that know nothing.
   klEvery: 0,
   replay: { ...recipe.replay, episodes: 8, states: 8, pool: 300 },
@@ -153,3 +153,7 @@ export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: nu
 /** The recipe with another peak of the learning rate. */
 export const withPeak = (recipe: Recipe, peak: number | undefined): Recipe =>
   peak === undefined ? recipe : { ...recipe, learningRate: { ...recipe.learningRate, peak } };
+
+/** The recipe with another length of the cold start. */
+export const withColdStart = (recipe: Recipe, steps: number | undefined): Recipe =>
+  steps === undefined ? recipe : { ...recipe, coldStart: { ...recipe.coldStart, steps } };
