@@ -7,6 +7,7 @@ import { scriptedFlow } from "../cold-start.ts";
 import type { World } from "../world.ts";
 import type { Exploration } from "./explore.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
+import { calculatorsOf } from "./project-world.ts";
 
 /** What a check of a project found. An error means that training on it would be in vain. */
 export interface Finding {
@@ -42,13 +43,17 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
 /** Whether each tool answers a call with real arguments: entities of questions and what other tools brought. */
 export const checkTools = ({ tools = {} }: AgentFlowConfig, exploration: Exploration): Finding[] => {
   const names = Object.keys(tools);
-  const findings = names.flatMap((name): Finding[] => {
+  const calculators = calculatorsOf(tools);
+  // What calculates can only be called once the others have brought something.
+  const lookUps = names.filter((name) => !calculators.has(name));
+  const silent = (name: string): boolean => (exploration.tools.get(name)?.ok ?? 0) === 0;
+  const findings = (lookUps.some(silent) ? lookUps : names).flatMap((name): Finding[] => {
     const { calls, ok, lastError } = exploration.tools.get(name) ?? { calls: 0, ok: 0 };
     if (ok > 0) return [];
     const why =
       calls === 0
         ? "was never called: nothing in the questions or in what other tools bring fits its arguments. Its input schema needs required arguments, and the tools before it fields (return an object, or { text, fields })"
-        : `failed in all of ${calls} calls, the last one with: ${lastError}`;
+        : `failed in all of ${calls} calls, the last one with: ${lastError?.replace(/\.$/u, "")}`;
     return [{ check: "tools", level: "error", message: `The tool ${name} ${why}.` }];
   });
   if (names.length === 0)
@@ -142,7 +147,7 @@ export const checkSpread = async (world: World, seed: number, abortSignal: Abort
         "Give shorter tasks among them, more turns (budget.turns), a reward for parts of the way, or check that the tools can reach the expected answers.",
     );
   if (mean > 0.98)
-    return of("error", `Random valid plans earn ${percentOf(mean)} of the reward: there is nothing left to learn.`);
+    return of("warning", `random valid plans earn ${percentOf(mean)} of the reward: there is little left to learn`);
   return of(
     solved < tasks.length / 20 ? "warning" : "ok",
     `random valid plans earn ${percentOf(mean)} of the reward, some of it on ${percentOf(solved / tasks.length)} of the tasks (else: ${ended})`,
