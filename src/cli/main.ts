@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { Budget } from "../budget.ts";
 import { messageOf } from "../errors.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
+import { doctor } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
@@ -11,7 +13,7 @@ import { BUILT_IN_MODEL } from "./model.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
 import { microRecipe, recipe } from "./recipe.ts";
-import { solve } from "./solve.ts";
+import { replaySolve, solve } from "./solve.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
 const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -30,6 +32,22 @@ const wholeNumber =
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
   };
+
+/** Reads names with commas between. */
+const names = (text: string): string[] => text.split(",").map((name) => name.trim());
+
+const limits = ["turns", "tokens", "seconds", "calls", "dollars", "toolDollars"] as const;
+
+/** Reads a budget: limits and numbers, `tokens=50000,seconds=60`. */
+const budgetOf = (text: string): Budget =>
+  Object.fromEntries(
+    names(text).map((part) => {
+      const [name = "", value = ""] = part.split("=");
+      if (!limits.some((limit) => limit === name))
+        throw new InvalidArgumentError(`Accepted are ${limits.map((limit) => `${limit}=…`).join(", ")}.`);
+      return [name, positive(value)];
+    }),
+  );
 
 /** Reads a number above 0. */
 const positive = (text: string): number => {
@@ -110,23 +128,55 @@ program
     process.exitCode = await learn(options);
   });
 
-program
-  .command("solve")
+/** Who plays which role, with which tools and within which budget: of all commands that solve. */
+const withSetUp = (command: Command): Command =>
+  command
+    .option(...seedOption)
+    .option("--config <file>", "a project's own tools, models and budget: agentflow.config.ts (see init)")
+    .option(
+      "--policy <run or folder>",
+      `trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
+    )
+    .option(
+      "--model <model>",
+      "of all roles: openai:<name>, <address of an endpoint>#<name>, a model folder, a GGUF file, or a pulled model",
+    )
+    .option(
+      "--modules <list>",
+      `that a local model plays: ${moduleNames.join(",")} (default: all)`,
+      listOf(moduleNames),
+    )
+    .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
+    .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
+    .option("--tools <list>", "names of the tools to use (default: all)", names)
+    .option("--max-turns <number>", "planner turns of a question", wholeNumber(1, 1000))
+    .option("--budget <limits>", "such as tokens=50000,seconds=60,dollars=0.1,calls=20", budgetOf)
+    .addHelpText(
+      "after",
+      "\nEnvironment, also from .env: OPENAI_API_KEY, OPENAI_BASE_URL, AGENTFLOW_MODEL, AGENTFLOW_BASE_URL.",
+    );
+
+withSetUp(program.command("solve"))
   .description("solve one question, turn by turn")
-  .argument("<question>")
-  .option(...seedOption)
-  .option(
-    "--policy <run or folder>",
-    `trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
-  )
-  .option("--model <model>", "model behind the modules: a model folder, a GGUF file, or a pulled model")
-  .option("--modules <list>", `that a chat model plays: ${moduleNames.join(",")} (default: all)`, listOf(moduleNames))
-  .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
-  .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
+  .argument("[question]")
+  .option("--approve", "ask at the terminal before tools that change things", false)
+  .option("--out <folder>", "folder of the runs, in which the solve is kept", "runs")
+  .option("--no-store", "do not keep the solve")
+  .option("--replay <run>", "show a stored solve again; nothing is called")
   .option("--json", "one JSON object on stdout", false)
   .option("--quiet", "only the answer", false)
-  .action(async (question, options) => {
-    process.exitCode = await solve(question, options);
+  .action(async (question: string | undefined, { store, out, replay, ...options }, command: Command) => {
+    if (replay !== undefined) process.exitCode = await replaySolve(replay, options);
+    else if (question === undefined) command.error("error: missing required argument 'question'");
+    else process.exitCode = await solve(question, { ...options, out: store ? out : undefined });
+  });
+
+withSetUp(program.command("doctor"))
+  .description("check every model, tool, key and sandbox with a real call; say what runs where")
+  .option("--json", "one JSON object on stdout", false)
+  .option("--quiet", "only the exit code", false)
+  .action(async (options) => {
+    process.exitCode = await doctor(options);
   });
 
 program
@@ -213,6 +263,8 @@ for (const stream of [process.stdout, process.stderr])
   });
 
 try {
+  // What the environment says already goes before what .env says.
+  if (existsSync(".env")) process.loadEnvFile(".env");
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { availableMemory } from "../engines/onnx/available-memory.ts";
 import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
@@ -37,6 +37,14 @@ export const findModel = async (name: string): Promise<string> => {
   throw new ConfigError(
     `There is no planner "${name}": accepted are ${BUILT_IN_MODEL}, a run that has saved its weights (its folder, or its id in runs/), a model folder, a GGUF file, or a pulled model (owner/name).`,
   );
+};
+
+/** The folder of a run, by its folder or by its id in `runs/`. Throws `ConfigError` when there is none. */
+export const findRun = async (name: string): Promise<{ readonly root: string; readonly id: string }> => {
+  for (const folder of [name, join("runs", name)])
+    if (await isThere(join(folder, "config.json")))
+      return { root: dirname(resolve(folder)), id: basename(resolve(folder)) };
+  throw new ConfigError(`There is no run "${name}": give its folder, or its id in runs/ (agentflow runs list).`);
 };
 
 /** `findModel` as a path, the built-in model included. */

@@ -1,96 +1,123 @@
-import { openEngine } from "../engines/onnx/index.ts";
-import type { FlowEvent } from "../event.ts";
+import { createInterface } from "node:readline/promises";
+import type { Budget, Usage } from "../budget.ts";
+import { ConfigError } from "../errors.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
 import { randomKey } from "../random.ts";
-import { openWorld } from "./almanac-world.ts";
-import { castOf, type ModuleName, trainableNames } from "./cast.ts";
+import { createRun, readRun, readTrajectories, runId } from "../store/run-folder.ts";
+import type { ToolCall, Trajectory } from "../trajectory.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./model.ts";
+import { findRun } from "./model.ts";
 import { type Screen, screenOn } from "./screen.ts";
-import { argumentOf, outcomeOf } from "./transcript.ts";
+import { openSetUp, type SetUpOptions } from "./set-up.ts";
+import { eventsOf, solveView } from "./solve-view.ts";
+import { argumentOf } from "./transcript.ts";
 
-export interface SolveOptions {
-  readonly seed: number;
-  /** A run, its id, an adapter folder or a model folder. */
-  readonly policy?: string | undefined;
-  /** The model behind the modules; of an adapter its base, when absent. */
-  readonly model?: string | undefined;
-  readonly modules?: readonly ModuleName[] | undefined;
-  readonly context?: number | undefined;
-  readonly quantisation?: "int8" | "int4" | "none" | undefined;
+export interface SolveOptions extends SetUpOptions {
+  readonly budget?: Budget;
+  /** Ask at the terminal before each call of a tool that changes things. */
+  readonly approve: boolean;
+  /** Where the solve is kept; not at all when absent. */
+  readonly out?: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
 /**
- * `agentflow solve`: one question over the Almanac, turn by turn. Returns the exit code: 0 when there is an answer,
- * also a doubtful one; 1 without any.
+ * `agentflow solve`: one question, turn by turn. Returns the exit code: 0 when there is an answer, also a doubtful one; 1
+ * without any.
  */
 export const solve = async (question: string, options: SolveOptions): Promise<number> => {
   const { seed, json, quiet } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const interrupts = listenToInterrupts(() => undefined);
-  const world = await openWorld(seed);
-  const { model, adapters } = await playersOf(options);
-  const engine = await openEngine(model, engineOptions({ ...options, adapters }));
   try {
-    const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-    const cast = castOf(engine, { seed, modules: options.modules, train });
-    const flow = createFlow({ ...cast.flow, tools: world.tools(cast.model) });
-    const result = await flow.solve(question, {
-      id: "solve",
-      randomKey: randomKey(seed, "solve"),
-      onEvent: (event) => show(screen, event),
-      abortSignal: interrupts.abortSignal,
-    });
-    interrupts.abortSignal.throwIfAborted();
-    if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result))}\n`);
-    else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
-    if (result.status === "failed") throw result.error;
-    return result.answer === undefined ? 1 : 0;
+    const setUp = await openSetUp(options, process.env);
+    try {
+      const approval = options.approve ? { toolApproval: (call: ToolCall) => approved(call, screen) } : {};
+      const flow = createFlow({ ...setUp.flow, ...approval });
+      const result = await flow.solve(question, {
+        id: "solve",
+        randomKey: randomKey(seed, "solve"),
+        onEvent: solveView(screen),
+        abortSignal: interrupts.abortSignal,
+      });
+      const players = setUp.players.map(({ role, id, where }) => ({ role, id, where }));
+      const kept = options.out === undefined ? undefined : await keep(options.out, question, seed, players, result);
+      interrupts.abortSignal.throwIfAborted();
+      if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result, kept))}\n`);
+      else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
+      if (result.status === "failed") throw result.error;
+      if (kept !== undefined) screen.line(screen.dim(`run      ${kept}  (agentflow solve --replay ${kept})`));
+      return result.answer === undefined ? 1 : 0;
+    } finally {
+      await setUp.dispose();
+    }
   } finally {
     interrupts.close();
-    await engine.dispose();
+    screen.clear();
   }
 };
 
-/** `--model` alone is the model; `--policy` alone brings its own; both: the policy's adapters on that model. */
-const playersOf = async ({ model, policy }: SolveOptions): Promise<Players> => {
-  const players = await findPlayers(policy ?? model ?? BUILT_IN_MODEL);
-  return model === undefined || policy === undefined ? players : { ...players, model: await findModel(model) };
+/** `agentflow solve --replay`: shows a stored solve again. Nothing is called. */
+export const replaySolve = async (
+  name: string,
+  { json, quiet }: Pick<SolveOptions, "json" | "quiet">,
+): Promise<number> => {
+  const { root, id } = await findRun(name);
+  const run = await readRun(root, id);
+  const [row] = (await readTrajectories(run)).filter((one) => (one as { phase?: unknown }).phase === "solve") as [
+    { readonly trajectory: Trajectory; readonly usage: Usage } | undefined,
+  ];
+  if (row === undefined)
+    throw new ConfigError(`The run ${id} is no solve: its trajectories are shown by the report of its own command.`);
+  const { trajectory, usage } = row;
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  if (!json) screen.line(screen.dim(`replay   ${trajectory.query.question}`));
+  const show = solveView(screen);
+  for (const event of eventsOf(trajectory, usage)) show(event);
+  if (json) {
+    const { status, stopReason } = trajectory;
+    const seed = (run.config as { readonly seed?: number }).seed ?? 0;
+    process.stdout.write(
+      `${JSON.stringify(jsonOf(trajectory.query.question, seed, { status, stopReason, usage, trajectory }, id))}\n`,
+    );
+  }
+  return trajectory.answer === undefined ? 1 : 0;
 };
 
-const show = (screen: Screen, event: FlowEvent): void => {
-  if (event.type === "analysis-end") {
-    const { entities, unit } = event.analysis;
-    const named = entities.map((entity, i) => `q${i + 1} ${entity}`).join(", ");
-    screen.line(
-      screen.dim(`question  ${named === "" ? "no entities" : named}${unit === undefined ? "" : `; asked: ${unit}`}`),
-    );
-  } else if (event.type === "plan-end") {
-    const { tool, subGoal, step } = event;
-    screen.line(
-      `${screen.bold(`turn ${event.turn}`)}    ${tool === "" ? JSON.stringify(step.raw) : `${tool} ${subGoal}`}`,
-    );
-  } else if (event.type === "tool-call") {
-    screen.line(`  call    ${event.call.tool}(${argumentOf(event.call.input, "")})`);
-  } else if (event.type === "tool-result") {
-    screen.line(`  result  ${outcomeOf(event.observation)}`.slice(0, screen.width));
-  } else if (event.type === "tool-error") {
-    screen.line(screen.bad(`  ${event.observation.status} ${event.observation.error}`));
-  } else if (event.type === "verdict-end") {
-    screen.line(screen.dim(`  verdict ${event.verdict.decision}: ${event.verdict.reason}`));
-  } else if (event.type === "finish") {
-    const { answer, stopReason, usage } = event;
-    const end = `${usage.turns} turns, ${usage.calls} calls, ${usage.sampledTokens} tokens`;
-    screen.line(
-      `${screen.bold("answer")}    ${answer ?? "none"}${stopReason === "answered" ? "" : ` (${stopReason})`}`,
-    );
-    screen.line(screen.dim(`used      ${end}`));
+/** Keeps a solve as a run, so that it can be shown again. Returns its id. */
+const keep = async (
+  root: string,
+  question: string,
+  seed: number,
+  players: readonly object[],
+  { trajectory, usage }: SolveResult,
+): Promise<string> => {
+  const run = await createRun(root, runId(new Date(), Math.random), { command: "solve", question, seed, players });
+  run.appendTrajectory({ phase: "solve", trajectory, usage });
+  await run.close();
+  return run.id;
+};
+
+/** Asks at the terminal; where there is none, nobody can say yes. */
+const approved = async (call: ToolCall, screen: Screen): Promise<boolean> => {
+  if (!process.stdin.isTTY) return false;
+  screen.clear();
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await asking.question(`Call ${call.tool}(${argumentOf(call.input, "")})? [y/N] `);
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    asking.close();
   }
 };
 
-const jsonOf = (question: string, seed: number, { status, stopReason, usage, trajectory }: SolveResult): object => {
+const jsonOf = (
+  question: string,
+  seed: number,
+  { status, stopReason, usage, trajectory }: Pick<SolveResult, "status" | "stopReason" | "usage" | "trajectory">,
+  run: string | undefined,
+): object => {
   const { seconds, ...used } = usage;
   return {
     schemaVersion: 1,
@@ -101,6 +128,8 @@ const jsonOf = (question: string, seed: number, { status, stopReason, usage, tra
     answer: trajectory.answer ?? null,
     usage: used,
     seconds,
+    ...(run === undefined ? {} : { run }),
+    ...(trajectory.failure === undefined ? {} : { error: trajectory.failure }),
     turns: trajectory.memory.map(({ index, step, call, observation, verdict }) => ({
       turn: index,
       tool: step.tool,

@@ -1,0 +1,154 @@
+import { messageOf } from "../errors.ts";
+import type { ChatModel } from "../model.ts";
+import { listenToInterrupts } from "./interrupt.ts";
+import { secretsOf } from "./models.ts";
+import { screenOn } from "./screen.ts";
+import { openSetUp, type SetUpOptions } from "./set-up.ts";
+
+export interface DoctorOptions extends SetUpOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** One thing that was looked at. `absent` is fine: nobody asked for it. */
+interface Finding {
+  readonly part: "runtime" | "role" | "tool" | "sandbox" | "key";
+  readonly name: string;
+  readonly state: "ok" | "broken" | "absent";
+  readonly detail: string;
+  readonly milliseconds?: number;
+}
+
+/** Variables that tools and models read keys and addresses from. */
+const VARIABLES = [
+  "OPENAI_API_KEY",
+  "OPENAI_BASE_URL",
+  "AGENTFLOW_MODEL",
+  "AGENTFLOW_BASE_URL",
+  "GEMINI_API_KEY",
+  "SERPER_API_KEY",
+  "BRAVE_API_KEY",
+  "TAVILY_API_KEY",
+  "SEARXNG_URL",
+  "AITOEARN_API_KEY",
+  "HF_TOKEN",
+];
+const SECONDS = 60;
+
+/**
+ * `agentflow doctor`: asks every role's model, calls every tool's check, starts the sandbox and the engine, and says what
+ * runs where. Returns the exit code: 1 when something that is configured does not work.
+ */
+export const doctor = async (options: DoctorOptions): Promise<number> => {
+  const { json, quiet } = options;
+  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const interrupts = listenToInterrupts(() => undefined);
+  const findings: Finding[] = [];
+  const tell = (finding: Finding): void => {
+    findings.push(finding);
+    const { part, name, state, detail, milliseconds } = finding;
+    const paint = state === "ok" ? screen.good : state === "broken" ? screen.bad : screen.dim;
+    const time = milliseconds === undefined ? "" : `, ${Math.round(milliseconds)} ms`;
+    screen.line(`${paint(state.padEnd(7))} ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
+  };
+  try {
+    tell({
+      part: "runtime",
+      name: "node",
+      state: "ok",
+      detail: `${process.version}, ${process.platform}-${process.arch}`,
+    });
+    const setUp = await openSetUp(options, process.env);
+    try {
+      if (setUp.engine !== undefined) {
+        const { runtime, version, threads } = setUp.engine.description;
+        const detail = `${runtime} ${version}, ${threads} threads, ${setUp.engine.model}`;
+        tell({ part: "runtime", name: "engine", state: "ok", detail });
+      }
+      const asked = new Map<ChatModel, ReturnType<typeof ask>>();
+      for (const { role, id, where, model } of setUp.players) {
+        screen.live(`asking ${id} …`);
+        if (model === undefined) tell({ part: "role", name: role, state: "ok", detail: `${id}, ${where}` });
+        else {
+          const asking = asked.get(model) ?? ask(model, interrupts.abortSignal);
+          asked.set(model, asking);
+          const { state, detail, milliseconds } = await asking;
+          tell({ part: "role", name: role, state, detail: `${id}, ${where}: ${detail}`, milliseconds });
+        }
+      }
+      for (const [name, { check }] of Object.entries(setUp.flow.tools)) {
+        screen.live(`checking ${name} …`);
+        if (check === undefined)
+          tell({ part: "tool", name, state: "ok", detail: "in this process; it has no check of its own" });
+        else tell({ part: "tool", name, ...(await timed(() => check(toolContext(interrupts.abortSignal)))) });
+      }
+    } finally {
+      await setUp.dispose();
+    }
+    screen.live("starting the sandbox …");
+    tell({ part: "sandbox", name: "python", ...(await sandboxState()) });
+    for (const name of VARIABLES) {
+      const value = process.env[name] ?? "";
+      const secret = secretsOf({ [name]: value }).length > 0;
+      tell({
+        part: "key",
+        name,
+        state: value === "" ? "absent" : "ok",
+        detail: value === "" ? "not set" : secret ? "set" : value,
+      });
+    }
+    interrupts.abortSignal.throwIfAborted();
+    const broken = findings.filter(({ state }) => state === "broken").length;
+    screen.line();
+    screen.line(broken === 0 ? "Everything that is configured works." : `${broken} of ${findings.length} do not work.`);
+    if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ok: broken === 0, findings })}\n`);
+    return broken === 0 ? 0 : 1;
+  } finally {
+    interrupts.close();
+    screen.clear();
+  }
+};
+
+const toolContext = (abortSignal: AbortSignal): { readonly abortSignal: AbortSignal } => ({
+  abortSignal: AbortSignal.any([abortSignal, AbortSignal.timeout(SECONDS * 1000)]),
+});
+
+const ask = (model: ChatModel, abortSignal: AbortSignal) =>
+  timed(async () => {
+    const { text } = await model.complete({
+      messages: [{ role: "user", content: "Reply with the one word: ready" }],
+      maxTokens: 16,
+      ...toolContext(abortSignal),
+    });
+    return `says ${JSON.stringify(text.slice(0, 40))}`;
+  });
+
+const timed = async (
+  work: () => Promise<string>,
+): Promise<{ readonly state: "ok" | "broken"; readonly detail: string; readonly milliseconds: number }> => {
+  const begun = performance.now();
+  try {
+    const detail = await work();
+    return { state: "ok", detail, milliseconds: performance.now() - begun };
+  } catch (error) {
+    return { state: "broken", detail: messageOf(error).replaceAll("\n", " "), milliseconds: performance.now() - begun };
+  }
+};
+
+/** Absent where its package is not installed: nobody needs it who runs no model-written code. */
+const sandboxState = async (): Promise<Pick<Finding, "state" | "detail" | "milliseconds">> => {
+  const { openSandbox } = await import("../sandbox/index.ts");
+  const tried = await timed(async () => {
+    const sandbox = await openSandbox();
+    try {
+      const { value } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
+      if (value !== "42") throw new Error(`6 * 7 gave ${String(value)}`);
+      return `${sandbox.tier}, 6 * 7 = 42`;
+    } finally {
+      await sandbox.close();
+    }
+  });
+  return tried.state === "broken" && /npm install/.test(tried.detail)
+    ? { state: "absent", detail: tried.detail }
+    : tried;
+};

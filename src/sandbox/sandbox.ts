@@ -1,0 +1,29 @@
+export interface RunOptions {
+  /** Wall-clock time of the program; the process is killed after it. @default 10 */
+  readonly timeoutSeconds?: number;
+  /** Characters of output, and of the value, that are kept. @default 16384 */
+  readonly outputLimit?: number;
+  readonly abortSignal?: AbortSignal;
+}
+
+/** What came of a program. Its own faults are an `error`, not something thrown. */
+export interface RunResult {
+  /** What it printed, on both streams in their order. */
+  readonly stdout: string;
+  /** Value of its last line, if that is an expression: a text as it is, anything else as Python writes it. */
+  readonly value?: string;
+  /** Why it ended early: Python's message, or that it took too long. */
+  readonly error?: string;
+  readonly milliseconds: number;
+  /** Something was longer than what is kept. */
+  readonly truncated: boolean;
+}
+
+/** Runs programs that nobody has read. Each gets a fresh interpreter; nothing of one is left for the next. */
+export interface Sandbox {
+  readonly tier: "pyodide" | "bubblewrap" | "host";
+  /** Throws `SandboxError` when the sandbox itself fails, and the signal's reason when it is aborted. */
+  runPython(code: string, options?: RunOptions): Promise<RunResult>;
+  /** Ends all processes. */
+  close(): Promise<void>;
+}
