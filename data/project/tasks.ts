@@ -113,13 +113,13 @@ const families: readonly Family[] = [
     answer: (a, b) => Math.abs(a.supplier.leadTime - b.supplier.leadTime),
   },
   {
-    name: "stock sum",
+    name: "price sum",
     wordings: [
-      "How many units of {a} and {b} are in stock together?",
-      "What is the total number of units in stock of {a} and {b}?",
-      "What is the sum of the number of units of {a} and {b} in their warehouses?",
+      "How many dollars do {a} and {b} cost together?",
+      "What is the total price of {a} and {b} in dollars?",
+      "In dollars, what is the sum of the prices of {a} and {b}?",
     ],
-    answer: (a, b) => a.units + b.units,
+    answer: (a, b) => a.price + b.price,
     heldOut: true,
   },
 ];

@@ -128,16 +128,16 @@ export const adapterRecipe: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 export const microRecipe: Recipe = {
   ...recipe,
-  steps: 200,
+  steps: 300,
   tasksPerStep: 16,
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   // Its reference would be weights that know nothing.
   klEvery: 0,
   replay: { ...recipe.replay, episodes: 8, states: 8, pool: 300 },
-  coldStart: { steps: 800, plans: 18, exercises: 10, learningRate: 4e-3 },
+  coldStart: { steps: 1200, plans: 18, exercises: 10, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
-  secondsPerStep: 0.7,
+  secondsPerStep: 0.4,
   secondsAround: 90,
 };
 
