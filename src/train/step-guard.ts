@@ -1,7 +1,7 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
 
 export interface StepGuardOptions {
-  /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.25 */
+  /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.05 */
   readonly klStep?: number;
   /** What the learning rate is multiplied by after a step that was taken back. @default 0.5 */
   readonly shrink?: number;
@@ -23,7 +23,7 @@ export interface StepGuard {
 /** Throws `ConfigError`. */
 export const stepGuard = (options: StepGuardOptions | false): StepGuard => {
   if (options === false) return { stepScale: 1, undoes: () => false };
-  const { klStep: most = 0.25, shrink = 0.5, patience = 12 } = options;
+  const { klStep: most = 0.05, shrink = 0.5, patience = 12 } = options;
   if (!(most > 0)) throw new ConfigError(`guard.klStep is ${most}: it must be a number above 0.`);
   if (!(shrink > 0 && shrink < 1)) throw new ConfigError(`guard.shrink is ${shrink}: it must lie between 0 and 1.`);
   let stepScale = 1;
