@@ -18,6 +18,7 @@ const start = (changes: Partial<OnlineOptions<Lever>> = {}) => {
     gate: { tasks: [red], tolerance: 1 },
     learningRate: 0.4,
     stepsPerRound: 12,
+    guard: { klStep: 0.25 },
     seed: 5,
     ...changes,
   });
