@@ -1,0 +1,66 @@
+import { messageOf, ToolError } from "../errors.ts";
+
+export interface JsonFetchOptions {
+  /** @default the global fetch */
+  readonly fetch?: typeof fetch;
+  /** @default 20 */
+  readonly timeoutSeconds?: number;
+}
+
+export interface JsonRequest {
+  readonly abortSignal: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON by POST; without one it is a GET. */
+  readonly body?: unknown;
+  readonly method?: string;
+}
+
+/** Asks an API that answers in JSON. Throws `ToolError` with the host, and never with a key. */
+export type FetchJson = (url: string, request: JsonRequest) => Promise<Readonly<Record<string, unknown>>>;
+
+const MOST_BYTES = 4 * 2 ** 20;
+
+/** For the fixed addresses of APIs that a person has configured; pages that a model names go through `guardedFetch`. */
+export const fetchJson =
+  ({ fetch: send = fetch, timeoutSeconds = 20 }: JsonFetchOptions = {}): FetchJson =>
+  async (url, { abortSignal, headers, body, method }) => {
+    const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(timeoutSeconds * 1000)]);
+    const { host } = new URL(url);
+    try {
+      const reply = await send(url, {
+        method: method ?? (body === undefined ? "GET" : "POST"),
+        headers: {
+          accept: "application/json",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal,
+        redirect: "error",
+      });
+      const text = await bounded(reply, host);
+      if (!reply.ok)
+        throw new ToolError(`${host} answers with status ${reply.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`);
+      const value: unknown = JSON.parse(text);
+      if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+      throw new ToolError(`${host} sent a reply that is no JSON object.`);
+    } catch (error) {
+      abortSignal.throwIfAborted();
+      if (error instanceof ToolError) throw error;
+      if (signal.aborted) throw new ToolError(`${host} gave no reply within ${timeoutSeconds} seconds.`);
+      if (error instanceof SyntaxError) throw new ToolError(`${host} sent a reply that is no JSON.`);
+      const { cause } = error as { readonly cause?: unknown };
+      throw new ToolError(`${host} cannot be reached: ${messageOf(cause instanceof Error ? cause : error)}.`);
+    }
+  };
+
+const bounded = async (reply: Response, host: string): Promise<string> => {
+  if (reply.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of reply.body as unknown as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MOST_BYTES) throw new ToolError(`${host} sent more than ${MOST_BYTES} characters.`);
+  }
+  return text + decoder.decode();
+};

@@ -1,0 +1,188 @@
+import { lookup } from "node:dns/promises";
+import type { LookupFunction } from "node:net";
+import type { Readable } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { ConfigError, messageOf, ToolError } from "../errors.ts";
+import { grantsHost } from "../grants.ts";
+import type { ToolContext } from "../tool.ts";
+
+export interface GuardedFetchOptions {
+  /** Of the whole fetch, redirects included. @default 20 */
+  readonly timeoutSeconds?: number;
+  /** Most bytes of a body, unpacked. @default 4 MiB */
+  readonly maxBytes?: number;
+  /** @default 5 */
+  readonly maxRedirects?: number;
+  /** Addresses of a host. @default the machine's resolver */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Lets loopback and private addresses through: for tests, and for an intranet that you trust the model with. @default false */
+  readonly dangerouslyAllowPrivateAddresses?: boolean;
+}
+
+export interface Fetched {
+  /** Where the body was in the end. */
+  readonly url: string;
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+/** Fetches a page for a model: `GET` alone, and only from the public internet. */
+export type GuardedFetch = (url: string, context: Pick<ToolContext, "abortSignal" | "grants">) => Promise<Fetched>;
+
+const AGENT = "AgentFlow/0.1 (+tool web_page)";
+
+/**
+ * A fetch that cannot be used to reach into this machine or its network: http and https alone, no user names, and every
+ * address is checked when the connection is made, after the name was resolved, on each redirect again. Size (unpacked),
+ * time and redirects are bounded, and the solve's grants say which hosts may be asked. Throws `ToolError` for all of that.
+ */
+export const guardedFetch = ({
+  timeoutSeconds = 20,
+  maxBytes = 4 * 2 ** 20,
+  maxRedirects = 5,
+  resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  dangerouslyAllowPrivateAddresses: open = false,
+}: GuardedFetchOptions = {}): GuardedFetch => {
+  let opened: ReturnType<typeof openClient> | undefined;
+  return async (url, { abortSignal, grants }) => {
+    opened ??= openClient(resolve, open);
+    const { request, isPublic } = await opened;
+    const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(timeoutSeconds * 1000)]);
+    let next = url;
+    try {
+      for (let hop = 0; hop <= maxRedirects; hop += 1) {
+        const target = checked(next);
+        const host = bareHost(target);
+        if (!grantsHost(grants?.hosts, host)) throw new ToolError(`${host} may not be reached in this run (grants).`);
+        if (!open && isPublic(host) === false) throw refusal(host);
+        const reply = await request(target.href, {
+          method: "GET",
+          signal,
+          headers: {
+            "user-agent": AGENT,
+            accept: "text/html,application/xhtml+xml,application/pdf,text/plain,application/json;q=0.9,*/*;q=0.5",
+            "accept-encoding": "gzip, deflate, br",
+          },
+        });
+        const location = headerOf(reply.headers, "location");
+        if (reply.statusCode >= 300 && reply.statusCode < 400 && location !== undefined) {
+          // Nobody reads it, so nobody is told that it was dropped.
+          reply.body.on("error", () => undefined).destroy();
+          next = URL.canParse(location, target.href) ? new URL(location, target.href).href : location;
+          continue;
+        }
+        return {
+          url: target.href,
+          status: reply.statusCode,
+          contentType: headerOf(reply.headers, "content-type") ?? "",
+          body: await bodyOf(reply.body, headerOf(reply.headers, "content-encoding"), maxBytes),
+        };
+      }
+    } catch (error) {
+      abortSignal.throwIfAborted();
+      if (error instanceof ToolError) throw error;
+      if (signal.aborted) throw new ToolError(`${clipped(url)} gave no page within ${timeoutSeconds} seconds.`);
+      const inner = error instanceof Error && error.cause instanceof ToolError ? error.cause : error;
+      if (inner instanceof ToolError) throw inner;
+      throw new ToolError(`${clipped(url)} cannot be fetched: ${messageOf(error) || "the connection failed"}.`);
+    }
+    throw new ToolError(`${clipped(url)} redirects more than ${maxRedirects} times.`);
+  };
+};
+
+const clipped = (url: string): string => (url.length > 200 ? `${url.slice(0, 200)}…` : url);
+
+const refusal = (host: string): ToolError =>
+  new ToolError(
+    `${clipped(host)} is not on the public internet: addresses of this machine and its network cannot be fetched.`,
+  );
+
+const checked = (text: string): URL => {
+  if (!URL.canParse(text))
+    throw new ToolError(`"${clipped(text)}" is no address: give one such as https://example.org/page.`);
+  const url = new URL(text);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new ToolError(`${url.protocol} addresses cannot be fetched: accepted are http: and https:.`);
+  if (url.username !== "" || url.password !== "")
+    throw new ToolError("The address holds a user name or a password: give it without.");
+  if (url.hostname === "") throw new ToolError(`"${clipped(text)}" names no host.`);
+  return url;
+};
+
+const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+
+/** undici's client, whose connections are made to public addresses only. */
+const openClient = async (resolve: (host: string) => Promise<readonly string[]>, open: boolean) => {
+  const missing = (name: string) => (cause: unknown) => {
+    throw new ConfigError(`Fetching pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
+  };
+  const undici = await import("undici").catch(missing("undici"));
+  const { default: ipaddr } = await import("ipaddr.js").catch(missing("ipaddr.js"));
+  /** Undefined for a name, whose addresses are not known yet. */
+  const isPublic = (host: string): boolean | undefined =>
+    ipaddr.isValid(host) ? ipaddr.process(host).range() === "unicast" : undefined;
+  const lookUp: LookupFunction = (host, options, done) => {
+    const found = async (): Promise<void> => {
+      const addresses = await resolve(host);
+      if (addresses.length === 0) throw new ToolError(`There is no host ${clipped(host)}.`);
+      // One private address among public ones is as bad: which one is taken is not ours to say.
+      if (!open && addresses.some((address) => isPublic(address) !== true)) throw refusal(host);
+      const all = addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+      if (options.all === true) done(null, all);
+      else done(null, all[0]?.address ?? "", all[0]?.family);
+    };
+    found().catch((error: NodeJS.ErrnoException) => done(error, ""));
+  };
+  const connector = undici.buildConnector({ lookup: lookUp, timeout: 10_000 });
+  const agent = new undici.Agent({
+    connect: (options, done) =>
+      connector(options, (...[error, socket]) => {
+        if (error !== null || !socket) return done(error ?? new Error("The connection failed."), null);
+        const { remoteAddress } = socket;
+        if (open || (remoteAddress !== undefined && isPublic(remoteAddress) === true)) return done(null, socket);
+        socket.destroy();
+        done(refusal(remoteAddress ?? "The address"), null);
+      }),
+    connections: 8,
+    headersTimeout: 15_000,
+    bodyTimeout: 15_000,
+    maxHeaderSize: 32_768,
+  });
+  return {
+    isPublic,
+    request: (url: string, options: Parameters<typeof undici.request>[1]) =>
+      undici.request(url, { ...options, dispatcher: agent }),
+  };
+};
+
+const headerOf = (
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  name: string,
+): string | undefined => {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
+};
+
+/** The body, unpacked. What grows beyond the limit while it is unpacked is dropped with an error. */
+const bodyOf = async (body: Readable, encoding: string | undefined, most: number): Promise<Buffer> => {
+  const unpackers = { gzip: createGunzip, "x-gzip": createGunzip, deflate: createInflate, br: createBrotliDecompress };
+  const name = (encoding ?? "identity").toLowerCase().trim();
+  const unpack = Object.hasOwn(unpackers, name) ? unpackers[name as keyof typeof unpackers]() : undefined;
+  if (unpack === undefined && name !== "identity" && name !== "")
+    throw new ToolError(`The page is packed as ${name}, which cannot be read.`);
+  if (unpack !== undefined) body.on("error", (error) => unpack.destroy(error)).pipe(unpack);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of unpack ?? body) {
+      size += (chunk as Buffer).length;
+      if (size > most) throw new ToolError(`The page is larger than ${most} bytes, unpacked; it was not read.`);
+      chunks.push(chunk as Buffer);
+    }
+  } finally {
+    body.destroy();
+    unpack?.destroy();
+  }
+  return Buffer.concat(chunks);
+};

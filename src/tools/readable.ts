@@ -1,0 +1,126 @@
+import type { parseHTML } from "linkedom";
+import { ConfigError, ToolError } from "../errors.ts";
+import type { Field } from "../tool.ts";
+
+type Document = ReturnType<typeof parseHTML>["document"];
+
+/** A page as text, in sections. */
+export interface ReadablePage {
+  readonly title: string;
+  /** The first one has no heading where the page begins with text. */
+  readonly sections: readonly { readonly heading: string; readonly text: string }[];
+  /** What tables of two columns state, by a short name. */
+  readonly fields: Readonly<Record<string, Field>>;
+}
+
+const need = async <Module>(name: string, load: () => Promise<Module>): Promise<Module> => {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new ConfigError(`Reading pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
+  }
+};
+
+/** The readable part of an HTML page, of a PDF, or of a text. Throws `ToolError` for what is none of these. */
+export const readablePage = async (body: Buffer, contentType: string, url: string): Promise<ReadablePage> => {
+  const type = contentType.toLowerCase();
+  if (type.includes("pdf") || body.subarray(0, 5).toString("latin1") === "%PDF-") return pdfPage(body, url);
+  const text = decode(body, type);
+  if (type.includes("html") || /^\s*<(?:!doctype|html)/i.test(text)) return htmlPage(text, url);
+  if (type === "" || /text|json|xml|javascript|csv/.test(type)) return textPage(text, url);
+  throw new ToolError(`${url} is ${type.split(";")[0]}, which cannot be read as text.`);
+};
+
+const decode = (body: Buffer, type: string): string => {
+  const named =
+    /charset=["']?([\w-]+)/.exec(type)?.[1] ??
+    /<meta[^>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
+  try {
+    return new TextDecoder(named ?? "utf-8").decode(body);
+  } catch {
+    // An encoding that nobody knows: most of it is read all the same.
+    return body.toString("utf8");
+  }
+};
+
+const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
+  const { parseHTML } = await need("linkedom", () => import("linkedom"));
+  const { Readability } = await need("@mozilla/readability", () => import("@mozilla/readability"));
+  const { default: Turndown } = await need("turndown", () => import("turndown"));
+  const { document } = parseHTML(html);
+  const fields = pairsOf(document);
+  for (const gone of document.querySelectorAll("script, style, noscript, template, iframe")) gone.remove();
+  const whole = (document.body as { innerHTML?: string } | null)?.innerHTML ?? html;
+  const title = (document.title ?? "").trim();
+  const article = new Readability(document, { charThreshold: 200 }).parse();
+  const turndown = new Turndown({ headingStyle: "atx", codeBlockStyle: "fenced" });
+  turndown.addRule("links", { filter: "a", replacement: (content: string) => content });
+  turndown.addRule("images", { filter: "img", replacement: () => "" });
+  const markdown = turndown.turndown(article?.content ?? whole);
+  return { title: article?.title?.trim() || title || url, sections: sectionsOf(markdown), fields };
+};
+
+const pdfPage = async (body: Buffer, url: string): Promise<ReadablePage> => {
+  const { extractText, getDocumentProxy } = await need("unpdf", () => import("unpdf"));
+  try {
+    const document = await getDocumentProxy(new Uint8Array(body), { verbosity: 0 });
+    const { text } = await extractText(document, { mergePages: false });
+    const pages = text.slice(0, 200).map((page, i) => ({ heading: `Page ${i + 1}`, text: page.trim() }));
+    return { title: url.split("/").at(-1) ?? url, sections: pages, fields: {} };
+  } catch (cause) {
+    throw new ToolError(`${url} is a PDF that cannot be read.`, { cause });
+  }
+};
+
+const textPage = (text: string, url: string): ReadablePage => ({
+  title: url.split("/").at(-1) || url,
+  sections: sectionsOf(text),
+  fields: {},
+});
+
+/** Markdown by its headings. */
+const sectionsOf = (markdown: string): ReadablePage["sections"] => {
+  const sections: { heading: string; text: string }[] = [];
+  let current = { heading: "", text: "" };
+  for (const line of markdown.split(/\r?\n/)) {
+    const heading = /^#{1,4}\s+(.+?)\s*#*$/.exec(line)?.[1];
+    if (heading === undefined) current.text += `${line}\n`;
+    else {
+      sections.push(current);
+      current = { heading, text: "" };
+    }
+  }
+  return [...sections, current]
+    .map(({ heading, text }) => ({ heading, text: text.replace(/\n{3,}/g, "\n\n").trim() }))
+    .filter(({ heading, text }) => heading !== "" || text !== "");
+};
+
+const MOST_FIELDS = 40;
+
+const pairsOf = (document: Document): Record<string, Field> => {
+  const fields: Record<string, Field> = {};
+  for (const row of document.querySelectorAll("table tr, dl > div")) {
+    const cells = [...row.querySelectorAll("th, td, dt, dd")].map((cell) =>
+      (cell.textContent ?? "").replace(/\s+/g, " ").trim(),
+    );
+    const [name = "", value = ""] = cells;
+    if (cells.length !== 2 || name === "" || value === "" || name.length > 40 || value.length > 120) continue;
+    const key = name
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, "_")
+      .replace(/^_+|_+$/g, "");
+    if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
+    fields[key] = fieldOf(value);
+    if (Object.keys(fields).length >= MOST_FIELDS) break;
+  }
+  return fields;
+};
+
+/** A number with its unit, a date, or a text. */
+const fieldOf = (text: string): Field => {
+  const date = /^\d{4}-\d{2}-\d{2}$/.exec(text)?.[0];
+  if (date !== undefined) return { kind: "date", value: date };
+  const [, digits, unit] = /^(-?\d[\d,]*(?:\.\d+)?)(?:\s*([\p{L}°%²³/]{1,12}))?$/u.exec(text) ?? [];
+  if (digits === undefined) return { kind: "text", value: text };
+  return { kind: "number", value: Number(digits.replaceAll(",", "")), ...(unit === undefined ? {} : { unit }) };
+};

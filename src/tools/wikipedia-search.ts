@@ -1,0 +1,90 @@
+import { ToolError } from "../errors.ts";
+import { type Tool, type ToolOutput, tool } from "../tool.ts";
+import { fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
+import { bestPassages, passagesOf } from "./passages.ts";
+import { remembered } from "./remembered.ts";
+
+export interface WikipediaOptions extends JsonFetchOptions {
+  /** Of the encyclopedia: `en`, `de`, … @default "en" */
+  readonly language?: string;
+  /** Another MediaWiki, by the address of its `api.php`. */
+  readonly api?: string;
+}
+
+interface Article {
+  readonly title: string;
+  readonly text: string;
+}
+
+const LONGEST = 2000;
+
+/**
+ * Searches an encyclopedia by the API of MediaWiki: the article that fits best, its lead and the passages that fit the
+ * query, retrieved from its whole text.
+ */
+export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: string }> => {
+  const { language = "en", api = `https://${language}.wikipedia.org/w/api.php` } = options;
+  const ask = fetchJson(options);
+  const call = (parameters: Readonly<Record<string, string>>, abortSignal: AbortSignal) =>
+    ask(`${api}?${new URLSearchParams({ format: "json", formatversion: "2", ...parameters })}`, {
+      abortSignal,
+      headers: { "user-agent": "AgentFlow/0.1 (tool wikipedia_search)" },
+    });
+  const titles = remembered<string[]>(() => Promise.resolve([]));
+  const articles = remembered<Article>(() => Promise.reject(new Error("unused")));
+
+  const search = async (query: string, abortSignal: AbortSignal): Promise<string[]> => {
+    const reply = await call(
+      { action: "query", list: "search", srsearch: query, srlimit: "5", srprop: "" },
+      abortSignal,
+    );
+    const found =
+      (reply.query as { readonly search?: readonly { readonly title?: unknown }[] } | undefined)?.search ?? [];
+    return found.flatMap(({ title }) => (typeof title === "string" ? title : []));
+  };
+
+  const article = async (title: string, abortSignal: AbortSignal): Promise<Article> => {
+    const reply = await call(
+      { action: "query", prop: "extracts", explaintext: "1", redirects: "1", titles: title },
+      abortSignal,
+    );
+    const [page] =
+      (reply.query as { readonly pages?: readonly { title?: unknown; extract?: unknown }[] } | undefined)?.pages ?? [];
+    if (typeof page?.extract !== "string" || page.extract.trim() === "")
+      throw new ToolError(`wikipedia_search: the article "${title}" has no text.`);
+    return { title: typeof page.title === "string" ? page.title : title, text: page.extract };
+  };
+
+  return tool({
+    description: "The encyclopedia article that fits best: its lead and what it says of the query.",
+    inputSchema: {
+      type: "object",
+      properties: { query: { type: "string", description: "A name, or a name and what is asked of it." } },
+      required: ["query"],
+    },
+    metadata: {
+      limits: "One article a call; 2,000 characters of it.",
+      bestUse: "People, places, events, works: what an encyclopedia has an article on.",
+      examples: [{ input: { query: "Marie Curie date of birth" }, for: "an article and the passage on a date" }],
+    },
+    check: async ({ abortSignal }) =>
+      `${new URL(api).host}, ${(await search("encyclopedia", abortSignal)).length} titles`,
+    execute: async ({ query }, { abortSignal }): Promise<ToolOutput> => {
+      if (typeof query !== "string" || query.trim() === "") throw new ToolError("wikipedia_search needs a query.");
+      const asked = query.trim().slice(0, 300);
+      const [best, ...others] = await titles(asked, () => search(asked, abortSignal));
+      if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
+      const { title, text } = await articles(best, () => article(best, abortSignal));
+      const lead = text.split(/\n\s*\n|\n==/)[0]?.trim() ?? "";
+      const passages = bestPassages(passagesOf(text.slice(lead.length)), asked, 3);
+      const also = others.length === 0 ? "" : `\nOther articles: ${others.join("; ")}`;
+      const room = LONGEST - also.length;
+      return {
+        text: `${[title, lead.slice(0, 900), ...passages].join("\n\n").slice(0, room)}${also}`,
+        fields: { title: { kind: "text", value: title } },
+        source: `${new URL(api).host}: ${title}`,
+        trust: "untrusted",
+      };
+    },
+  });
+};
