@@ -44,10 +44,11 @@ export const guardedFetch = ({
   resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   dangerouslyAllowPrivateAddresses: open = false,
 }: GuardedFetchOptions = {}): GuardedFetch => {
+  const guard = addressGuard(resolve, open);
   let opened: ReturnType<typeof openClient> | undefined;
   return async (url, { abortSignal, grants }) => {
-    opened ??= openClient(resolve, open);
-    const { request, isPublic } = await opened;
+    opened ??= openClient(guard, open);
+    const request = await opened;
     const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(timeoutSeconds * 1000)]);
     let next = url;
     try {
@@ -55,7 +56,7 @@ export const guardedFetch = ({
         const target = checked(next);
         const host = bareHost(target);
         if (!grantsHost(grants?.hosts, host)) throw new ToolError(`${host} may not be reached in this run (grants).`);
-        if (!open && isPublic(host) === false) throw refusal(host);
+        if (!open && (await guard.isPublic(host)) === false) throw refusal(host);
         const reply = await request(target.href, {
           method: "GET",
           signal,
@@ -112,48 +113,80 @@ const checked = (text: string): URL => {
 
 const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 
-/** undici's client, whose connections are made to public addresses only. */
-const openClient = async (resolve: (host: string) => Promise<readonly string[]>, open: boolean) => {
-  const missing = (name: string) => (cause: unknown) => {
-    throw new ConfigError(`Fetching pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
-  };
-  const undici = await import("undici").catch(missing("undici"));
-  const { default: ipaddr } = await import("ipaddr.js").catch(missing("ipaddr.js"));
+const missing = (name: string) => (cause: unknown) => {
+  throw new ConfigError(`Fetching pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
+};
+
+/** What decides about addresses: by their spelling, and by what their names resolve to. */
+export interface AddressGuard {
   /** Undefined for a name, whose addresses are not known yet. */
-  const isPublic = (host: string): boolean | undefined =>
-    ipaddr.isValid(host) ? ipaddr.process(host).range() === "unicast" : undefined;
+  isPublic(host: string): Promise<boolean | undefined>;
+  /** The addresses of a host, all of them public. Throws `ToolError`. */
+  addressesOf(host: string): Promise<readonly string[]>;
+  /** What a fetch of this address would connect to. Throws `ToolError` for what is not fetched. */
+  admit(url: string): Promise<readonly string[]>;
+}
+
+/** Only public unicast addresses pass; of a name all of its addresses have to. */
+export const addressGuard = (resolve: (host: string) => Promise<readonly string[]>, open = false): AddressGuard => {
+  const isPublic = async (host: string): Promise<boolean | undefined> => {
+    const { default: ipaddr } = await import("ipaddr.js").catch(missing("ipaddr.js"));
+    return ipaddr.isValid(host) ? ipaddr.process(host).range() === "unicast" : undefined;
+  };
+  const addressesOf = async (host: string): Promise<readonly string[]> => {
+    const addresses = await resolve(host);
+    if (addresses.length === 0) throw new ToolError(`There is no host ${clipped(host)}.`);
+    // One private address among public ones is as bad: which one is taken is not ours to say.
+    for (const address of addresses) if (!open && (await isPublic(address)) !== true) throw refusal(host);
+    return addresses;
+  };
+  return {
+    isPublic,
+    addressesOf,
+    admit: async (text) => {
+      const host = bareHost(checked(text));
+      const known = await isPublic(host);
+      if (known === undefined) return addressesOf(host);
+      if (!known && !open) throw refusal(host);
+      return [host];
+    },
+  };
+};
+
+/** undici's client, whose connections are made to addresses that the guard admits, whatever was resolved before. */
+const openClient = async (guard: AddressGuard, open: boolean) => {
+  const undici = await import("undici").catch(missing("undici"));
   const lookUp: LookupFunction = (host, options, done) => {
-    const found = async (): Promise<void> => {
-      const addresses = await resolve(host);
-      if (addresses.length === 0) throw new ToolError(`There is no host ${clipped(host)}.`);
-      // One private address among public ones is as bad: which one is taken is not ours to say.
-      if (!open && addresses.some((address) => isPublic(address) !== true)) throw refusal(host);
-      const all = addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
-      if (options.all === true) done(null, all);
-      else done(null, all[0]?.address ?? "", all[0]?.family);
-    };
-    found().catch((error: NodeJS.ErrnoException) => done(error, ""));
+    guard.addressesOf(host).then(
+      (addresses) => {
+        const all = addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+        if (options.all === true) done(null, all);
+        else done(null, all[0]?.address ?? "", all[0]?.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, ""),
+    );
   };
   const connector = undici.buildConnector({ lookup: lookUp, timeout: 10_000 });
   const agent = new undici.Agent({
     connect: (options, done) =>
       connector(options, (...[error, socket]) => {
         if (error !== null || !socket) return done(error ?? new Error("The connection failed."), null);
-        const { remoteAddress } = socket;
-        if (open || (remoteAddress !== undefined && isPublic(remoteAddress) === true)) return done(null, socket);
-        socket.destroy();
-        done(refusal(remoteAddress ?? "The address"), null);
+        guard.isPublic(socket.remoteAddress ?? "").then(
+          (reached) => {
+            if (open || reached === true) return done(null, socket);
+            socket.destroy();
+            done(refusal(socket.remoteAddress ?? "The address"), null);
+          },
+          (failure: Error) => done(failure, null),
+        );
       }),
     connections: 8,
     headersTimeout: 15_000,
     bodyTimeout: 15_000,
     maxHeaderSize: 32_768,
   });
-  return {
-    isPublic,
-    request: (url: string, options: Parameters<typeof undici.request>[1]) =>
-      undici.request(url, { ...options, dispatcher: agent }),
-  };
+  return (url: string, options: Parameters<typeof undici.request>[1]) =>
+    undici.request(url, { ...options, dispatcher: agent });
 };
 
 const headerOf = (
