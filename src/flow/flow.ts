@@ -223,8 +223,14 @@ const granted = (tools: Toolset, grants: Grants | undefined): Toolset =>
 
 const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) => void) => {
   let sequence = 0;
-  // Each body is made for this one event: numbering it in place spares a copy.
-  return (event) => listen(Object.assign(event, { sequence: sequence++ }));
+  let finished = false;
+  return (event) => {
+    // A model that takes no notice of an abort may still write: nobody is told after the last event.
+    if (finished) return;
+    finished = event.type === "finish";
+    // Each body is made for this one event: numbering it in place spares a copy.
+    listen(Object.assign(event, { sequence: sequence++ }));
+  };
 };
 
 const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): void => {
