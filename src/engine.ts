@@ -116,6 +116,10 @@ export interface Policy {
    * and with a fresh optimiser. Throws when it is not held.
    */
   restore(version: string): Promise<void>;
+  /** All that training goes on from (weights, moments, steps), as bytes of the engine's own. The gradient is not in it. */
+  exportState(): Promise<Uint8Array>;
+  /** Goes on from exported bytes and publishes their weights. Throws `EngineError` for bytes of another model. */
+  importState(state: Uint8Array): Promise<void>;
   /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes and `about`). */
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }

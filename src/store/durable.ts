@@ -1,13 +1,14 @@
-import { open, rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
+import { open, rename, sync, syncFolder, write } from "./file-calls.ts";
 
-/** Makes a folder's list of names survive a power cut. Windows cannot open folders and needs no such step. */
-export const syncFolder = async (folder: string): Promise<void> => {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
+/** Writes a file that does not exist yet, and syncs it. */
+export const writeSynced = async (path: string, content: string | Uint8Array): Promise<void> => {
+  const handle = await open(path, "w");
   try {
-    await handle.sync();
+    await write(handle, content);
+    await sync(handle);
   } finally {
     await handle.close();
   }
@@ -21,13 +22,7 @@ export const syncFolder = async (folder: string): Promise<void> => {
 export const writeDurably = async (path: string, content: string | Uint8Array): Promise<void> => {
   const draft = `${path}.tmp`;
   try {
-    const handle = await open(draft, "w");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(draft, content);
     await rename(draft, path);
     await syncFolder(dirname(path));
   } catch (error) {

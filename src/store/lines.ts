@@ -1,5 +1,6 @@
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, readFile, stat } from "node:fs/promises";
 import { messageOf, StoreError } from "../errors.ts";
+import { open, sync, write } from "./file-calls.ts";
 
 /** A file of JSON lines that only grows. */
 export interface LineWriter {
@@ -7,6 +8,8 @@ export interface LineWriter {
   append(row: object): void;
   /** Waits until everything queued is handed to the system. Throws `StoreError` if any write failed. */
   flush(): Promise<void>;
+  /** Flushes, syncs to the disk, and says how long the file is: what a checkpoint remembers of it. */
+  settled(): Promise<number>;
   /** Flushes, syncs to the disk and closes. Further lines are refused. */
   close(): Promise<void>;
 }
@@ -18,14 +21,19 @@ export const lineWriter = (path: string): LineWriter => {
   let writing: Promise<void> | undefined;
   let failure: StoreError | undefined;
   let closed = false;
+  let length: number | undefined;
 
   const drain = async (): Promise<void> => {
     try {
-      handle ??= await open(path, "a");
+      if (handle === undefined) {
+        handle = await open(path, "a");
+        length = (await stat(path)).size;
+      }
       while (queue.length > 0) {
         const text = queue.join("");
         queue = [];
-        await handle.appendFile(text);
+        await write(handle, text);
+        length = (length ?? 0) + Buffer.byteLength(text);
       }
     } catch (error) {
       failure = new StoreError(`Cannot write ${path}: ${messageOf(error)}`, { cause: error });
@@ -47,11 +55,20 @@ export const lineWriter = (path: string): LineWriter => {
       writing ??= drain();
     },
     flush,
+    settled: async () => {
+      await flush();
+      if (handle !== undefined) await sync(handle);
+      length ??= await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+      return length;
+    },
     close: async () => {
       closed = true;
       try {
         await flush();
-        await handle?.sync();
+        if (handle !== undefined) await sync(handle);
       } finally {
         await handle?.close();
         handle = undefined;

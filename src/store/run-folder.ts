@@ -2,8 +2,10 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { syncFolder, writeDurably } from "./durable.ts";
+import { writeDurably } from "./durable.ts";
+import { syncFolder, truncate } from "./file-calls.ts";
 import { type LineWriter, lineWriter, readLines } from "./lines.ts";
+import { own } from "./owner.ts";
 
 /**
  * A run is a folder `<root>/<id>/`:
@@ -11,6 +13,8 @@ import { type LineWriter, lineWriter, readLines } from "./lines.ts";
  *   metrics.jsonl       one row a step: a function of config and seed alone
  *   timings.jsonl       wall time, apart from what must be reproducible
  *   trajectories.jsonl  what the flow did
+ *   journal.jsonl       tokens, log-probabilities and tool replies of training, turn by turn
+ *   checkpoints/        states to go on from
  *   report.json         the result; a run that has one is finished
  *   weights/            what was learnt
  */
@@ -20,12 +24,16 @@ export interface Run {
   appendMetrics(row: object): void;
   appendTimings(row: object): void;
   appendTrajectory(row: object): void;
+  /** What was sampled and answered, turn by turn: what `runs verify` compares. */
+  appendJournal(row: object): void;
   /** Writes a JSON file of the run atomically, with a `schemaVersion` (1 unless the value has one). */
   writeJson(name: string, value: object): Promise<void>;
   /** A path inside the run's folder. Throws `StoreError` for one outside it. */
   path(name: string): string;
   /** Waits until all rows are written. Throws `StoreError` if one could not be. */
   flush(): Promise<void>;
+  /** Flushes and syncs; the lengths of the files of rows now, by name. */
+  lengths(): Promise<Readonly<Record<string, number>>>;
   /** Flushes and closes the streams. Throws `StoreError` if a row could not be written. */
   close(): Promise<void>;
 }
@@ -104,23 +112,62 @@ export const createRun = async (root: string, id: string, config: object): Promi
     throw new StoreError(`Cannot make the run folder ${folder}: ${messageOf(error)}`, { cause: error });
   }
 
+  const release = await own(folder);
+  await writeDurably(join(folder, "config.json"), configText);
+  return runOn(id, folder, release);
+};
+
+/**
+ * A run that was begun, to go on with: its files of rows are cut to the given lengths, for what was written after them is
+ * done again. Throws `StoreError` when another process has it, or when a file is shorter than it has to be.
+ */
+export const reopenRun = async (root: string, id: string, lengths: Readonly<Record<string, number>>): Promise<Run> => {
+  const folder = join(root, id);
+  if (!idShape.test(id) || !(await exists(join(folder, "config.json"))))
+    throw new StoreError(`There is no run ${JSON.stringify(id)} in ${root}.`);
+  const release = await own(folder);
+  try {
+    for (const name of rowFiles) {
+      const file = join(folder, name);
+      const [wanted, size] = [lengths[name] ?? 0, (await exists(file)) ? (await stat(file)).size : 0];
+      if (size < wanted)
+        throw new StoreError(
+          `${file} has ${size} bytes, and had ${wanted} when its checkpoint was written: it was cut.`,
+        );
+      if (size > wanted) await truncate(file, wanted);
+    }
+    return runOn(id, folder, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+};
+
+/** Files of rows, which only grow. */
+const rowFiles = ["metrics.jsonl", "timings.jsonl", "trajectories.jsonl", "journal.jsonl"] as const;
+
+const runOn = (id: string, folder: string, release: () => Promise<void>): Run => {
   const path = (name: string): string => {
     const inside = relative(folder, resolve(folder, name));
     if (inside === "" || inside.startsWith("..") || isAbsolute(inside))
       throw new StoreError(`${JSON.stringify(name)} is not a file of run ${id}: it lies outside ${folder}.`);
     return join(folder, inside);
   };
-  await writeDurably(path("config.json"), configText);
-
-  const metrics = lineWriter(path("metrics.jsonl"));
-  const timings = lineWriter(path("timings.jsonl"));
-  const trajectories = lineWriter(path("trajectories.jsonl"));
-  const streams = [metrics, timings, trajectories];
+  const [metrics, timings, trajectories, journal] = rowFiles.map((name) => lineWriter(path(name))) as [
+    LineWriter,
+    LineWriter,
+    LineWriter,
+    LineWriter,
+  ];
+  const streams = [metrics, timings, trajectories, journal];
 
   /** Runs all, even if one fails, then throws the first failure. */
-  const all = async (act: (stream: LineWriter) => Promise<void>): Promise<void> => {
+  const all = async <Result>(act: (stream: LineWriter) => Promise<Result>): Promise<Result[]> => {
     const results = await Promise.allSettled(streams.map(act));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    return results.map((result) => {
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    });
   };
 
   return {
@@ -129,10 +176,23 @@ export const createRun = async (root: string, id: string, config: object): Promi
     appendMetrics: metrics.append,
     appendTimings: timings.append,
     appendTrajectory: trajectories.append,
+    appendJournal: journal.append,
     writeJson: (name, value) => writeDurably(path(name), json(value)),
     path,
-    flush: () => all((stream) => stream.flush()),
-    close: () => all((stream) => stream.close()),
+    flush: async () => {
+      await all((stream) => stream.flush());
+    },
+    lengths: async () => {
+      const found = await all((stream) => stream.settled());
+      return Object.fromEntries(rowFiles.map((name, i) => [name, found[i] ?? 0]));
+    },
+    close: async () => {
+      try {
+        await all((stream) => stream.close());
+      } finally {
+        await release();
+      }
+    },
   };
 };
 

@@ -150,6 +150,10 @@ export const scriptedPolicy = (
     restore: async (wanted) => {
       version = Number(wanted.replace("version-", ""));
     },
+    exportState: async () => new TextEncoder().encode(String(version)),
+    importState: async (state) => {
+      version = Number(new TextDecoder().decode(state));
+    },
     save: async () => undefined,
   };
   const engine: Engine = {

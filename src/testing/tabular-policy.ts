@@ -161,6 +161,25 @@ export const tabularPolicy = ({
       steps = 0;
       publish();
     },
+    exportState: async () => {
+      const rows = [...weights].map(([key, row]) => [key, [...row], (moments.get(key) ?? []).map((one) => [...one])]);
+      return new TextEncoder().encode(JSON.stringify({ steps, rows }));
+    },
+    importState: async (state) => {
+      const stored = JSON.parse(new TextDecoder().decode(state)) as {
+        readonly steps: number;
+        readonly rows: readonly (readonly [string, number[], number[][]])[];
+      };
+      weights.clear();
+      moments.clear();
+      gradient.clear();
+      steps = stored.steps;
+      for (const [key, row, [m, v]] of stored.rows) {
+        weights.set(key, Float64Array.from(row));
+        if (m !== undefined && v !== undefined) moments.set(key, [Float64Array.from(m), Float64Array.from(v)]);
+      }
+      publish();
+    },
     save: async () => undefined,
   };
   publish();

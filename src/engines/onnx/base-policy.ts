@@ -35,6 +35,8 @@ export const createBasePolicy = (name: string, engine: Engine, parts: BasePolicy
       return () => undefined;
     },
     restore: async (wanted) => requireVersion(wanted, version),
+    exportState: frozen,
+    importState: frozen,
     save: frozen,
   };
 };

@@ -86,6 +86,18 @@ describe("versions of a policy", () => {
     await expect(policy.restore(first)).rejects.toThrow(ConfigError);
   });
 
+  it("go on from an exported state to the same bits, in another engine, and refuse another model's", async () => {
+    const policy = (await fresh()).policy("planner");
+    await update(policy);
+    const state = await policy.exportState();
+    const next = await update(policy);
+    const other = (await fresh()).policy("planner");
+    await other.importState(state);
+    expect(await update(other)).toBe(next);
+    await expect(other.importState(state.subarray(0, 40))).rejects.toThrow(EngineError);
+    await expect(other.importState(new Uint8Array(64))).rejects.toThrow(/no training state/);
+  });
+
   it("outlive a publish in the middle of a sample, and weights that did not change are the same version", async () => {
     const policy = (await fresh()).policy("planner");
     const first = await update(policy);

@@ -2,6 +2,7 @@ import type { Engine, Policy } from "../../engine.ts";
 import type { Sampler, Snapshot } from "./sampling/sampler.ts";
 import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { Trainer } from "./training/trainer.ts";
+import { packState, unpackState } from "./training-state.ts";
 import { createVersions } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 
@@ -40,6 +41,18 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
     }
     return training;
   };
+  const publish = async (): Promise<string> => {
+    const { weights } = trained();
+    const version = hashWeights(weights);
+    const known = versions.find(version);
+    if (known) versions.publish(known);
+    else {
+      const copy = spare.pop() ?? allocate();
+      copy.floats.set(weights.floats);
+      versions.publish({ version, weights: copy });
+    }
+    return version;
+  };
   return {
     name,
     engine,
@@ -58,19 +71,7 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
       const { weights, gradient, adam } = trained();
       return exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) }));
     },
-    publish: () =>
-      exclusive(async () => {
-        const { weights } = trained();
-        const version = hashWeights(weights);
-        const known = versions.find(version);
-        if (known) versions.publish(known);
-        else {
-          const copy = spare.pop() ?? allocate();
-          copy.floats.set(weights.floats);
-          versions.publish({ version, weights: copy });
-        }
-        return version;
-      }),
+    publish: () => exclusive(publish),
     hold: (version) => versions.hold(version),
     restore: (version) =>
       versions.use(version, (snapshot) =>
@@ -82,6 +83,14 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
           versions.publish(snapshot);
         }),
       ),
+    exportState: () => exclusive(async () => packState(trained().weights, trained().adam)),
+    importState: (state) =>
+      exclusive(async () => {
+        const { weights, gradient, adam } = trained();
+        unpackState(state, weights, adam);
+        gradient.floats.fill(0);
+        await publish();
+      }),
     save: (folder, about = {}) =>
       exclusive(() => {
         const weights = training?.weights ?? base;

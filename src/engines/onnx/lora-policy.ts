@@ -3,6 +3,7 @@ import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
 import type { LoraConfig } from "./lora.ts";
 import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { LayerTrainer } from "./training/layer-trainer.ts";
+import { packState, unpackState } from "./training-state.ts";
 import { createVersions, type Published } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 
@@ -46,6 +47,11 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
     return { version, adapter: { lora, weights: copy } };
   };
   const versions = createVersions(name, snapshot(versionOf(weights)), ({ version }) => parts.forget(version));
+  const publish = async (): Promise<string> => {
+    const version = versionOf(weights);
+    versions.publish(versions.find(version) ?? snapshot(version));
+    return version;
+  };
   return {
     name,
     engine,
@@ -64,12 +70,7 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
     },
     optimStep: async (options) =>
       exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) })),
-    publish: () =>
-      exclusive(async () => {
-        const version = versionOf(weights);
-        versions.publish(versions.find(version) ?? snapshot(version));
-        return version;
-      }),
+    publish: () => exclusive(publish),
     hold: (version) => versions.hold(version),
     restore: (version) =>
       versions.use(version, (published) =>
@@ -80,6 +81,13 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
           versions.publish(published);
         }),
       ),
+    exportState: () => exclusive(async () => packState(weights, adam)),
+    importState: (state) =>
+      exclusive(async () => {
+        unpackState(state, weights, adam);
+        gradient.floats.fill(0);
+        await publish();
+      }),
     save: (folder, about = {}) =>
       exclusive(() =>
         parts.save(folder, weights, { base: engine.model, policy: name, version: versionOf(weights), ...about }),

@@ -1,0 +1,32 @@
+import { EngineError } from "../../errors.ts";
+import type { AdamState } from "./training/adamw.ts";
+import type { Weights } from "./weights.ts";
+
+const MAGIC = 0x53504641; // "AFPS"
+const HEADER = 16;
+
+/** Weights, moments and the number of steps as bytes: a header of four words, then three blocks of floats. */
+export const packState = (weights: Weights, { first, second, step }: AdamState): Uint8Array => {
+  const blocks = [weights, first, second].map(({ floats }) => floats);
+  const { length } = weights.floats;
+  const bytes = new Uint8Array(HEADER + 12 * length);
+  new Uint32Array(bytes.buffer, 0, 4).set([MAGIC, 1, step, length]);
+  for (const [i, floats] of blocks.entries())
+    new Float32Array(bytes.buffer, HEADER + 4 * length * i, length).set(floats);
+  return bytes;
+};
+
+/** Takes a packed state in. Throws `EngineError`, with everything as it was, for bytes that are none of this size. */
+export const unpackState = (bytes: Uint8Array, weights: Weights, adam: AdamState): void => {
+  const { length } = weights.floats;
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const [magic, version, step, count] =
+    aligned.length < HEADER ? [] : new Uint32Array(aligned.buffer, aligned.byteOffset, 4);
+  if (magic !== MAGIC || version !== 1 || step === undefined)
+    throw new EngineError("These bytes are no training state of a policy (version 1).");
+  if (count !== length || aligned.length !== HEADER + 12 * length)
+    throw new EngineError(`The training state has ${count} numbers; this policy has ${length}: it is another model's.`);
+  for (const [i, { floats }] of [weights, adam.first, adam.second].entries())
+    floats.set(new Float32Array(aligned.buffer, aligned.byteOffset + HEADER + 4 * length * i, length));
+  adam.step = step;
+};
