@@ -1,58 +1,61 @@
 import type { Policy } from "../engine.ts";
 
-/** Remembers the version that did best on validation, and goes back to it when training has clearly lost since. */
-export interface KeepBest {
-  /** What the newest version scored after a step. */
-  offer(step: number, accuracy: number): void;
-  /** Whether anything was offered. */
-  readonly offered: boolean;
+/** The state that did best on validation. */
+export interface Best {
+  readonly step: number;
+  readonly accuracy: number;
+  /** Training state of each policy, in their order. */
+  readonly states: readonly Uint8Array[];
+}
+
+/** What a resumed run goes on with. */
+export interface KeptBest {
+  readonly best: Best | undefined;
   /** Validations since the best one. */
   readonly since: number;
-  /**
-   * Goes back to the best version if the last one scored lower by more than two standard errors. Returns the step that is
-   * gone back to, and lets all versions go.
-   */
+  /** What the newest validated state scored. */
+  readonly last: number | undefined;
+}
+
+/** Remembers the state that did best on validation, and goes back to it when training has clearly lost since. */
+export interface KeepBest extends KeptBest {
+  /** What the newest version scored after a step. */
+  offer(step: number, accuracy: number): Promise<void>;
+  /** Goes back to the best state if the last one scored lower by more than two standard errors. Returns its step. */
   settle(): Promise<number | undefined>;
 }
 
-export const keepBest = (policies: readonly Policy[], tasks: number): KeepBest => {
-  let best: { step: number; accuracy: number; versions: readonly string[]; letGo: () => void } | undefined;
-  let last: { step: number; accuracy: number } | undefined;
-  let since = 0;
+export const keepBest = (policies: readonly Policy[], tasks: number, kept?: KeptBest): KeepBest => {
+  let best = kept?.best;
+  let since = kept?.since ?? 0;
+  let last = kept?.last;
   return {
-    get offered() {
-      return best !== undefined;
+    get best() {
+      return best;
+    },
+    get last() {
+      return last;
     },
     get since() {
       return since;
     },
-    offer: (step, accuracy) => {
-      last = { step, accuracy };
+    offer: async (step, accuracy) => {
+      last = accuracy;
       since += 1;
       if (best !== undefined && accuracy < best.accuracy) return;
       since = 0;
-      best?.letGo();
-      const release = policies.map((policy) => policy.hold(policy.version));
-      best = {
-        step,
-        accuracy,
-        versions: policies.map(({ version }) => version),
-        letGo: () => {
-          for (const letGo of release) letGo();
-        },
-      };
+      best = { step, accuracy, states: await Promise.all(policies.map((policy) => policy.exportState())) };
     },
     settle: async () => {
       if (best === undefined || last === undefined) return undefined;
-      const { step, accuracy, versions, letGo } = best;
-      try {
-        const error = Math.sqrt((accuracy * (1 - accuracy) + last.accuracy * (1 - last.accuracy)) / tasks);
-        if (accuracy - last.accuracy <= 2 * error) return undefined;
-        for (const [i, policy] of policies.entries()) await policy.restore(versions[i] ?? "");
-        return step;
-      } finally {
-        letGo();
+      const { step, accuracy, states } = best;
+      const error = Math.sqrt((accuracy * (1 - accuracy) + last * (1 - last)) / tasks);
+      if (accuracy - last <= 2 * error) return undefined;
+      for (const [i, policy] of policies.entries()) {
+        const state = states[i];
+        if (state !== undefined) await policy.importState(state);
       }
+      return step;
     },
   };
 };

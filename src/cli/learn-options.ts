@@ -39,6 +39,8 @@ export interface LearnOptions {
   readonly learningRate?: number | undefined;
   /** Rollouts go on while a step is trained, by versions at most so many steps old; such a run is not repeatable. @default 0 */
   readonly maxStaleness?: number | undefined;
+  /** Steps from one checkpoint to the next; the recipe's own number when absent. */
+  readonly checkpointEvery?: number | undefined;
   /** Take back steps that go too far, and keep the best version by validation. */
   readonly guard: boolean;
   /** End after so many validations without a better one. */

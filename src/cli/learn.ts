@@ -1,6 +1,7 @@
+import { rm } from "node:fs/promises";
 import type { Engine, Policy } from "../engine.ts";
 import { createFlow } from "../flow/flow.ts";
-import { createRun, type Run, runId } from "../store/run-folder.ts";
+import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
 import { coldStartAdapter } from "./adapter-cold-start.ts";
 import { measureBaselines } from "./baselines.ts";
 import { castOf, type ModuleName } from "./cast.ts";
@@ -8,22 +9,31 @@ import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
+import { evaluatedAgain, lengthsOf, type Phases, type Resumed, resumable } from "./learn-resume.ts";
 import { openPlanner, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
 import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak } from "./recipe.ts";
-import { screenOn } from "./screen.ts";
+import { type Screen, screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
+import { taskSampler } from "./task-sampler.ts";
 import { train } from "./training.ts";
-import { type SetName, setNames, type WorldSets } from "./world.ts";
+import { loadState, type StoredState, saveState, type TrainingState } from "./training-state.ts";
+import { type SetName, setNames, type World, type WorldSets } from "./world.ts";
 
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
  * wrong with the model, the data or the folder is found before anything is evaluated or written. Returns the exit code.
  */
-export const learn = async (options: LearnOptions): Promise<number> => {
-  const { seed, json, quiet } = options;
+export const learn = async ({
+  resume,
+  ...asked
+}: LearnOptions & { readonly resume?: string | undefined }): Promise<number> => {
+  const resumed = resume === undefined ? undefined : await resumable(resume);
+  const { json, quiet } = asked;
+  const options: LearnOptions = resumed === undefined ? asked : { ...resumed.options, json, quiet };
+  const { seed } = options;
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const started = performance.now();
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
@@ -57,7 +67,20 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       world: world.hash,
       split,
     });
-    run = await createRun(options.out, runId(new Date(), Math.random), config);
+    const names = policies.map(({ name }) => name);
+    const tell = (damage: string): void => screen.line(`A checkpoint is passed over: ${damage}.`);
+    const stored = resumed === undefined ? undefined : await loadState(resumed.folder, names, tell);
+    run = resumed === undefined ? await begin(options, config) : await goOn(resumed, stored, engine, screen);
+    for (const [i, policy] of policies.entries()) {
+      const state = stored?.policies[i];
+      if (state !== undefined) await policy.importState(state);
+    }
+    let phases: Phases = resumed?.phases ?? {};
+    const keep = async (more: Phases): Promise<void> => {
+      phases = { ...phases, ...more, seconds: { ...seconds } };
+      if (run !== undefined) await run.writeJson("phases.json", { ...phases, lengths: await run.lengths() });
+    };
+    Object.assign(seconds, phases.seconds);
     const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
     for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
     screen.line();
@@ -82,20 +105,33 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       return evaluated;
     };
 
-    const before = await evaluatePlanner("before");
+    /** What was evaluated before the run was resumed is read, and not evaluated again. */
+    const phase = async (title: "before" | "coldStart"): Promise<Evaluated> => {
+      const known = phases[title];
+      if (known !== undefined && run !== undefined) return evaluatedAgain(run, title, known);
+      const evaluated = await evaluatePlanner(title);
+      const { figures, outcomes } = evaluated;
+      await keep({ [title]: { figures, outcomes } });
+      return evaluated;
+    };
+
+    const before = await phase("before");
     const secondsAfter = seconds.evaluate;
     const begun = performance.now();
-    const baselines = await measureBaselines({
-      world,
-      sets,
-      tools,
-      seed,
-      concurrency,
-      searchTasks: Math.min(recipe.fixedOrderTasks, options.evalTasks ?? Number.POSITIVE_INFINITY),
-      onStage: (stage) => screen.live(`baselines: ${stage}`),
-      abortSignal: interrupts.abortSignal,
-    });
+    const baselines =
+      phases.baselines ??
+      (await measureBaselines({
+        world,
+        sets,
+        tools,
+        seed,
+        concurrency,
+        searchTasks: Math.min(recipe.fixedOrderTasks, options.evalTasks ?? Number.POSITIVE_INFINITY),
+        onStage: (stage) => screen.live(`baselines: ${stage}`),
+        abortSignal: interrupts.abortSignal,
+      }));
     seconds.evaluate += (performance.now() - begun) / 1000;
+    if (phases.baselines === undefined) await keep({ baselines });
     for (const line of baselineLines(baselines, world.titles)) screen.line(line);
     screen.line();
 
@@ -108,22 +144,26 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       adapters?.planner === undefined
     ) {
       const from = performance.now();
-      await coldStartAdapter({
-        world,
-        tools,
-        policy: learner,
-        recipe,
-        seed,
-        onStep: (step, loss) => {
-          const text = `cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`;
-          if (screen.interactive) screen.live(text);
-          else if ((step + 1) % 10 === 0) screen.line(text);
-        },
-        abortSignal: interrupts.abortSignal,
-      });
-      seconds.coldStart = (performance.now() - from) / 1000;
-      run.appendTimings({ coldStart: seconds.coldStart });
-      coldStart = await evaluatePlanner("coldStart");
+      if (stored === undefined)
+        await coldStartAdapter({
+          world,
+          tools,
+          policy: learner,
+          recipe,
+          seed,
+          onStep: (step, loss) => {
+            const text = `cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`;
+            if (screen.interactive) screen.live(text);
+            else if ((step + 1) % 10 === 0) screen.line(text);
+          },
+          abortSignal: interrupts.abortSignal,
+        });
+      if (stored === undefined) {
+        seconds.coldStart = (performance.now() - from) / 1000;
+        run.appendTimings({ coldStart: seconds.coldStart });
+        await saveState(run, policies, beforeTraining(world, seed, recipe));
+      }
+      coldStart = await phase("coldStart");
       screen.line();
     }
 
@@ -141,10 +181,16 @@ export const learn = async (options: LearnOptions): Promise<number> => {
       screen,
       interrupts,
       secondsAfter,
+      from: stored?.state,
+      onCheckpoint: async (state) => {
+        if (run !== undefined) await saveState(run, policies, state);
+      },
     });
     seconds.rollOut = trained.rollOut;
     seconds.train = trained.train;
     seconds.evaluate += trained.validate;
+    // A folder that a crash left half-way is written anew.
+    await rm(run.path("weights"), { recursive: true, force: true });
     await savePolicies(policies, run, { tools: Object.keys(tools), tasks: world.hash });
     await run.flush();
 
@@ -188,6 +234,40 @@ export const learn = async (options: LearnOptions): Promise<number> => {
     await engine?.dispose();
   }
 };
+
+/** A new run, with the options that a later call goes on by. */
+const begin = async (options: LearnOptions, config: object): Promise<Run> => {
+  const run = await createRun(options.out, runId(new Date(), Math.random), config);
+  await run.writeJson("options.json", { options });
+  return run;
+};
+
+/** An interrupted run, cut to where it can be gone on from. */
+const goOn = async (
+  { root, id, phases, machine }: Resumed,
+  stored: StoredState | undefined,
+  engine: Engine,
+  screen: Screen,
+): Promise<Run> => {
+  if (JSON.stringify(machine) !== JSON.stringify(engine.description))
+    screen.line(
+      "This machine or its runtime is another one than the run began on: it goes on, but not to the same bits.",
+    );
+  const run = await reopenRun(root, id, lengthsOf(phases, stored));
+  await rm(run.path("report.json"), { force: true });
+  screen.line(
+    `Resumed  ${run.folder}, after ${stored === undefined ? "no step" : `step ${stored.state.after.index + 1}`}`,
+  );
+  return run;
+};
+
+/** The state of a run whose first step is still to come. */
+const beforeTraining = (world: World, seed: number, recipe: Recipe): TrainingState => ({
+  after: { index: -1, tasksDrawn: 0 },
+  sampler: taskSampler(world, seed, recipe).state(),
+  kept: { best: undefined, since: 0, last: undefined },
+  spent: { rollOut: 0, train: 0, validate: 0 },
+});
 
 /** Every evaluated trajectory, in the order of the tasks. */
 const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectories }: Evaluated): void => {

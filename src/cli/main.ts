@@ -115,6 +115,8 @@ program
     "roll out while training, by versions up to so many steps old (default: 0)",
     wholeNumber(0, 16),
   )
+  .option("--resume <run>", "go on with a run that was interrupted, by its folder or its id in runs/")
+  .option("--checkpoint-every <steps>", "what a crash costs at most (default: 25; of adapters 2)", wholeNumber(1))
   .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
   .option("--no-guard", "leave steps that go too far, and do not go back to the best version")
   .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024))

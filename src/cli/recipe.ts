@@ -68,6 +68,8 @@ export interface Recipe {
   readonly maxTokens: number;
   /** Validation while training: so many tasks of trained families, every so many steps. */
   readonly validation: { readonly tasks: number; readonly every: number };
+  /** Steps from one checkpoint to the next: what a crash costs at most. */
+  readonly checkpointEvery: number;
   /** Training tasks on which the best fixed order of tools is searched. */
   readonly fixedOrderTasks: number;
   /** What a step takes on two quiet cores, and all that is around them, for the forecast at the start. */
@@ -96,6 +98,7 @@ export const recipe: Recipe = {
   temperature: 1,
   maxTokens: 24,
   validation: { tasks: 60, every: 25 },
+  checkpointEvery: 25,
   fixedOrderTasks: 112,
   secondsPerStep: 1.7,
   secondsAround: 40,
@@ -121,6 +124,7 @@ export const adapterRecipe: Recipe = {
   concurrency: 48,
   maxTokens: 32,
   validation: { tasks: 60, every: 10 },
+  checkpointEvery: 2,
   secondsPerStep: 45,
   secondsAround: 1500,
 };

@@ -9,6 +9,15 @@ export interface TaskSampler {
   next(step: number): WorldTask;
   /** A reward of the current step; it changes the weights of later steps only. */
   record(task: WorldTask, reward: number | undefined): void;
+  /** All that the next draws depend on, as JSON. */
+  state(): SamplerState;
+}
+
+export interface SamplerState {
+  readonly families: Readonly<Record<string, Pick<Family, "drawn" | "credit" | "rate">>>;
+  readonly current: number;
+  /** Rewards of the current step, by task. */
+  readonly groups: readonly { readonly task: string; readonly family: string; readonly rewards: readonly number[] }[];
 }
 
 interface Family {
@@ -31,6 +40,7 @@ export const taskSampler = (
   world: Pick<World, "families" | "train">,
   seed: number,
   { families: settings, groupSize }: Recipe,
+  stored?: SamplerState,
 ): TaskSampler => {
   const { floor, start, smoothing } = settings;
   const families = random(randomKey(seed, "families"))
@@ -42,12 +52,17 @@ export const taskSampler = (
         drawn: 0,
         credit: 0,
         rate: start,
+        ...stored?.families[name],
       }),
     );
   const byName = new Map(families.map((family) => [family.name, family]));
-  let current = 0;
+  let current = stored?.current ?? 0;
   /** Of the current step, by task. */
   const groups = new Map<string, { readonly family: Family; readonly rewards: number[] }>();
+  for (const { task, family: name, rewards } of stored?.groups ?? []) {
+    const family = byName.get(name);
+    if (family !== undefined) groups.set(task, { family, rewards: [...rewards] });
+  }
 
   /** Moves each family's rate by the mean reward of each of its groups. */
   const settle = (): void => {
@@ -56,6 +71,11 @@ export const taskSampler = (
   };
 
   return {
+    state: () => ({
+      families: Object.fromEntries(families.map(({ name, drawn, credit, rate }) => [name, { drawn, credit, rate }])),
+      current,
+      groups: [...groups].map(([task, { family, rewards }]) => ({ task, family: family.name, rewards: [...rewards] })),
+    }),
     next: (step) => {
       if (step !== current) settle();
       current = step;

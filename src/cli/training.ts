@@ -4,6 +4,7 @@ import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { Interrupts } from "./interrupt.ts";
+import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { trainingProgress } from "./progress.ts";
@@ -11,6 +12,7 @@ import { learningRateOf, type Recipe, replayWeightOf } from "./recipe.ts";
 import { openReplay } from "./replay.ts";
 import type { Screen } from "./screen.ts";
 import { taskSampler } from "./task-sampler.ts";
+import type { TrainingState } from "./training-state.ts";
 import type { World, WorldSealed, WorldTask } from "./world.ts";
 
 export interface TrainingParts {
@@ -23,12 +25,24 @@ export interface TrainingParts {
   readonly flow: Flow;
   /** Those that learn; the first is the planner. */
   readonly policies: readonly Policy[];
-  readonly run: Run;
+  readonly run: TrainingRun;
   readonly screen: Screen;
   readonly interrupts: Interrupts;
   /** What the evaluation after training will take, for the forecast. */
   readonly secondsAfter: number;
+  /** Where to go on; the policies hold their state of then. @default at the first step */
+  readonly from?: TrainingState | undefined;
+  /** The last step to do, of those that the recipe has. @default the recipe's last */
+  readonly until?: number | undefined;
+  /** Called when everything until now can be gone on from. */
+  readonly onCheckpoint?: (state: TrainingState) => Promise<void>;
 }
+
+/** Where the rows of training go. */
+export type TrainingRun = Pick<
+  Run,
+  "appendMetrics" | "appendTimings" | "appendTrajectory" | "appendJournal" | "appendDigest" | "turnJournal"
+>;
 
 /** How many steps were trained, and the seconds that went into their parts. */
 export interface Trained {
@@ -44,48 +58,32 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, recipe, steps, concurrency, world, flow, policies, run, screen, interrupts, secondsAfter } = parts;
-  const { seed } = options;
+  const { options, recipe, steps, world, policies, run, screen, interrupts, from, until = steps - 1 } = parts;
   const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
-  const sampler = taskSampler(world, seed, recipe);
-  const progress = trainingProgress(screen, steps, secondsAfter);
+  const sampler = taskSampler(world, options.seed, recipe, from?.sampler);
+  const progress = trainingProgress(screen, steps, parts.secondsAfter);
+  const best = keepBest(policies, validation.length, from?.kept);
+  const journal = journalOf(run);
+  const every = options.checkpointEvery ?? recipe.checkpointEvery;
   const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
-    steps: 0,
+    steps: from === undefined ? 0 : from.after.index + 1,
     endedAsTold: false,
     keptStep: undefined,
     rollOut: 0,
     train: 0,
     validate: 0,
+    ...from?.spent,
   };
-  const best = keepBest(policies, validation.length);
+  await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
 
-  const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
-  const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   const training = flowGrpo<WorldSealed>({
-    groupSize,
-    tasksPerStep,
-    optimiser,
-    beta,
-    klEvery,
-    oldLogProbs,
-    minimumMixedGroups,
-    maxRefills,
-    fullStepGroups,
-    flow,
-    train: policies,
+    ...(await grpoOptions(parts)),
+    after: from?.after,
     tasks: (_, step) => sampler.next(step),
-    reward: world.reward,
-    steps,
-    seed,
-    concurrency,
-    learningRate: learningRateOf(recipe, steps),
-    ...(options.maxStaleness === undefined ? {} : { maxStaleness: options.maxStaleness }),
-    ...(options.guard ? {} : { guard: false }),
-    ...(await replayOf(parts)),
-    permuteRewards: options.permuteRewards,
     onTrajectory: ({ step, task, trajectory, reward }) => {
       sampler.record(task, reward);
-      // What was sampled, without prompts and probabilities, which the seed gives again.
+      journal.record({ trajectory, reward });
+      // What was sampled, without prompts and probabilities, which the journal has.
       const { memory, answer, stopReason } = trajectory;
       const actions = memory.map(({ step: { raw } }) => raw);
       run.appendTrajectory({
@@ -99,12 +97,12 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
         stopReason,
       });
     },
-    abortSignal: interrupts.abortSignal,
   });
 
   const begun = performance.now();
   for await (const { timings, ...metrics } of training) {
     const { rollOut, train: learn, publish } = timings;
+    const { index } = metrics;
     spent.steps += 1;
     spent.rollOut += rollOut;
     spent.train += learn + publish;
@@ -112,21 +110,67 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     const outOfTime = options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes;
     const impatient = options.patience !== undefined && best.since >= options.patience;
     spent.endedAsTold = outOfTime || impatient;
-    const last = interrupts.asked || spent.endedAsTold || metrics.index === steps - 1;
+    const last = interrupts.asked || spent.endedAsTold || index === steps - 1;
     // At the end only what the best one is compared with.
-    const due = last ? best.offered && options.guard : (metrics.index + 1) % recipe.validation.every === 0;
+    const due = last ? best.best !== undefined && options.guard : (index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
-    if (accuracy !== undefined) best.offer(metrics.index, accuracy);
+    if (accuracy !== undefined) await best.offer(index, accuracy);
     run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
-    run.appendTimings({ step: metrics.index, ...timings });
+    run.appendTimings({ step: index, ...timings });
+    journal.stepDone(index);
     if (accuracy !== undefined) progress.validated(accuracy);
-    if (last) break;
+    if (last || (index + 1) % every === 0) {
+      const { tasksDrawn, guard } = metrics;
+      await parts.onCheckpoint?.({
+        after: guard === undefined ? { index, tasksDrawn } : { index, tasksDrawn, guard },
+        sampler: sampler.state(),
+        kept: { best: best.best, since: best.since, last: best.last },
+        spent: { rollOut: spent.rollOut, train: spent.train, validate: spent.validate },
+      });
+      // The two newest checkpoints are kept, and the journal from the older of them on.
+      await run.turnJournal(index + 1, Math.max(0, index + 1 - every));
+      journal.turned();
+    }
+    if (last || index >= until) break;
   }
   progress.end();
+  if (until < steps - 1) return spent;
   if (options.guard) spent.keptStep = await best.settle();
   if (spent.keptStep !== undefined)
     screen.line(`Validation was clearly better after step ${spent.keptStep + 1}: those weights are kept.`);
   return spent;
+};
+
+/** The recipe and the options as options of Flow-GRPO. */
+const grpoOptions = async (
+  parts: TrainingParts,
+): Promise<Omit<FlowGrpoOptions<WorldSealed>, "tasks" | "onTrajectory">> => {
+  const { options, recipe, steps, concurrency, world, flow, policies, interrupts } = parts;
+  const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
+  const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
+  return {
+    groupSize,
+    tasksPerStep,
+    optimiser,
+    beta,
+    klEvery,
+    oldLogProbs,
+    minimumMixedGroups,
+    maxRefills,
+    fullStepGroups,
+    flow,
+    train: policies,
+    reward: world.reward,
+    steps,
+    seed: options.seed,
+    concurrency,
+    learningRate: learningRateOf(recipe, steps),
+    ...(options.maxStaleness === undefined ? {} : { maxStaleness: options.maxStaleness }),
+    ...(options.guard ? {} : { guard: false }),
+    ...(await replayOf(parts)),
+    permuteRewards: options.permuteRewards,
+    abortSignal: interrupts.abortSignal,
+  };
 };
 
 const validationSize = ({ options, recipe: { validation } }: TrainingParts): number =>

@@ -3,7 +3,7 @@ import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { writeDurably } from "./durable.ts";
-import { syncFolder, truncate } from "./file-calls.ts";
+import { remove, syncFolder, truncate } from "./file-calls.ts";
 import { type LineWriter, lineWriter, readLines } from "./lines.ts";
 import { own } from "./owner.ts";
 
@@ -13,7 +13,8 @@ import { own } from "./owner.ts";
  *   metrics.jsonl       one row a step: a function of config and seed alone
  *   timings.jsonl       wall time, apart from what must be reproducible
  *   trajectories.jsonl  what the flow did
- *   journal.jsonl       tokens, log-probabilities and tool replies of training, turn by turn
+ *   digests.jsonl       a hash of each turn of training
+ *   journal/            tokens, log-probabilities and tool replies of the latest steps, in full
  *   checkpoints/        states to go on from
  *   report.json         the result; a run that has one is finished
  *   weights/            what was learnt
@@ -24,8 +25,12 @@ export interface Run {
   appendMetrics(row: object): void;
   appendTimings(row: object): void;
   appendTrajectory(row: object): void;
-  /** What was sampled and answered, turn by turn: what `runs verify` compares. */
+  /** Hashes of what was sampled and answered in a step, turn by turn: what `runs verify` compares. */
+  appendDigest(row: object): void;
+  /** What was sampled and answered, in full: tokens, log-probabilities, calls and replies. */
   appendJournal(row: object): void;
+  /** The journal of the steps from this one on begins a new file; files of steps before `keepFrom` go. */
+  turnJournal(step: number, keepFrom: number): Promise<void>;
   /** Writes a JSON file of the run atomically, with a `schemaVersion` (1 unless the value has one). */
   writeJson(name: string, value: object): Promise<void>;
   /** A path inside the run's folder. Throws `StoreError` for one outside it. */
@@ -144,7 +149,7 @@ export const reopenRun = async (root: string, id: string, lengths: Readonly<Reco
 };
 
 /** Files of rows, which only grow. */
-const rowFiles = ["metrics.jsonl", "timings.jsonl", "trajectories.jsonl", "journal.jsonl"] as const;
+const rowFiles = ["metrics.jsonl", "timings.jsonl", "trajectories.jsonl", "digests.jsonl"] as const;
 
 const runOn = (id: string, folder: string, release: () => Promise<void>): Run => {
   const path = (name: string): string => {
@@ -153,13 +158,14 @@ const runOn = (id: string, folder: string, release: () => Promise<void>): Run =>
       throw new StoreError(`${JSON.stringify(name)} is not a file of run ${id}: it lies outside ${folder}.`);
     return join(folder, inside);
   };
-  const [metrics, timings, trajectories, journal] = rowFiles.map((name) => lineWriter(path(name))) as [
+  const [metrics, timings, trajectories, digests] = rowFiles.map((name) => lineWriter(path(name))) as [
     LineWriter,
     LineWriter,
     LineWriter,
     LineWriter,
   ];
-  const streams = [metrics, timings, trajectories, journal];
+  let journal: LineWriter | undefined;
+  const streams = [metrics, timings, trajectories, digests];
 
   /** Runs all, even if one fails, then throws the first failure. */
   const all = async <Result>(act: (stream: LineWriter) => Promise<Result>): Promise<Result[]> => {
@@ -176,19 +182,34 @@ const runOn = (id: string, folder: string, release: () => Promise<void>): Run =>
     appendMetrics: metrics.append,
     appendTimings: timings.append,
     appendTrajectory: trajectories.append,
-    appendJournal: journal.append,
+    appendDigest: digests.append,
+    appendJournal: (row) => journal?.append(row),
+    turnJournal: async (step, keepFrom) => {
+      await journal?.close();
+      const folder_ = path("journal");
+      await mkdir(folder_, { recursive: true });
+      for (const name of await readdir(folder_)) {
+        const first = Number(/^(\d+)\.jsonl$/.exec(name)?.[1] ?? Number.NaN);
+        // What is written again from this step on, and what no checkpoint leads to any more.
+        if (first >= step || first < keepFrom) await remove(join(folder_, name));
+      }
+      journal = lineWriter(join(folder_, `${String(step).padStart(7, "0")}.jsonl`));
+    },
     writeJson: (name, value) => writeDurably(path(name), json(value)),
     path,
     flush: async () => {
       await all((stream) => stream.flush());
+      await journal?.flush();
     },
     lengths: async () => {
+      await journal?.settled();
       const found = await all((stream) => stream.settled());
       return Object.fromEntries(rowFiles.map((name, i) => [name, found[i] ?? 0]));
     },
     close: async () => {
       try {
         await all((stream) => stream.close());
+        await journal?.close();
       } finally {
         await release();
       }

@@ -8,6 +8,7 @@ import type { Aggregation } from "./batch.ts";
 import type { Group, Rollout } from "./roll-out.ts";
 import type { Schedule } from "./schedule.ts";
 import type { StepGuardOptions } from "./step-guard.ts";
+import type { StepMetrics } from "./step-metrics.ts";
 
 export interface FlowGrpoOptions<Sealed = unknown> {
   readonly flow: Pick<Flow, "solve">;
@@ -59,6 +60,8 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly maxStaleness?: number;
   /** With `maxStaleness`: a rollout that takes longer is ended and is no sample. @default 300 */
   readonly rollOutSeconds?: number;
+  /** Where to go on: after the step whose metrics these are. The policies hold their state of then. @default at step 0 */
+  readonly after?: Pick<StepMetrics, "index" | "tasksDrawn" | "guard"> | undefined;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number;
   /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */

@@ -30,13 +30,13 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   const taskAt = taskSource(o);
   const schedule = scheduleOf(o.learningRate);
   const timer = timerOf(o.clock);
-  const guard = stepGuard(o.guard);
+  const guard = stepGuard(o.guard, o.after?.guard);
   // What is sampled must be what is trained, also when weights were changed without being published.
   for (const policy of o.train) await policy.publish();
   const rollouts = rolloutsOf(o, taskAt);
 
   try {
-    for (let index = 0; index < o.steps; index += 1) {
+    for (let index = o.after === undefined ? 0 : o.after.index + 1; index < o.steps; index += 1) {
       // 1. Groups of rollouts by the current policy, or by one that is at most `maxStaleness` steps older.
       timer.lap();
       const before = o.train.map((policy) => policy.version);
@@ -65,7 +65,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
         else await policy.publish();
       }
       const published = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
-      const step = { index, learningRate, versions: published, undone, ...rolled };
+      const step = { index, learningRate, versions: published, undone, guard: guard.state, ...rolled };
       yield stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
     }
   } finally {

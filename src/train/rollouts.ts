@@ -53,9 +53,9 @@ export const rolloutsOf = <Sealed>(
   const underWay: Promise<readonly Sampled<Sealed>[]>[] = [];
   const carried = new Set<Promise<void>>();
   let late: Sampled<Sealed>[] = [];
-  let step = 0;
-  let begun = 0;
-  let tasksDrawn = 0;
+  let step = o.after === undefined ? 0 : o.after.index + 1;
+  let begun = step;
+  let tasksDrawn = o.after?.tasksDrawn ?? 0;
 
   const holdAll = (versions: Readonly<Record<string, string>>): (() => void) => {
     const release = o.train.map((policy) => policy.hold(versions[policy.name] ?? ""));

@@ -16,19 +16,31 @@ export interface StepGuardOptions {
 export interface StepGuard {
   /** Share of the scheduled learning rate to use now. */
   readonly stepScale: number;
+  /** What a resumed run goes on with. */
+  readonly state: GuardState;
   /** Whether the step that moved a policy so far has to be taken back. */
   undoes(klStep: number): boolean;
 }
 
+/** Share of the learning rate, and steps in a row that were taken back. */
+export interface GuardState {
+  readonly stepScale: number;
+  readonly inARow: number;
+}
+
+const fresh: GuardState = { stepScale: 1, inARow: 0 };
+
 /** Throws `ConfigError`. */
-export const stepGuard = (options: StepGuardOptions | false): StepGuard => {
-  if (options === false) return { stepScale: 1, undoes: () => false };
+export const stepGuard = (options: StepGuardOptions | false, state: GuardState = fresh): StepGuard => {
+  if (options === false) return { stepScale: 1, state: fresh, undoes: () => false };
   const { klStep: most = 0.05, shrink = 0.5, patience = 12 } = options;
   if (!(most > 0)) throw new ConfigError(`guard.klStep is ${most}: it must be a number above 0.`);
   if (!(shrink > 0 && shrink < 1)) throw new ConfigError(`guard.shrink is ${shrink}: it must lie between 0 and 1.`);
-  let stepScale = 1;
-  let inARow = 0;
+  let { stepScale, inARow } = state;
   return {
+    get state() {
+      return { stepScale, inARow };
+    },
     get stepScale() {
       return stepScale;
     },

@@ -2,6 +2,7 @@ import { EngineError } from "../errors.ts";
 import { hasSpread } from "./advantage.ts";
 import type { Group } from "./roll-out.ts";
 import { mean, standardDeviation } from "./statistics.ts";
+import type { GuardState } from "./step-guard.ts";
 import { toolUse } from "./tool-use.ts";
 
 /** What one step reports. All but `timings` is the same for the same seed; store `timings` apart. */
@@ -24,6 +25,8 @@ export interface StepMetrics {
   readonly klStep?: number;
   /** The step moved the policy too far and was taken back: the next ones are smaller. */
   readonly undone?: true;
+  /** What the guard has come to; absent while every step went well. */
+  readonly guard?: GuardState;
   /** Share of tokens clipped, over all updates. */
   readonly clipFraction: number;
   /** Nats a token: of the trained tokens' distributions, or, when nothing was trained, −log p of the sampled ones. */
@@ -103,6 +106,7 @@ export const stepMetrics = (
   tally: Tally,
   step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions"> & {
     readonly undone: boolean;
+    readonly guard: GuardState;
     readonly staleness: readonly number[];
     readonly tooLate: number;
   },
@@ -127,6 +131,7 @@ export const stepMetrics = (
     klSampler: average(tally.klSampler),
     ...(tally.klStep.count === 0 ? {} : { klStep: average(tally.klStep) }),
     ...(step.undone ? { undone: true } : {}),
+    ...(step.guard.stepScale === 1 ? {} : { guard: step.guard }),
     clipFraction: average(tally.clipped),
     entropy: tally.entropy.count === 0 ? -mean(logProbs) : average(tally.entropy),
     gradientNorm: Math.sqrt(tally.squaredNorm),
