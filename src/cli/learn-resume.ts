@@ -46,15 +46,24 @@ const readJson = async (path: string): Promise<Record<string, unknown> | undefin
 export const resumable = async (name: string): Promise<Resumed> => {
   const { root, id } = await findRun(name);
   const folder = join(root, id);
-  const config = (await readJson(join(folder, "config.json")))?.config as { readonly machine?: unknown } | undefined;
-  const options = (await readJson(join(folder, "options.json")))?.options as LearnOptions | undefined;
-  if (options === undefined)
-    throw new ConfigError(`The run ${id} cannot be resumed: it died before it began, or is no run of learn.`);
+  const { options, machine } = await optionsOfRun(folder, id);
   const report = await readJson(join(folder, "report.json"));
   if (report !== undefined && report.interrupted !== true)
     throw new ConfigError(`The run ${id} is finished: its report is in ${join(folder, "report.json")}.`);
   const phases = ((await readJson(join(folder, "phases.json"))) ?? {}) as Phases;
-  return { root, id, folder, options, machine: config?.machine, phases };
+  return { root, id, folder, options, machine, phases };
+};
+
+/** What a run was asked for, and the machine that it began on. Throws `ConfigError` for one that is no run of learn. */
+export const optionsOfRun = async (
+  folder: string,
+  id: string,
+): Promise<{ readonly options: LearnOptions; readonly machine: unknown }> => {
+  const config = (await readJson(join(folder, "config.json")))?.config as { readonly machine?: unknown } | undefined;
+  const options = (await readJson(join(folder, "options.json")))?.options as LearnOptions | undefined;
+  if (options === undefined)
+    throw new ConfigError(`The run ${id} cannot be gone on with: it died before it began, or is no run of learn.`);
+  return { options, machine: config?.machine };
 };
 
 /** How long the files of rows were when the last part was done; later rows are written again. */

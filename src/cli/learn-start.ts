@@ -1,14 +1,17 @@
 import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
+import { createFlow, type Flow } from "../flow/flow.ts";
+import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
+import { type Cast, castOf } from "./cast.ts";
 import type { Interrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { BUILT_IN_MODEL, engineOptions, findPlayers, type Players, roomFor } from "./model.ts";
 import type { Finding } from "./project/check-project.ts";
 import { makeMicroPlanner } from "./project/micro-planner.ts";
 import { findingLines, openProject, requireSound } from "./project/open-project.ts";
-import type { Recipe } from "./recipe.ts";
+import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import type { World } from "./world.ts";
 
@@ -76,4 +79,37 @@ export const openPlanner = async (
   const { model, adapters } = await findPlayers(options.model ?? BUILT_IN_MODEL);
   const engine = await openEngine(model, { ...engineOptions({ ...options, adapters }), ...roomFor(options) });
   return adapters === undefined ? { engine } : { engine, adapters };
+};
+
+/** Everything that training needs, as the options ask for it. */
+export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "modules" | "recipe"> {
+  readonly steps: number;
+  readonly concurrency: number;
+  readonly tools: Toolset;
+  readonly flow: Flow;
+}
+
+/** Opens the planner and puts it into its flow. The engine is the caller's to dispose. */
+export const openLearning = async (
+  options: LearnOptions,
+  world: World,
+  screen: Screen,
+  interrupts: Pick<Interrupts, "abortSignal">,
+): Promise<Learning> => {
+  const small = withColdStart(options.config === undefined ? builtInRecipe : microRecipe, options.coldStart);
+  const opened = await openPlanner(options, world, small, screen, interrupts);
+  const { policies, model, recipe: own, modules, flow } = castOf(opened.engine, { ...options, recipe: small });
+  const recipe = withPeak(withColdStart(own, options.coldStart), options.learningRate);
+  const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
+  const tools = world.tools(model);
+  return {
+    ...opened,
+    policies,
+    modules,
+    recipe,
+    steps,
+    concurrency,
+    tools,
+    flow: createFlow({ ...world.flow, ...flow, tools }),
+  };
 };

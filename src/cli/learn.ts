@@ -1,20 +1,19 @@
 import { rm } from "node:fs/promises";
 import type { Engine, Policy } from "../engine.ts";
-import { createFlow } from "../flow/flow.ts";
 import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
 import { coldStartAdapter } from "./adapter-cold-start.ts";
 import { measureBaselines } from "./baselines.ts";
-import { castOf, type ModuleName } from "./cast.ts";
+import type { ModuleName } from "./cast.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import type { LearnReport } from "./learn-report.ts";
 import { evaluatedAgain, lengthsOf, type Phases, type Resumed, resumable } from "./learn-resume.ts";
-import { openPlanner, openWorldOf, showFindings } from "./learn-start.ts";
+import { openLearning, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
-import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import { type Screen, screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { taskSampler } from "./task-sampler.ts";
@@ -50,17 +49,12 @@ export const learn = async ({
   try {
     const { world, findings } = await openWorldOf(options, screen, interrupts);
     if (options.check === true) return showFindings(findings, screen, json);
-    const smallRecipe = withColdStart(options.config === undefined ? builtInRecipe : microRecipe, options.coldStart);
-    const { adapters, ...opened } = await openPlanner(options, world, smallRecipe, screen, interrupts);
+    const opened = await openLearning(options, world, screen, interrupts);
     engine = opened.engine;
     if (opened.seconds !== undefined) seconds.coldStart = opened.seconds;
-    const { policies, model, recipe: own, modules, flow: cast } = castOf(engine, { ...options, recipe: smallRecipe });
-    const recipe = withPeak(withColdStart(own, options.coldStart), options.learningRate);
-    const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
-    const tools = world.tools(model);
+    const { policies, recipe, modules, steps, concurrency, tools, flow, adapters } = opened;
     const split = options.validation ? "validation" : "test";
     const sets = world.evaluation(split, sizesOf(options.evalTasks));
-    const flow = createFlow({ ...world.flow, ...cast, tools });
     const config = configOf({ ...options, concurrency }, recipe, steps, engine, {
       policies,
       modules,

@@ -13,7 +13,9 @@ import { BUILT_IN_MODEL } from "./model.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
 import { microRecipe, recipe } from "./recipe.ts";
+import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { replaySolve, solve } from "./solve.ts";
+import { verify } from "./verify.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
 const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -189,6 +191,58 @@ program
   .option("--quiet", "say nothing", false)
   .action(async (folder, options) => {
     process.exitCode = await init(folder, options);
+  });
+
+const runs = program.command("runs").description("what was run, and can be gone on with");
+const outOption = ["--out <folder>", "folder of the runs", "runs"] as const;
+const jsonOption = ["--json", "one JSON object on stdout", false] as const;
+
+runs
+  .command("list")
+  .description("every run, oldest first")
+  .option(...outOption)
+  .option(...jsonOption)
+  .action(async (options) => {
+    process.exitCode = await listCommand(options);
+  });
+
+runs
+  .command("show")
+  .description("how far a run came and what it gave")
+  .argument("<run>")
+  .option(...jsonOption)
+  .action(async (name, options) => {
+    process.exitCode = await showCommand(name, options);
+  });
+
+runs
+  .command("verify")
+  .description("execute a run's steps again and compare every turn and every weight")
+  .argument("<run>")
+  .option("--step <number>", "one step, counted from 1 (default: all)", wholeNumber(1))
+  .option(...jsonOption)
+  .option("--quiet", "only the exit code", false)
+  .action(async (name, options) => {
+    process.exitCode = await verify(name, options);
+  });
+
+runs
+  .command("fork")
+  .description("a new run that goes on from a checkpoint of another one")
+  .argument("<run[@step]>")
+  .option(...jsonOption)
+  .action(async (name, options) => {
+    process.exitCode = await forkCommand(name, options);
+  });
+
+runs
+  .command("prune")
+  .description("remove the oldest runs")
+  .requiredOption("--keep <number>", "how many of the newest stay", wholeNumber(0))
+  .option(...outOption)
+  .option(...jsonOption)
+  .action(async ({ keep, ...options }) => {
+    process.exitCode = await pruneCommand(keep, options);
   });
 
 const model = program.command("model").description("models of the Hugging Face hub on this machine");

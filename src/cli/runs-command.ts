@@ -1,0 +1,144 @@
+import { cp, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../errors.ts";
+import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
+import { own } from "../store/owner.ts";
+import { listRuns, readRun, runId } from "../store/run-folder.ts";
+import { findRun } from "./model.ts";
+import { screenOn } from "./screen.ts";
+
+export interface RunsOptions {
+  /** Where the runs are. */
+  readonly out: string;
+  readonly json: boolean;
+}
+
+interface RunRow {
+  readonly id: string;
+  readonly command: string;
+  readonly state: "finished" | "interrupted" | "not finished";
+  readonly steps: number;
+  readonly checkpoints: readonly number[];
+  readonly accuracy: { readonly before: number; readonly after: number } | null;
+}
+
+/** `agentflow runs list`: every run of a folder, oldest first. */
+export const listCommand = async ({ out, json }: RunsOptions): Promise<number> => {
+  const rows: RunRow[] = [];
+  for (const id of await listRuns(out)) rows.push(await rowOf(out, id));
+  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, runs: rows })}\n`);
+  else {
+    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    if (rows.length === 0) screen.line(`There are no runs in ${out}.`);
+    for (const row of rows) screen.line(lineOf(row));
+  }
+  return 0;
+};
+
+/** `agentflow runs show`: what a run was asked for, how far it came and what it gave. */
+export const showCommand = async (name: string, { json }: Pick<RunsOptions, "json">): Promise<number> => {
+  const { root, id } = await findRun(name);
+  const run = await readRun(root, id);
+  const row = await rowOf(root, id);
+  if (json) {
+    const { config, report } = run;
+    process.stdout.write(
+      `${JSON.stringify({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null })}\n`,
+    );
+    return 0;
+  }
+  const screen = screenOn({ stream: process.stdout, environment: process.env });
+  screen.line(lineOf(row));
+  screen.line(`folder       ${run.folder}`);
+  screen.line(
+    `checkpoints  ${row.checkpoints.length === 0 ? "none" : row.checkpoints.map((step) => `step ${step}`).join(", ")}`,
+  );
+  const last = run.metrics.at(-1) as
+    | { readonly reward?: { readonly mean?: number }; readonly toolErrorRate?: number }
+    | undefined;
+  if (last?.reward?.mean !== undefined)
+    screen.line(
+      `last step    reward ${(100 * last.reward.mean).toFixed(0)} %, tool errors ${(100 * (last.toolErrorRate ?? 0)).toFixed(0)} %`,
+    );
+  if (row.state !== "finished" && row.checkpoints.length > 0)
+    screen.line(`go on        agentflow learn --resume ${run.folder}`);
+  return 0;
+};
+
+/** `agentflow runs prune`: takes the oldest runs away, all but so many. A run that a process is at work on stays. */
+export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Promise<number> => {
+  const ids = await listRuns(out);
+  const removed: string[] = [];
+  for (const id of ids.slice(0, Math.max(0, ids.length - keep))) {
+    const folder = join(out, id);
+    const release = await own(folder).catch(() => undefined);
+    if (release === undefined) continue;
+    await release();
+    await rm(folder, { recursive: true });
+    removed.push(id);
+  }
+  if (json)
+    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, removed, kept: ids.length - removed.length })}\n`);
+  else process.stdout.write(`${removed.length} runs removed, ${ids.length - removed.length} kept\n`);
+  return 0;
+};
+
+/** `agentflow runs fork <run>@<step>`: a new run that goes on from a checkpoint of another one. */
+export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "json">): Promise<number> => {
+  const [, source = "", at] = /^(.*?)(?:@(\d+))?$/s.exec(name) ?? [];
+  const { root, id } = await findRun(source);
+  const from = join(root, id);
+  const wanted = at === undefined ? undefined : Number(at);
+  const { checkpoint, damage } = await readCheckpoint(from, wanted);
+  const steps = await stepsIn(from);
+  if (checkpoint === undefined || (wanted !== undefined && checkpoint.step !== wanted))
+    throw new ConfigError(
+      `The run ${id} has no good checkpoint${wanted === undefined ? "" : ` of step ${wanted}`}: it has ${steps.length === 0 ? "none" : steps.map((step) => `${id}@${step}`).join(", ")}${damage.length === 0 ? "" : ` (${damage.join("; ")})`}.`,
+    );
+  const fork = runId(new Date(), Math.random);
+  const to = join(root, fork);
+  await mkdir(to);
+  const newer = new Set(
+    steps.filter((step) => step > checkpoint.step).map((step) => `step-${String(step).padStart(7, "0")}`),
+  );
+  await cp(from, to, {
+    recursive: true,
+    filter: (path) => {
+      const name_ = path.slice(from.length + 1);
+      return !(/^(?:\.owner|report\.json|weights)/.test(name_) || newer.has(name_.split("/")[1] ?? ""));
+    },
+  });
+  if (json)
+    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step })}\n`);
+  else
+    process.stdout.write(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}\n`);
+  return 0;
+};
+
+const rowOf = async (root: string, id: string): Promise<RunRow> => {
+  const { config, report, metrics, folder } = await readRun(root, id);
+  const told = report as
+    | { readonly interrupted?: boolean; readonly before?: Figures; readonly after?: Figures }
+    | undefined;
+  const [before, after] = [told?.before?.heldOutPages?.accuracy, told?.after?.heldOutPages?.accuracy];
+  const command = (config as { readonly command?: string } | null)?.command ?? "learn";
+  const ended = told !== undefined || command !== "learn";
+  return {
+    id,
+    command,
+    state: !ended ? "not finished" : told?.interrupted === true ? "interrupted" : "finished",
+    steps: metrics.length,
+    checkpoints: await stepsIn(folder),
+    accuracy: before === undefined || after === undefined ? null : { before, after },
+  };
+};
+
+interface Figures {
+  readonly heldOutPages?: { readonly accuracy?: number };
+}
+
+const lineOf = ({ id, command, state, steps, accuracy }: RunRow): string => {
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const gain = accuracy === null ? "" : `  ${percent(accuracy.before)} → ${percent(accuracy.after)}`;
+  return `${id}  ${command.padEnd(6)} ${state.padEnd(13)} ${steps} steps${gain}`;
+};
