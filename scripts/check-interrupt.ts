@@ -11,11 +11,13 @@ import { type Check, runAsScript } from "./checks/check.ts";
 
 const wait = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
   new Promise((wake) => {
-    const timer = setTimeout(wake, milliseconds);
-    signal?.addEventListener("abort", () => {
+    const end = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
       wake();
-    });
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal?.addEventListener("abort", end);
   });
 const schema = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
 
