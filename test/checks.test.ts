@@ -6,6 +6,7 @@ import { check as faults } from "../scripts/check-faults.ts";
 import { check as fetching } from "../scripts/check-fetch.ts";
 import { check as gullible } from "../scripts/check-gullible.ts";
 import { check as interrupt } from "../scripts/check-interrupt.ts";
+import { check as sandbox } from "../scripts/check-sandbox.ts";
 import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
@@ -16,6 +17,7 @@ const promises = [
   { check: calls, n: 5000 },
   { check: fetching, n: 250 },
   { check: gullible, n: 60 },
+  { check: sandbox, n: 34 },
   { check: secrets, n: 5 },
   { check: scorers, n: 600 },
   { check: concurrency, n: 200 },

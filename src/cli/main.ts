@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
 import { messageOf } from "../errors.ts";
+import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
+import { evalCommand } from "./eval-command.ts";
 import { exportCommand } from "./export.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
@@ -16,6 +18,7 @@ import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { verify } from "./verify.ts";
+import { setNames } from "./world.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
 const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -173,6 +176,21 @@ withSetUp(program.command("solve"))
     if (replay !== undefined) process.exitCode = await replaySolve(replay, options);
     else if (question === undefined) command.error("error: missing required argument 'question'");
     else process.exitCode = await solve(question, { ...options, out: store ? out : undefined });
+  });
+
+withSetUp(program.command("eval"))
+  .description("accuracy with intervals on a file of tasks, or on a set of the Almanac")
+  .argument("<set or file>", `${setNames.join(", ")}, or JSON, JSON lines or CSV`)
+  .addOption(new Option("--format <format>", "of the file (default: told by its fields)").choices([...formats]))
+  .option("--limit <number>", "the first so many tasks", wholeNumber(1))
+  .option("--concurrency <number>", "questions under way at once", wholeNumber(1, 1024), 16)
+  .option("--out <file>", "where the report goes")
+  .option("--against <file>", "an earlier report of the same tasks, to compare with")
+  .option("--resume", "go on with an evaluation that was interrupted (with --out)", false)
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "only the accuracy", false)
+  .action(async (set, options) => {
+    process.exitCode = await evalCommand(set, options);
   });
 
 withSetUp(program.command("doctor"))

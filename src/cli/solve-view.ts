@@ -4,7 +4,7 @@ import type { Trajectory } from "../trajectory.ts";
 import type { Screen } from "./screen.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
 
-const INDENT = "         ";
+const INDENT = "          ";
 /** Of a result: the planner sees more of it than a person wants to read. */
 const RESULT_LINES = 6;
 

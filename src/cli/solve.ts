@@ -47,7 +47,7 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
       if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result, kept))}\n`);
       else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
       if (result.status === "failed") throw result.error;
-      if (kept !== undefined) screen.line(screen.dim(`run      ${kept}  (agentflow solve --replay ${kept})`));
+      if (kept !== undefined) screen.line(screen.dim(`run       ${kept}  (agentflow solve --replay ${kept})`));
       return result.answer === undefined ? 1 : 0;
     } finally {
       await setUp.dispose();

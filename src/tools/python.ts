@@ -80,7 +80,7 @@ export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: str
           { role: "user", content: query.slice(0, 4000) },
         ];
         const write = async (): Promise<string> => {
-          const asked = { messages, maxTokens: 800, temperature: 0, abortSignal: context.abortSignal };
+          const asked = { messages: [...messages], maxTokens: 800, temperature: 0, abortSignal: context.abortSignal };
           const { text } = await metered(model, context.meter).complete(asked);
           messages.push({ role: "assistant", content: text });
           return codeIn(text);
