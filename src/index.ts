@@ -55,6 +55,7 @@ export {
   turnCount,
 } from "./flow/stop-condition.ts";
 export type { FlowStream } from "./flow/stream.ts";
+export type { TraceApi } from "./flow/tracing.ts";
 export { ruleVerifier } from "./flow/verifier.ts";
 export { metered } from "./metered.ts";
 export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";

@@ -22,6 +22,7 @@ import { modelVerifier } from "./model-verifier.ts";
 import { chatPlanner } from "./planner.ts";
 import { answered, noProgress, repeatedCall, type StopCondition } from "./stop-condition.ts";
 import { type FlowStream, streamOf } from "./stream.ts";
+import { type TraceApi, traceSolve } from "./tracing.ts";
 import { ruleVerifier } from "./verifier.ts";
 
 export interface FlowOptions {
@@ -51,6 +52,8 @@ export interface FlowOptions {
   readonly grants?: Grants;
   /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
   readonly secrets?: readonly string[];
+  /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
+  readonly tracing?: TraceApi;
   /** Called after each turn with its entry of memory; the flow waits for it. */
   readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
   /** What every model-backed module is told. */
@@ -153,6 +156,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     onStepEnd: options.onStepEnd,
     instructions: options.instructions,
     grants: options.grants,
+    tracing: options.tracing,
     redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
   };
 };
@@ -186,6 +190,7 @@ const solveWith = async (
     seconds: 0,
   };
   const grants = narrow(parts.grants, options.grants);
+  const trace = parts.tracing === undefined ? undefined : traceSolve(parts.tracing, id);
   const run: Run = {
     query,
     id,
@@ -193,7 +198,7 @@ const solveWith = async (
     versions: options.versions ?? {},
     turnLimit: turnLimitOf(parts, query),
     interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
-    emit: options.onEvent === undefined ? undefined : numbered(options.onEvent),
+    emit: listenersOf(options.onEvent, trace?.onEvent),
     usage,
     tools: granted(parts.tools, grants),
     grants,
@@ -207,6 +212,7 @@ const solveWith = async (
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);
     if (run.emit !== undefined) announce(run.emit, result);
+    trace?.end(result.trajectory);
     return result;
   } finally {
     run.interruption.close();
@@ -220,6 +226,20 @@ const granted = (tools: Toolset, grants: Grants | undefined): Toolset =>
   grants?.tools === undefined
     ? tools
     : Object.fromEntries(Object.entries(tools).filter(([name]) => grants.tools?.includes(name)));
+
+const listenersOf = (
+  one: ((event: FlowEvent) => void) | undefined,
+  other: ((event: FlowEvent) => void) | undefined,
+): ((event: FlowEventBody) => void) | undefined => {
+  if (one === undefined || other === undefined) {
+    const only = one ?? other;
+    return only === undefined ? undefined : numbered(only);
+  }
+  return numbered((event) => {
+    one(event);
+    other(event);
+  });
+};
 
 const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) => void) => {
   let sequence = 0;

@@ -22,6 +22,7 @@ import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
 import { failed, refused } from "./observation.ts";
 import type { StopCondition } from "./stop-condition.ts";
+import type { TraceApi } from "./tracing.ts";
 
 /** Everything that a flow is made of, with its defaults filled in. */
 export interface FlowParts {
@@ -40,6 +41,7 @@ export interface FlowParts {
   readonly instructions: string | undefined;
   readonly grants: Grants | undefined;
   readonly redact: Redactor | undefined;
+  readonly tracing: TraceApi | undefined;
 }
 
 /** One solve: what is fixed for it and what it counts. */
