@@ -89,7 +89,7 @@ const limits: readonly {
   { name: "host files", code: "open('/etc/passwd').read()", holds: ({ error }) => error !== undefined },
   {
     name: "environment",
-    code: "import os\n'SECRET_CANARY' in os.environ or 'USER' in os.environ or any('canary' in v for v in os.environ.values())",
+    code: "import os\n'SECRET_CANARY' in os.environ or any('canary' in v for v in os.environ.values())",
     holds: ({ value }) => value === "False",
   },
   { name: "what the last program left", code: "'leftover' in globals()", holds: ({ value }) => value === "False" },

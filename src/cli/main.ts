@@ -7,6 +7,7 @@ import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
 import { evalCommand } from "./eval-command.ts";
+import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
@@ -261,6 +262,26 @@ runs
   .option(...jsonOption)
   .action(async ({ keep, ...options }) => {
     process.exitCode = await pruneCommand(keep, options);
+  });
+
+const experience = program.command("experience").description("what was kept of earlier tasks");
+
+experience
+  .command("list")
+  .description("earlier tasks, what was done, and where they are from")
+  .argument("<folder>")
+  .option(...jsonOption)
+  .action(async (folder, options) => {
+    process.exitCode = await listExperience(folder, options);
+  });
+
+experience
+  .command("prune")
+  .description("forget everything from one source")
+  .argument("<folder>")
+  .requiredOption("--source <name>", "as list names it")
+  .action(async (folder, { source }) => {
+    process.exitCode = await pruneExperience(folder, source);
   });
 
 const model = program.command("model").description("models of the Hugging Face hub on this machine");

@@ -10,6 +10,7 @@ import { modelVerifier } from "../flow/model-verifier.ts";
 import { chatPlanner } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
+import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
 import { castOf, type ModuleName, trainableNames } from "./cast.ts";
@@ -76,9 +77,11 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
       ...options.budget,
       ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),
     };
+    const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
     return {
       flow: {
         ...parts,
+        ...(experience === undefined ? {} : { experience: { store: experience, source: "solve" } }),
         tools,
         budget,
         secrets: secretsOf(environment),
@@ -88,7 +91,10 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,
       engine: engine?.engine,
-      dispose: async () => engine?.engine.dispose(),
+      dispose: async () => {
+        await experience?.close();
+        await engine?.engine.dispose();
+      },
     };
   } catch (error) {
     await engine?.engine.dispose();

@@ -2,6 +2,7 @@ import type { Budget, Meter, Usage } from "../budget.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
+import type { ExperienceStore } from "../experience.ts";
 import { narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
@@ -52,6 +53,11 @@ export interface FlowOptions {
   readonly grants?: Grants;
   /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
   readonly secrets?: readonly string[];
+  /**
+   * A memory across tasks: earlier tasks that are like the question are told to a planner in natural language, in a slot of
+   * their own. With `source` each solve is added to it. @default none
+   */
+  readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
   /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
   readonly tracing?: TraceApi;
   /** Called after each turn with its entry of memory; the flow waits for it. */
@@ -157,6 +163,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     instructions: options.instructions,
     grants: options.grants,
     tracing: options.tracing,
+    experience: options.experience,
     redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
   };
 };
@@ -205,7 +212,12 @@ const solveWith = async (
     meter: new SolveMeter(parts.budget, usage, options.meter),
   };
   try {
-    const outcome = await runLoop(parts, run);
+    const { experience } = parts;
+    const earlier =
+      experience === undefined
+        ? undefined
+        : await experience.store.retrieve(query.question, { limit: experience.limit ?? 2 });
+    const outcome = await runLoop(parts, earlier === undefined ? run : { ...run, experience: earlier });
     if (outcome.error !== undefined && parts.redact !== undefined)
       outcome.error.message = parts.redact(outcome.error.message);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
@@ -213,6 +225,8 @@ const solveWith = async (
     const result = resultOf(run, outcome);
     if (run.emit !== undefined) announce(run.emit, result);
     trace?.end(result.trajectory);
+    if (experience?.source !== undefined && result.status !== "failed")
+      await experience.store.record(result.trajectory, { source: experience.source });
     return result;
   } finally {
     run.interruption.close();

@@ -2,6 +2,7 @@ import type { Budget, Usage } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import { AgentFlowError, BudgetError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
+import type { Experience, ExperienceStore } from "../experience.ts";
 import type {
   Analyst,
   Executor,
@@ -42,6 +43,9 @@ export interface FlowParts {
   readonly grants: Grants | undefined;
   readonly redact: Redactor | undefined;
   readonly tracing: TraceApi | undefined;
+  readonly experience:
+    | { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string }
+    | undefined;
 }
 
 /** One solve: what is fixed for it and what it counts. */
@@ -54,6 +58,8 @@ export interface Run {
   readonly tools: Toolset;
   readonly grants: Grants | undefined;
   readonly meter: SolveMeter;
+  /** Earlier tasks that are like this one. */
+  readonly experience?: readonly Experience[];
   readonly turnLimit: number;
   readonly interruption: Interruption;
   readonly emit: ((event: FlowEventBody) => void) | undefined;
@@ -96,6 +102,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     memory,
     turn,
     turnsLeft: run.turnLimit - turn + 1,
+    ...(run.experience === undefined ? {} : { experience: run.experience }),
   });
 
   const takeTurn = async (state: FlowState): Promise<MemoryEntry> => {

@@ -5,7 +5,7 @@ import type { FlowState, ModuleContext, Plan, Planner } from "../module.ts";
 import { deriveKey } from "../random.ts";
 import type { Toolset } from "../tool.ts";
 import { malformed, parseChatAction, planOf } from "./parse-action.ts";
-import { actionPattern, plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
+import { actionPattern, experienceText, plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
 import {
   lengthOf,
   type PromptEngine,
@@ -119,7 +119,9 @@ export const chatPlanner = (
 
 const conversation = (state: FlowState, { instructions }: ModuleContext, room: number): ChatMessage[] => {
   const { query, analysis, tools, memory, turn, turnsLeft } = state;
-  const opening = plannerOpening(query, analysis, turn - 1 + turnsLeft);
+  const earlier = experienceText(state.experience);
+  const question = plannerOpening(query, analysis, turn - 1 + turnsLeft);
+  const opening = earlier === "" ? question : `${earlier}\n\n${question}`;
   const told = memory.map((entry) => ({ entry, text: plannerResult(entry) }));
   const first =
     firstKept(

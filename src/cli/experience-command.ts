@@ -1,0 +1,29 @@
+import { openExperience } from "../store/experience.ts";
+import { screenOn } from "./screen.ts";
+
+/** `agentflow experience list`: what is kept in a folder. */
+export const listExperience = async (folder: string, { json }: { readonly json: boolean }): Promise<number> => {
+  const store = await openExperience(folder);
+  const kept = store.list();
+  await store.close();
+  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, experience: kept })}\n`);
+  else {
+    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    if (kept.length === 0) screen.line(`There is no experience in ${folder}.`);
+    for (const { question, plan, reward, source } of kept) {
+      const worth = reward === undefined ? "" : `, reward ${reward}`;
+      screen.line(`${screen.bold(question)}  (${source}${worth})`);
+      screen.line(`  ${plan.map(({ tool, failed }) => `${tool}${failed ? " ✗" : ""}`).join(" → ")}`);
+    }
+  }
+  return 0;
+};
+
+/** `agentflow experience prune`: forgets one source. */
+export const pruneExperience = async (folder: string, source: string): Promise<number> => {
+  const store = await openExperience(folder);
+  const gone = await store.prune(source);
+  await store.close();
+  process.stdout.write(`${gone} forgotten, ${store.list().length} kept\n`);
+  return 0;
+};

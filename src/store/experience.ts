@@ -1,0 +1,119 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import MiniSearch from "minisearch";
+import { StoreError } from "../errors.ts";
+import type { Experience, ExperienceStore } from "../experience.ts";
+import type { Trajectory } from "../trajectory.ts";
+import { lineWriter, readLines } from "./lines.ts";
+
+export interface ExperienceOptions {
+  /** How alike an earlier question has to be, from 0 to 1. @default 0.5 */
+  readonly threshold?: number;
+  /** The newest so many are kept in mind. @default 5,000 */
+  readonly most?: number;
+}
+
+/** A memory across tasks on the disk: `experience.jsonl` in a folder, which only grows until it is pruned. */
+export interface FolderExperience extends ExperienceStore {
+  list(): readonly Experience[];
+  /** Forgets everything from one source. Returns how much that was. */
+  prune(source: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What a question has in common with others: its words without names, codes and numbers. */
+const shapeOf = (template: string): string =>
+  template
+    .toLowerCase()
+    .replace(/\bq\d+\b/g, " ")
+    .replace(/[^\p{L}\s]/gu, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+
+interface Stored extends Experience {
+  readonly shape: string;
+}
+
+/** Opens the memory of a folder, which is made if need be. Throws `StoreError` for one that cannot be read. */
+export const openExperience = async (
+  folder: string,
+  { threshold = 0.5, most = 5000 }: ExperienceOptions = {},
+): Promise<FolderExperience> => {
+  const file = join(folder, "experience.jsonl");
+  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+    throw new StoreError(`Cannot keep experience in ${folder}: ${cause.message}`, { cause });
+  });
+  let known = ((await readLines(file)) as Stored[]).filter(isStored).slice(-most);
+  let writer = lineWriter(file);
+  let index = indexOf(known);
+
+  return {
+    list: () => known,
+    retrieve: async (question, { limit = 2 } = {}) => {
+      const shape = shapeOf(question);
+      const found = index
+        .search(shape)
+        .slice(0, 20)
+        .map(({ id }) => known[id as number])
+        .filter((one) => one !== undefined)
+        .map((one) => ({ one, alike: likeness(shape, one.shape) }))
+        .filter(({ alike }) => alike >= threshold)
+        // Of two that are as alike the one that is known to have worked goes first, then the newer one.
+        .sort((a, b) => b.alike - a.alike || (b.one.reward ?? 0.5) - (a.one.reward ?? 0.5));
+      return found.slice(0, limit).map(({ one: { shape: _, ...experience } }) => experience);
+    },
+    record: async (trajectory, { source, reward }) => {
+      const stored = storedOf(trajectory, source, reward);
+      writer.append(stored);
+      await writer.flush();
+      known = [...known, stored].slice(-most);
+      index = indexOf(known);
+    },
+    prune: async (source) => {
+      const kept = known.filter((one) => one.source !== source);
+      const gone = known.length - kept.length;
+      if (gone === 0) return 0;
+      await writer.close();
+      const draft = `${file}.tmp`;
+      await writeFile(draft, kept.map((one) => `${JSON.stringify({ schemaVersion: 1, ...one })}\n`).join(""));
+      await rename(draft, file);
+      known = kept;
+      index = indexOf(known);
+      writer = lineWriter(file);
+      return gone;
+    },
+    close: () => writer.close(),
+  };
+};
+
+const isStored = (row: Partial<Stored> | null): row is Stored =>
+  typeof row?.id === "string" &&
+  typeof row.shape === "string" &&
+  typeof row.source === "string" &&
+  Array.isArray(row.plan);
+
+const storedOf = (trajectory: Trajectory, source: string, reward: number | undefined): Stored => ({
+  id: trajectory.id,
+  question: trajectory.query.question.slice(0, 1000),
+  shape: shapeOf(trajectory.analysis.template),
+  plan: trajectory.memory.slice(0, 30).map(({ step, observation }) => ({
+    tool: step.tool.slice(0, 60),
+    subGoal: step.subGoal.slice(0, 200),
+    failed: observation.status !== "ok",
+  })),
+  ...(reward === undefined ? {} : { reward }),
+  source,
+});
+
+const indexOf = (known: readonly Stored[]): MiniSearch => {
+  const index = new MiniSearch<{ id: number; shape: string }>({ fields: ["shape"] });
+  index.addAll(known.map(({ shape }, id) => ({ id, shape })));
+  return index;
+};
+
+/** Common words over all words of both: 1 for the same question about something else. */
+const likeness = (a: string, b: string): number => {
+  const [left, right] = [new Set(a.split(" ")), new Set(b.split(" "))];
+  const common = [...left].filter((word) => right.has(word)).length;
+  return common / Math.max(1, left.size + right.size - common);
+};
