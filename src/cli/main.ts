@@ -17,8 +17,10 @@ import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
 import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
+import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { verify } from "./verify.ts";
+import { watch } from "./watch.ts";
 import { setNames } from "./world.ts";
 
 /** The manifest stands two folders above both `src/cli` and `dist/cli`. */
@@ -121,6 +123,9 @@ program
     "roll out while training, by versions up to so many steps old (default: 0)",
     wholeNumber(0, 16),
   )
+  .option("--watch <file>", "learn from a file of tasks while it grows: JSON lines of question and answer")
+  .option("--every <number>", "with --watch: new tasks that start a round", wholeNumber(1), 32)
+  .option("--rounds <number>", "with --watch: end after so many rounds", wholeNumber(1))
   .option("--resume <run>", "go on with a run that was interrupted, by its folder or its id in runs/")
   .option("--checkpoint-every <steps>", "what a crash costs at most (default: 25; of adapters 2)", wholeNumber(1))
   .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
@@ -132,8 +137,28 @@ program
   .option("--permute-rewards", "control: deal the rewards out at random", false)
   .option("--json", "one JSON object on stdout, progress on stderr", false)
   .option("--quiet", "no progress", false)
+  .action(async ({ watch: watched, every, rounds, ...options }) => {
+    process.exitCode =
+      watched === undefined ? await learn(options) : await watch({ ...options, watch: watched, every, rounds });
+  });
+
+program
+  .command("sft")
+  .description("offline imitation of solved trajectories, to compare with learning in the flow")
+  .option(...seedOption)
+  .option("--from <run or file>", "solved trajectories (default: the oracle's plans on training tasks)")
+  .option("--demonstrations <number>", "so many of the oracle's plans", wholeNumber(1), 2000)
+  .option("--steps <number>", "training steps", wholeNumber(1), 300)
+  .option("--batch <number>", "trajectories of a step", wholeNumber(1), 32)
+  .option("--learning-rate <number>", "peak learning rate", positive, 1e-3)
+  .option("--model <model>", "planner to start from", BUILT_IN_MODEL)
+  .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
+  .option("--validation", "evaluate on the validation split", false)
+  .option("--out <folder>", "folder of the runs", "runs")
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "no progress", false)
   .action(async (options) => {
-    process.exitCode = await learn(options);
+    process.exitCode = await sft(options);
   });
 
 /** Who plays which role, with which tools and within which budget: of all commands that solve. */
