@@ -1,0 +1,106 @@
+/**
+ * Rollouts ahead of training against strictly on-policy ones: tasks a minute and the accuracy in the end, on the built-in
+ * world with tools that take a while, each mode at several numbers of questions at once.
+ *
+ *   npx tsx scripts/measure-async.ts [--steps 60 --latency 200 --concurrency 144,256 --tasks 200]
+ */
+import { parseArgs } from "node:util";
+import { openWorld } from "../src/cli/almanac-world.ts";
+import { castOf } from "../src/cli/cast.ts";
+import { learningRateOf, recipe, replayWeightOf } from "../src/cli/recipe.ts";
+import { openReplay } from "../src/cli/replay.ts";
+import { taskSampler } from "../src/cli/task-sampler.ts";
+import type { WorldSealed } from "../src/cli/world.ts";
+import { openEngine } from "../src/engines/onnx/index.ts";
+import { type AnyTool, createFlow, type Toolset } from "../src/index.ts";
+import { evaluate, flowGrpo } from "../src/train/index.ts";
+
+const { values } = parseArgs({
+  options: {
+    steps: { type: "string", default: "60" },
+    latency: { type: "string", default: "200" },
+    concurrency: { type: "string", default: "144,256" },
+    tasks: { type: "string", default: "200" },
+    seed: { type: "string", default: "7" },
+  },
+});
+const [steps, latency, seed, tasks] = [values.steps, values.latency, values.seed, values.tasks].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+
+/** Tools that answer as late as ones over a network do. */
+const late = (tools: Toolset): Toolset =>
+  Object.fromEntries(
+    Object.entries(tools).map(([name, one]): [string, AnyTool] => [
+      name,
+      {
+        ...one,
+        execute: async (input, context) => {
+          await new Promise((wake) => setTimeout(wake, latency));
+          return one.execute(input, context);
+        },
+      },
+    ]),
+  );
+
+const measure = async (maxStaleness: number, concurrency: number) => {
+  const world = await openWorld(seed);
+  const engine = await openEngine("agentflow-tiny", { slots: 2 * concurrency + 64 });
+  const cast = castOf(engine, { seed });
+  const quick = world.tools(cast.model);
+  const sampler = taskSampler(world, seed, recipe);
+  const flow = createFlow({ ...cast.flow, tools: late(quick) });
+  const abortSignal = new AbortController().signal;
+  const sequences = await openReplay({ world, engine, seed, pool: 200, recipe, abortSignal });
+  const training = flowGrpo<WorldSealed>({
+    flow,
+    train: cast.policies,
+    tasks: (_, step) => sampler.next(step),
+    reward: world.reward,
+    onTrajectory: ({ task, reward }) => sampler.record(task, reward),
+    groupSize: recipe.groupSize,
+    tasksPerStep: recipe.tasksPerStep,
+    optimiser: recipe.optimiser,
+    beta: 0,
+    klEvery: 0,
+    minimumMixedGroups: recipe.minimumMixedGroups,
+    maxRefills: recipe.maxRefills,
+    fullStepGroups: recipe.fullStepGroups,
+    replay: { sequences, weight: replayWeightOf(recipe, steps) },
+    learningRate: learningRateOf(recipe, steps),
+    steps,
+    seed,
+    concurrency,
+    maxStaleness,
+  });
+  const begun = performance.now();
+  let drawn = 0;
+  for await (const step of training) drawn = step.tasksDrawn;
+  const minutes = (performance.now() - begun) / 60_000;
+  const { accuracy, interval } = await evaluate({
+    flow: createFlow({ ...cast.flow, tools: quick }),
+    tasks: world.evaluation("validation", { heldOutPages: tasks }).heldOutPages,
+    reward: world.reward,
+    seed,
+    policies: cast.policies,
+  });
+  await engine.dispose();
+  return { maxStaleness, concurrency, tasksPerMinute: drawn / minutes, minutes, accuracy, interval };
+};
+
+const percent = (share: number): string => (100 * share).toFixed(1);
+const best = new Map<number, Awaited<ReturnType<typeof measure>>>();
+for (const staleness of [0, 1])
+  for (const concurrency of String(values.concurrency).split(",").map(Number)) {
+    const row = await measure(staleness, concurrency);
+    console.log(
+      `staleness ${staleness}, ${concurrency} at once: ${row.tasksPerMinute.toFixed(0)} tasks a minute, validation ${percent(row.accuracy)} % [${row.interval.map(percent)}] after ${steps} steps in ${row.minutes.toFixed(1)} min`,
+    );
+    const known = best.get(staleness);
+    if (known === undefined || row.tasksPerMinute > known.tasksPerMinute) best.set(staleness, row);
+  }
+const [sync, ahead] = [best.get(0), best.get(1)];
+console.log(JSON.stringify({ ratio: (ahead?.tasksPerMinute ?? 0) / (sync?.tasksPerMinute ?? 1), sync, ahead }));

@@ -1,0 +1,89 @@
+/**
+ * Learning while serving on a stream whose mix of tasks shifts half-way: accuracy on the old and on the new mix, round by
+ * round, with the gate on the old one.
+ *
+ *   npx tsx scripts/measure-online.ts --model <run> [--rounds 16 --seed 7]
+ */
+import { parseArgs } from "node:util";
+import { openWorld } from "../src/cli/almanac-world.ts";
+import { castOf } from "../src/cli/cast.ts";
+import { findPlayers } from "../src/cli/model.ts";
+import { recipe } from "../src/cli/recipe.ts";
+import type { WorldSealed, WorldTask } from "../src/cli/world.ts";
+import { openEngine } from "../src/engines/onnx/index.ts";
+import { createFlow } from "../src/index.ts";
+import { evaluate, onlineLearner } from "../src/train/index.ts";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "agentflow-tiny" },
+    rounds: { type: "string", default: "16" },
+    seed: { type: "string", default: "7" },
+  },
+});
+const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+const world = await openWorld(seed);
+const engine = await openEngine((await findPlayers(values.model)).model);
+const { policies, model, flow: cast } = castOf(engine, { seed });
+const flow = createFlow({ ...world.flow, ...cast, tools: world.tools(model) });
+
+const sets = world.evaluation("validation", { heldOutPages: 240 }).heldOutPages;
+const score = async (tasks: readonly WorldTask[]) => evaluate({ flow, tasks, reward: world.reward, seed, policies });
+// The new mix: families that the planner is worst at now; the old one: the others.
+const now = await score(sets);
+const rates = new Map<string, number[]>();
+for (const task of sets)
+  rates.set(task.sealed.family, [...(rates.get(task.sealed.family) ?? []), now.outcomes[task.id] ?? 0]);
+const mean = (list: readonly number[]): number =>
+  list.reduce((sum, value) => sum + value, 0) / Math.max(1, list.length);
+const ranked = [...rates].sort((a, b) => mean(a[1]) - mean(b[1])).map(([name]) => name);
+const fresh = new Set(ranked.slice(0, Math.ceil(ranked.length / 5)));
+const [oldTasks, newTasks] = [
+  sets.filter(({ sealed }) => !fresh.has(sealed.family)),
+  sets.filter(({ sealed }) => fresh.has(sealed.family)),
+];
+
+const learner = onlineLearner<WorldSealed>({
+  flow,
+  train: policies,
+  reward: world.reward,
+  gate: { tasks: oldTasks.slice(0, 120) },
+  seed,
+  groupSize: 8,
+  tasksPerStep: 16,
+  stepsPerRound: 5,
+  learningRate: 1.5e-4,
+  optimiser: recipe.optimiser,
+  beta: 0,
+  klEvery: 0,
+  concurrency: recipe.concurrency,
+} as Parameters<typeof onlineLearner<WorldSealed>>[0]);
+
+const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
+const row = async (name: string): Promise<void> => {
+  const [before, after] = [await score(oldTasks), await score(newTasks)];
+  console.log(
+    `${name.padEnd(28)} old mix ${percent(before.accuracy)} of ${before.n}   new mix ${percent(after.accuracy)} of ${after.n}`,
+  );
+};
+console.log(`new mix: ${[...fresh].join(", ")}`);
+await row("before");
+const indices = new Map<string, number>();
+let published = 0;
+for (let round = 0; round < rounds; round += 1) {
+  const families = round < rounds / 2 ? world.families.filter((name) => !fresh.has(name)) : [...fresh];
+  for (let i = 0; i < 32; i += 1) {
+    const family = families[(round * 32 + i) % families.length] ?? "";
+    const index = indices.get(family) ?? 0;
+    indices.set(family, index + 1);
+    learner.add(world.train(family, 500 + index));
+  }
+  const result = await learner.learn();
+  published += Number(result.published);
+  await row(
+    `round ${round + 1} (${round < rounds / 2 ? "old" : "new"}) ${result.published ? "published" : "held back"}`,
+  );
+}
+console.log(JSON.stringify({ rounds, published, versions: learner.versions }));
+learner.close();
+await engine.dispose();
