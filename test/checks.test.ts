@@ -11,7 +11,7 @@ import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
 
-/** Every promise with few trials; `npm run check:<name>` makes as many as docs/reliability.md says. */
+/** Every promise with few trials; `npm run check:<name>` makes as many as docs/promises.md says. */
 const promises = [
   { check: faults, n: 60 },
   { check: calls, n: 5000 },

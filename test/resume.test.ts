@@ -1,0 +1,114 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { check as crashPoints } from "../scripts/check-crash-points.ts";
+import { check as diskFull } from "../scripts/check-disk-full.ts";
+import { check as kill } from "../scripts/check-kill.ts";
+import { fingerprint, learn, phaseOf, start } from "../scripts/checks/learning.ts";
+import { loadState, saveState, type TrainingState } from "../src/cli/training-state.ts";
+import { scriptedPolicy } from "../src/testing/index.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "agentflow-resume-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const SLOW = 900_000;
+
+/** Runs learning until a part of it is under way, and kills it there. */
+const killIn = async (out: string, phase: string): Promise<string> => {
+  const process_ = learn(out);
+  const ended = process_.ended.then(() => true);
+  while (
+    phaseOf(out) !== phase &&
+    !(await Promise.race([ended, new Promise((wake) => setTimeout(() => wake(false), 20))]))
+  );
+  process_.kill();
+  await process_.ended;
+  return readdirSync(out)[0] ?? "";
+};
+
+describe("a run that was killed", () => {
+  it(
+    "ends with the same bits, wherever it was killed",
+    async () => {
+      const { failed, lines } = await kill.run({ n: 20, seed: 11, broken: false });
+      expect({ failed, lines: failed === 0 ? [] : lines }).toEqual({ failed: 0, lines: [] });
+    },
+    SLOW,
+  );
+
+  it(
+    "does so too when it dies at a call that changes a file, and again in its recovery",
+    async () => {
+      const { failed, lines } = await crashPoints.run({ n: 3, seed: 11, broken: false });
+      expect({ failed, lines: failed === 0 ? [] : lines }).toEqual({ failed: 0, lines: [] });
+    },
+    SLOW,
+  );
+
+  it(
+    "goes on after a disk was full",
+    async () => {
+      const { failed, lines } = await diskFull.run({ n: 2, seed: 11, broken: false });
+      expect({ failed, lines: failed === 0 ? [] : lines }).toEqual({ failed: 0, lines: [] });
+    },
+    SLOW,
+  );
+});
+
+describe("the three classic bugs of resuming", () => {
+  it(
+    "a finished phase is not entered again",
+    async () => {
+      const out = join(scratch, "phases");
+      const id = await killIn(out, "training");
+      const { ended } = start(["learn", "--resume", join(out, id)]);
+      // What is told of an evaluation goes to stdout, which is not read here; a second one would add its rows.
+      expect((await ended).code).toBe(0);
+      const { readTrajectories } = await import("../src/store/run-folder.ts");
+      const rows = (await readTrajectories({ folder: join(out, id) })) as { phase: string; task: string }[];
+      const before = rows.filter(({ phase }) => phase === "before").map(({ task }) => task);
+      expect(before.length).toBeGreaterThan(0);
+      expect(new Set(before).size).toBe(before.length);
+      const steps = rows.filter(({ phase }) => phase === "train") as unknown as { step: number }[];
+      expect([...new Set(steps.map(({ step }) => step))]).toEqual([0, 1]);
+    },
+    SLOW,
+  );
+
+  it("a real 0 stays 0: no score, rate or step is taken for a missing one", async () => {
+    const folder = join(scratch, "zeros");
+    const policy = scriptedPolicy(() => "");
+    const state: TrainingState = {
+      after: { index: 0, tasksDrawn: 0, guard: { stepScale: 0, inARow: 0 } },
+      sampler: {
+        families: { a: { drawn: 0, credit: 0, rate: 0 } },
+        current: 0,
+        groups: [{ task: "t", family: "a", rewards: [0] }],
+      },
+      kept: { best: { step: 0, accuracy: 0, states: [await policy.exportState()] }, since: 0, last: 0 },
+      spent: { rollOut: 0, train: 0, validate: 0 },
+    };
+    await saveState({ folder, lengths: async () => ({ "metrics.jsonl": 0 }) }, [policy], state);
+    const stored = await loadState(folder, [policy.name], () => expect.unreachable());
+    expect(stored?.state).toEqual(state);
+    expect(stored?.lengths).toEqual({ "metrics.jsonl": 0 });
+  });
+
+  it(
+    "a run that was moved goes on from its own files, not from where it was",
+    async () => {
+      const out = join(scratch, "here");
+      const whole = join(scratch, "whole");
+      await learn(whole).ended;
+      const id = await killIn(out, "training");
+      const there = join(scratch, "there");
+      cpSync(out, there, { recursive: true });
+      rmSync(out, { recursive: true });
+      const { code, stderr } = await learn(there).ended;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(existsSync(join(out, id))).toBe(false);
+      expect(fingerprint(there)).toBe(fingerprint(whole));
+    },
+    SLOW,
+  );
+});
