@@ -28,6 +28,7 @@ export type { FlowEvent } from "./event.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
 export { ruleAnalyst } from "./flow/analysis.ts";
 export { ruleExecutor } from "./flow/executor.ts";
+export { experiencedPlanner } from "./flow/experienced-planner.ts";
 export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
 export { ruleGenerator } from "./flow/generator.ts";
 export { renderEntry, resolve } from "./flow/memory.ts";

@@ -13,6 +13,9 @@ export interface LoadedConfig {
   readonly hash: string;
 }
 
+/** All that a configuration can say. */
+const known = ["model", "roles", "tools", "instructions", "budget", "grants", "tasks", "reward", "experience"];
+
 /** Where `agentflow` and its parts lie for a configuration: those of the command that reads it, installed or not. */
 const own = (): Record<string, string> => {
   const extension = extname(fileURLToPath(import.meta.url));
@@ -48,6 +51,11 @@ export const loadConfig = async (file: string): Promise<LoadedConfig> => {
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new ConfigError(
       `${file} exports ${config === null ? "null" : typeof config}; it must have a default export made by defineConfig({ tools, tasks }).`,
+    );
+  const unknown = Object.keys(config).find((key) => !known.includes(key));
+  if (unknown !== undefined)
+    throw new ConfigError(
+      `${file} has ${JSON.stringify(unknown)}, which nothing reads: accepted are ${known.join(", ")}.`,
     );
   return {
     config: config as AgentFlowConfig,

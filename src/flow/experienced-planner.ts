@@ -1,0 +1,24 @@
+import type { Experience } from "../experience.ts";
+import type { Planner } from "../module.ts";
+import { stepOf } from "../trajectory.ts";
+
+/**
+ * A planner that does again what solved the most similar earlier task, and asks `planner` as soon as that does not go as it
+ * went then. References such as `q1` and `@2.date` make a plan fit another question. For planners whose prompt has no place
+ * for experience, such as the built-in one.
+ */
+export const experiencedPlanner = (planner: Planner): Planner => {
+  const plan: Planner = (state, context) => {
+    const { experience = [], memory, turn } = state;
+    const known = experience.find(({ reward }) => reward === undefined || reward === 1);
+    const actions = known === undefined ? [] : actionsOf(known);
+    const onCourse = memory.every(({ step, observation }, i) => observation.status === "ok" && step.raw === actions[i]);
+    const next = onCourse ? actions[turn - 1] : undefined;
+    return next === undefined ? planner(state, context) : { step: stepOf(next) };
+  };
+  return planner.release === undefined ? plan : Object.assign(plan, { release: planner.release });
+};
+
+/** What was done, without what failed: places of memory that later actions refer to are kept only where nothing failed. */
+const actionsOf = ({ plan }: Experience): string[] =>
+  plan.some(({ failed }) => failed) ? [] : plan.map(({ tool, subGoal }) => `${tool} ${subGoal}`);

@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { fourModules } from "../scripts/check-faults.ts";
+import { openaiServer } from "../src/testing/index.ts";
+
+const root = join(import.meta.dirname, "..");
+const scratch = mkdtempSync(join(tmpdir(), "agentflow-solve-"));
+const server = await openaiServer({
+  reply: (request) => (request.headers.authorization === "Bearer sk-secret-canary" ? fourModules(request) : "no key"),
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const agentflow = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+  new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    const child = spawn(
+      process.execPath,
+      ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts"), ...args],
+      {
+        cwd: scratch,
+        env: { ...process.env, NO_COLOR: "1", ...environment },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    const output = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output.stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      output.stderr += text;
+    });
+    child.on("close", (code) => resolve({ code, ...output }));
+  });
+
+const config = join(scratch, "agentflow.config.ts");
+writeFileSync(
+  config,
+  `import { defineConfig, tool } from "agentflow";
+const query = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
+const answer = (text: string) => ({ text, fields: { value: { kind: "text" as const, value: text } } });
+export default defineConfig({
+  model: { baseURL: ${JSON.stringify(server.baseURL)}, model: "double", price: { prompt: 1, sampled: 1 } },
+  tools: {
+    look: tool<{ query: string }>({ description: "Looks.", inputSchema: query, execute: ({ query }) => answer(query), check: async () => "looks well" }),
+    publish: tool<{ query: string }>({ description: "Publishes.", inputSchema: query, needsApproval: true, execute: ({ query }) => answer(query) }),
+  },
+});
+`,
+);
+const key = { OPENAI_API_KEY: "sk-secret-canary" };
+const SLOW = 60_000;
+
+describe("agentflow solve with a configuration", () => {
+  it(
+    "shows every turn, keeps the solve, and shows it again without calling anything",
+    async () => {
+      const { code, stdout } = await agentflow(["solve", "Capital of Ghana?", "--config", config], key);
+      expect({ code, stdout }).toMatchObject({ code: 0 });
+      expect(stdout).toMatch(/turn 1 {4}look Accra\n {2}call {4}look\(Accra\)\n {2}result {2}Accra\n {2}verdict stop/);
+      expect(stdout).toMatch(/answer {4}Accra\nused {6}1 turns, 1 calls, \d+ tokens read, \d+ written, \$0\.\d+/);
+      const [id = ""] = readdirSync(join(scratch, "runs"));
+      const asked = server.requests.length;
+      const again = await agentflow(["solve", "--replay", id]);
+      expect(again.stdout).toContain("answer    Accra");
+      expect(server.requests.length).toBe(asked);
+      expect(JSON.parse((await agentflow(["solve", "--replay", id, "--json"])).stdout)).toMatchObject({
+        answer: "Accra",
+        run: id,
+      });
+    },
+    SLOW,
+  );
+
+  it(
+    "holds to a budget and to the tools that were named, and says what is wrong with either",
+    async () => {
+      const call = (...more: string[]) =>
+        agentflow(["solve", "Capital of Ghana?", "--config", config, "--no-store", "--json", ...more], key);
+      expect(JSON.parse((await call("--budget", "tokens=10")).stdout)).toMatchObject({
+        status: "partial",
+        stopReason: "budget",
+      });
+      expect(await call("--tools", "nothing")).toMatchObject({
+        code: 1,
+        stderr: /no tool "nothing": accepted are look, publish/,
+      });
+      expect(await call("--budget", "coins=3")).toMatchObject({ code: 2, stderr: /tokens=…/ });
+      expect(await agentflow(["solve"])).toMatchObject({ code: 2, stderr: /question/ });
+    },
+    SLOW,
+  );
+
+  it(
+    "names a setting that nothing reads",
+    async () => {
+      const wrong = join(scratch, "wrong.config.ts");
+      writeFileSync(wrong, "export default { modle: 'x' };\n");
+      expect(await agentflow(["solve", "?", "--config", wrong])).toMatchObject({
+        code: 1,
+        stderr: /"modle", which nothing reads: accepted are model,/,
+      });
+    },
+    SLOW,
+  );
+});
+
+describe("agentflow doctor", () => {
+  it("asks every role and every tool, and never prints a key", async () => {
+    const { code, stdout } = await agentflow(["doctor", "--config", config, "--json"], key);
+    const { ok, findings } = JSON.parse(stdout) as {
+      ok: boolean;
+      findings: { part: string; name: string; state: string; detail: string }[];
+    };
+    expect({ code, ok }).toEqual({ code: 0, ok: true });
+    expect(findings.filter(({ part }) => part === "role").map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "analyst ok",
+      "planner ok",
+      "executor ok",
+      "verifier ok",
+      "generator ok",
+    ]);
+    expect(findings.find(({ name }) => name === "look")).toMatchObject({ detail: "looks well" });
+    expect(stdout).not.toContain("sk-secret-canary");
+  }, 240_000);
+
+  it("exits with 1 when a model cannot be reached", async () => {
+    const { code, stdout } = await agentflow(["doctor", "--model", "http://127.0.0.1:9/v1#gone", "--json"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain('"state":"broken"');
+  }, 400_000);
+});
+
+describe("agentflow eval", () => {
+  it(
+    "scores a file of tasks, and compares with an earlier report",
+    async () => {
+      const tasks = join(scratch, "tasks.jsonl");
+      writeFileSync(
+        tasks,
+        '{"question":"Capital of Ghana?","answer":"Accra"}\n{"question":"Capital of Mali?","answer":"Bamako"}\n',
+      );
+      const report = join(scratch, "report.json");
+      const first = await agentflow(["eval", tasks, "--config", config, "--out", report, "--json"], key);
+      expect(JSON.parse(first.stdout)).toMatchObject({ n: 2, accuracy: 0.5, crashed: 0 });
+      const again = await agentflow(
+        ["eval", tasks, "--config", config, "--out", report, "--against", report, "--resume"],
+        key,
+      );
+      expect(again.stdout).toMatch(/accuracy {4}50\.0 % \[9\.5, 90\.5\] of 2 tasks/);
+      expect(again.stdout).toMatch(/against {5}\+0\.0 points/);
+    },
+    SLOW,
+  );
+});
