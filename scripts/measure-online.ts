@@ -11,7 +11,7 @@ import { findPlayers } from "../src/cli/model.ts";
 import { recipe } from "../src/cli/recipe.ts";
 import type { WorldSealed, WorldTask } from "../src/cli/world.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
-import { createFlow } from "../src/index.ts";
+import { createFlow, random, randomKey } from "../src/index.ts";
 import { evaluate, onlineLearner } from "../src/train/index.ts";
 
 const { values } = parseArgs({
@@ -29,15 +29,12 @@ const flow = createFlow({ ...world.flow, ...cast, tools: world.tools(model) });
 
 const sets = world.evaluation("validation", { heldOutPages: 240 }).heldOutPages;
 const score = async (tasks: readonly WorldTask[]) => evaluate({ flow, tasks, reward: world.reward, seed, policies });
-// The new mix: families that the planner is worst at now; the old one: the others.
-const now = await score(sets);
-const rates = new Map<string, number[]>();
-for (const task of sets)
-  rates.set(task.sealed.family, [...(rates.get(task.sealed.family) ?? []), now.outcomes[task.id] ?? 0]);
-const mean = (list: readonly number[]): number =>
-  list.reduce((sum, value) => sum + value, 0) / Math.max(1, list.length);
-const ranked = [...rates].sort((a, b) => mean(a[1]) - mean(b[1])).map(([name]) => name);
-const fresh = new Set(ranked.slice(0, Math.ceil(ranked.length / 5)));
+// The new mix: a third of the families, at random; the old one: the others.
+const fresh = new Set(
+  random(randomKey(seed, "mix"))
+    .shuffle(world.families)
+    .slice(0, Math.ceil(world.families.length / 3)),
+);
 const [oldTasks, newTasks] = [
   sets.filter(({ sealed }) => !fresh.has(sealed.family)),
   sets.filter(({ sealed }) => fresh.has(sealed.family)),

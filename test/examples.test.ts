@@ -16,7 +16,7 @@ it.each([
     /^plan {3}stock of A-17 in Lagos\ncall {3}\{"sku":"A-17","site":"Lagos"\}\nanswer 40 \(1 turn, \$0\.\d+\)\n$/,
   ],
   ["own-files.ts", /^1\. lease\.md: Lease The notice period is three months\.\n/],
-  ["mcp.ts", /^tools {4}weather\nanswer {3}It is 31 degrees in Accra\.\ntrust {4}untrusted\n$/],
+  ["mcp.ts", /^tools {3}weather\nanswer {2}It is 31 degrees in Accra\.\ntrust {3}untrusted\n$/],
   [
     "publish.ts",
     /^approve create_publish_flow .*\nposted {2}post-1 on video-account and text-account\nreward {2}0\.42 for .*\n$/,
