@@ -36,6 +36,12 @@ export const parseChatAction = (text: string, tools: readonly string[]): Step | 
   return "error" in parsed ? parsed : { ...parsed, raw: text };
 };
 
+/** An action as models write it that were asked for JSON: the object {"tool", "subGoal"}, else as `parseChatAction` reads it. */
+export const parseJsonAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
+  const object = text.length > ACTION_LENGTH ? undefined : objectAction(text);
+  return object !== undefined && tools.includes(object.tool) ? { ...object, raw: text } : parseChatAction(text, tools);
+};
+
 /** The plan of a text that is an action, or why it is none. */
 export const planOf = (text: string, parsed: Step | { readonly error: string }): Pick<Plan, "step" | "error"> =>
   "error" in parsed ? malformed(text, parsed.error) : { step: parsed };

@@ -87,3 +87,23 @@ const SUB_GOAL_LENGTH = 80;
 /** The language of actions: a tool's name and a sub-goal on one line. */
 export const actionPattern = (tools: Toolset): string =>
   `(${Object.keys(tools).join("|")}) [^\\n]{1,${SUB_GOAL_LENGTH}}`;
+
+/** The same as a schema, for models that write JSON: a thought first, for what is written first is thought first. */
+export const actionSchema = (tools: Toolset): Readonly<Record<string, unknown>> => ({
+  type: "object",
+  properties: {
+    thought: { type: "string" },
+    tool: { type: "string", enum: Object.keys(tools) },
+    subGoal: { type: "string" },
+  },
+  required: ["thought", "tool", "subGoal"],
+  additionalProperties: false,
+});
+
+/** How an action is written as a line. */
+export const lineWish = (tools: Toolset): string =>
+  `Write one line: a tool (${Object.keys(tools).join(", ")}), a space, and what it shall do.`;
+
+/** How an action is written as JSON. */
+export const jsonWish = (tools: Toolset): string =>
+  `Write each action as one JSON object and nothing else: {"thought": what is known and missing, "tool": one of ${Object.keys(tools).join(", ")}, "subGoal": what it shall do}.`;

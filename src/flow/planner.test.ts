@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   ConfigError,
+  chatPlanner,
   createFlow,
   modelPlanner,
   parseAction,
@@ -11,7 +12,7 @@ import {
   trajectorySegments,
   uniform,
 } from "../index.ts";
-import { byteTokenizer, type ScriptedPolicyOptions, scriptedPolicy } from "../testing/index.ts";
+import { byteTokenizer, type ScriptedPolicyOptions, scriptedModel, scriptedPolicy } from "../testing/index.ts";
 
 const question = "How many people live in Lagos?";
 const inputSchema = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
@@ -139,5 +140,38 @@ describe("parse and prompt", () => {
       unit: "day",
     };
     expect(renderHead(long, 8).length).toBeLessThan(700);
+  });
+});
+
+describe("a planner on a model that writes JSON", () => {
+  const tools = {
+    look: tool({
+      description: "Looks.",
+      inputSchema: { type: "object" },
+      execute: () => "",
+      metadata: { bestUse: "Names." },
+    }),
+  };
+  const ask = async (replies: readonly string[]) => {
+    const model = { ...scriptedModel(replies), promptStyle: "json" as const };
+    const flow = createFlow({ planner: chatPlanner(model), tools, budget: { turns: 1 } });
+    return { ...(await flow.solve("Where?")), requests: model.requests };
+  };
+
+  test("is asked for an object with a schema, and its text is kept as it came", async () => {
+    const reply = '{"thought": "nothing is known",\n "tool": "look",\n "subGoal": "q1 here"}';
+    const { trajectory, requests } = await ask([reply]);
+    expect(trajectory.memory[0]?.step).toEqual({ tool: "look", subGoal: "q1 here", raw: reply });
+    expect(requests[0]?.grammar).toMatchObject({ type: "json", schema: { properties: { tool: { enum: ["look"] } } } });
+    expect(requests[0]?.messages[0]?.content).toMatch(/Looks\. Best for: Names\.[\s\S]*"thought": what is known/);
+  });
+
+  test("is read leniently, and repaired once", async () => {
+    expect((await ask(["look somewhere"])).trajectory.memory[0]?.step.tool).toBe("look");
+    const { trajectory, requests } = await ask([
+      '{"tool": "ghost", "subGoal": "x"}',
+      '{"thought": "", "tool": "look", "subGoal": "there"}',
+    ]);
+    expect([trajectory.memory[0]?.step.subGoal, requests.length]).toEqual(["there", 2]);
   });
 });

@@ -1,11 +1,21 @@
 import type { Policy } from "../engine.ts";
+import type { Grammar } from "../grammar.ts";
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Plan, Planner } from "../module.ts";
 import { deriveKey } from "../random.ts";
 import type { Toolset } from "../tool.ts";
-import { malformed, parseChatAction, planOf } from "./parse-action.ts";
-import { actionPattern, experienceText, plannerOpening, plannerResult, plannerSystem } from "./planner-prompt.ts";
+import { malformed, parseChatAction, parseJsonAction, planOf } from "./parse-action.ts";
+import {
+  actionPattern,
+  actionSchema,
+  experienceText,
+  jsonWish,
+  lineWish,
+  plannerOpening,
+  plannerResult,
+  plannerSystem,
+} from "./planner-prompt.ts";
 import {
   lengthOf,
   type PromptEngine,
@@ -79,14 +89,21 @@ export interface ChatPlannerOptions {
   readonly room?: number;
 }
 
-/** A frozen planner on any chat model: the same words and the same lenient reading, and one repair of a reply that is no action. */
+/**
+ * A frozen planner on any chat model: the same words and the same lenient reading, and one repair of a reply that is no
+ * action. Small models write a line of text, models whose `promptStyle` is "json" an object with their thought before it.
+ */
 export const chatPlanner = (
   model: ChatModel,
   { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions = {},
 ): Planner => {
   return async (state, context) => {
     const tools = Object.keys(state.tools);
-    const messages: ChatMessage[] = conversation(state, context, room);
+    const json = model.promptStyle === "json";
+    const [parse, grammar, wish]: [typeof parseChatAction, Grammar, string] = json
+      ? [parseJsonAction, { type: "json", schema: actionSchema(state.tools) }, jsonWish(state.tools)]
+      : [parseChatAction, { type: "pattern", pattern: actionPattern(state.tools) }, lineWish(state.tools)];
+    const messages: ChatMessage[] = conversation(state, context, room, json ? wish : undefined);
     const ask = async (attempt: number): Promise<string> => {
       let streamed = false;
       const tell = (delta: string): void => {
@@ -98,7 +115,7 @@ export const chatPlanner = (
         maxTokens,
         temperature,
         randomKey: deriveKey(context.randomKey, "planner", state.turn, attempt),
-        grammar: { type: "pattern", pattern: actionPattern(state.tools) },
+        grammar,
         abortSignal: context.abortSignal,
         ...(context.onText === undefined ? {} : { onText: tell }),
       });
@@ -106,18 +123,22 @@ export const chatPlanner = (
       return reply.text;
     };
     const text = await ask(0);
-    let parsed = parseChatAction(text, tools);
+    let parsed = parse(text, tools);
     if ("error" in parsed || !tools.includes(parsed.tool)) {
-      const wish = `Write one line: a tool (${tools.join(", ")}), a space, and what it shall do.`;
       messages.push({ role: "assistant", content: text }, { role: "user", content: `That is no action. ${wish}` });
-      const repaired = parseChatAction(await ask(1), tools);
+      const repaired = parse(await ask(1), tools);
       if (!("error" in repaired) && tools.includes(repaired.tool)) parsed = repaired;
     }
     return planOf(text, parsed);
   };
 };
 
-const conversation = (state: FlowState, { instructions }: ModuleContext, room: number): ChatMessage[] => {
+const conversation = (
+  state: FlowState,
+  { instructions }: ModuleContext,
+  room: number,
+  wish: string | undefined,
+): ChatMessage[] => {
   const { query, analysis, tools, memory, turn, turnsLeft } = state;
   const earlier = experienceText(state.experience);
   const question = plannerOpening(query, analysis, turn - 1 + turnsLeft);
@@ -130,7 +151,10 @@ const conversation = (state: FlowState, { instructions }: ModuleContext, room: n
       room,
     ) ?? memory.length;
   return [
-    { role: "system", content: plannerSystem(tools, instructions) },
+    {
+      role: "system",
+      content: [plannerSystem(tools, instructions), ...(wish === undefined ? [] : [wish])].join("\n\n"),
+    },
     { role: "user", content: first === 0 ? opening : `${opening}\n(The first ${first} turns are left out here.)` },
     ...told.slice(first).flatMap(({ entry, text }): ChatMessage[] => [
       { role: "assistant", content: entry.step.raw },

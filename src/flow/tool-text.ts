@@ -10,9 +10,17 @@ export const toolList = (tools: Toolset): string => {
   const entries = Object.entries(tools);
   const each = Math.min(400, Math.floor(LIST_LENGTH / Math.max(1, entries.length)));
   return entries
-    .map(([name, tool]) => `- ${name}${oneLine(`(${argumentNames(tool).join(", ")}): ${tool.description}`, each)}`)
+    .map(([name, tool]) => `- ${name}${oneLine(`(${argumentNames(tool).join(", ")}): ${described(tool)}`, each)}`)
     .join("\n");
 };
+
+/** What a tool does, and of one that says so when to take it and what it cannot do. */
+const described = ({ description, metadata }: AnyTool): string =>
+  [
+    description,
+    ...(metadata?.bestUse === undefined ? [] : [`Best for: ${metadata.bestUse}`]),
+    ...(metadata?.limits === undefined ? [] : [`Limits: ${metadata.limits}`]),
+  ].join(" ");
 
 /** Names of a tool's arguments; a `?` marks those that may be left out. */
 const argumentNames = (tool: AnyTool): string[] => {
