@@ -212,12 +212,7 @@ const solveWith = async (
     meter: new SolveMeter(parts.budget, usage, options.meter),
   };
   try {
-    const { experience } = parts;
-    const earlier =
-      experience === undefined
-        ? undefined
-        : await experience.store.retrieve(query.question, { limit: experience.limit ?? 2 });
-    const outcome = await runLoop(parts, earlier === undefined ? run : { ...run, experience: earlier });
+    const outcome = await runLoop(parts, run);
     if (outcome.error !== undefined && parts.redact !== undefined)
       outcome.error.message = parts.redact(outcome.error.message);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
@@ -225,6 +220,7 @@ const solveWith = async (
     const result = resultOf(run, outcome);
     if (run.emit !== undefined) announce(run.emit, result);
     trace?.end(result.trajectory);
+    const { experience } = parts;
     if (experience?.source !== undefined && result.status !== "failed")
       await experience.store.record(result.trajectory, { source: experience.source });
     return result;

@@ -58,8 +58,6 @@ export interface Run {
   readonly tools: Toolset;
   readonly grants: Grants | undefined;
   readonly meter: SolveMeter;
-  /** Earlier tasks that are like this one. */
-  readonly experience?: readonly Experience[];
   readonly turnLimit: number;
   readonly interruption: Interruption;
   readonly emit: ((event: FlowEventBody) => void) | undefined;
@@ -87,6 +85,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   let memory: readonly MemoryEntry[] = [];
   let stopReason: StopReason | undefined;
   let part: Part = "analyst";
+  let experience: readonly Experience[] | undefined;
   const onText =
     emit === undefined ? undefined : (text: string) => emit({ type: "plan-delta", turn: memory.length + 1, text });
   const count = ({ prompt, sampled }: TokenCount): void => {
@@ -102,7 +101,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     memory,
     turn,
     turnsLeft: run.turnLimit - turn + 1,
-    ...(run.experience === undefined ? {} : { experience: run.experience }),
+    ...(experience === undefined ? {} : { experience }),
   });
 
   const takeTurn = async (state: FlowState): Promise<MemoryEntry> => {
@@ -169,6 +168,12 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     const analysing = parts.analyst(query, context);
     analysis = isPromise(analysing) ? await interruption.guard(analysing) : analysing;
     emit?.({ type: "analysis-end", analysis });
+    // By the question without its names: what is alike is how it is asked.
+    if (parts.experience !== undefined) {
+      part = "caller";
+      const { store, limit = 2 } = parts.experience;
+      experience = await interruption.guard(store.retrieve(analysis.template, { limit }));
+    }
     while (stopReason === undefined) {
       const turn = memory.length + 1;
       stopReason = interruption.reason ?? exhausted(parts.budget, run, turn);
