@@ -106,7 +106,7 @@ const readOne = async (folder: string, step: number): Promise<ReadonlyMap<string
     const found = hashOf(content);
     if (found !== expected)
       return `${path} is damaged: expected sha256 ${String(expected).slice(0, 12)}, found ${found.slice(0, 12)}`;
-    files.set(name, content);
+    files.set(name, new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
   }
   return files;
 };
