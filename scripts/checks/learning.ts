@@ -47,9 +47,15 @@ export const start = (
   };
 };
 
-/** Runs learning to its end, from the beginning or from where the run in the folder is. */
-export const learn = (out: string, environment?: Readonly<Record<string, string>>): ReturnType<typeof start> => {
+/** Runs learning to its end, from the beginning or from where the run in the folder is; one that is finished has ended. */
+export const learn = (
+  out: string,
+  environment?: Readonly<Record<string, string>>,
+): Pick<ReturnType<typeof start>, "ended" | "kill"> => {
   const [id] = existsSync(out) ? readdirSync(out).filter((name) => existsSync(join(out, name, "options.json"))) : [];
+  // Killed after its last file was there: nothing is left to do.
+  if (id !== undefined && existsSync(join(out, id, "report.json")))
+    return { ended: Promise.resolve({ code: 0, signal: null, stderr: "" }), kill: () => undefined };
   return start(
     ["learn", ...(id === undefined ? [...SHORT, "--out", out] : ["--resume", join(out, id), "--quiet"])],
     environment,
