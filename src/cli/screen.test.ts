@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { sparkline } from "./progress.ts";
-import { clip, screenOn } from "./screen.ts";
+import { screenOn } from "./screen.ts";
+import { clip } from "./text-width.ts";
 import { columns, duration, percent, percentInterval, points } from "./words.ts";
 
 const streamTo = (written: string[], terminal: boolean): NodeJS.WriteStream =>
@@ -39,4 +40,15 @@ it("says figures as people read them", () => {
   expect(columns([["a", "10"], ["long", "5"], ["b"]])).toEqual(["a     10", "long   5", "b"]);
   expect(sparkline([0, 0.5, 1])).toBe("▁▅█");
   expect(sparkline([0, 0, 1, 1], 2)).toBe("▁█");
+});
+
+it("passes nothing on that a page or a model wrote for the terminal", () => {
+  const written: string[] = [];
+  const screen = screenOn({ stream: streamTo(written, true), environment: {} });
+  screen.line(screen.bad("\u001b[2J\u001b]52;c;aGk=\u0007 a\u009bb"));
+  screen.live("\u001b[1mhidden\u001b[8m");
+  expect(written).toEqual([
+    "\u001b[31m\ufffd[2J\ufffd]52;c;aGk=\ufffd a\ufffdb\u001b[39m\n",
+    "\ufffd[1mhidden\ufffd[8m",
+  ]);
 });

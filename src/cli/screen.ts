@@ -1,3 +1,5 @@
+import { clip, pad, printable, wrap } from "./text-width.ts";
+
 /** Where people read: lines, and in a terminal one live line that is redrawn. */
 export interface Screen {
   readonly width: number;
@@ -23,15 +25,30 @@ export interface ScreenOptions {
 }
 
 const WIDTH_OF_A_PIPE = 100;
+const ESCAPE = "\u001b";
+const paints = { bold: [1, 22], dim: [2, 22], good: [32, 39], bad: [31, 39] } as const;
+const known = Object.values(paints)
+  .flat()
+  .map((code) => `[${code}m`);
+
+/** A line as a terminal may get it: of what it would obey, paint alone. Pages and models write whatever they like. */
+const harmless = (text: string): string => {
+  const [first = "", ...rest] = text.split(ESCAPE);
+  return rest.reduce(
+    (line, part) =>
+      `${line}${known.some((code) => part.startsWith(code)) ? ESCAPE : printable(ESCAPE)}${printable(part)}`,
+    printable(first),
+  );
+};
 
 /** A screen on a stream. Colour and redrawing are for terminals; NO_COLOR turns colour off, TERM=dumb both. */
 export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions): Screen => {
   const interactive = stream.isTTY === true && environment.TERM !== "dumb";
   const colour = interactive && (environment.NO_COLOR ?? "") === "";
   const paint =
-    (code: number, end: number) =>
+    ([code, end]: readonly [number, number]) =>
     (text: string): string =>
-      colour ? `\u001b[${code}m${text}\u001b[${end}m` : text;
+      colour ? `${ESCAPE}[${code}m${text}${ESCAPE}[${end}m` : text;
   const width = interactive ? Math.max(40, stream.columns || WIDTH_OF_A_PIPE) : WIDTH_OF_A_PIPE;
   let isLive = false;
   const write = (text: string): void => {
@@ -42,27 +59,37 @@ export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions):
     width,
     interactive,
     line: (text = "") => {
-      write(`${cleared()}${text}\n`);
+      write(`${cleared()}${harmless(text)}\n`);
       isLive = false;
     },
     live: (text) => {
       if (!interactive) return;
-      write(`${cleared()}${clip(text, width - 1)}`);
+      write(`${cleared()}${clip(printable(text), width - 1)}`);
       isLive = true;
     },
     clear: () => {
       write(cleared());
       isLive = false;
     },
-    bold: paint(1, 22),
-    dim: paint(2, 22),
-    good: paint(32, 39),
-    bad: paint(31, 39),
+    bold: paint(paints.bold),
+    dim: paint(paints.dim),
+    good: paint(paints.good),
+    bad: paint(paints.bad),
   };
 };
 
-/** At most `width` characters, the last one an ellipsis where something was cut. Without line breaks. */
-export const clip = (text: string, width: number): string => {
-  const flat = text.replace(/[\r\n\t]+/gu, " ");
-  return flat.length > width ? `${flat.slice(0, Math.max(0, width - 1))}…` : flat;
+/** Cells of the labels before what is said. */
+export const LABEL = 10;
+
+/** Writes a label and beside it a text, wrapped; at most `most` lines of it. */
+export const labelled = (
+  screen: Screen,
+  label: string,
+  text: string,
+  { paint = (line) => line, most = 3 }: { readonly paint?: (line: string) => string; readonly most?: number } = {},
+): void => {
+  const lines = wrap(text, screen.width - LABEL);
+  const left = lines.length - most + 1;
+  const shown = lines.length > most ? [...lines.slice(0, most - 1), `… ${left} more lines`] : lines;
+  for (const [i, line] of shown.entries()) screen.line(paint(`${pad(i === 0 ? label : "", LABEL)}${line}`));
 };

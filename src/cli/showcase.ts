@@ -1,5 +1,5 @@
 import type { Evaluated } from "./evaluation.ts";
-import { clip } from "./screen.ts";
+import { clip } from "./text-width.ts";
 import { sideBySide, transcript } from "./transcript.ts";
 import { type SetName, setNames, type WorldSets, type WorldTask } from "./world.ts";
 

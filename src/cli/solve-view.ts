@@ -1,48 +1,47 @@
 import type { Usage } from "../budget.ts";
 import type { FlowEvent } from "../event.ts";
 import type { Trajectory } from "../trajectory.ts";
-import type { Screen } from "./screen.ts";
+import { LABEL, labelled, type Screen } from "./screen.ts";
+import { pad, tail } from "./text-width.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
+import { counted } from "./words.ts";
 
-const INDENT = "          ";
 /** Of a result: the planner sees more of it than a person wants to read. */
 const RESULT_LINES = 6;
+const ANSWER_LINES = 40;
 
 /** Shows the events of a solve as they come: plan, call, observation and verdict of each turn, then answer and usage. */
 export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
-  let plan = "";
-  const put = (label: string, text: string, paint = (line: string): string => line, most = 3): void => {
-    const room = screen.width - INDENT.length;
-    const lines = wrap(text, room);
-    const shown =
-      lines.length > most ? [...lines.slice(0, most - 1), `… ${lines.length - most + 1} more lines`] : lines;
-    for (const [i, line] of shown.entries())
-      screen.line(paint(`${(i === 0 ? label : "").padEnd(INDENT.length)}${line}`));
-  };
+  let growing = "";
+  const live = (label: string, text: string): void =>
+    screen.live(`${pad(label, LABEL)}${tail(text, screen.width - LABEL - 1)}`);
   return (event) => {
     switch (event.type) {
       case "analysis-end": {
         const { entities, unit } = event.analysis;
         const named = entities.map((entity, i) => `q${i + 1} ${entity}`).join(", ");
-        put("question", `${named || "no entities"}${unit === undefined ? "" : `; asked: ${unit}`}`, screen.dim);
+        const text = `${named || "nothing named"}${unit === undefined ? "" : `; asked: ${unit}`}`;
+        labelled(screen, "entities", text, { paint: screen.dim });
         break;
       }
       case "plan-start":
-        plan = "";
-        screen.live(`turn ${event.turn}   …`);
+        growing = "";
+        live(`turn ${event.turn}`, "…");
         break;
       case "plan-delta":
-        plan += event.text;
-        screen.live(`turn ${event.turn}   ${plan}`);
+        growing += event.text;
+        live(`turn ${event.turn}`, growing);
         break;
       case "plan-end": {
         const { tool, subGoal, step } = event;
-        put(`turn ${event.turn}`, tool === "" ? JSON.stringify(step.raw) : `${tool} ${subGoal}`, screen.bold);
+        growing = "";
+        const text = tool === "" ? JSON.stringify(step.raw) : `${tool} ${subGoal}`;
+        labelled(screen, `turn ${event.turn}`, text, { paint: screen.bold });
         break;
       }
       case "tool-call":
-        put("  call", `${event.call.tool}(${argumentOf(event.call.input, "")})`);
-        screen.live(`${INDENT}${event.call.tool} …`);
+        labelled(screen, "  call", `${event.call.tool}(${argumentOf(event.call.input, "")})`);
+        live("", `${event.call.tool} …`);
         break;
       case "tool-result": {
         const { observation } = event;
@@ -50,24 +49,31 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
           ...(observation.trust === "untrusted" ? ["from outside"] : []),
           ...(observation.source === undefined ? [] : [observation.source]),
         ];
-        put("  result", outcomeOf(observation), undefined, RESULT_LINES);
-        if (marks.length > 0) put("", `(${marks.join("; ")})`, screen.dim, 1);
+        labelled(screen, "  result", outcomeOf(observation), { most: RESULT_LINES });
+        if (marks.length > 0) labelled(screen, "", `(${marks.join("; ")})`, { paint: screen.dim, most: 1 });
         break;
       }
-      case "tool-error":
-        put(`  ${event.observation.status}`, `${event.observation.error} (${event.observation.reason})`, screen.bad);
+      case "tool-error": {
+        const { status, error, reason } = event.observation;
+        labelled(screen, `  ${status}`, `${error} (${reason})`, { paint: screen.bad, most: RESULT_LINES });
         break;
+      }
       case "verdict-end": {
         const { decision, reason, executionAnalysis, memoryAnalysis } = event.verdict;
         const said = [reason, executionAnalysis, memoryAnalysis].filter((text) => text !== undefined && text !== "");
-        put("  verdict", `${decision}: ${said.join(" ")}`, screen.dim);
+        labelled(screen, "  verdict", `${decision}: ${said.join(" ")}`, { paint: screen.dim });
         break;
       }
+      case "answer-delta":
+        growing += event.text;
+        live("answer", growing);
+        break;
       case "finish": {
         const { answer, stopReason, status } = event;
         const ending = status === "solved" ? "" : ` (${status}: ${stopReason})`;
-        put("answer", `${answer ?? "none"}${ending}`, status === "failed" ? screen.bad : screen.bold, 20);
-        put("used", usageText(event.usage), screen.dim);
+        const paint = status === "failed" ? screen.bad : screen.bold;
+        labelled(screen, "answer", `${answer ?? "none"}${ending}`, { paint, most: ANSWER_LINES });
+        labelled(screen, "used", usageText(event.usage), { paint: screen.dim });
         break;
       }
       default:
@@ -78,13 +84,13 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
 /** What a solve has used, in words. */
 export const usageText = (usage: Usage): string => {
   const { turns, calls, promptTokens, cachedTokens, sampledTokens, dollars, toolDollars, seconds } = usage;
-  const read = `${promptTokens} tokens read${cachedTokens > 0 ? ` (${cachedTokens} cached)` : ""}`;
+  const read = `${counted(promptTokens, "token")} read${cachedTokens > 0 ? ` (${cachedTokens} cached)` : ""}`;
   const money = dollars + toolDollars;
   return [
-    `${turns} turns`,
-    `${calls} calls`,
+    counted(turns, "turn"),
+    counted(calls, "call"),
     `${read}, ${sampledTokens} written`,
-    ...(money > 0 ? [`$${money.toFixed(4)}`] : []),
+    ...(money > 0 ? [`$${money.toFixed(4)}${toolDollars > 0 ? ` (tools $${toolDollars.toFixed(4)})` : ""}`] : []),
     `${seconds.toFixed(1)} s`,
   ].join(", ");
 };
@@ -105,17 +111,3 @@ export const eventsOf = ({ analysis, memory, answer, status, stopReason }: Traje
   ];
   return bodies.map((body, sequence) => ({ ...body, sequence }));
 };
-
-/** Lines of at most `width`, broken at spaces where there are some. */
-const wrap = (text: string, width: number): string[] =>
-  text.split(/\r?\n/).flatMap((line) => {
-    const lines: string[] = [];
-    let rest = line.trimEnd();
-    while (rest.length > width) {
-      const space = rest.lastIndexOf(" ", width);
-      const end = space > width / 2 ? space : width;
-      lines.push(rest.slice(0, end));
-      rest = rest.slice(end).trimStart();
-    }
-    return [...lines, rest];
-  });

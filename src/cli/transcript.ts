@@ -1,5 +1,5 @@
 import type { Observation, Trajectory } from "../trajectory.ts";
-import { clip } from "./screen.ts";
+import { clip, pad } from "./text-width.ts";
 
 /** What came of a call, in a few words. */
 export const outcomeOf = (observation: Observation): string => {
@@ -37,7 +37,7 @@ export const sideBySide = (
   width: number,
 ): string[] => {
   const rows = Math.max(left.lines.length, right.lines.length);
-  const row = (a: string, b: string): string => `${a.padEnd(width)} │ ${b}`.trimEnd();
+  const row = (a: string, b: string): string => `${pad(a, width)} │ ${b}`.trimEnd();
   return [
     row(left.title, right.title),
     ...Array.from({ length: rows }, (_, i) => row(left.lines[i] ?? "", right.lines[i] ?? "")),

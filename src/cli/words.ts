@@ -1,4 +1,5 @@
 import type { Interval } from "../train/index.ts";
+import { cellsOf, pad, padStart } from "./text-width.ts";
 
 /** A share in whole percent, three wide: ` 7 %`. */
 export const percent = (share: number): string => `${Math.round(share * 100)} %`.padStart(4);
@@ -35,13 +36,16 @@ export const count = (number: number): string => {
 /** Columns that line up: the first to the left, the others to the right; `gap` spaces between. */
 export const columns = (rows: readonly (readonly string[])[], gap = 2): string[] => {
   const widths = rows.reduce<number[]>(
-    (known, row) => row.map((cell, i) => Math.max(known[i] ?? 0, cell.length)).concat(known.slice(row.length)),
+    (known, row) => row.map((cell, i) => Math.max(known[i] ?? 0, cellsOf(cell))).concat(known.slice(row.length)),
     [],
   );
   return rows.map((row) =>
     row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .map((cell, i) => (i === 0 ? pad(cell, widths[i] ?? 0) : padStart(cell, widths[i] ?? 0)))
       .join(" ".repeat(gap))
       .trimEnd(),
   );
 };
+
+/** A number of things in words: `1 turn`, `2 turns`. */
+export const counted = (number: number, thing: string): string => `${number} ${thing}${number === 1 ? "" : "s"}`;
