@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
+import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
 import { type Cast, castOf } from "./cast.ts";
@@ -15,18 +16,25 @@ import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withP
 import type { Screen } from "./screen.ts";
 import type { World } from "./world.ts";
 
-/** The world to train on, and what a check of it found; of the built-in one nothing. Throws for a project that training would be vain on. */
+/**
+ * The world to train on, and what a check of it found; of the built-in one nothing. What a project's tools reply is kept:
+ * who knows whether they would say it again. Throws for a project that training would be vain on.
+ */
 export const openWorldOf = async (
-  { config, check, seed }: LearnOptions,
+  { config, check, seed, maxStaleness }: LearnOptions,
   screen: Screen,
   { abortSignal }: Pick<Interrupts, "abortSignal">,
+  replies: ReplyJournal,
 ): Promise<{ readonly world: World; readonly findings: readonly Finding[] }> => {
   if (config === undefined && check === true)
     throw new ConfigError("learn --check checks a project: name its file, --config agentflow.config.ts.");
   if (config === undefined) return { world: await openWorld(seed), findings: [] };
+  await replies.enter("opening");
   const { world, findings } = await openProject({
     file: config,
     seed,
+    // With rollouts ahead of training no run repeats, whatever its tools answer.
+    replies: (maxStaleness ?? 0) > 0 ? undefined : replies,
     onStage: (stage) => screen.live(`project: ${stage}`),
     abortSignal,
   });

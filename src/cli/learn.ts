@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Engine, Policy } from "../engine.ts";
+import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
 import { coldStartAdapter } from "./adapter-cold-start.ts";
 import { measureBaselines } from "./baselines.ts";
@@ -46,8 +47,9 @@ export const learn = async ({
   );
   let engine: Engine | undefined;
   let run: Run | undefined;
+  const replies = replyJournal(resumed?.folder);
   try {
-    const { world, findings } = await openWorldOf(options, screen, interrupts);
+    const { world, findings } = await openWorldOf(options, screen, interrupts, replies);
     if (options.check === true) return showFindings(findings, screen, json);
     const opened = await openLearning(options, world, screen, interrupts);
     engine = opened.engine;
@@ -65,6 +67,7 @@ export const learn = async ({
     const tell = (damage: string): void => screen.line(`A checkpoint is passed over: ${damage}.`);
     const stored = resumed === undefined ? undefined : await loadState(resumed.folder, names, tell);
     run = resumed === undefined ? await begin(options, config) : await goOn(resumed, stored, engine, screen);
+    await replies.attach(run.folder);
     for (const [i, policy] of policies.entries()) {
       const state = stored?.policies[i];
       if (state !== undefined) await policy.importState(state);
@@ -81,6 +84,7 @@ export const learn = async ({
 
     const evaluatePlanner = async (title: "before" | "coldStart" | "after"): Promise<Evaluated> => {
       const begun = performance.now();
+      await replies.enter(title);
       const evaluated = await evaluateSets({
         flow,
         sets,
@@ -112,6 +116,7 @@ export const learn = async ({
     const before = await phase("before");
     const secondsAfter = seconds.evaluate;
     const begun = performance.now();
+    await replies.enter("baselines");
     const baselines =
       phases.baselines ??
       (await measureBaselines({
@@ -138,6 +143,7 @@ export const learn = async ({
       adapters?.planner === undefined
     ) {
       const from = performance.now();
+      await replies.enter("imitation");
       if (stored === undefined)
         await coldStartAdapter({
           world,
@@ -172,6 +178,7 @@ export const learn = async ({
       flow,
       policies,
       run,
+      replies,
       screen,
       interrupts,
       secondsAfter,
@@ -224,8 +231,12 @@ export const learn = async ({
   } finally {
     interrupts.close();
     screen.clear();
-    await run?.close();
-    await engine?.dispose();
+    try {
+      await replies.close();
+    } finally {
+      await run?.close();
+      await engine?.dispose();
+    }
   }
 };
 

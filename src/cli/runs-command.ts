@@ -1,5 +1,5 @@
 import { cp, mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
@@ -98,14 +98,12 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const fork = runId(new Date(), Math.random);
   const to = join(root, fork);
   await mkdir(to);
-  const newer = new Set(
-    steps.filter((step) => step > checkpoint.step).map((step) => `step-${String(step).padStart(7, "0")}`),
-  );
   await cp(from, to, {
     recursive: true,
     filter: (path) => {
-      const name_ = path.slice(from.length + 1);
-      return !(/^(?:\.owner|report\.json|weights)/.test(name_) || newer.has(name_.split("/")[1] ?? ""));
+      const name_ = relative(from, path).replaceAll("\\", "/");
+      const step = /^(?:checkpoints|replies)\/step-(\d+)/.exec(name_)?.[1];
+      return !(/^(?:\.owner|report\.json|weights)/.test(name_) || Number(step ?? 0) > checkpoint.step);
     },
   });
   if (json)

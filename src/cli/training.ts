@@ -1,5 +1,6 @@
 import type { Policy } from "../engine.ts";
 import type { Flow } from "../flow/flow.ts";
+import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
@@ -26,6 +27,8 @@ export interface TrainingParts {
   /** Those that learn; the first is the planner. */
   readonly policies: readonly Policy[];
   readonly run: TrainingRun;
+  /** Told which part of the run begins. */
+  readonly replies: Pick<ReplyJournal, "enter">;
   readonly screen: Screen;
   readonly interrupts: Interrupts;
   /** What the evaluation after training will take, for the forecast. */
@@ -58,7 +61,7 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, recipe, steps, world, policies, run, screen, interrupts, from, until = steps - 1 } = parts;
+  const { options, recipe, steps, world, policies, run, replies, screen, interrupts, from, until = steps - 1 } = parts;
   const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(world, options.seed, recipe, from?.sampler);
   const progress = trainingProgress(screen, steps, parts.secondsAfter);
@@ -75,9 +78,10 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     ...from?.spent,
   };
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
-
+  await replies.enter("replay");
+  const grpo = await grpoOptions(parts);
   const training = flowGrpo<WorldSealed>({
-    ...(await grpoOptions(parts)),
+    ...grpo,
     after: from?.after,
     tasks: (_, step) => sampler.next(step),
     onTrajectory: ({ step, task, trajectory, reward }) => {
@@ -100,6 +104,8 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   });
 
   const begun = performance.now();
+  const enterStep = (index: number): Promise<void> => replies.enter(`step-${String(index + 1).padStart(7, "0")}`);
+  await enterStep(spent.steps);
   for await (const { timings, ...metrics } of training) {
     const { rollOut, train: learn, publish } = timings;
     const { index } = metrics;
@@ -132,6 +138,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       journal.turned();
     }
     if (last || index >= until) break;
+    await enterStep(index + 1);
   }
   progress.end();
   if (until < steps - 1) return spent;

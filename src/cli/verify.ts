@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { verifyManifest } from "../engines/onnx/files/manifest.ts";
 import { messageOf, StoreError } from "../errors.ts";
 import { readLines } from "../store/lines.ts";
+import { replyJournal } from "../store/reply-journal.ts";
 import { readTrajectories } from "../store/run-folder.ts";
 import type { Interrupts } from "./interrupt.ts";
 import { listenToInterrupts } from "./interrupt.ts";
@@ -43,7 +44,9 @@ export const verify = async (name: string, { step, json, quiet }: VerifyOptions)
     throw new StoreError(
       `The run ${id} has ${metrics.length} steps${step === undefined ? "" : `; there is no step ${step}`}.`,
     );
-  const { world } = await openWorldOf({ ...options, check: false }, screen, interrupts);
+  // Only read: what tools replied then is what they reply now.
+  const replies = replyJournal(folder);
+  const { world } = await openWorldOf({ ...options, check: false }, screen, interrupts, replies);
   const learning = await openLearning(options, world, screen, interrupts);
   const { engine, policies } = learning;
   let compared = 0;
@@ -82,6 +85,7 @@ export const verify = async (name: string, { step, json, quiet }: VerifyOptions)
       ...learning,
       options,
       world,
+      replies,
       run: comparing({
         metrics,
         digests,

@@ -8,6 +8,7 @@ import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
 import { type RandomKey, randomKey } from "../random.ts";
 import { redactor } from "../redact.ts";
+import type { ReplyLog } from "../reply-log.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { MemoryEntry, StopReason, ToolCall, Trajectory } from "../trajectory.ts";
@@ -60,6 +61,8 @@ export interface FlowOptions {
   readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
   /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
   readonly tracing?: TraceApi;
+  /** Keeps the replies of tools, and gives them again where a solve is done once more by the same id. @default none */
+  readonly replies?: ReplyLog;
   /** Called after each turn with its entry of memory; the flow waits for it. */
   readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
   /** What every model-backed module is told. */
@@ -163,6 +166,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     instructions: options.instructions,
     grants: options.grants,
     tracing: options.tracing,
+    replies: options.replies,
     experience: options.experience,
     redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
   };

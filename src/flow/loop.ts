@@ -1,6 +1,6 @@
-import type { Budget, Usage } from "../budget.ts";
+import type { Budget, Spent, Usage } from "../budget.ts";
 import type { Clock } from "../clock.ts";
-import { AgentFlowError, BudgetError, messageOf } from "../errors.ts";
+import { AgentFlowError, BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
 import type {
@@ -15,6 +15,7 @@ import type {
 } from "../module.ts";
 import type { RandomKey } from "../random.ts";
 import type { Redactor } from "../redact.ts";
+import type { ReplyLog } from "../reply-log.ts";
 import type { Query } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
@@ -43,6 +44,7 @@ export interface FlowParts {
   readonly grants: Grants | undefined;
   readonly redact: Redactor | undefined;
   readonly tracing: TraceApi | undefined;
+  readonly replies: ReplyLog | undefined;
   readonly experience:
     | { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string }
     | undefined;
@@ -157,11 +159,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     part = "executor";
     usage.calls += 1;
     emit?.({ type: "tool-call", turn: state.turn, call: written });
-    const observation = await runTool(parts, run, written, state, turns);
-    return {
-      call: written,
-      observation: parts.redact === undefined ? observation : redacted(observation, parts.redact),
-    };
+    return { call: written, observation: await replyOf(parts, run, written, state, turns) };
   };
 
   try {
@@ -237,6 +235,49 @@ const redacted = (observation: Observation, redact: Redactor): Observation =>
         ...(observation.source === undefined ? {} : { source: redact(observation.source) }),
       }
     : { ...observation, error: redact(observation.error) };
+
+/** What comes of a call: the reply that it got when it was made before, or the tool's, which is kept before it is used. */
+const replyOf = async (
+  parts: FlowParts,
+  run: Run,
+  call: ToolCall,
+  state: FlowState,
+  turns: readonly TrainedTurn[],
+): Promise<Observation> => {
+  const { redact, replies } = parts;
+  const ask = async (): Promise<Observation> => {
+    const observation = await runTool(parts, run, call, state, turns);
+    return redact === undefined ? observation : redacted(observation, redact);
+  };
+  if (replies === undefined) return ask();
+  const { known, keep } = replies.open({ history: run.id, turn: state.turn, call });
+  if (known !== undefined) {
+    run.meter.charge(known.spent ?? {});
+    if ("observation" in known) return known.observation;
+    const { kind, message } = known.failure;
+    throw kind === "budget" ? new BudgetError(message) : new ModelError(message);
+  }
+  const before = { ...run.usage };
+  const spent = (): { readonly spent?: Spent } => spentSince(before, run.usage);
+  try {
+    const observation = await ask();
+    await keep({ observation, ...spent() });
+    return observation;
+  } catch (thrown) {
+    const kind = thrown instanceof BudgetError ? "budget" : "model";
+    if (thrown instanceof BudgetError || thrown instanceof ModelError || thrown instanceof EngineError)
+      await keep({ failure: { kind, message: redact?.(thrown.message) ?? thrown.message }, ...spent() });
+    throw thrown;
+  }
+};
+
+const counted = ["promptTokens", "cachedTokens", "sampledTokens", "dollars", "toolDollars"] as const;
+
+/** What a call has used of the solve's budget; nothing where it was free. */
+const spentSince = (before: Usage, now: Usage): { readonly spent?: Spent } => {
+  const used = counted.flatMap((name) => (now[name] > before[name] ? [[name, now[name] - before[name]] as const] : []));
+  return used.length === 0 ? {} : { spent: Object.fromEntries(used) };
+};
 
 /** Runs a call under its deadline. The signal that the tool got aborts at the deadline and at the end of the solve. */
 const runTool = async (

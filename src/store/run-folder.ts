@@ -15,6 +15,7 @@ import { own } from "./owner.ts";
  *   trajectories.jsonl  what the flow did
  *   digests.jsonl       a hash of each turn of training
  *   journal/            tokens, log-probabilities and tool replies of the latest steps, in full
+ *   replies/            what tools replied, where a second time they might reply otherwise
  *   checkpoints/        states to go on from
  *   report.json         the result; a run that has one is finished
  *   weights/            what was learnt

@@ -1,4 +1,5 @@
 import { ConfigError } from "../../errors.ts";
+import type { ReplyLog } from "../../reply-log.ts";
 import { type LoadedConfig, loadConfig } from "../config.ts";
 import type { World } from "../world.ts";
 import {
@@ -21,6 +22,8 @@ export interface OpenProjectOptions {
   /** The configuration. */
   readonly file: string;
   readonly seed: number;
+  /** Keeps what the tools reply, here and in all flows of the world. */
+  readonly replies?: ReplyLog | undefined;
   readonly onStage: (stage: string) => void;
   readonly abortSignal: AbortSignal;
 }
@@ -36,7 +39,13 @@ export interface Project {
  * Reads a project, calls its tools with real arguments, and checks all that would make training vain. Throws
  * `ConfigError` where there is nothing to look at: no tools, or fewer tasks than a step needs.
  */
-export const openProject = async ({ file, seed, onStage, abortSignal }: OpenProjectOptions): Promise<Project> => {
+export const openProject = async ({
+  file,
+  seed,
+  replies,
+  onStage,
+  abortSignal,
+}: OpenProjectOptions): Promise<Project> => {
   const loaded = await loadConfig(file);
   const { config } = loaded;
   const tasks = splitTasks(await readTasks(config, file, seed));
@@ -56,13 +65,13 @@ export const openProject = async ({ file, seed, onStage, abortSignal }: OpenProj
     calculators: calculatorsOf(tools),
     tasks: training,
     reward: rewardOf(config),
-    flow: budget === undefined ? {} : { budget },
+    flow: { ...(budget !== undefined && { budget }), ...(replies !== undefined && { replies }) },
     seed,
     turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
     onProgress: (done, total) => onStage(`calling the tools: ${done}/${total}`),
     abortSignal,
   });
-  const world = projectWorld({ config, tasks, exploration, seed });
+  const world = projectWorld({ config, tasks, exploration, seed, replies });
   const answering = checkTools(config, exploration);
   const broken = answering.some(({ level }) => level === "error");
   onStage("random valid plans");

@@ -3,6 +3,7 @@ import type { AgentFlowConfig } from "../../config.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random } from "../../random.ts";
+import type { ReplyLog } from "../../reply-log.ts";
 import { knownFields } from "../../testing/candidates.ts";
 import { randomValidPlanner } from "../../testing/index.ts";
 import type { Toolset } from "../../tool.ts";
@@ -34,10 +35,11 @@ export interface ProjectWorldOptions {
   readonly tasks: readonly ProjectTask[];
   readonly exploration: Exploration;
   readonly seed: number;
+  readonly replies?: ReplyLog | undefined;
 }
 
 /** A project's own tasks and tools as the world that `learn` trains on. */
-export const projectWorld = ({ config, tasks, exploration, seed }: ProjectWorldOptions): World => {
+export const projectWorld = ({ config, tasks, exploration, seed, replies }: ProjectWorldOptions): World => {
   const { tools = {}, budget, instructions } = config;
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
@@ -70,7 +72,11 @@ export const projectWorld = ({ config, tasks, exploration, seed }: ProjectWorldO
     evaluation: (split, sizes = {}) => setsOf(tasks, split, sizes),
     reward: rewardOf(config),
     tools: () => tools,
-    flow: { ...(budget !== undefined && { budget }), ...(instructions !== undefined && { instructions }) },
+    flow: {
+      ...(budget !== undefined && { budget }),
+      ...(instructions !== undefined && { instructions }),
+      ...(replies !== undefined && { replies }),
+    },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),
     exercise: (task) =>
