@@ -6,6 +6,9 @@ import type { Sandbox } from "./sandbox.ts";
 export const hostSandbox = (): Sandbox => ({
   tier: "host",
   runPython: (code, options) =>
-    runInProcess(["python3", "-c", PYTHON_RUNNER], process.env as Record<string, string>, code, options),
+    runInProcess(
+      { command: ["python3", "-c", PYTHON_RUNNER], env: process.env as Record<string, string>, code },
+      options,
+    ),
   close: async () => undefined,
 });

@@ -6,6 +6,7 @@
  * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then one line of JSON with the result.
  */
 export const PYODIDE_CHILD = String.raw`
+const FILE_MEGABYTES = 64;
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -38,6 +39,18 @@ WebAssembly.Memory.prototype.grow = function (more) {
   return grow.call(this, more);
 };
 
+const picture = snapshot ? readFileSync(snapshot) : undefined;
+if (picture) {
+  // A picture with packages is larger than the memory that Pyodide begins with.
+  const instantiate = WebAssembly.instantiate;
+  WebAssembly.instantiate = async (...args) => {
+    const result = await instantiate(...args);
+    const memory = result.instance?.exports.memory;
+    const more = memory ? Math.ceil((picture.length - memory.buffer.byteLength) / 65536) : 0;
+    if (more > 0) memory.grow(more);
+    return result;
+  };
+}
 const { loadPyodide } = await import(pathToFileURL(folder + "/pyodide.mjs").href);
 const output = { text: "", limit: 0, cut: false };
 const take = (text) => {
@@ -51,20 +64,50 @@ const python = await loadPyodide({
   env: { HOME: "/home/pyodide" },
   stdin: () => null,
   ...(make ? { _makeSnapshot: true } : {}),
-  ...(snapshot ? { _loadSnapshot: readFileSync(snapshot) } : {}),
+  ...(picture ? { _loadSnapshot: picture } : {}),
 });
+// Files and pipes lie outside the memory that is capped above: what they hold is counted.
+let room = FILE_MEGABYTES * 2 ** 20;
+const { FS } = python;
+const hold = (bytes) => {
+  if (bytes > room) throw new FS.ErrnoError(51);
+  room -= bytes;
+};
+const writeTo = FS.write;
+FS.write = (stream, buffer, offset, length, position, own) => {
+  const { node, flags } = stream;
+  const at = flags & 1024 ? node.usedBytes : position ?? stream.position;
+  if (FS.isFile(node.mode)) hold(Math.max(0, at + length - node.usedBytes));
+  else if (FS.isFIFO(node.mode)) hold(length);
+  return writeTo(stream, buffer, offset, length, position, own);
+};
+const file = FS.filesystems.MEMFS.ops_table.file.node;
+const setAttributes = file.setattr;
+file.setattr = (node, attributes) => {
+  if (attributes.size !== undefined) hold(attributes.size - node.usedBytes);
+  return setAttributes(node, attributes);
+};
+for (const [i, path] of packages.entries()) FS.writeFile("/packages" + i + ".zip", readFileSync(path));
+if (!snapshot && packages.length > 0) {
+  const names = JSON.stringify(packages.map((_, i) => "/packages" + i + ".zip"));
+  python.runPython("import sys; sys.path.extend(" + names + ")");
+}
 if (make) {
+  // Imported now, they are in the picture: a program that imports them waits for nothing.
+  if (packages.length > 0) python.runPython(${"`"}
+import contextlib, importlib, sys, zipfile
+for _zip in [path for path in sys.path if path.startswith("/packages")]:
+    for _name in sorted({name.split("/")[0] for name in zipfile.ZipFile(_zip).namelist() if name.count("/") == 1 and name.endswith("/__init__.py")}):
+        with contextlib.suppress(Exception):
+            importlib.import_module(_name)
+del _zip, _name
+${"`"});
   const bytes = python.makeMemorySnapshot();
   await new Promise((done) => process.stdout.write(bytes, done));
   exit(0);
 }
 for (const [i, set] of [python.setStdout, python.setStderr].entries())
   set.call(python, { write: (bytes) => { take(decoders[i].decode(bytes, { stream: true })); return bytes.length; } });
-for (const [i, path] of packages.entries()) {
-  const name = "/packages" + i + ".zip";
-  python.FS.writeFile(name, readFileSync(path));
-  python.runPython("import sys; sys.path.append(" + JSON.stringify(name) + ")");
-}
 // Hygiene: what would fail anyway fails at once and by its name.
 python.runPython(${"`"}
 import os, sys

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { access, mkdir, rename, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -61,7 +62,7 @@ export const pyodideSandbox = async ({
   };
 
   const start = async (): Promise<Started> => {
-    snapshot ??= snapshotOf(launch);
+    snapshot ??= snapshotOf(launch, zips);
     const path = await snapshot;
     const started = launch(path === undefined ? {} : { snapshot: path }, [
       ...zips,
@@ -156,17 +157,28 @@ const pyodideFolder = (): string => {
   }
 };
 
+/** Of packages by their contents; nothing where there are none. */
+const hashOf = async (zips: readonly string[]): Promise<string> => {
+  if (zips.length === 0) return "";
+  const hash = createHash("sha256");
+  for (const path of zips) hash.update(await readFile(path));
+  return `-${hash.digest("hex").slice(0, 12)}`;
+};
+
 /**
- * A picture of the interpreter's memory after its start, which makes the next starts several times quicker. It is made
- * once for a version and kept beside the models; without it every start is a whole one.
+ * A picture of the interpreter's memory after its start, its packages imported, which makes the next starts several times
+ * quicker. It is made once for a version and its packages and kept beside the models; without it every start is a whole one.
  */
 const snapshotOf = async (
   launch: (parameters: object, readable: readonly string[]) => Started,
+  zips: readonly string[],
 ): Promise<string | undefined> => {
   const { version } = createRequire(import.meta.url)("pyodide/package.json") as { readonly version: string };
   const root = process.env.AGENTFLOW_CACHE ?? join(homedir(), ".cache", "agentflow");
-  const path = join(root, "sandbox", `pyodide-${version}-${process.version}-${process.arch}.snapshot`);
   try {
+    const packages = await hashOf(zips);
+    const name = `pyodide-${version}-${process.version}-${process.arch}${packages}.snapshot`;
+    const path = join(root, "sandbox", name);
     if (
       await access(path).then(
         () => true,
@@ -174,7 +186,7 @@ const snapshotOf = async (
       )
     )
       return path;
-    const { child } = launch({ make: true }, []);
+    const { child } = launch({ make: true }, zips);
     const timer = setTimeout(child.kill, START_SECONDS * 1000);
     const bytes = await child.bytes().finally(() => clearTimeout(timer));
     const { code } = await child.ended;

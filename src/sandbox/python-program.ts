@@ -6,6 +6,7 @@ export const PYTHON_RUNNER = String.raw`
 import ast, io, json, sys, time, traceback
 request = json.loads(sys.stdin.readline())
 limit = request["outputLimit"]
+sys.path.extend(request["packages"])
 class Kept(io.TextIOBase):
     def __init__(self): self.text = ""; self.cut = False
     def writable(self): return True
