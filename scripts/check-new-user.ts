@@ -42,10 +42,9 @@ const packed = async (folder: string): Promise<string> => {
   const source = join(folder, "package");
   await mkdir(source);
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  // Types are another check's matter.
-  const build = ["-p", join(root, "tsconfig.build.json"), "--outDir", join(source, "dist"), "--noCheck"];
-  await run(process.execPath, [tsc, ...build]);
+  await run(process.execPath, ["--import", "tsx", join(root, "scripts/build.ts"), "--out", join(source, "dist")], {
+    cwd: root,
+  });
   for (const name of ["models", "data", "NOTICE", "README.md", "LICENSE"])
     await cp(join(root, name), join(source, name), { recursive: true });
   // What is linked afterwards must not be looked for by npm.

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { dirname, extname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentFlowConfig } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { codeFolder } from "../package-folder.ts";
 
 /** A configuration and the file that it came from. */
 export interface LoadedConfig {
@@ -18,8 +19,8 @@ const known = ["model", "roles", "tools", "instructions", "budget", "grants", "t
 
 /** Where `agentflow` and its parts lie for a configuration: those of the command that reads it, installed or not. */
 const own = (): Record<string, string> => {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const at = (path: string): string => fileURLToPath(new URL(`../${path}index${extension}`, import.meta.url));
+  const extension = codeFolder.pathname.endsWith("/src/") ? ".ts" : ".js";
+  const at = (path: string): string => fileURLToPath(new URL(`${path}index${extension}`, codeFolder));
   const parts = ["train", "tools", "tasks", "models", "engines/onnx", "testing"];
   return {
     ...Object.fromEntries(parts.map((part) => [`agentflow/${part}`, at(`${part}/`)])),

@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
+import { packageFolder } from "../package-folder.ts";
 import { screenOn } from "./screen.ts";
 
 export interface InitOptions {
@@ -8,8 +9,7 @@ export interface InitOptions {
   readonly quiet: boolean;
 }
 
-/** The files of a new project lie beside `src` and `dist`. */
-const source = new URL("../../data/project/", import.meta.url);
+const source = new URL("data/project/", packageFolder);
 
 /** npm leaves a `.gitignore` out of a package: ours is stored without its dot. */
 const nameOf = (file: string): string => (file === "gitignore" ? ".gitignore" : file);
@@ -58,7 +58,7 @@ const nextSteps = (folder: string): string[] => [
 
 /** The version that made the project is the one that it depends on. */
 const packageJson = async (root: string): Promise<string> => {
-  const own = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+  const own = JSON.parse(await readFile(new URL("package.json", packageFolder), "utf8")) as {
     readonly version: string;
   };
   const name = basename(root)

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
 import { messageOf } from "../errors.ts";
+import { packageFolder } from "../package-folder.ts";
 import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
@@ -23,8 +24,7 @@ import { verify } from "./verify.ts";
 import { watch } from "./watch.ts";
 import { setNames } from "./world.ts";
 
-/** The manifest stands two folders above both `src/cli` and `dist/cli`. */
-const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
   readonly version: string;
 };
 

@@ -6,6 +6,7 @@ import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
 import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
+import { packageFolder } from "../package-folder.ts";
 import { trainableNames } from "./cast.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { adapterRecipe } from "./recipe.ts";
@@ -49,7 +50,7 @@ export const findRun = async (name: string): Promise<{ readonly root: string; re
 
 /** `findModel` as a path, the built-in model included. */
 export const findModelPath = async (name: string): Promise<string> =>
-  name === BUILT_IN_MODEL ? fileURLToPath(new URL(`../../models/${name}`, import.meta.url)) : findModel(name);
+  name === BUILT_IN_MODEL ? fileURLToPath(new URL(`models/${name}`, packageFolder)) : findModel(name);
 
 /** A model, and the adapters on it that policies start from, by policy name. */
 export interface Players {

@@ -142,7 +142,7 @@ describe("the sandbox", () => {
 });
 
 const usable = await isBubblewrapUsable();
-if (!usable) console.log("bubblewrap does not work on this machine: that tier is not tested here");
+if (!usable) process.stderr.write("bubblewrap does not work on this machine: its tier is not tested here\n");
 
 describe.runIf(usable)("the sandbox of bubblewrap", () => {
   it(

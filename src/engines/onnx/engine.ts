@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../../engine.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
+import { packageFolder } from "../../package-folder.ts";
 import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
 import { openRuntime } from "./carriers/open-runtime.ts";
@@ -33,7 +34,7 @@ export interface ModelSource extends Partial<Pick<ModelFiles, "tokenizerConfig" 
 
 /** Folders of the models that the package ships. */
 const BUILT_IN: Readonly<Record<string, URL>> = {
-  "agentflow-tiny": new URL("../../../models/agentflow-tiny", import.meta.url),
+  "agentflow-tiny": new URL("models/agentflow-tiny", packageFolder),
 };
 
 /** Up to this size a model learns with all its weights when nobody says. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { messageOf, TaskError } from "../../errors.ts";
+import { packageFolder } from "../../package-folder.ts";
 import type { Page } from "./page.ts";
 
 /** The built-in offline world: real pages, and the hash of the file that holds them. */
@@ -15,8 +16,7 @@ export interface Almanac {
 }
 
 const schemaVersion = 1;
-/** The package's `data` folder, two folders above this file's own in `src` as in `dist`. */
-const dataFolder = new URL("../../../data/", import.meta.url);
+const dataFolder = new URL("data/", packageFolder);
 
 const read = async (url: URL): Promise<Buffer> => {
   try {

@@ -1,0 +1,41 @@
+/**
+ * Builds `dist`: declarations from the compiler, and code bundled so that importing the package reads few files. What several
+ * entry points share lies in chunks of its own, so that a class is the same one wherever it is imported from.
+ *
+ *   npm run build [-- --out dist]
+ */
+import { execFileSync } from "node:child_process";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
+const out = resolve(values.out);
+const { exports, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly exports: Readonly<Record<string, { readonly default: string }>>;
+  readonly bin: { readonly agentflow: string };
+};
+const code = [...Object.values(exports).map((entry) => entry.default), bin.agentflow];
+/** `./dist/train/index.js` → `src/train/index.ts`. */
+const sourceOf = (path: string): string => path.replace(/^(?:\.\/)?dist\//, "src/").replace(/\.js$/, ".ts");
+
+rmSync(out, { recursive: true, force: true });
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: root, stdio: "inherit" });
+await build({
+  absWorkingDir: root,
+  // The folder of the package is found from a file at the top of `dist`.
+  entryPoints: [...code.map(sourceOf), "src/package-folder.ts"],
+  outdir: out,
+  outbase: "src",
+  bundle: true,
+  splitting: true,
+  packages: "external",
+  platform: "node",
+  format: "esm",
+  target: "node20.19",
+  logLevel: "warning",
+});
+chmodSync(join(out, "cli", "main.js"), 0o755);
