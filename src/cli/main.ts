@@ -206,7 +206,7 @@ withSetUp(program.command("solve"))
 
 withSetUp(program.command("eval"))
   .description("accuracy with intervals on a file of tasks, or on a set of the Almanac")
-  .argument("<set or file>", `${setNames.join(", ")}, or JSON, JSON lines or CSV`)
+  .argument("<set or file>", `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet`)
   .addOption(new Option("--format <format>", "of the file (default: told by its fields)").choices([...formats]))
   .option("--limit <number>", "the first so many tasks", wholeNumber(1))
   .option("--concurrency <number>", "questions under way at once", wholeNumber(1, 1024), 16)

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { extname } from "node:path";
-import { messageOf, TaskError } from "../errors.ts";
+import { TaskError } from "../errors.ts";
 import { random, randomKey } from "../random.ts";
 import type { Task } from "../task.ts";
 import { readNumber } from "./exact-match.ts";
+import { type RecordOf, readRecords } from "./records.ts";
 import type { AnswerKey } from "./score.ts";
 
 /** What a file of tasks holds, whatever its format: questions with their answer keys and what else was told of them. */
@@ -40,17 +39,13 @@ export interface TaskFileOptions {
   readonly seed?: number;
 }
 
-type RecordOf = Readonly<Record<string, unknown>>;
-
 /**
- * Reads a file of tasks: a JSON array, JSON lines, or CSV, in the fields of a known benchmark or of this project (`question`,
- * `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Throws `TaskError` naming file, record and field.
+ * Reads a file of tasks: a JSON array, JSON lines, CSV or Parquet, in the fields of a known benchmark or of this project
+ * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Throws `TaskError` naming file, record
+ * and field.
  */
 export const readTaskFile = async (path: string, { format, seed = 7 }: TaskFileOptions = {}): Promise<FileTask[]> => {
-  const text = await readFile(path, "utf8").catch((cause: Error) => {
-    throw new TaskError(`Cannot read ${path}: ${cause.message}`, { cause });
-  });
-  const records = recordsOf(text, path);
+  const records = await readRecords(path);
   const [first] = records;
   if (first === undefined) throw new TaskError(`${path} holds no tasks.`);
   const known = format ?? detect(first, path);
@@ -64,57 +59,6 @@ export const readTaskFile = async (path: string, { format, seed = 7 }: TaskFileO
     const times = ids.get(id) ?? 0;
     ids.set(id, times + 1);
     return { id: times === 0 ? id : `${id}#${times}`, question, sealed: read.key };
-  });
-};
-
-const recordsOf = (text: string, path: string): RecordOf[] => {
-  const trimmed = text.replace(/^\uFEFF/, "").trim();
-  if (extname(path).toLowerCase() === ".csv") return csvRecords(trimmed, path);
-  const parse = (json: string, where: string): unknown => {
-    try {
-      return JSON.parse(json);
-    } catch (cause) {
-      throw new TaskError(`${path}${where} is no JSON: ${messageOf(cause)}`, { cause });
-    }
-  };
-  const values = trimmed.startsWith("[")
-    ? parse(trimmed, "")
-    : trimmed.split(/\r?\n/).map((line, i) => parse(line, `, line ${i + 1}`));
-  return (values as unknown[]).map((value, i) => {
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as RecordOf;
-    throw new TaskError(`${path}, record ${i} is ${JSON.stringify(value)?.slice(0, 40)}: a task is an object.`);
-  });
-};
-
-/** CSV by RFC 4180: quotes, doubled quotes, line breaks inside quotes. */
-const csvRecords = (text: string, path: string): RecordOf[] => {
-  const rows: string[][] = [[]];
-  let field = "";
-  let quoted = false;
-  const endField = (): void => {
-    rows.at(-1)?.push(field);
-    field = "";
-  };
-  for (let i = 0; i < text.length; i += 1) {
-    const letter = text[i] ?? "";
-    if (quoted && letter === '"' && text[i + 1] === '"') {
-      field += '"';
-      i += 1;
-    } else if (letter === '"') quoted = !quoted;
-    else if (!quoted && letter === ",") endField();
-    else if (!quoted && (letter === "\n" || letter === "\r")) {
-      if (letter === "\r" && text[i + 1] === "\n") i += 1;
-      endField();
-      rows.push([]);
-    } else field += letter;
-  }
-  if (quoted) throw new TaskError(`${path} ends inside a quoted field.`);
-  endField();
-  const [names = [], ...values] = rows.filter((row) => row.some((one) => one !== ""));
-  return values.map((row, i) => {
-    if (row.length !== names.length)
-      throw new TaskError(`${path}, record ${i} has ${row.length} fields; the first line names ${names.length}.`);
-    return Object.fromEntries(names.map((name, at) => [name.trim(), row[at]]));
   });
 };
 
@@ -179,17 +123,22 @@ const family = (value: unknown): Partial<FileSealed> =>
   typeof value === "string" || typeof value === "number" ? { family: String(value) } : {};
 const lettered = (options: readonly string[]): string[] =>
   options.map((option, i) => (/^\s*\(?[A-Z][).:]/.test(option) ? option : `${String.fromCharCode(65 + i)}. ${option}`));
+/** An option by itself or beside its letter, as `{ key, value }`. */
+const optionText = (option: unknown): string => {
+  const { key, value } = Object(option) as RecordOf;
+  return value === undefined ? String(option) : `${String(key)}. ${String(value)}`;
+};
 const withOptions = (question: string, options: readonly string[]): string =>
   options.every((option) => question.includes(option)) ? question : `${question}\n${options.join("\n")}`;
 
 const readers: Readonly<Record<TaskFormat, (record: RecordOf, fields: Fields, seed: number) => ReadTask>> = {
   hotpotqa: (record, { text, texts }) => ({
-    id: record._id ?? record.pid ?? record.idx,
+    id: record._id ?? record.id ?? record.pid ?? record.idx,
     question: text("question", "query"),
     key: textKey(texts("answer"), family(record.type)),
   }),
   "2wiki": (record, { text, texts }) => ({
-    id: record._id ?? record.pid,
+    id: record._id ?? record.id ?? record.pid,
     question: text("question", "query"),
     key: textKey(texts("answer"), family(record.type)),
   }),
@@ -242,7 +191,7 @@ const readers: Readonly<Record<TaskFormat, (record: RecordOf, fields: Fields, se
   medqa: (record, { text }) => {
     const given = record.options;
     const choices = Array.isArray(given)
-      ? lettered(given.map(String))
+      ? lettered(given.map(optionText))
       : Object.entries((given ?? {}) as RecordOf).map(([letter, option]) => `${letter}. ${String(option)}`);
     const letter = record.answer_idx;
     return {
@@ -271,7 +220,7 @@ const readers: Readonly<Record<TaskFormat, (record: RecordOf, fields: Fields, se
     const numbers =
       (Array.isArray(given) ? given.map(Number) : text("Puzzles", "question").match(/\d+/g)?.map(Number)) ?? [];
     return {
-      id: record.Rank ?? record.pid,
+      id: record.Rank ?? record.rank ?? record.pid,
       question: `Use the numbers ${numbers.join(", ")}, each exactly once, with + - * / and parentheses to make 24. Answer with the expression.`,
       key: { kind: "expression24", answers: [], numbers },
     };
@@ -320,7 +269,8 @@ const readers: Readonly<Record<TaskFormat, (record: RecordOf, fields: Fields, se
 /** Told by the fields that one format has and the others have not. */
 const detect = (record: RecordOf, path: string): TaskFormat => {
   const has = (...names: readonly string[]): boolean => names.every((name) => record[name] !== undefined);
-  if (has("Puzzles") || (has("question") && Array.isArray(record.question))) return "game24";
+  if (has("Puzzles") || Array.isArray(record.question) || (Array.isArray(record.numbers) && !has("question")))
+    return "game24";
   if (has("Final answer") || has("task_id", "Level")) return "gaia";
   if (has("Correct Answer") || (has("choices", "answer_idx") && typeof record.answer_idx === "number")) return "gpqa";
   if (has("options")) return "medqa";
