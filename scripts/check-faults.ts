@@ -14,7 +14,8 @@ import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 export const fourModules = ({ body }: OpenAIRequest): string => {
   const system = String(body.messages?.[0]?.content ?? "");
   if (/input of a tool/i.test(system)) return '{"query":"Accra"}';
-  if (/answer a question from results/i.test(system)) return "Accra";
+  if (/answer a question from results/i.test(system))
+    return system.includes("<answer>") ? "The first result says so.\n<answer>Accra</answer>" : "Accra";
   if (/decision/i.test(system)) return "Execution: it is there.\nMemory: enough.\nDecision: stop";
   return "look Accra";
 };

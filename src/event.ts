@@ -27,6 +27,7 @@ type Body =
       readonly stopReason: StopReason;
       readonly usage: Usage;
       readonly answer?: string;
+      readonly solution?: string;
     };
 
 /** One event of a solve. `sequence` counts from 0 without gaps; the last event is always exactly one `finish`. */

@@ -64,11 +64,13 @@ export type {
   Analyst,
   Executor,
   FlowState,
+  Generated,
   Generator,
   ModuleContext,
   Plan,
   Planner,
   Refusal,
+  Solution,
   Verifier,
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";

@@ -91,5 +91,12 @@ export interface Verifier {
   readonly release?: (history: string) => void;
 }
 
-/** The final answer from memory; undefined when memory holds none. */
-export type Generator = (state: FlowState, context: ModuleContext) => string | undefined | Promise<string | undefined>;
+/** The concise answer, which is what is scored, and for people how it follows from what was found. */
+export interface Solution {
+  readonly answer: string | undefined;
+  readonly solution: string;
+}
+
+/** The final answer from memory, with its solution where that was asked for; undefined when memory holds none. */
+export type Generator = (state: FlowState, context: ModuleContext) => Generated | Promise<Generated>;
+export type Generated = string | Solution | undefined;

@@ -101,6 +101,8 @@ export interface Trajectory {
   readonly memory: readonly MemoryEntry[];
   readonly turns: readonly TrainedTurn[];
   readonly answer?: string;
+  /** How the answer follows, for people; of a generator that says so. */
+  readonly solution?: string;
   readonly status: "solved" | "partial" | "failed";
   readonly stopReason: StopReason;
   /** An infrastructure failure: the trajectory is no sample. */

@@ -62,7 +62,9 @@ describe("agentflow solve with a configuration", () => {
       const { code, stdout } = await agentflow(["solve", "Capital of Ghana?", "--config", config], key);
       expect({ code, stdout }).toMatchObject({ code: 0 });
       expect(stdout).toMatch(/turn 1 {4}look Accra\n {2}call {4}look\(Accra\)\n {2}result {2}Accra\n {2}verdict stop/);
-      expect(stdout).toMatch(/answer {4}Accra\nused {6}1 turns, 1 calls, \d+ tokens read, \d+ written, \$0\.\d+/);
+      expect(stdout).toMatch(
+        /solution {2}The first result says so\.\nanswer {4}Accra\nused {6}1 turn, 1 call, \d+ tokens read, \d+ written, \$0\.\d+/,
+      );
       const [id = ""] = readdirSync(join(scratch, "runs"));
       const asked = server.requests.length;
       const again = await agentflow(["solve", "--replay", id]);
@@ -70,8 +72,15 @@ describe("agentflow solve with a configuration", () => {
       expect(server.requests.length).toBe(asked);
       expect(JSON.parse((await agentflow(["solve", "--replay", id, "--json"])).stdout)).toMatchObject({
         answer: "Accra",
+        solution: "The first result says so.",
         run: id,
       });
+      const concise = await agentflow(
+        ["solve", "Capital of Ghana?", "--config", config, "--no-solution", "--json"],
+        key,
+      );
+      expect(JSON.parse(concise.stdout)).toMatchObject({ answer: "Accra" });
+      expect(concise.stdout).not.toContain("solution");
     },
     SLOW,
   );

@@ -24,6 +24,8 @@ export interface CastOptions {
   /** Of the adapters. @default 16 */
   readonly rank?: number | undefined;
   readonly seed: number;
+  /** Whether a generator by the model also writes the solution. @default false */
+  readonly solution?: boolean | undefined;
   /** @default by what learns: all weights, or adapters */
   readonly recipe?: Recipe | undefined;
 }
@@ -41,7 +43,7 @@ export interface Cast {
 
 export const castOf = (
   engine: Engine,
-  { modules, train = ["planner"], rank = 16, seed, recipe: given = recipe }: CastOptions,
+  { modules, train = ["planner"], rank = 16, seed, solution = false, recipe: given = recipe }: CastOptions,
 ): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
@@ -69,7 +71,7 @@ export const castOf = (
           ? modelVerifier(policyOf("verifier"), { temperature })
           : modelVerifier(model, { form: "word" }),
       }),
-      ...(played.has("generator") && { generator: modelGenerator(model) }),
+      ...(played.has("generator") && { generator: modelGenerator(model, { solution }) }),
     },
   };
 };

@@ -192,6 +192,8 @@ const withSetUp = (command: Command): Command =>
 withSetUp(program.command("solve"))
   .description("solve one question, turn by turn")
   .argument("[question]")
+  .option("--solution", "have the model write how the answer follows (default: a model of an endpoint does)")
+  .option("--no-solution", "only the answer")
   .option("--approve", "ask at the terminal before tools that change things", false)
   .option("--out <folder>", "folder of the runs, in which the solve is kept", "runs")
   .option("--no-store", "do not keep the solve")

@@ -10,6 +10,7 @@ import { modelVerifier } from "../flow/model-verifier.ts";
 import { chatPlanner } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
+import type { Generator } from "../module.ts";
 import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
@@ -33,6 +34,8 @@ export interface SetUpOptions {
   readonly tools?: readonly string[] | undefined;
   readonly maxTurns?: number | undefined;
   readonly budget?: FlowOptions["budget"];
+  /** Whether a generator by a model also writes the solution; `remote`: only a model of an endpoint. @default false */
+  readonly solution?: boolean | "remote" | undefined;
 }
 
 /** Who plays a role, for people. */
@@ -70,7 +73,7 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
   try {
     const cast = engine === undefined ? undefined : castLocal(engine.engine, options, engine.adapters);
     const model = remote?.model ?? cast?.model;
-    const parts = partsOf(remote?.model, roles, cast?.flow, options.policy !== undefined);
+    const parts = partsOf(remote?.model, roles, cast?.flow, options);
     const tools = pick(await toolsOf(config, options.seed, model), options.tools);
     const budget = {
       ...config?.budget,
@@ -136,11 +139,11 @@ const openLocal = async (
 
 const castLocal = (
   engine: Engine,
-  { seed, modules }: SetUpOptions,
+  { seed, modules, solution }: SetUpOptions,
   adapters: Readonly<Record<string, string>> | undefined,
 ): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-  return castOf(engine, { seed, modules, train });
+  return castOf(engine, { seed, modules, train, solution: solution === true });
 };
 
 type Parts = Partial<Pick<FlowOptions, "model" | "analyst" | "planner" | "executor" | "verifier" | "generator">>;
@@ -150,8 +153,9 @@ const partsOf = (
   model: ChatModel | undefined,
   roles: RemoteRoles,
   local: Parts | undefined,
-  trained: boolean,
+  { policy, solution = false }: Pick<SetUpOptions, "policy" | "solution">,
 ): Parts => {
+  const writer = (by: ChatModel): Generator => modelGenerator(by, { solution: solution !== false });
   const play = <Module>(role: RoleName, make: (model: ChatModel) => Module): Module | undefined => {
     const own = roles[role];
     return own === undefined || own === "rules" ? undefined : make(own.model);
@@ -160,14 +164,14 @@ const partsOf = (
   const planner = play("planner", chatPlanner);
   const executor = play("executor", modelExecutor);
   const verifier = play("verifier", modelVerifier);
-  const generator = play("generator", modelGenerator);
+  const generator = play("generator", writer);
   return {
     ...(model === undefined || roles.executor === "rules" ? {} : { executor: modelExecutor(model) }),
     ...(model === undefined || roles.verifier === "rules" ? {} : { verifier: modelVerifier(model) }),
-    ...(model === undefined || roles.generator === "rules" ? {} : { generator: modelGenerator(model) }),
+    ...(model === undefined || roles.generator === "rules" ? {} : { generator: writer(model) }),
     ...(model === undefined ? {} : { planner: chatPlanner(model) }),
     ...(model === undefined ? local : {}),
-    ...(model !== undefined && trained && local?.planner !== undefined ? { planner: local.planner } : {}),
+    ...(model !== undefined && policy !== undefined && local?.planner !== undefined ? { planner: local.planner } : {}),
     ...(analyst === undefined ? {} : { analyst }),
     ...(planner === undefined ? {} : { planner }),
     ...(executor === undefined ? {} : { executor }),

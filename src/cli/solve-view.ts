@@ -69,9 +69,10 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
         live("answer", growing);
         break;
       case "finish": {
-        const { answer, stopReason, status } = event;
+        const { answer, solution, stopReason, status } = event;
         const ending = status === "solved" ? "" : ` (${status}: ${stopReason})`;
         const paint = status === "failed" ? screen.bad : screen.bold;
+        if (solution !== undefined) labelled(screen, "solution", solution, { most: ANSWER_LINES });
         labelled(screen, "answer", `${answer ?? "none"}${ending}`, { paint, most: ANSWER_LINES });
         labelled(screen, "used", usageText(event.usage), { paint: screen.dim });
         break;
@@ -96,7 +97,10 @@ export const usageText = (usage: Usage): string => {
 };
 
 /** The events that a stored trajectory was: what shows a live solve shows it again. */
-export const eventsOf = ({ analysis, memory, answer, status, stopReason }: Trajectory, usage: Usage): FlowEvent[] => {
+export const eventsOf = (
+  { analysis, memory, answer, solution, status, stopReason }: Trajectory,
+  usage: Usage,
+): FlowEvent[] => {
   const bodies = [
     { type: "analysis-end" as const, analysis },
     ...memory.flatMap(({ index: turn, step, call, observation, verdict }) => [
@@ -107,7 +111,14 @@ export const eventsOf = ({ analysis, memory, answer, status, stopReason }: Traje
         : { type: "tool-error" as const, turn, observation },
       { type: "verdict-end" as const, turn, verdict },
     ]),
-    { type: "finish" as const, status, stopReason, usage, ...(answer === undefined ? {} : { answer }) },
+    {
+      type: "finish" as const,
+      status,
+      stopReason,
+      usage,
+      ...(answer === undefined ? {} : { answer }),
+      ...(solution === undefined ? {} : { solution }),
+    },
   ];
   return bodies.map((body, sequence) => ({ ...body, sequence }));
 };

@@ -31,7 +31,7 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
   const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   try {
-    const setUp = await openSetUp(options, process.env);
+    const setUp = await openSetUp({ ...options, solution: options.solution ?? "remote" }, process.env);
     try {
       const approval = options.approve ? { toolApproval: (call: ToolCall) => approved(call, screen) } : {};
       const flow = createFlow({ ...setUp.flow, ...approval });
@@ -126,6 +126,7 @@ const jsonOf = (
     status,
     stopReason,
     answer: trajectory.answer ?? null,
+    ...(trajectory.solution === undefined ? {} : { solution: trajectory.solution }),
     usage: used,
     seconds,
     ...(run === undefined ? {} : { run }),

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   chatPlanner,
   createFlow,
+  type FlowEvent,
   modelAnalyst,
   modelExecutor,
   modelGenerator,
@@ -198,6 +199,27 @@ describe("frozen modules on any chat model", () => {
     });
     expect((await flow.solve(question)).trajectory.answer).toBeUndefined();
     expect(model.requests).toEqual([]);
+  });
+
+  test.each([
+    ["From @1: Lagos has 15.\n<answer>15</answer>", "15", "From @1: Lagos has 15."],
+    ["Solution: it follows.\n<answer>15", "15", "it follows."],
+    // Small models forget the tags.
+    ["@1 says so.\nAnswer: 15", "15", "@1 says so.\nAnswer: 15"],
+    ["<answer>15</answer>", "15", undefined],
+    ["I cannot tell.\n<answer></answer>", undefined, "I cannot tell."],
+  ])("a generator that is asked for the solution too: %j", async (reply, answer, solution) => {
+    const model = scriptedModel([reply]);
+    const flow = createFlow({
+      planner: () => ({ step: { tool: "look", subGoal: "q1", raw: "look q1" } }),
+      generator: modelGenerator(model, { solution: true }),
+      tools: { look },
+    });
+    const events: FlowEvent[] = [];
+    const { trajectory } = await flow.solve(question, { onEvent: (event) => events.push(event) });
+    expect({ answer: trajectory.answer, solution: trajectory.solution }).toEqual({ answer, solution });
+    expect(events.at(-1)).toMatchObject({ type: "finish", ...(solution === undefined ? {} : { solution }) });
+    expect(model.requests).toHaveLength(1);
   });
 
   test("an analyst keeps only names that the question has", async () => {

@@ -96,8 +96,8 @@ interface Ended {
 
 /** How a solve ended: with an answer, with the best so far and a reason, or with an infrastructure failure. */
 export type SolveResult =
-  | (Ended & { readonly status: "solved"; readonly answer: string })
-  | (Ended & { readonly status: "partial"; readonly answer?: string })
+  | (Ended & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
+  | (Ended & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
   | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
 
 /** Four modules that solve a question in turns over a shared memory. */
@@ -268,18 +268,21 @@ const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) =
 };
 
 const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): void => {
-  const { status, stopReason, usage } = result;
-  const answer = result.status === "failed" ? undefined : result.answer;
+  const { status, stopReason, usage, trajectory } = result;
+  const { answer, solution } = trajectory;
   if (answer !== undefined) emit({ type: "answer-delta", text: answer });
-  emit(
-    answer === undefined
-      ? { type: "finish", status, stopReason, usage }
-      : { type: "finish", status, stopReason, usage, answer },
-  );
+  emit({
+    type: "finish",
+    status,
+    stopReason,
+    usage,
+    ...(answer === undefined ? {} : { answer }),
+    ...(solution === undefined ? {} : { solution }),
+  });
 };
 
 const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
-  const { analysis, memory, turns, answer, error } = outcome;
+  const { analysis, memory, turns, answer, solution, error } = outcome;
   const stopReason = outcome.stopReason === "answered" && answer === undefined ? "no-answer" : outcome.stopReason;
   const status = error !== undefined ? "failed" : stopReason === "answered" ? "solved" : "partial";
   const trajectory: Trajectory = Object.freeze({
@@ -290,12 +293,13 @@ const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
     memory: Object.freeze(memory),
     turns: Object.freeze(turns),
     ...(answer === undefined ? {} : { answer }),
+    ...(solution === undefined ? {} : { solution }),
     status,
     stopReason,
     ...(error === undefined ? {} : { failure: error.message }),
   });
-  const ended = { stopReason, usage, trajectory };
-  if (error !== undefined) return { status: "failed", error, ...ended };
+  if (error !== undefined) return { status: "failed", error, stopReason, usage, trajectory };
+  const ended = { stopReason, usage, trajectory, ...(solution === undefined ? {} : { solution }) };
   if (answer === undefined) return { status: "partial", ...ended };
   return status === "solved" ? { status, answer, ...ended } : { status: "partial", answer, ...ended };
 };

@@ -7,6 +7,7 @@ import type {
   Analyst,
   Executor,
   FlowState,
+  Generated,
   Generator,
   ModuleContext,
   Planner,
@@ -73,6 +74,7 @@ export interface Outcome {
   readonly turns: readonly TrainedTurn[];
   readonly stopReason: StopReason;
   readonly answer: string | undefined;
+  readonly solution?: string | undefined;
   readonly error: AgentFlowError | undefined;
 }
 
@@ -193,8 +195,9 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   const ended = { turns, error: undefined };
   try {
     const state = stateAt(memory.length + 1);
-    const answer = await answerOf(parts, state, context, interruption);
-    return { ...ended, analysis, memory, stopReason, answer };
+    const written = await writtenBy(parts, state, context, interruption);
+    const { answer, solution } = typeof written === "object" ? written : { answer: written, solution: undefined };
+    return { ...ended, analysis, memory, stopReason, answer, solution };
   } catch (thrown) {
     if (thrown instanceof Interrupted)
       return { ...ended, analysis, memory, stopReason: interruption.reason ?? stopReason, answer: undefined };
@@ -203,17 +206,17 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
 };
 
 /** The generator's answer; the best one by rules when the budget leaves none for a model. */
-const answerOf = async (
+const writtenBy = async (
   parts: FlowParts,
   state: FlowState,
   context: ModuleContext,
   interruption: Interruption,
-): Promise<string | undefined> => {
+): Promise<Generated> => {
   try {
     const writing = parts.generator(state, context);
     return isPromise(writing) ? await interruption.guard(writing) : writing;
   } catch (thrown) {
-    if (thrown instanceof BudgetError) return ruleGenerator()(state, context) as string | undefined;
+    if (thrown instanceof BudgetError) return ruleGenerator()(state, context);
     throw thrown;
   }
 };
