@@ -1,18 +1,14 @@
-import { memoryIndex, type Piece, type TextIndex } from "./memory-index.ts";
+import { openSqlite } from "../sqlite.ts";
+import { memoryIndex, type TextIndex } from "./memory-index.ts";
 
 export type { Piece, TextIndex } from "./memory-index.ts";
 
-/** SQLite's FTS5 where Node has it (22.5 and later); an index in JavaScript otherwise. */
+/** SQLite's FTS5 where there is a SQLite; an index in JavaScript otherwise. */
 export const openTextIndex = async (): Promise<TextIndex> => (await sqliteIndex()) ?? memoryIndex();
 
 const sqliteIndex = async (): Promise<TextIndex | undefined> => {
-  // Not in Node 20, whose types this is built with: named in a variable, so that nothing looks for it.
-  const name = "node:sqlite";
-  const sqlite = (await import(name).catch(() => undefined)) as
-    | { readonly DatabaseSync: new (path: string) => Database }
-    | undefined;
-  if (sqlite === undefined) return undefined;
-  const database = new sqlite.DatabaseSync(":memory:");
+  const database = await openSqlite(":memory:");
+  if (database === undefined) return undefined;
   try {
     database.exec("CREATE VIRTUAL TABLE pieces USING fts5(file UNINDEXED, text, tokenize = 'porter unicode61')");
   } catch {
@@ -30,19 +26,14 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
       for (const { file, text } of pieces) insert.run(file, text);
       database.exec("COMMIT");
     },
-    remove: (file) => void remove.run(file),
+    remove: (file) => remove.run(file),
     search: (query, count) => {
       // Each word as a text of its own: FTS5 has a language, and a query is none.
       const words = query.match(/[\p{L}\p{N}]+/gu) ?? [];
       if (words.length === 0) return [];
-      return select.all(words.map((word) => `"${word}"`).join(" OR "), count) as unknown as Piece[];
+      const rows = select.rows(words.map((word) => `"${word}"`).join(" OR "), count);
+      return Array.from(rows, ([file, text]) => ({ file: String(file), text: String(text) }));
     },
     close: () => database.close(),
   };
 };
-
-interface Database {
-  exec(sql: string): void;
-  prepare(sql: string): { run(...values: unknown[]): unknown; all(...values: unknown[]): unknown[] };
-  close(): void;
-}
