@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { type FileHandle, readFile, stat } from "node:fs/promises";
 import { messageOf, StoreError } from "../errors.ts";
 import { open, sync, write } from "./file-calls.ts";
@@ -98,3 +99,37 @@ export const readLines = async (path: string): Promise<unknown[]> => {
       }
     });
 };
+
+/** A line that takes more bytes is none of ours. */
+const LONGEST_LINE = 256 * 2 ** 20;
+
+/**
+ * The lines of a file from a place on, one by one and with their line breaks, so that the whole never lies in memory;
+ * none when the file does not exist. A last line without its line break is left out. Throws `StoreError`.
+ */
+export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffer> {
+  let begun: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of createReadStream(path, {
+      start: from,
+      highWaterMark: 2 ** 20,
+    }) as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+        const last = chunk.subarray(start, end + 1);
+        yield begun.length === 0 ? last : Buffer.concat([...begun, last]);
+        [begun, length, start] = [[], 0, end + 1];
+      }
+      if (start === chunk.length) continue;
+      begun.push(chunk.subarray(start));
+      length += chunk.length - start;
+      if (length > LONGEST_LINE)
+        throw new StoreError(`${path} has a line of more than ${LONGEST_LINE} bytes, which nothing of ours writes.`);
+    }
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

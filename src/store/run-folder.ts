@@ -13,6 +13,7 @@ import { own } from "./owner.ts";
  *   metrics.jsonl       one row a step: a function of config and seed alone
  *   timings.jsonl       wall time, apart from what must be reproducible
  *   trajectories.jsonl  what the flow did
+ *   index.sqlite        the same for queries; made of it by the first one, and again whenever it does not fit
  *   digests.jsonl       a hash of each turn of training
  *   journal/            tokens, log-probabilities and tool replies of the latest steps, in full
  *   replies/            what tools replied, where a second time they might reply otherwise

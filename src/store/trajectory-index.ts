@@ -1,0 +1,264 @@
+import { createHash, type Hash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
+import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
+import { rename, syncFolder } from "./file-calls.ts";
+import { streamLines } from "./lines.ts";
+import { checkReadOnly } from "./read-only-sql.ts";
+import { isSealed, seal } from "./seal.ts";
+import {
+  INDEX_VERSION,
+  indexSchema,
+  insertTrajectory,
+  insertTurn,
+  rowsOf,
+  searchTexts,
+  valuesOf,
+} from "./trajectory-rows.ts";
+
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly SqlValue[])[];
+  /** There are more rows than were asked for. */
+  readonly truncated: boolean;
+}
+
+/** What can be asked of a run's trajectories. */
+export interface TrajectoryIndex {
+  /** Tables and views that a query may read, with their numbers of rows. */
+  tables(): readonly { readonly name: string; readonly rows: number; readonly columns: readonly string[] }[];
+  /** The first rows of one SELECT. Throws `StoreError` for SQL that is wrong, or that would do anything but read. */
+  query(sql: string, options?: { readonly limit?: number }): QueryResult;
+  /** Questions, answers, and what tools said or failed with, that have all the words; the best first. */
+  search(words: string, options?: { readonly limit?: number }): QueryResult;
+  close(): void;
+}
+
+export interface TrajectoryIndexOptions {
+  /** Told while the index is made, after each part of the file. */
+  readonly onProgress?: (bytes: number, ofBytes: number) => void;
+  readonly sqlite?: OpenSqlite;
+}
+
+const FILE = "index.sqlite";
+const ROWS = 100;
+
+/** How far an index reaches: so many bytes of the rows, which have this hash. */
+interface Reach {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Opens the index of a run's `trajectories.jsonl`, the file `index.sqlite` beside it. It holds nothing of its own: it is
+ * made when it is missing, damaged or of another version, or when the rows that it was made of were cut or changed, and
+ * extended when there are more. Throws `StoreError` where there is no SQLite, and for rows that are damaged.
+ */
+export const openTrajectoryIndex = async (
+  { folder }: { readonly folder: string },
+  { onProgress = () => undefined, sqlite = openSqlite }: TrajectoryIndexOptions = {},
+): Promise<TrajectoryIndex> => {
+  const [rows, path] = [join(folder, "trajectories.jsonl"), join(folder, FILE)];
+  const opened = async (file: string, readOnly: boolean): Promise<Sqlite> => {
+    const database = await sqlite(file, { readOnly });
+    if (database !== undefined) return database;
+    throw new StoreError(
+      "Queries need SQLite, and there is none: use Node.js 22.16 or newer, or install the optional package libsql (npm install libsql@0.5.29).",
+    );
+  };
+  const size = await sizeOf(rows);
+  const reach = await reachOf(path, opened);
+  const begun = reach === undefined ? undefined : await hashOf(rows, reach);
+  const known = reach !== undefined && begun !== undefined ? { reach, hash: begun } : undefined;
+  if (known === undefined || (await hasLineAfter(rows, known.reach.bytes))) {
+    const draft = `${path}.${process.pid}-${randomUUID()}.tmp`;
+    try {
+      await removeDrafts(folder);
+      if (known !== undefined) await copyFile(path, draft);
+      const database = await opened(draft, false);
+      try {
+        await extend(database, rows, known, (bytes) => onProgress(bytes, size));
+      } finally {
+        database.close();
+      }
+      await seal(draft);
+      await rename(draft, path);
+      await syncFolder(folder);
+    } catch (error) {
+      await rm(draft, { force: true });
+      if (error instanceof AgentFlowError) throw error;
+      throw new StoreError(`Cannot make the index ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  return indexOn(await opened(path, true));
+};
+
+/** Adds what the index does not have, in one transaction. */
+const extend = async (
+  database: Sqlite,
+  rows: string,
+  known: { readonly reach: Reach; readonly hash: Hash } | undefined,
+  onProgress: (bytes: number) => void,
+): Promise<void> => {
+  // The draft is nobody's yet: what a crash leaves of it is thrown away.
+  database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536");
+  database.exec("BEGIN");
+  if (known === undefined) database.exec(indexSchema);
+  const lastOf = (table: string): number => Number(onlyRow(database, `SELECT coalesce(max(id), 0) FROM ${table}`)[0]);
+  const textsBefore = lastOf("texts");
+  let [line, turn, bytes] = [lastOf("trajectories_stored"), lastOf("turns_stored"), known?.reach.bytes ?? 0];
+  const hash = known?.hash ?? createHash("sha256");
+  const textId = textsOf(database, textsBefore);
+  const [addTrajectory, addTurn] = [database.prepare(insertTrajectory), database.prepare(insertTurn)];
+  let told = bytes;
+  for await (const text of streamLines(rows, bytes)) {
+    line += 1;
+    const { trajectory, turns } = rowsOf(parsed(text, rows, line));
+    addTrajectory.run(line, ...valuesOf(trajectory, textId));
+    for (const { plain, texts } of turns) {
+      turn += 1;
+      addTurn.run(turn, ...valuesOf({ plain: { ...plain, trajectory: line }, texts }, textId));
+    }
+    hash.update(text);
+    bytes += text.length;
+    if (bytes - told < 2 ** 20) continue;
+    told = bytes;
+    onProgress(bytes);
+  }
+  database.exec(`INSERT INTO text_search (rowid, text) SELECT id, text FROM texts WHERE id > ${textsBefore}`);
+  database.exec("DELETE FROM about");
+  database.prepare("INSERT INTO about VALUES (?, ?)").run(bytes, hash.digest("hex"));
+  database.exec("COMMIT");
+};
+
+const parsed = (text: Buffer, file: string, line: number): unknown => {
+  let row: unknown;
+  try {
+    row = JSON.parse(text.toString("utf8"));
+  } catch (error) {
+    throw new StoreError(`${file} is damaged: line ${line} is no JSON.`, { cause: error });
+  }
+  const version = (row as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version !== 1)
+    throw new StoreError(`Line ${line} of ${file} has schemaVersion ${JSON.stringify(version)}; this version reads 1.`);
+  return row;
+};
+
+const SHORT = 200;
+const REMEMBERED = 100_000;
+
+/** Keeps each text once and says its number. Short ones that come often are not looked up again. */
+const textsOf = (database: Sqlite, last: number): ((text: string) => number) => {
+  const find = database.prepare("SELECT id FROM texts WHERE hash = ?");
+  const add = database.prepare("INSERT INTO texts VALUES (?, ?, ?)");
+  const known = new Map<string, number>();
+  let next = last;
+  return (text) => {
+    const remembered = known.get(text);
+    if (remembered !== undefined) return remembered;
+    const hash = createHash("sha256").update(text).digest("hex");
+    const [found] = find.rows(hash);
+    if (found === undefined) {
+      next += 1;
+      add.run(next, hash, text);
+    }
+    const id = found === undefined ? next : Number(found[0]);
+    if (known.size >= REMEMBERED) known.clear();
+    if (text.length <= SHORT) known.set(text, id);
+    return id;
+  };
+};
+
+const indexOn = (database: Sqlite): TrajectoryIndex => {
+  const read = (sql: string, values: readonly SqlValue[], limit: number): QueryResult => {
+    try {
+      const statement = database.prepare(sql);
+      const rows: (readonly SqlValue[])[] = [];
+      for (const row of statement.rows(...values)) {
+        if (rows.length === limit) return { columns: statement.columns, rows, truncated: true };
+        rows.push(row);
+      }
+      return { columns: statement.columns, rows, truncated: false };
+    } catch (error) {
+      throw new StoreError(`SQLite refuses the query: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  return {
+    tables: () =>
+      ["trajectories", "turns", "texts"].map((name) => ({
+        name,
+        rows: Number(onlyRow(database, `SELECT count(*) FROM ${name}`)[0]),
+        columns: database.prepare(`SELECT * FROM ${name}`).columns,
+      })),
+    query: (sql, { limit = ROWS } = {}) => {
+      checkReadOnly(sql, database);
+      return read(sql, [], limit);
+    },
+    search: (words, { limit = ROWS } = {}) => {
+      // Each word as a text of its own: FTS5 has a language, and what people look for is none.
+      const found = words.match(/[\p{L}\p{N}]+/gu) ?? [];
+      if (found.length === 0) throw new StoreError(`There is no word to look for in ${JSON.stringify(words)}.`);
+      return read(searchTexts, [found.map((word) => `"${word}"`).join(" ")], limit);
+    },
+    close: () => database.close(),
+  };
+};
+
+const onlyRow = (database: Sqlite, sql: string): readonly SqlValue[] => [...database.prepare(sql).rows()][0] ?? [];
+
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+
+const hasLineAfter = async (path: string, bytes: number): Promise<boolean> => {
+  for await (const _ of streamLines(path, bytes)) return true;
+  return false;
+};
+
+/** The hash of the rows that an index reaches over, to go on with; undefined when they are no longer those. */
+const hashOf = async (path: string, { bytes, sha256 }: Reach): Promise<Hash | undefined> => {
+  const hash = createHash("sha256");
+  if (bytes > 0 && (await sizeOf(path)) < bytes) return undefined;
+  if (bytes > 0) for await (const chunk of createReadStream(path, { end: bytes - 1 })) hash.update(chunk as Buffer);
+  return hash.copy().digest("hex") === sha256 ? hash : undefined;
+};
+
+/** How far the index reaches; undefined when it is missing, damaged or of another version. */
+const reachOf = async (
+  path: string,
+  opened: (path: string, readOnly: boolean) => Promise<Sqlite>,
+): Promise<Reach | undefined> => {
+  if (!(await isSealed(path))) return undefined;
+  const database = await opened(path, true);
+  try {
+    if (onlyRow(database, "PRAGMA user_version")[0] !== INDEX_VERSION) return undefined;
+    const [bytes, sha256] = onlyRow(database, "SELECT bytes, sha256 FROM about");
+    return { bytes: Number(bytes), sha256: String(sha256) };
+  } catch {
+    // Sealed, and yet no index of ours.
+    return undefined;
+  } finally {
+    database.close();
+  }
+};
+
+/** Drafts of processes that are gone. */
+const removeDrafts = async (folder: string): Promise<void> => {
+  for (const name of await readdir(folder)) {
+    const pid = /^index\.sqlite\.(\d+)-.*\.tmp/.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, name), { force: true });
+  }
+};
+
+const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+};
