@@ -16,6 +16,7 @@ import { learn } from "./learn.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
+import { queryCommand } from "./query-command.ts";
 import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { sft } from "./sft.ts";
@@ -259,6 +260,24 @@ runs
   .option(...jsonOption)
   .action(async (name, options) => {
     process.exitCode = await showCommand(name, options);
+  });
+
+runs
+  .command("query")
+  .description("ask a run's trajectories: one SELECT, or words; with neither, what there is to ask")
+  .argument("<run>")
+  .argument("[sql]", "one statement that reads: SELECT, WITH … SELECT, VALUES, EXPLAIN")
+  .option("--search <words>", "questions, answers and what tools said, that have all these words")
+  .option("--limit <number>", `rows at most (default: 100; with --json ${LARGEST})`, wholeNumber(1))
+  .option(...jsonOption)
+  .addHelpText(
+    "after",
+    "\nWhat is asked is index.sqlite in the run's folder. It is made of trajectories.jsonl, by the first query and again\n" +
+      "whenever that changed, and can be deleted at any time. It needs Node.js 22.16 or newer, or the package libsql.",
+  )
+  .action(async (name, sql, { limit, ...options }, command: Command) => {
+    if (sql !== undefined && options.search !== undefined) command.error("error: give SQL or --search, not both");
+    process.exitCode = await queryCommand(name, sql, { limit: limit ?? (options.json ? LARGEST : 100), ...options });
   });
 
 runs

@@ -103,7 +103,7 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     filter: (path) => {
       const name_ = relative(from, path).replaceAll("\\", "/");
       const step = /^(?:checkpoints|replies)\/step-(\d+)/.exec(name_)?.[1];
-      return !(/^(?:\.owner|report\.json|weights)/.test(name_) || Number(step ?? 0) > checkpoint.step);
+      return !(/^(?:\.owner|report\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step);
     },
   });
   if (json)
