@@ -53,9 +53,14 @@ export type ErrorReason =
   | "tool-error"
   | "timeout";
 
+/** `no value`: a result, but not the asked one · `call failed` · `still failed`: as in the turn before. */
+export type VerdictCause = "no value" | "call failed" | "still failed";
+
 export interface Verdict {
   readonly decision: "continue" | "stop";
   readonly reason: string;
+  /** Why to go on, in two words, for a planner whose prompt has room for no more; of a verifier that says so. */
+  readonly cause?: VerdictCause;
   /** What the last result is worth, in words; of a verifier that says so. */
   readonly executionAnalysis?: string;
   /** What memory holds and lacks, in words; of a verifier that says so. */

@@ -28,7 +28,7 @@ export const coldStartAdapter = async (options: AdapterColdStartOptions): Promis
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const show = demonstrator(world, seed);
   const exercise = exerciser(world, seed);
-  const form = { tools, detail: recipe.detail };
+  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);
     const read = await exercise(FIRST_EXERCISE + step * exercises, exercises);

@@ -57,14 +57,14 @@ export const castOf = (
   const played = new Set<ModuleName>(modules ?? (chat ? moduleNames : ["planner"])).add("planner");
   for (const name of train) played.add(name);
   const planner = policyOf("planner");
-  const { temperature, maxTokens, detail } = used;
+  const { temperature, maxTokens, detail, verdicts } = used;
   return {
     modules: moduleNames.filter((name) => played.has(name)),
     model,
     recipe: used,
     policies: trainableNames.filter((name) => train.includes(name)).map(policyOf),
     flow: {
-      planner: modelPlanner(planner, { temperature, maxTokens, detail }),
+      planner: modelPlanner(planner, { temperature, maxTokens, detail, verdicts }),
       ...(played.has("executor") && { executor: modelExecutor(model) }),
       ...(played.has("verifier") && {
         verifier: train.includes("verifier")

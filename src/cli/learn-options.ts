@@ -47,6 +47,8 @@ export interface LearnOptions {
   readonly patience?: number | undefined;
   /** Training ends after the step in which so many minutes have passed: such a run is not repeatable to the bit. */
   readonly minutes?: number | undefined;
+  /** Show the built-in planner the verdict of each turn. */
+  readonly verdicts?: boolean | undefined;
   /** The control: rewards are dealt out at random. */
   readonly permuteRewards: boolean;
 }

@@ -12,7 +12,7 @@ import { BUILT_IN_MODEL, engineOptions, findPlayers, type Players, roomFor } fro
 import type { Finding } from "./project/check-project.ts";
 import { makeMicroPlanner } from "./project/micro-planner.ts";
 import { findingLines, openProject, requireSound } from "./project/open-project.ts";
-import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak } from "./recipe.ts";
+import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak, withVerdicts } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import type { World } from "./world.ts";
 
@@ -104,10 +104,11 @@ export const openLearning = async (
   screen: Screen,
   interrupts: Pick<Interrupts, "abortSignal">,
 ): Promise<Learning> => {
-  const small = withColdStart(options.config === undefined ? builtInRecipe : microRecipe, options.coldStart);
+  const own = options.config === undefined ? builtInRecipe : microRecipe;
+  const small = withVerdicts(withColdStart(own, options.coldStart), options.verdicts);
   const opened = await openPlanner(options, world, small, screen, interrupts);
-  const { policies, model, recipe: own, modules, flow } = castOf(opened.engine, { ...options, recipe: small });
-  const recipe = withPeak(withColdStart(own, options.coldStart), options.learningRate);
+  const { policies, model, recipe: used, modules, flow } = castOf(opened.engine, { ...options, recipe: small });
+  const recipe = withPeak(withColdStart(used, options.coldStart), options.learningRate);
   const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
   const tools = world.tools(model);
   return {

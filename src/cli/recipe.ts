@@ -60,6 +60,8 @@ export interface Recipe {
   };
   /** How much a planner in a chat is told of a result. */
   readonly detail: "values" | "names";
+  /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
+  readonly verdicts?: boolean;
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
@@ -157,6 +159,10 @@ export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: nu
 /** The recipe with another peak of the learning rate. */
 export const withPeak = (recipe: Recipe, peak: number | undefined): Recipe =>
   peak === undefined ? recipe : { ...recipe, learningRate: { ...recipe.learningRate, peak } };
+
+/** The recipe with verdicts in compact prompts. */
+export const withVerdicts = (recipe: Recipe, verdicts: boolean | undefined): Recipe =>
+  verdicts === undefined ? recipe : { ...recipe, verdicts };
 
 /** The recipe with another length of the cold start. */
 export const withColdStart = (recipe: Recipe, steps: number | undefined): Recipe =>

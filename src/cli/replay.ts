@@ -1,5 +1,5 @@
 import type { Engine, TrainingSequence } from "../engine.ts";
-import { trajectorySegments } from "../flow/planner.ts";
+import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
@@ -49,7 +49,7 @@ export const openReplay = async ({
 }: ReplayOptions): Promise<Replay> => {
   const { episodes, states, reading } = recipe.replay;
   const tools = world.tools(silentModel);
-  const form = { tools, detail: recipe.detail };
+  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
   const { families } = world;
   const drawn = Array.from({ length: pool }, (_, i) => families[i % families.length]).flatMap((family, i) =>
     family === undefined ? [] : world.train(family, FIRST_INDEX + Math.floor(i / families.length)),
@@ -74,12 +74,7 @@ export const openReplay = async ({
       const { trajectory } = draws.pick(rollouts_G);
       const guess = world.randomValid(reading, () => task);
       const key = randomKey(seed, "replay", step, i);
-      return actionAt(
-        { planner: guess, tools, engine, detail: recipe.detail, turnLimit: task.turnLimit },
-        trajectory,
-        draws,
-        key,
-      );
+      return actionAt({ planner: guess, engine, form, turnLimit: task.turnLimit }, trajectory, draws, key);
     });
     return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
   };
@@ -87,22 +82,21 @@ export const openReplay = async ({
 
 interface ActionParts {
   readonly planner: Planner;
-  readonly tools: Toolset;
   readonly engine: Engine;
-  readonly detail: Recipe["detail"];
+  readonly form: TrajectorySegmentsOptions & { readonly tools: Toolset };
   readonly turnLimit: number | undefined;
 }
 
 /** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
 const actionAt = (
-  { planner, tools, engine, detail, turnLimit }: ActionParts,
+  { planner, engine, form, turnLimit }: ActionParts,
   { query, analysis, memory }: Trajectory,
   draws: Random,
   key: RandomKey,
 ): TrainingSequence | undefined => {
   const earlier = memory.slice(0, draws.below(Math.max(1, memory.length)));
   const turnsLeft = earlier.at(-1)?.turnsLeft ?? turnLimit ?? memory.length;
-  const state: FlowState = { query, analysis, tools, memory: earlier, turn: earlier.length + 1, turnsLeft };
+  const state: FlowState = { query, analysis, tools: form.tools, memory: earlier, turn: earlier.length + 1, turnsLeft };
   const context: ModuleContext = {
     history: "replay",
     randomKey: key,
@@ -119,10 +113,6 @@ const actionAt = (
     verdict: { decision: "continue", reason: "" },
     turnsLeft: turnsLeft - 1,
   };
-  const { ids, targets, turns } = trajectorySegments(
-    engine,
-    { query, analysis, memory: [...earlier, entry] },
-    { tools, detail },
-  );
+  const { ids, targets, turns } = trajectorySegments(engine, { query, analysis, memory: [...earlier, entry] }, form);
   return { ids, targets: targets.filter((_, i) => turns[i] === earlier.length) };
 };

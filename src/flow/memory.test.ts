@@ -23,6 +23,15 @@ describe("renderEntry", () => {
     ).toBe("@3 failed tool-error [5]\n");
   });
 
+  test("with verdicts, the cause of one or else its decision stands before the turns left", () => {
+    const shown = (more: Partial<MemoryEntry>): string =>
+      renderEntry({ ...entry(1, { country: place }), ...more }, { verdicts: true });
+    expect(shown({ verdict: { decision: "continue", reason: "long story", cause: "no value" } })).toBe(
+      "@1 country: no value [7]\n",
+    );
+    expect(shown({ verdict: { decision: "stop", reason: "long story" } })).toBe("@1 country: stop [7]\n");
+  });
+
   test("is one bounded line for whatever a tool returns", () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true }), (value) => {

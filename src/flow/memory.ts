@@ -14,9 +14,13 @@ const clip = (text: string, length: number): string =>
 
 /**
  * The compact form of an entry that a planner reads: its number, the names of its fields (with their labels), and the
- * turns left after it, last. Values are left out: the planner refers to them by name. One line, bounded.
+ * turns left after it, last. Values are left out: the planner refers to them by name. With `verdicts` the verdict stands
+ * before the turns left, as its cause where it has one. One line, bounded.
  */
-export const renderEntry = ({ index, observation, turnsLeft }: MemoryEntry): string => {
+export const renderEntry = (
+  { index, observation, verdict, turnsLeft }: MemoryEntry,
+  { verdicts = false }: { readonly verdicts?: boolean | undefined } = {},
+): string => {
   let text = `@${index}`;
   if (observation.status === "ok") {
     let shown = 0;
@@ -29,6 +33,7 @@ export const renderEntry = ({ index, observation, turnsLeft }: MemoryEntry): str
     }
     if (shown === 0) text += " ok";
   } else text += ` ${observation.status} ${observation.reason}`;
+  if (verdicts) text += `: ${verdict.cause ?? verdict.decision}`;
   return `${text} [${turnsLeft}]\n`;
 };
 

@@ -49,13 +49,15 @@ export interface PromptOptions {
   readonly prompt?: PromptForm;
   /** Of the chat form. @default "values" */
   readonly detail?: ResultDetail;
+  /** Of the compact form, which shows no verdict of a turn without it. A planner has to be trained on them. @default false */
+  readonly verdicts?: boolean | undefined;
 }
 
 /** Throws `ConfigError` for an engine that cannot have the form. */
 export const plannerPrompts = (
   engine: PromptEngine,
-  { prompt = engine.chat === undefined ? "compact" : "chat", detail }: PromptOptions = {},
-): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer));
+  { prompt = engine.chat === undefined ? "compact" : "chat", detail, verdicts }: PromptOptions = {},
+): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer, verdicts));
 
 const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): PlannerPrompts => {
   const prompts = chatPrompts(engine);
@@ -89,7 +91,7 @@ export const renderHead = ({ template, entities, unit }: Analysis, turnLimit: nu
   return `${text}[${turnLimit}]\n`;
 };
 
-const compactForm = (tokenizer: Tokenizer): PlannerPrompts => {
+const compactForm = (tokenizer: Tokenizer, verdicts: boolean | undefined): PlannerPrompts => {
   const endId = tokenizer.idOf(END);
   if (endId === undefined)
     throw new ConfigError(
@@ -107,7 +109,7 @@ const compactForm = (tokenizer: Tokenizer): PlannerPrompts => {
           ids === undefined
             ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
             : { ids, sampled: true },
-          { ids: encode(renderEntry(entry)), sampled: false },
+          { ids: encode(renderEntry(entry, { verdicts })), sampled: false },
         );
       }
       return lengthOf(segments) <= room ? segments : undefined;

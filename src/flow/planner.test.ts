@@ -5,6 +5,7 @@ import {
   chatPlanner,
   createFlow,
   modelPlanner,
+  type PromptOptions,
   parseAction,
   renderHead,
   type Trajectory,
@@ -28,10 +29,15 @@ const answer = tool<{ query: string }>({
 });
 const script = ["look q1", "look q1", "answer @1.population"];
 
-const setUp = (actions: readonly (string | readonly number[])[] = script, options: ScriptedPolicyOptions = {}) => {
+const setUp = (
+  actions: readonly (string | readonly number[])[] = script,
+  options: ScriptedPolicyOptions = {},
+  form: PromptOptions = {},
+) => {
   let turn = 0;
   const policy = scriptedPolicy(() => actions[turn++] ?? "look nothing", options);
-  return { policy, flow: createFlow({ planner: modelPlanner(policy, { maxTokens: 40 }), tools: { look, answer } }) };
+  const planner = modelPlanner(policy, { maxTokens: 40, ...form });
+  return { policy, flow: createFlow({ planner, tools: { look, answer } }) };
 };
 
 const idsOf = ({ turns }: Trajectory): number[] => {
@@ -55,6 +61,19 @@ describe("a planner on a policy", () => {
     expect(result.usage.sampledTokens).toBe(result.trajectory.turns.reduce((sum, { ids }) => sum + ids.length, 0));
     // What was sampled is passed on by its own array: it cannot have been encoded again.
     expect(second?.prompt[1]?.ids).toBe(result.trajectory.turns[0]?.ids);
+  });
+
+  test("with verdicts it is told of each turn why it goes on, in sampling and in supervised training alike", async () => {
+    const { policy, flow } = setUp(["look q1", "look q1", "look q9", "answer @1.population"], {}, { verdicts: true });
+    const { trajectory } = await flow.solve(question);
+    const text = byteTokenizer().decode(idsOf(trajectory));
+    expect(text.split("<end>").slice(1)).toEqual([
+      "@1 population: no value [9]\nlook q1",
+      "@2 refused repeated: call failed [8]\nlook q9",
+      "@3 refused bad-reference: still failed [7]\nanswer @1.population",
+      "",
+    ]);
+    expect(trajectorySegments(policy.engine, trajectory, { verdicts: true }).ids).toEqual(idsOf(trajectory));
   });
 
   test("the text of a run gives supervised training the same ids and targets", async () => {

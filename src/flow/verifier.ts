@@ -1,6 +1,6 @@
-import type { Refusal, Verifier } from "../module.ts";
+import type { FlowState, Refusal, Verifier } from "../module.ts";
 import type { Field } from "../tool.ts";
-import type { Analysis, MemoryEntry, Observation, ToolCall, Verdict } from "../trajectory.ts";
+import type { Analysis, MemoryEntry, Observation, ToolCall, Verdict, VerdictCause } from "../trajectory.ts";
 import { refused } from "./observation.ts";
 import { type Parsed, parseInput } from "./schema.ts";
 
@@ -24,11 +24,21 @@ export const ruleVerifier = (): Verifier => ({
     const parsed = parseInput(tool.inputSchema, call.input);
     return parsed instanceof Promise ? parsed.then(decide) : decide(parsed);
   },
-  judge: (_step, observation, state) => (answers(observation, state.analysis) ? STOP : CONTINUE),
+  judge: (_step, observation, state) => (answers(observation, state.analysis) ? STOP : goOn(observation, state)),
 });
 
 const STOP: Verdict = Object.freeze({ decision: "stop", reason: "A value of the asked kind is in memory." });
-const CONTINUE: Verdict = Object.freeze({ decision: "continue", reason: "No value of the asked kind yet." });
+
+const continued = (cause: VerdictCause): Verdict =>
+  Object.freeze({ decision: "continue", reason: "No value of the asked kind yet.", cause });
+const NO_VALUE = continued("no value");
+const CALL_FAILED = continued("call failed");
+const STILL_FAILED = continued("still failed");
+
+const goOn = ({ status }: Observation, { memory }: FlowState): Verdict => {
+  if (status === "ok") return NO_VALUE;
+  return (memory.at(-1)?.observation.status ?? "ok") === "ok" ? CALL_FAILED : STILL_FAILED;
+};
 
 const answers = (observation: Observation, analysis: Analysis): boolean =>
   observation.status === "ok" &&

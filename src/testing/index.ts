@@ -1,6 +1,6 @@
 /** Doubles that the tests of this project use, for yours. */
 export { type ChannelServer, channelServer } from "./channel-server.ts";
-export { failingTool } from "./failing-tool.ts";
+export { failingExecutor } from "./failing-executor.ts";
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
 export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./fixed-order-planner.ts";
 export { type HubFault, type HubRepo, type HubServer, type HubServerOptions, hubServer } from "./hub-server.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ModelError, randomKey } from "../index.ts";
-import { byteTokenizer, fixedClock, scriptedModel, scriptedPolicy } from "./index.ts";
+import { createFlow, ModelError, randomKey, ruleExecutor, tool } from "../index.ts";
+import { byteTokenizer, failingExecutor, fixedClock, scriptedModel, scriptedPlanner, scriptedPolicy } from "./index.ts";
 
 test("a fixed clock runs timers in order, also those that timers set", () => {
   const clock = fixedClock(10);
@@ -22,6 +22,32 @@ test("a scripted model gives its replies in order and throws its errors", async 
   expect(await model.complete(request)).toEqual({ text: "one two", promptTokens: 2, sampledTokens: 2 });
   await expect(model.complete(request)).rejects.toThrow(ModelError);
   expect(model.requests).toHaveLength(2);
+});
+
+test("a failing executor fails one tool's calls, the same ones under the same key", async () => {
+  const look = tool<{ query: string }>({
+    description: "Looks.",
+    inputSchema: { type: "object", properties: { query: { type: "string" } }, required: ["query"] },
+    execute: ({ query }) => ({ text: query }),
+  });
+  const script = Array.from({ length: 10 }, (_, i) => [`look ${i}`, `find ${i}`]).flat();
+  const statuses = async (rate: number, key: number): Promise<string> => {
+    const executor = failingExecutor(ruleExecutor(), "look", rate);
+    const flow = createFlow({
+      planner: scriptedPlanner(script),
+      executor,
+      tools: { look, find: look },
+      budget: { turns: 20 },
+    });
+    const { trajectory } = await flow.solve("Where?", { randomKey: randomKey(key) });
+    return trajectory.memory.map(({ observation: { status } }) => status[0]).join("");
+  };
+  expect(await statuses(0, 1)).toBe("oo".repeat(10));
+  expect(await statuses(1, 1)).toBe("fo".repeat(10));
+  const [first, again, other] = [await statuses(0.5, 1), await statuses(0.5, 1), await statuses(0.5, 2)];
+  expect(first).toMatch(/^([fo]o)+$/);
+  expect(again).toBe(first);
+  expect(other).not.toBe(first);
 });
 
 test("bytes and special tokens come back as they went in", () => {

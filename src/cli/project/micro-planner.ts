@@ -49,12 +49,13 @@ export const makeMicroPlanner = async (
 ): Promise<{ readonly engine: Engine; readonly policy: Policy }> => {
   const { world, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
+  const form = { verdicts: recipe.verdicts };
   const show = demonstrator(world, seed);
   const exercise = exerciser(world, seed);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, (memory[0]?.turnsLeft ?? 0) + 1);
-    return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry)}`).join("");
+    return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry, form)}`).join("");
   });
   const tokenizer = trainTokenizer(texts, {
     vocabularySize: LARGEST_VOCABULARY,
@@ -66,9 +67,11 @@ export const makeMicroPlanner = async (
   try {
     const policy = engine.policy("planner");
     const sequences = async (step: number): Promise<TrainingSequence[]> => [
-      ...(await show(VOCABULARY_PLANS + step * plans, plans)).map(({ trajectory }) => imitation(engine, trajectory)),
+      ...(await show(VOCABULARY_PLANS + step * plans, plans)).map(({ trajectory }) =>
+        imitation(engine, trajectory, form),
+      ),
       ...(await exercise(FIRST_EXERCISE + step * exercises, exercises)).map(({ trajectory }) =>
-        lastArguments(engine, trajectory),
+        lastArguments(engine, trajectory, form),
       ),
     ];
     const training = supervised({

@@ -1,0 +1,70 @@
+/**
+ * Trains a planner as `agentflow learn` does, on the Almanac with a `web_search` that fails now and then:
+ *
+ *   npx tsx scripts/train-in-changing-world.ts --out <folder> [--model <run> --verdicts --rate 0.1 --steps 200 --seed 7]
+ */
+import { parseArgs } from "node:util";
+import { openWorld } from "../src/cli/almanac-world.ts";
+import { castOf } from "../src/cli/cast.ts";
+import { listenToInterrupts } from "../src/cli/interrupt.ts";
+import { findModel } from "../src/cli/model.ts";
+import { screenOn } from "../src/cli/screen.ts";
+import { train } from "../src/cli/training.ts";
+import { openEngine } from "../src/engines/onnx/index.ts";
+import { createFlow, ruleExecutor } from "../src/index.ts";
+import { failingExecutor } from "../src/testing/index.ts";
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string" },
+    model: { type: "string", default: "agentflow-tiny" },
+    verdicts: { type: "boolean", default: false },
+    rate: { type: "string", default: "0.1" },
+    steps: { type: "string", default: "200" },
+    seed: { type: "string", default: "7" },
+  },
+});
+const { out, verdicts } = values;
+if (out === undefined) throw new TypeError("Say where the weights go: --out <folder>.");
+const [rate, steps, seed] = [Number(values.rate), Number(values.steps), Number(values.seed)];
+const world = await openWorld(seed);
+const engine = await openEngine(await findModel(values.model));
+const { policies, model, flow: cast, recipe } = castOf(engine, { seed, verdicts });
+const tools = world.tools(model);
+const nothing = (): void => undefined;
+const interrupts = listenToInterrupts(nothing);
+const trained = await train({
+  options: {
+    seed,
+    steps,
+    out,
+    json: false,
+    quiet: false,
+    validation: true,
+    replay: true,
+    guard: true,
+    permuteRewards: false,
+  },
+  recipe,
+  steps,
+  concurrency: recipe.concurrency,
+  world,
+  tools,
+  flow: createFlow({ ...cast, executor: failingExecutor(ruleExecutor(), "web_search", rate), tools }),
+  policies,
+  run: {
+    appendMetrics: nothing,
+    appendTimings: nothing,
+    appendTrajectory: nothing,
+    appendJournal: nothing,
+    appendDigest: nothing,
+    turnJournal: async () => undefined,
+  },
+  screen: screenOn({ stream: process.stderr, environment: process.env }),
+  interrupts,
+  secondsAfter: 0,
+});
+await policies[0]?.save(out, { rate, steps, seed, verdicts, start: values.model });
+console.log(JSON.stringify({ out, rate, seed, verdicts, ...trained, weights: policies[0]?.version }));
+await engine.dispose();
+interrupts.close();
