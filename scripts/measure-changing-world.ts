@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { openWorld } from "../src/cli/almanac-world.ts";
 import { castOf } from "../src/cli/cast.ts";
 import { findModel } from "../src/cli/model.ts";
+import { recipe, withVerdicts } from "../src/cli/recipe.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
 import { failingExecutor } from "../src/testing/index.ts";
@@ -33,7 +34,7 @@ const interval = (ends: readonly number[]): string => `[${ends.map((end) => (100
 /** The second half's report at each rate; the first half fails nowhere. */
 const measure = async (name: string, model: string, verdicts: boolean): Promise<EvaluationReport[]> => {
   const engine = await openEngine(await findModel(model));
-  const { policies, model: base, flow: cast } = castOf(engine, { seed, verdicts });
+  const { policies, model: base, flow: cast } = castOf(engine, { seed, recipe: withVerdicts(recipe, verdicts) });
   const score = (rate: number, part: typeof tasks): Promise<EvaluationReport> =>
     evaluate({
       flow: createFlow({

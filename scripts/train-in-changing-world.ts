@@ -1,13 +1,17 @@
 /**
- * Trains a planner as `agentflow learn` does, on the Almanac with a `web_search` that fails now and then:
+ * Trains a planner as `agentflow learn` does, on the Almanac with a `web_search` that fails now and then. With
+ * `--cold-start` it first imitates random valid plans for so many steps, as the built-in planner did: from them it learns
+ * what the marks of a prompt with verdicts look like.
  *
- *   npx tsx scripts/train-in-changing-world.ts --out <folder> [--model <run> --verdicts --rate 0.1 --steps 200 --seed 7]
+ *   npx tsx scripts/train-in-changing-world.ts --out <folder> [--model <run> --verdicts --cold-start 100 --rate 0.1 --steps 200 --seed 7]
  */
 import { parseArgs } from "node:util";
+import { coldStartAdapter } from "../src/cli/adapter-cold-start.ts";
 import { openWorld } from "../src/cli/almanac-world.ts";
 import { castOf } from "../src/cli/cast.ts";
 import { listenToInterrupts } from "../src/cli/interrupt.ts";
 import { findModel } from "../src/cli/model.ts";
+import { recipe as ownRecipe, withVerdicts } from "../src/cli/recipe.ts";
 import { screenOn } from "../src/cli/screen.ts";
 import { train } from "../src/cli/training.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
@@ -19,6 +23,7 @@ const { values } = parseArgs({
     out: { type: "string" },
     model: { type: "string", default: "agentflow-tiny" },
     verdicts: { type: "boolean", default: false },
+    "cold-start": { type: "string", default: "0" },
     rate: { type: "string", default: "0.1" },
     steps: { type: "string", default: "200" },
     seed: { type: "string", default: "7" },
@@ -29,10 +34,24 @@ if (out === undefined) throw new TypeError("Say where the weights go: --out <fol
 const [rate, steps, seed] = [Number(values.rate), Number(values.steps), Number(values.seed)];
 const world = await openWorld(seed);
 const engine = await openEngine(await findModel(values.model));
-const { policies, model, flow: cast, recipe } = castOf(engine, { seed, verdicts });
+const { policies, model, flow: cast, recipe } = castOf(engine, { seed, recipe: withVerdicts(ownRecipe, verdicts) });
 const tools = world.tools(model);
 const nothing = (): void => undefined;
 const interrupts = listenToInterrupts(nothing);
+const [policy] = policies;
+if (policy === undefined) throw new TypeError("The cast has no planner that learns.");
+const screen = screenOn({ stream: process.stderr, environment: process.env });
+const imitated = { steps: Number(values["cold-start"]), plans: 32, exercises: 64, learningRate: 5e-4 };
+if (imitated.steps > 0)
+  await coldStartAdapter({
+    world,
+    tools,
+    policy,
+    recipe: { ...recipe, coldStart: imitated },
+    seed,
+    onStep: (step, loss) => screen.line(`cold start: step ${step + 1}/${imitated.steps}, loss ${loss.toFixed(3)}`),
+    abortSignal: interrupts.abortSignal,
+  });
 const trained = await train({
   options: {
     seed,
@@ -60,11 +79,12 @@ const trained = await train({
     appendDigest: nothing,
     turnJournal: async () => undefined,
   },
-  screen: screenOn({ stream: process.stderr, environment: process.env }),
+  replies: { enter: async () => undefined },
+  screen,
   interrupts,
   secondsAfter: 0,
 });
-await policies[0]?.save(out, { rate, steps, seed, verdicts, start: values.model });
-console.log(JSON.stringify({ out, rate, seed, verdicts, ...trained, weights: policies[0]?.version }));
+await policy.save(out, { ...values, world: world.hash });
+console.log(JSON.stringify({ out, rate, seed, verdicts, ...trained, weights: policy.version }));
 await engine.dispose();
 interrupts.close();
