@@ -27,7 +27,8 @@ describe("a pattern", () => {
       .tuple(tie("atom"), fc.constantFrom("", "", "?", "*", "+", "{2}", "{1,2}", "{0,}", "*?"))
       .map((parts) => parts.join("")),
     atom: fc.oneof(
-      { depthSize: "small" },
+      // JavaScript's own matcher tries every way through nested repetitions: deeper ones took it minutes.
+      { maxDepth: 2 },
       plainAtom,
       tie("expression").map((inner) => `(?:${inner})`),
       tie("expression").map((inner) => `(${inner})`),
