@@ -13,7 +13,7 @@ import { recipe, withVerdicts } from "../src/cli/recipe.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
 import { failingExecutor } from "../src/testing/index.ts";
-import { compare, type EvaluationReport, evaluate } from "../src/train/index.ts";
+import { type Accuracy, accuracyOf, compare, type EvaluationReport, evaluate } from "../src/train/index.ts";
 
 const { values } = parseArgs({
   options: {
@@ -31,12 +31,18 @@ const rates = [0, 0.1, 0.3, 1];
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const interval = (ends: readonly number[]): string => `[${ends.map((end) => (100 * end).toFixed(1)).join(", ")}]`;
 
+/** A report, and what became of the tasks in which a search failed so. */
+interface Measured extends EvaluationReport {
+  readonly met: Accuracy;
+}
+
 /** The second half's report at each rate; the first half fails nowhere. */
-const measure = async (name: string, model: string, verdicts: boolean): Promise<EvaluationReport[]> => {
+const measure = async (name: string, model: string, verdicts: boolean): Promise<Measured[]> => {
   const engine = await openEngine(await findModel(model));
   const { policies, model: base, flow: cast } = castOf(engine, { seed, recipe: withVerdicts(recipe, verdicts) });
-  const score = (rate: number, part: typeof tasks): Promise<EvaluationReport> =>
-    evaluate({
+  const score = async (rate: number, part: typeof tasks): Promise<Measured> => {
+    const rewards: (number | null)[] = [];
+    const report = await evaluate({
       flow: createFlow({
         ...cast,
         executor: failingExecutor(ruleExecutor(), "web_search", rate),
@@ -46,13 +52,19 @@ const measure = async (name: string, model: string, verdicts: boolean): Promise<
       reward: world.reward,
       seed,
       policies,
+      onTrajectory: ({ trajectory: { memory }, reward }) => {
+        if (memory.some(({ observation }) => observation.status === "failed" && observation.reason === "unavailable"))
+          rewards.push(reward ?? null);
+      },
     });
-  const row = (what: string, { n, accuracy, ...report }: EvaluationReport): void =>
+    return { ...report, met: accuracyOf(rewards) };
+  };
+  const row = (what: string, { n, accuracy, met, ...report }: Measured): void =>
     console.log(
-      `${name.padEnd(30)} ${what.padEnd(34)} ${percent(accuracy)} ${interval(report.interval)} of ${n}  turns ${report.averageTurns.toFixed(1)}  tool errors ${percent(report.toolErrorRate)}  crashed ${report.noSample}`,
+      `${name.padEnd(30)} ${what.padEnd(34)} ${percent(accuracy)} ${interval(report.interval)} of ${n}  turns ${report.averageTurns.toFixed(1)}  tool errors ${percent(report.toolErrorRate)}  crashed ${report.noSample}  met a failure ${met.n}, solved of them ${percent(met.accuracy)}`,
     );
   row("first half", await score(0, tasks.slice(0, half)));
-  const reports: EvaluationReport[] = [];
+  const reports: Measured[] = [];
   for (const rate of rates) {
     const report = await score(rate, tasks.slice(half));
     row(`second half, ${percent(rate)} of searches fail`, report);

@@ -8,9 +8,20 @@ export class ConfigError extends AgentFlowError {
   override readonly name = "ConfigError";
 }
 
+export interface ToolErrorOptions extends ErrorOptions {
+  /** The same call may succeed later: a service that is busy or cannot be reached. A flow lets it be made again. @default false */
+  readonly retryable?: boolean;
+}
+
 /** A tool could not do what it was asked: bad arguments, nothing found, a time-out. The planner sees the message. */
 export class ToolError extends AgentFlowError {
   override readonly name = "ToolError";
+  readonly retryable: boolean;
+
+  constructor(message: string, { retryable = false, ...options }: ToolErrorOptions = {}) {
+    super(message, options);
+    this.retryable = retryable;
+  }
 }
 
 export interface ModelErrorOptions extends ErrorOptions {
@@ -61,6 +72,10 @@ export class StoreError extends AgentFlowError {
 export class TaskError extends AgentFlowError {
   override readonly name = "TaskError";
 }
+
+/** Statuses of HTTP after which the same request may succeed. */
+export const retryableStatus = (status: number): boolean =>
+  status === 408 || status === 409 || status === 425 || status === 429 || status >= 500;
 
 /** The text of anything thrown, for one-line messages. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

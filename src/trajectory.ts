@@ -42,7 +42,10 @@ export type Observation =
     }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 
-/** `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `not-approved` · `tool-error` · `timeout`. */
+/**
+ * `malformed`: not a plan · `unknown-tool` · `bad-reference` · `bad-arguments` · `repeated` · `not-approved` · `tool-error` ·
+ * `unavailable`: a service that is, for now · `timeout`.
+ */
 export type ErrorReason =
   | "malformed"
   | "unknown-tool"
@@ -51,6 +54,7 @@ export type ErrorReason =
   | "repeated"
   | "not-approved"
   | "tool-error"
+  | "unavailable"
   | "timeout";
 
 /** `no value`: a result, but not the asked one · `call failed` · `still failed`: as in the turn before. */

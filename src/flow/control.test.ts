@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ToolError } from "../errors.ts";
 import { grantsHost, narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import { redactor } from "../redact.ts";
@@ -51,6 +52,40 @@ describe("a planner that does everything wrong", () => {
     expect(JSON.stringify(result.trajectory.memory).length).toBeLessThan(40_000);
     // What never reached a tool is no call.
     expect(result.usage).toMatchObject({ turns: 8, calls: 5 });
+  });
+});
+
+describe("a call whose service is unavailable", () => {
+  const down = (needsApproval: boolean, failures: number) => {
+    let calls = 0;
+    return look(
+      (query) => {
+        calls += 1;
+        if (calls <= failures) throw new ToolError("503 Service Unavailable", { retryable: true });
+        return query;
+      },
+      { needsApproval },
+    );
+  };
+  const outcomes = async (tool: AnyTool) => {
+    const plan = Array.from({ length: 4 }, () => "look x");
+    const { trajectory } = await flowOf(plan, { look: tool }, { budget: { turns: 4 }, toolApproval: () => true }).solve(
+      "What is x?",
+    );
+    return errorsOf(trajectory.memory);
+  };
+
+  it("may be made three times, and not again once it has brought a result", async () => {
+    expect(await outcomes(down(false, 9))).toEqual(["unavailable", "unavailable", "unavailable", "repeated"]);
+    expect(await outcomes(down(false, 1))).toEqual(["unavailable", "ok", "repeated", "repeated"]);
+  });
+
+  it("is not made again where it acts on the world, or fails for good", async () => {
+    expect(await outcomes(down(true, 9))).toEqual(["unavailable", "repeated", "repeated", "repeated"]);
+    const broken = look(() => {
+      throw new ToolError("There is no x.");
+    });
+    expect(await outcomes(broken)).toEqual(["tool-error", "repeated", "repeated", "repeated"]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
+import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../errors.ts";
 import type { Executor, FlowState, Refusal } from "../module.ts";
 import type { AnyTool, Field } from "../tool.ts";
 import type { ToolCall } from "../trajectory.ts";
@@ -42,7 +42,8 @@ export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimi
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
-        return failed("tool-error", textOfThrown(thrown));
+        const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
+        return failed(reason, textOfThrown(thrown));
       }
     },
   };

@@ -1,12 +1,12 @@
 import type { FlowState, Refusal, Verifier } from "../module.ts";
-import type { Field } from "../tool.ts";
+import type { AnyTool, Field } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, ToolCall, Verdict, VerdictCause } from "../trajectory.ts";
 import { refused } from "./observation.ts";
 import { type Parsed, parseInput } from "./schema.ts";
 
 /**
  * The verifier by rules. Before a call: the tool exists, the arguments fit its schema, the same call was not made
- * before. After it: stop once an observation states a field `value` of the kind that the question asks for.
+ * before, unless it failed at a service that is unavailable for now, or at its deadline. After it: stop once an observation states a field `value` of the kind that the question asks for.
  */
 export const ruleVerifier = (): Verifier => ({
   admit: (call, state) => {
@@ -20,7 +20,7 @@ export const ruleVerifier = (): Verifier => ({
     const decide = (parsed: Parsed): Refusal | undefined =>
       "problem" in parsed
         ? refused("bad-arguments", `${call.tool}: ${parsed.problem}.`)
-        : refuseRepeat(call, state.memory);
+        : refuseRepeat(call, tool, state.memory);
     const parsed = parseInput(tool.inputSchema, call.input);
     return parsed instanceof Promise ? parsed.then(decide) : decide(parsed);
   },
@@ -54,10 +54,21 @@ export const fits = (value: Field | undefined, unit: string | undefined): boolea
   return value.kind === (unit === "name" || unit === "weekday" ? "text" : "number");
 };
 
-const refuseRepeat = (call: ToolCall, memory: readonly MemoryEntry[]): Refusal | undefined => {
+/** How often one call may be made while its service is unavailable. */
+const MOST_TRIES = 3;
+/** What needs approval acts on the world, and may have done so although no reply came. */
+const mayBeMadeAgain = (observation: Observation, { needsApproval }: AnyTool): boolean =>
+  observation.status === "failed" &&
+  (observation.reason === "unavailable" || observation.reason === "timeout") &&
+  (needsApproval ?? false) === false;
+
+const refuseRepeat = (call: ToolCall, tool: AnyTool, memory: readonly MemoryEntry[]): Refusal | undefined => {
+  let tries = 0;
   for (const entry of memory) {
     if (entry.call === undefined || entry.observation.status === "refused" || entry.call.tool !== call.tool) continue;
-    if (same(entry.call.input, call.input, 0))
+    if (!same(entry.call.input, call.input, 0)) continue;
+    tries += 1;
+    if (tries === MOST_TRIES || !mayBeMadeAgain(entry.observation, tool))
       return refused(
         "repeated",
         `The same call was made in @${entry.index}. Use what it brought or try something else.`,

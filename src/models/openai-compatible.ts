@@ -1,4 +1,4 @@
-import { ConfigError, ModelError, messageOf } from "../errors.ts";
+import { ConfigError, ModelError, messageOf, retryableStatus } from "../errors.ts";
 import type { ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "../model.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
@@ -167,10 +167,6 @@ const unlearn = (habits: Habits, { grammar, logProbs }: ChatRequest, message: st
 };
 
 const same = (a: Habits, b: Habits): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-/** Statuses after which the same request may succeed. */
-const retryableStatus = (status: number): boolean =>
-  status === 408 || status === 409 || status === 425 || status === 429 || status >= 500;
 
 const refusalOf = (reply: HttpReply, text: string, model: string): ModelError => {
   const retryAfterSeconds = secondsOf(reply.header("retry-after"));

@@ -14,6 +14,6 @@ export const failingExecutor = (
   write: executor.write,
   run: async (call, state, context) =>
     call.tool === tool && uniform(deriveKey(context.randomKey, "failing", tool), state.turn) < rate
-      ? { status: "failed", reason: "tool-error", error: message }
+      ? { status: "failed", reason: "unavailable", error: message }
       : executor.run(call, state, context),
 });

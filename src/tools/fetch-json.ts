@@ -1,4 +1,4 @@
-import { messageOf, ToolError } from "../errors.ts";
+import { messageOf, retryableStatus, ToolError } from "../errors.ts";
 
 export interface JsonFetchOptions {
   /** @default the global fetch */
@@ -40,17 +40,22 @@ export const fetchJson =
       });
       const text = await bounded(reply, host);
       if (!reply.ok)
-        throw new ToolError(`${host} answers with status ${reply.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`);
+        throw new ToolError(`${host} answers with status ${reply.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`, {
+          retryable: retryableStatus(reply.status),
+        });
       const value: unknown = JSON.parse(text);
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
       throw new ToolError(`${host} sent a reply that is no JSON object.`);
     } catch (error) {
       abortSignal.throwIfAborted();
       if (error instanceof ToolError) throw error;
-      if (signal.aborted) throw new ToolError(`${host} gave no reply within ${timeoutSeconds} seconds.`);
+      if (signal.aborted)
+        throw new ToolError(`${host} gave no reply within ${timeoutSeconds} seconds.`, { retryable: true });
       if (error instanceof SyntaxError) throw new ToolError(`${host} sent a reply that is no JSON.`);
       const { cause } = error as { readonly cause?: unknown };
-      throw new ToolError(`${host} cannot be reached: ${messageOf(cause instanceof Error ? cause : error)}.`);
+      throw new ToolError(`${host} cannot be reached: ${messageOf(cause instanceof Error ? cause : error)}.`, {
+        retryable: true,
+      });
     }
   };
 

@@ -83,10 +83,13 @@ export const guardedFetch = ({
     } catch (error) {
       abortSignal.throwIfAborted();
       if (error instanceof ToolError) throw error;
-      if (signal.aborted) throw new ToolError(`${clipped(url)} gave no page within ${timeoutSeconds} seconds.`);
+      if (signal.aborted)
+        throw new ToolError(`${clipped(url)} gave no page within ${timeoutSeconds} seconds.`, { retryable: true });
       const inner = error instanceof Error && error.cause instanceof ToolError ? error.cause : error;
       if (inner instanceof ToolError) throw inner;
-      throw new ToolError(`${clipped(url)} cannot be fetched: ${messageOf(error) || "the connection failed"}.`);
+      throw new ToolError(`${clipped(url)} cannot be fetched: ${messageOf(error) || "the connection failed"}.`, {
+        retryable: true,
+      });
     }
     throw new ToolError(`${clipped(url)} redirects more than ${maxRedirects} times.`);
   };

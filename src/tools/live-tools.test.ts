@@ -77,13 +77,18 @@ describe("web_page", () => {
           .writeHead(200, { "content-type": "text/plain", "content-encoding": "gzip" })
           .end(gzipSync(Buffer.alloc(20_000_000)));
       else if (request.url === "/picture") response.writeHead(200, { "content-type": "image/png" }).end("x");
-      else response.writeHead(404).end();
+      else response.writeHead(request.url === "/busy" ? 503 : 404).end();
     });
     const tool = webPage(open);
     await expect(call(tool, { url: `${address}/loop` })).rejects.toThrow(/redirects more than 5/);
     await expect(call(tool, { url: `${address}/bomb` })).rejects.toThrow(/larger than/);
     await expect(call(tool, { url: `${address}/picture` })).rejects.toThrow(/image\/png/);
-    await expect(call(tool, { url: `${address}/gone` })).rejects.toThrow(/status 404/);
+    await expect(call(tool, { url: `${address}/gone` })).rejects.toMatchObject({
+      message: expect.stringContaining("status 404"),
+      retryable: false,
+    });
+    await expect(call(tool, { url: `${address}/busy` })).rejects.toMatchObject({ retryable: true });
+    await expect(call(tool, { url: "http://127.0.0.1:1/" })).rejects.toMatchObject({ retryable: true });
     await expect(call(tool, { url: "file:///etc/passwd" })).rejects.toThrow(/accepted are http/);
     await expect(call(tool, { url: "nonsense" })).rejects.toThrow(ToolError);
     await expect(call(tool, { url: address }, { grants: { hosts: ["example.org"] } })).rejects.toThrow(/grants/);

@@ -1,4 +1,4 @@
-import { ToolError } from "../errors.ts";
+import { retryableStatus, ToolError } from "../errors.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
 import { type GuardedFetchOptions, guardedFetch } from "./guarded-fetch.ts";
 import { bestPassages, passagesOf } from "./passages.ts";
@@ -19,7 +19,8 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     const known = pages.get(url);
     if (known !== undefined) return known;
     const { status, contentType, body, url: from } = await get(url, context);
-    if (status !== 200) throw new ToolError(`${from} answers with status ${status}.`);
+    if (status !== 200)
+      throw new ToolError(`${from} answers with status ${status}.`, { retryable: retryableStatus(status) });
     const page = await readablePage(body, contentType, from);
     if (page.sections.length === 0) throw new ToolError(`${from} has no text that can be read.`);
     pages.set(url, page);
