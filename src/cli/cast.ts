@@ -6,7 +6,7 @@ import { modelVerifier } from "../flow/model-verifier.ts";
 import { modelPlanner } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
-import { adapterRecipe, type Recipe, recipe } from "./recipe.ts";
+import { adapterRecipe, type Recipe, recipe, withVerdicts } from "./recipe.ts";
 
 /** Modules that a model can play; the others go by rules. */
 export const moduleNames = ["planner", "executor", "verifier", "generator"] as const;
@@ -26,6 +26,8 @@ export interface CastOptions {
   readonly seed: number;
   /** Whether a generator by the model also writes the solution. @default false */
   readonly solution?: boolean | undefined;
+  /** Show a planner with a compact prompt the verdict of each turn. @default as the recipe says */
+  readonly verdicts?: boolean | undefined;
   /** @default by what learns: all weights, or adapters */
   readonly recipe?: Recipe | undefined;
 }
@@ -43,12 +45,22 @@ export interface Cast {
 
 export const castOf = (
   engine: Engine,
-  { modules, train = ["planner"], rank = 16, seed, solution = false, recipe: given = recipe }: CastOptions,
+  {
+    modules,
+    train = ["planner"],
+    rank = 16,
+    seed,
+    solution = false,
+    verdicts: shown,
+    recipe: given = recipe,
+  }: CastOptions,
 ): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
   // Held to the form of an action, a chat model does not draw from its own distribution.
-  const used: Recipe = adapters ? adapterRecipe : { ...given, oldLogProbs: chat ? "forward" : "behaviour" };
+  const used: Recipe = adapters
+    ? adapterRecipe
+    : { ...withVerdicts(given, shown), oldLogProbs: chat ? "forward" : "behaviour" };
   const policyOf = (name: TrainableName): Policy => {
     if (!adapters) return engine.policy(name);
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");

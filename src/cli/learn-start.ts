@@ -57,6 +57,7 @@ export const showFindings = (findings: readonly Finding[], screen: Screen, json:
 export interface OpenedPlanner {
   readonly engine: Engine;
   readonly adapters?: Players["adapters"];
+  readonly verdicts?: Players["verdicts"];
   /** What it took to make it, where it was made now. */
   readonly seconds?: number;
 }
@@ -84,9 +85,12 @@ export const openPlanner = async (
     });
     return { engine, seconds: (performance.now() - begun) / 1000 };
   }
-  const { model, adapters } = await findPlayers(options.model ?? BUILT_IN_MODEL);
-  const engine = await openEngine(model, { ...engineOptions({ ...options, adapters }), ...roomFor(options) });
-  return adapters === undefined ? { engine } : { engine, adapters };
+  const { model, ...players } = await findPlayers(options.model ?? BUILT_IN_MODEL);
+  const engine = await openEngine(model, {
+    ...engineOptions({ ...options, adapters: players.adapters }),
+    ...roomFor(options),
+  });
+  return { engine, ...players };
 };
 
 /** Everything that training needs, as the options ask for it. */
@@ -107,7 +111,9 @@ export const openLearning = async (
   const own = options.config === undefined ? builtInRecipe : microRecipe;
   const small = withVerdicts(withColdStart(own, options.coldStart), options.verdicts);
   const opened = await openPlanner(options, world, small, screen, interrupts);
-  const { policies, model, recipe: used, modules, flow } = castOf(opened.engine, { ...options, recipe: small });
+  const { verdicts = opened.verdicts } = options;
+  const cast = castOf(opened.engine, { ...options, recipe: small, verdicts });
+  const { policies, model, recipe: used, modules, flow } = cast;
   const recipe = withPeak(withColdStart(used, options.coldStart), options.learningRate);
   const { steps = recipe.steps, concurrency = recipe.concurrency } = options;
   const tools = world.tools(model);

@@ -14,7 +14,7 @@ import { openLearning, openWorldOf, showFindings } from "./learn-start.ts";
 import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
-import type { Recipe } from "./recipe.ts";
+import { aboutPrompts, type Recipe } from "./recipe.ts";
 import { type Screen, screenOn } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { taskSampler } from "./task-sampler.ts";
@@ -192,7 +192,11 @@ export const learn = async ({
     seconds.evaluate += trained.validate;
     // A folder that a crash left half-way is written anew.
     await rm(run.path("weights"), { recursive: true, force: true });
-    await savePolicies(policies, run, { tools: Object.keys(tools), tasks: world.hash });
+    await savePolicies(policies, run, {
+      tools: Object.keys(tools),
+      tasks: world.hash,
+      ...aboutPrompts(recipe),
+    });
     await run.flush();
 
     const after = await evaluatePlanner("after");
@@ -293,7 +297,7 @@ const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectorie
 const savePolicies = async (
   policies: readonly Policy[],
   run: Run,
-  about: { readonly tools: readonly string[]; readonly tasks: string },
+  about: { readonly tools: readonly string[]; readonly tasks: string; readonly verdicts?: true },
 ): Promise<void> => {
   const [only] = policies;
   if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);

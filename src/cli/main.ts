@@ -135,7 +135,11 @@ program
   .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
   .option("--validation", "evaluate on the validation split, for choosing settings", false)
   .option("--no-replay", "do not imitate random plans beside the reward")
-  .addOption(new Option("--verdicts", "show the built-in planner each turn's verdict, in training").hideHelp())
+  .addOption(
+    new Option("--verdicts", "show the built-in planner each turn's verdict, in training")
+      .conflicts("watch")
+      .hideHelp(),
+  )
   .option("--permute-rewards", "control: deal the rewards out at random", false)
   .option("--json", "one JSON object on stdout, progress on stderr", false)
   .option("--quiet", "no progress", false)

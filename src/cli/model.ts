@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { availableMemory } from "../engines/onnx/available-memory.ts";
 import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
+import { readManifest } from "../engines/onnx/files/manifest.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
 import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
@@ -56,6 +57,8 @@ export const findModelPath = async (name: string): Promise<string> =>
 export interface Players {
   readonly model: string;
   readonly adapters?: Readonly<Record<string, string>>;
+  /** Whether it was trained on prompts with verdicts: without them it is not itself. */
+  readonly verdicts?: boolean;
 }
 
 /** `findModel` for a name that may stand for adapters: of a run that trained several modules, or of one. */
@@ -70,7 +73,12 @@ export const findPlayers = async (name: string): Promise<Players> => {
   const found = await findModel(name);
   return (await isAdapterFolder(found))
     ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
-    : { model: found };
+    : { model: found, verdicts: await trainedOnVerdicts(name) };
+};
+
+const trainedOnVerdicts = async (name: string): Promise<boolean> => {
+  const folder = await findModelPath(name);
+  return (await isThere(join(folder, "manifest.json"))) && (await readManifest(folder)).about.verdicts === true;
 };
 
 /** Rows of a small model cost little. */

@@ -162,7 +162,11 @@ export const withPeak = (recipe: Recipe, peak: number | undefined): Recipe =>
 
 /** The recipe with verdicts in compact prompts. */
 export const withVerdicts = (recipe: Recipe, verdicts: boolean | undefined): Recipe =>
-  verdicts === undefined ? recipe : { ...recipe, verdicts };
+  verdicts === true ? { ...recipe, verdicts } : recipe;
+
+/** What a saved planner says of its prompts, for those who open it. */
+export const aboutPrompts = ({ verdicts }: Recipe): { readonly verdicts?: true } =>
+  verdicts === true ? { verdicts } : {};
 
 /** The recipe with another length of the cold start. */
 export const withColdStart = (recipe: Recipe, steps: number | undefined): Recipe =>

@@ -16,7 +16,7 @@ import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
 import { castOf, type ModuleName, trainableNames } from "./cast.ts";
 import { loadConfig } from "./config.ts";
-import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers } from "./model.ts";
+import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./model.ts";
 import { type Environment, localName, remoteModel, secretsOf } from "./models.ts";
 
 export interface SetUpOptions {
@@ -71,7 +71,7 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
   const engine = localNeeded ? await openLocal(options, remote === undefined ? asked : undefined) : undefined;
   try {
-    const cast = engine === undefined ? undefined : castLocal(engine.engine, options, engine.adapters);
+    const cast = engine === undefined ? undefined : castLocal(engine, options);
     const model = remote?.model ?? cast?.model;
     const parts = partsOf(remote?.model, roles, cast?.flow, options);
     const tools = pick(await toolsOf(config, options.seed, model), options.tools);
@@ -126,24 +126,23 @@ const remoteRoles = async (roles: Roles, environment: Environment): Promise<Remo
 const coversAll = (roles: RemoteRoles): boolean =>
   (["planner", "executor", "verifier", "generator"] as const).every((role) => roles[role] !== undefined);
 
-const openLocal = async (
-  options: SetUpOptions,
-  asked: ModelSettings | undefined,
-): Promise<{ readonly engine: Engine; readonly adapters: Readonly<Record<string, string>> | undefined }> => {
+interface LocalPlayers extends Omit<Players, "model"> {
+  readonly engine: Engine;
+}
+
+const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined): Promise<LocalPlayers> => {
   const name = typeof asked === "string" ? localName(asked) : undefined;
   const players = await findPlayers(options.policy ?? name ?? BUILT_IN_MODEL);
   const model = name === undefined || options.policy === undefined ? players.model : await findModel(name);
-  const { adapters } = players;
-  return { engine: await openEngine(model, engineOptions({ ...options, adapters })), adapters };
+  return { ...players, engine: await openEngine(model, engineOptions({ ...options, adapters: players.adapters })) };
 };
 
 const castLocal = (
-  engine: Engine,
+  { engine, adapters, verdicts }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
-  adapters: Readonly<Record<string, string>> | undefined,
 ): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-  return castOf(engine, { seed, modules, train, solution: solution === true });
+  return castOf(engine, { seed, modules, train, verdicts, solution: solution === true });
 };
 
 type Parts = Partial<Pick<FlowOptions, "model" | "analyst" | "planner" | "executor" | "verifier" | "generator">>;

@@ -16,6 +16,7 @@ import { evaluateSets, gainOf } from "./evaluation.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL, engineOptions, findPlayers, findRun, roomFor } from "./model.ts";
+import { aboutPrompts } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 import { setNames, type World } from "./world.ts";
 
@@ -50,7 +51,7 @@ export const sft = async (options: SftOptions): Promise<number> => {
   const players = await findPlayers(options.model ?? BUILT_IN_MODEL);
   const engine = await openEngine(players.model, { ...engineOptions({ adapters: players.adapters }), ...roomFor({}) });
   try {
-    const { policies, model, recipe, flow: cast } = castOf(engine, { seed });
+    const { policies, model, recipe, flow: cast } = castOf(engine, { seed, verdicts: players.verdicts });
     const [policy] = policies;
     if (policy === undefined) throw new ConfigError("There is no planner to train.");
     const tools = world.tools(model);
@@ -67,7 +68,7 @@ export const sft = async (options: SftOptions): Promise<number> => {
       ...options,
       trajectories: shown.length,
     });
-    const form = { tools, detail: recipe.detail };
+    const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
     const sequences = shown.map((trajectory) => imitation(engine, trajectory, form));
     const evaluateNow = async (title: string) => {
       const evaluated = await evaluateSets({
@@ -102,7 +103,7 @@ export const sft = async (options: SftOptions): Promise<number> => {
       screen.live(`imitation: step ${step.step + 1}/${steps}, loss ${loss.toFixed(3)}`);
     }
     const after = await evaluateNow("after");
-    await policy.save(run.path("weights"));
+    await policy.save(run.path("weights"), aboutPrompts(recipe));
     const report = {
       schemaVersion: 1,
       run: run.id,

@@ -11,6 +11,7 @@ import { castOf } from "./cast.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "./model.ts";
+import { aboutPrompts } from "./recipe.ts";
 import { screenOn } from "./screen.ts";
 
 export interface WatchOptions
@@ -41,7 +42,7 @@ export const watch = async (options: WatchOptions): Promise<number> => {
   const players = await findPlayers(options.model ?? BUILT_IN_MODEL);
   const engine = await openEngine(players.model, { ...engineOptions({ adapters: players.adapters }), ...roomFor({}) });
   try {
-    const { policies, model, recipe, flow: cast } = castOf(engine, { seed });
+    const { policies, model, recipe, flow: cast } = castOf(engine, { seed, verdicts: players.verdicts });
     const flow = createFlow({ ...world.flow, ...cast, tools: world.tools(model) });
     const gate = world.evaluation("validation", { heldOutPages: GATE }).heldOutPages.map(({ sealed, ...task }) => {
       const { answer, kind, unit } = sealed as typeof sealed & { readonly kind?: string; readonly unit?: string };
@@ -92,7 +93,10 @@ export const watch = async (options: WatchOptions): Promise<number> => {
         run.appendTimings({ round, published, gate: found, versions });
         if (published)
           for (const policy of policies)
-            await policy.save(run.path(`weights${policies.length === 1 ? "" : `/${policy.name}`}`));
+            await policy.save(
+              run.path(`weights${policies.length === 1 ? "" : `/${policy.name}`}`),
+              aboutPrompts(recipe),
+            );
         await run.flush();
       }
       if (json)
