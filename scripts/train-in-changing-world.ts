@@ -14,6 +14,7 @@ import { findModel } from "../src/cli/model.ts";
 import { recipe as ownRecipe, withVerdicts } from "../src/cli/recipe.ts";
 import { screenOn } from "../src/cli/screen.ts";
 import { train } from "../src/cli/training.ts";
+import type { World } from "../src/cli/world.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
 import { failingExecutor } from "../src/testing/index.ts";
@@ -32,7 +33,9 @@ const { values } = parseArgs({
 const { out, verdicts } = values;
 if (out === undefined) throw new TypeError("Say where the weights go: --out <folder>.");
 const [rate, steps, seed] = [Number(values.rate), Number(values.steps), Number(values.seed)];
-const world = await openWorld(seed);
+const executor = failingExecutor(ruleExecutor(), "web_search", rate);
+// Random valid plans meet the failures, too, and go on: what is imitated shows what a plan looks like after one.
+const world: World = { ...(await openWorld(seed)), flow: { executor } };
 const engine = await openEngine(await findModel(values.model));
 const { policies, model, flow: cast, recipe } = castOf(engine, { seed, recipe: withVerdicts(ownRecipe, verdicts) });
 const tools = world.tools(model);
@@ -69,7 +72,7 @@ const trained = await train({
   concurrency: recipe.concurrency,
   world,
   tools,
-  flow: createFlow({ ...cast, executor: failingExecutor(ruleExecutor(), "web_search", rate), tools }),
+  flow: createFlow({ ...cast, executor, tools }),
   policies,
   run: {
     appendMetrics: nothing,

@@ -57,6 +57,10 @@ export type ErrorReason =
   | "unavailable"
   | "timeout";
 
+/** Whether the same call may succeed later: its service was unavailable, or gave no result in time. */
+export const failedForNow = (observation: Observation): boolean =>
+  observation.status === "failed" && (observation.reason === "unavailable" || observation.reason === "timeout");
+
 /** `no value`: a result, but not the asked one · `call failed` · `still failed`: as in the turn before. */
 export type VerdictCause = "no value" | "call failed" | "still failed";
 

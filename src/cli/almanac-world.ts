@@ -4,7 +4,7 @@ import { type AlmanacTask, almanacTasks, almanacTools, exactMatch, hintOf, loadA
 import { fixedOrderPlanner } from "../testing/fixed-order-planner.ts";
 import { randomValidPlanner, scriptedPlanner } from "../testing/index.ts";
 import { baseGenerator, calculate } from "../tools/index.ts";
-import { stepOf } from "../trajectory.ts";
+import { failedForNow, stepOf } from "../trajectory.ts";
 import { READING } from "./recipe.ts";
 import type { TaskOf, World, WorldTask } from "./world.ts";
 
@@ -85,6 +85,10 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: Planner, draws: Random
   const written = (step: number): string =>
     (fetches[step] ?? "").replace(/@(\d+)/g, (_, entry: string) => `@${entryOf.get(Number(entry) - 1)}`);
   return (state, context) => {
+    for (const [step, entry] of entryOf) {
+      const made = state.memory[entry - 1];
+      if (made !== undefined && failedForNow(made.observation)) entryOf.delete(step);
+    }
     const open = fetches
       .map((_, step) => step)
       .filter((step) => !entryOf.has(step) && referred(fetches[step] ?? "").every((entry) => entryOf.has(entry - 1)));

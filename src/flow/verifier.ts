@@ -1,12 +1,21 @@
 import type { FlowState, Refusal, Verifier } from "../module.ts";
 import type { AnyTool, Field } from "../tool.ts";
-import type { Analysis, MemoryEntry, Observation, ToolCall, Verdict, VerdictCause } from "../trajectory.ts";
+import {
+  type Analysis,
+  failedForNow,
+  type MemoryEntry,
+  type Observation,
+  type ToolCall,
+  type Verdict,
+  type VerdictCause,
+} from "../trajectory.ts";
 import { refused } from "./observation.ts";
 import { type Parsed, parseInput } from "./schema.ts";
 
 /**
  * The verifier by rules. Before a call: the tool exists, the arguments fit its schema, the same call was not made
- * before, unless it failed at a service that is unavailable for now, or at its deadline. After it: stop once an observation states a field `value` of the kind that the question asks for.
+ * before, unless it failed only for now. After it: stop once an observation states a field `value` of the kind that the
+ * question asks for.
  */
 export const ruleVerifier = (): Verifier => ({
   admit: (call, state) => {
@@ -57,10 +66,8 @@ export const fits = (value: Field | undefined, unit: string | undefined): boolea
 /** How often one call may be made while its service is unavailable. */
 const MOST_TRIES = 3;
 /** What needs approval acts on the world, and may have done so although no reply came. */
-const mayBeMadeAgain = (observation: Observation, { needsApproval }: AnyTool): boolean =>
-  observation.status === "failed" &&
-  (observation.reason === "unavailable" || observation.reason === "timeout") &&
-  (needsApproval ?? false) === false;
+const mayBeMadeAgain = (observation: Observation, { needsApproval = false }: AnyTool): boolean =>
+  failedForNow(observation) && needsApproval === false;
 
 const refuseRepeat = (call: ToolCall, tool: AnyTool, memory: readonly MemoryEntry[]): Refusal | undefined => {
   let tries = 0;

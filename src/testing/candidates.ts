@@ -1,5 +1,6 @@
 import type { FlowState } from "../module.ts";
 import type { Field } from "../tool.ts";
+import { failedForNow } from "../trajectory.ts";
 
 /** A field that memory holds and how a sub-goal refers to it: `@2.country`. */
 export interface Known {
@@ -24,11 +25,12 @@ export const knownFields = ({ memory }: FlowState): readonly Known[] =>
         })),
   );
 
-/** Texts that a call was made with, by tool; refused calls count, too: they would be refused again. */
+/** Texts that a call was made with, by tool; refused calls count, too: they would be refused again. What failed for now does not. */
 const madeWith = ({ memory }: FlowState, tool: string): ReadonlySet<string> =>
   new Set(
-    memory.flatMap(({ call }) => {
-      const [only] = call?.tool === tool ? Object.values(call.input as Readonly<Record<string, unknown>>) : [];
+    memory.flatMap(({ call, observation }) => {
+      const isMade = call?.tool === tool && !failedForNow(observation);
+      const [only] = isMade ? Object.values(call.input as Readonly<Record<string, unknown>>) : [];
       return typeof only === "string" ? [only] : [];
     }),
   );

@@ -2,6 +2,7 @@ import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState } from "../../module.ts";
 import type { Known } from "../../testing/candidates.ts";
 import type { Toolset } from "../../tool.ts";
+import { failedForNow } from "../../trajectory.ts";
 
 /** A call that a tool's schema allows, as a sub-goal, and what its arguments come from: `product.sku product.warehouse`. */
 export interface ValidCall {
@@ -61,11 +62,13 @@ const isNewIn =
   ({ reference, source }: Candidate): boolean =>
     source === "choice" || !tuple.some((earlier) => earlier.reference === reference);
 
-/** Texts of the calls that were made, refused ones too: they would be refused again. */
+/** Texts of the calls that were made, refused ones too: they would be refused again. What failed for now does not count. */
 const madeWith = ({ memory }: FlowState, tool: string): ReadonlySet<string> =>
   new Set(
-    memory.flatMap(({ call }) =>
-      call?.tool === tool ? [Object.values(call.input as Readonly<Record<string, unknown>>).join("\n")] : [],
+    memory.flatMap(({ call, observation }) =>
+      call?.tool === tool && !failedForNow(observation)
+        ? [Object.values(call.input as Readonly<Record<string, unknown>>).join("\n")]
+        : [],
     ),
   );
 
