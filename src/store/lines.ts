@@ -24,6 +24,7 @@ export const lineWriter = (path: string): LineWriter => {
   let closed = false;
   let length: number | undefined;
 
+  /** Suspends before it ends, whatever fails: `writing` is set before it is cleared. */
   const drain = async (): Promise<void> => {
     try {
       if (handle === undefined) {

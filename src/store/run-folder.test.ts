@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, StoreError } from "../errors.ts";
 import { writeDurably } from "./durable.ts";
 import { createRun, listRuns, readRun, readTrajectories, runId } from "./run-folder.ts";
@@ -71,6 +71,20 @@ describe("createRun", () => {
     run.appendMetrics({ index: 0 });
     await expect(run.flush()).rejects.toThrow(/^Cannot write .*metrics\.jsonl/);
     await expect(run.close()).rejects.toThrow(StoreError);
+  });
+
+  it("reports that a file could not even be opened, instead of waiting for it", async () => {
+    vi.stubEnv("AGENTFLOW_FAIL_AT", "1");
+    vi.resetModules();
+    try {
+      const { lineWriter } = await import("./lines.ts");
+      const writer = lineWriter(join(root, "rows.jsonl"));
+      writer.append({ index: 0 });
+      await expect(writer.flush()).rejects.toThrow("no space left");
+    } finally {
+      vi.unstubAllEnvs();
+      vi.resetModules();
+    }
   });
 });
 
