@@ -1,8 +1,8 @@
 /**
  * Rollouts ahead of training against strictly on-policy ones: tasks a minute and the accuracy in the end, on the built-in
- * world with tools that take a while, each mode at several numbers of questions at once.
+ * world with tools that take a while, for several seeds, each mode at several numbers of questions at once.
  *
- *   npx tsx scripts/measure-async.ts [--steps 60 --latency 200 --concurrency 144,256 --tasks 200]
+ *   npx tsx scripts/measure-async.ts [--steps 60 --latency 200 --concurrency 144,256 --tasks 200 --seeds 7,8]
  */
 import { parseArgs } from "node:util";
 import { openWorld } from "../src/cli/almanac-world.ts";
@@ -13,7 +13,7 @@ import { taskSampler } from "../src/cli/task-sampler.ts";
 import type { WorldSealed } from "../src/cli/world.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { type AnyTool, createFlow, type Toolset } from "../src/index.ts";
-import { evaluate, flowGrpo } from "../src/train/index.ts";
+import { evaluate, flowGrpo, mean } from "../src/train/index.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,15 +21,11 @@ const { values } = parseArgs({
     latency: { type: "string", default: "200" },
     concurrency: { type: "string", default: "144,256" },
     tasks: { type: "string", default: "200" },
-    seed: { type: "string", default: "7" },
+    seeds: { type: "string", default: "7" },
   },
 });
-const [steps, latency, seed, tasks] = [values.steps, values.latency, values.seed, values.tasks].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
+const [steps, latency, tasks] = [values.steps, values.latency, values.tasks].map(Number) as [number, number, number];
+const numbersOf = (list: string): number[] => list.split(",").map(Number);
 
 /** Tools that answer as late as ones over a network do. */
 const late = (tools: Toolset): Toolset =>
@@ -46,7 +42,7 @@ const late = (tools: Toolset): Toolset =>
     ]),
   );
 
-const measure = async (maxStaleness: number, concurrency: number) => {
+const measure = async (seed: number, maxStaleness: number, concurrency: number) => {
   const world = await openWorld(seed);
   const engine = await openEngine("agentflow-tiny", { slots: 2 * concurrency + 64 });
   const cast = castOf(engine, { seed });
@@ -78,7 +74,12 @@ const measure = async (maxStaleness: number, concurrency: number) => {
   });
   const begun = performance.now();
   let drawn = 0;
-  for await (const step of training) drawn = step.tasksDrawn;
+  const rewards: number[] = [];
+  for await (const { index, tasksDrawn, reward } of training) {
+    drawn = tasksDrawn;
+    rewards.push(reward.mean);
+    if ((index + 1) % EVERY === 0) console.log(`  step ${index + 1}: reward ${mean(rewards.splice(0)).toFixed(2)}`);
+  }
   const minutes = (performance.now() - begun) / 60_000;
   const { accuracy, interval } = await evaluate({
     flow: createFlow({ ...cast.flow, tools: quick }),
@@ -88,19 +89,23 @@ const measure = async (maxStaleness: number, concurrency: number) => {
     policies: cast.policies,
   });
   await engine.dispose();
-  return { maxStaleness, concurrency, tasksPerMinute: drawn / minutes, minutes, accuracy, interval };
+  return { seed, maxStaleness, concurrency, tasksPerMinute: drawn / minutes, minutes, accuracy, interval };
 };
 
+/** Steps from one line of progress to the next. */
+const EVERY = 25;
 const percent = (share: number): string => (100 * share).toFixed(1);
-const best = new Map<number, Awaited<ReturnType<typeof measure>>>();
-for (const staleness of [0, 1])
-  for (const concurrency of String(values.concurrency).split(",").map(Number)) {
-    const row = await measure(staleness, concurrency);
-    console.log(
-      `staleness ${staleness}, ${concurrency} at once: ${row.tasksPerMinute.toFixed(0)} tasks a minute, validation ${percent(row.accuracy)} % [${row.interval.map(percent)}] after ${steps} steps in ${row.minutes.toFixed(1)} min`,
-    );
-    const known = best.get(staleness);
-    if (known === undefined || row.tasksPerMinute > known.tasksPerMinute) best.set(staleness, row);
-  }
-const [sync, ahead] = [best.get(0), best.get(1)];
-console.log(JSON.stringify({ ratio: (ahead?.tasksPerMinute ?? 0) / (sync?.tasksPerMinute ?? 1), sync, ahead }));
+for (const seed of numbersOf(values.seeds)) {
+  const best = new Map<number, Awaited<ReturnType<typeof measure>>>();
+  for (const staleness of [0, 1])
+    for (const concurrency of numbersOf(values.concurrency)) {
+      const row = await measure(seed, staleness, concurrency);
+      console.log(
+        `seed ${seed}, staleness ${staleness}, ${concurrency} at once: ${row.tasksPerMinute.toFixed(0)} tasks a minute, validation ${percent(row.accuracy)} % [${row.interval.map(percent)}] after ${steps} steps in ${row.minutes.toFixed(1)} min`,
+      );
+      const known = best.get(staleness);
+      if (known === undefined || row.tasksPerMinute > known.tasksPerMinute) best.set(staleness, row);
+    }
+  const [sync, ahead] = [best.get(0), best.get(1)];
+  console.log(JSON.stringify({ ratio: (ahead?.tasksPerMinute ?? 0) / (sync?.tasksPerMinute ?? 1), sync, ahead }));
+}

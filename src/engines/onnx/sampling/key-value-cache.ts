@@ -4,7 +4,8 @@ import type { ModelConfig } from "../model-config.ts";
 
 /** One row of the cache: what of which history it holds. */
 export interface Slot {
-  readonly index: number;
+  /** Where it lies now. */
+  index: number;
   /** `version/history` of what it holds; undefined when free. */
   key: string | undefined;
   /** What was fed, in the canonical split. */
@@ -25,12 +26,23 @@ export interface KeyValueCache {
   release(matches: (key: string) => boolean): void;
   /** Copies the first `length` positions of a row. */
   copy(from: Slot, to: Slot, length: number): void;
+  /**
+   * Brings rows of a version together, for decoding runs over all rows between the first and the last of them: those that
+   * lie far away change places with others.
+   */
+  gather(rows: readonly Slot[], version: string): void;
   /** Inputs `past.*` and outputs `present.*` over the rows [first, first + count): the same memory. */
   bind(
     first: number,
     count: number,
   ): { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> };
 }
+
+/** Where a version's rows are gathered: two that are sampled at once, at different ends. */
+type End = "front" | "back";
+const VERSIONS_KEPT = 16;
+/** n gathered rows lie in at most n + n/4 + 4: to move one costs what some idle rows in a run do. */
+const roomFor = (rows: number): number => Math.ceil(1.25 * rows) + 4;
 
 export const createKeyValueCache = (
   runtime: Runtime,
@@ -59,6 +71,33 @@ export const createKeyValueCache = (
     slot.plan = [];
     slot.length = 0;
   };
+  const copy = (from: number, to: number, length: number): void => {
+    for (const { memory } of blocks) {
+      const data = floats(memory);
+      for (let head = 0; head < heads; head += 1) {
+        const source = from * row + head * capacity * size;
+        data.copyWithin(to * row + head * capacity * size, source, source + length * size);
+      }
+    }
+  };
+  const exchange = (a: Slot, b: Slot): void => {
+    const [here, there] = [a.index, b.index];
+    copy(here, count, a.length);
+    copy(there, here, b.length);
+    copy(count, there, a.length);
+    [slots[here], slots[there]] = [b, a];
+    [a.index, b.index] = [there, here];
+  };
+  const ends = new Map<string, End>();
+  let newestEnd: End = "back";
+  const endOf = (version: string): End => {
+    const known = ends.get(version);
+    if (known) return known;
+    newestEnd = newestEnd === "back" ? "front" : "back";
+    ends.set(version, newestEnd);
+    for (const old of ends.keys()) if (ends.size > VERSIONS_KEPT) ends.delete(old);
+    return newestEnd;
+  };
   return {
     slots,
     capacity,
@@ -85,13 +124,17 @@ export const createKeyValueCache = (
     release: (matches) => {
       for (const [key, slot] of byKey) if (!slot.busy && matches(key)) free(slot);
     },
-    copy: (from, to, length) => {
-      for (const { memory } of blocks) {
-        const data = floats(memory);
-        for (let head = 0; head < heads; head += 1) {
-          const source = from.index * row + head * capacity * size;
-          data.copyWithin(to.index * row + head * capacity * size, source, source + length * size);
-        }
+    copy: (from, to, length) => copy(from.index, to.index, length),
+    gather: (rows, version) => {
+      const back = endOf(version) === "back";
+      const from = (i: number): number => (back ? count - 1 - i : i);
+      const limit = Math.min(count, roomFor(rows.length));
+      const gathered = new Set(rows);
+      let at = 0;
+      for (const slot of rows) {
+        if (from(slot.index) < limit) continue;
+        while (gathered.has(slots[from(at)] as Slot)) at += 1;
+        exchange(slot, slots[from(at)] as Slot);
       }
     },
     bind: (first, rows) => {

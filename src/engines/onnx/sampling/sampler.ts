@@ -184,6 +184,10 @@ const createBackend = (
 
   /** Feeds one token to each row. */
   const decode = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
+    cache.gather(
+      batch.map(({ slot }) => slot),
+      snapshot.version,
+    );
     const indices = batch.map(({ slot }) => slot.index);
     const first = Math.min(Math.min(...indices), cache.scratch - 1);
     const B = Math.max(2, Math.max(...indices) - first + 1);
