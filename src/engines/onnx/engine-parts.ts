@@ -31,7 +31,7 @@ export interface OpenEngineOptions {
   readonly adapters?: Readonly<Record<string, string>>;
 }
 
-/** Runs one native call at a time: two would share the same few cores. */
+/** Runs one native call of a kind at a time: two would share the same memory. */
 export const oneAtATime = (): {
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   /** Resolves when no call is under way or waiting. */

@@ -110,6 +110,34 @@ describe("versions of a policy", () => {
     expect(await policy.publish()).toBe(policy.version);
   });
 
+  it("are sampled while the policy is trained, and neither changes the other's bits", async () => {
+    const lessons = Array.from({ length: 40 }, (_, i): TrainingSequence => {
+      const ids = Array.from({ length: 60 }, (_, t) => (7 * i + 3 * t) % 250);
+      return { ids, targets: ids.slice(1).map((_, t) => t + 1) };
+    });
+    const train = async (policy: Policy) => {
+      const coefficients = lessons.map(({ targets }) => new Float32Array(targets.length).fill(0.1));
+      const { logProbs } = await policy.backward(lessons, coefficients);
+      const { gradientNorm } = await policy.optimStep({ learningRate: 0.01 });
+      return { logProbs, gradientNorm, version: await policy.publish() };
+    };
+    const sample = (policy: Policy, version: string) =>
+      Promise.all(
+        Array.from({ length: 12 }, (_, i) =>
+          policy.sample(request({ history: `${i}`, randomKey: randomKey("beside", i), maxTokens: 60, version })),
+        ),
+      );
+    const [alone, beside] = [(await fresh()).policy("planner"), (await fresh()).policy("planner")];
+    const first = alone.version;
+    const letGo = [alone, beside].map((policy) => policy.hold(first));
+    const sampled = await sample(alone, first);
+    const trained = await train(alone);
+    const [sampledBeside, trainedBeside] = await Promise.all([sample(beside, first), train(beside)]);
+    expect(sampledBeside).toEqual(sampled);
+    expect(trainedBeside).toEqual(trained);
+    for (const release of letGo) release();
+  });
+
   it("belong to one policy: another one on the engine keeps the base", async () => {
     const engine = await fresh();
     const [planner, other] = [engine.policy("planner"), engine.policy("other")];

@@ -90,7 +90,9 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     for (const [name, tensor] of base.tensors) floatsOf(tensor).set(source.tensors[name] ?? []);
   } else initialise(base, source.config, randomKey(source.seed ?? 0, "weights"));
 
-  const { exclusive, idle } = oneAtATime();
+  // Training and sampling go on side by side: the one fills what the other leaves idle between its native calls.
+  const training = oneAtATime();
+  const sampling = oneAtATime();
   let closed = false;
   const requireOpen = (): void => {
     if (closed) throw new EngineError("This engine is closed.");
@@ -101,11 +103,11 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
   const parts: FullPolicyParts = {
     base,
     allocate: () => allocateWeights(runtime, source.config),
-    exclusive,
+    exclusive: training.exclusive,
     sampler: () => {
       requireOpen();
       sampler ??= createSampler(runtime, source.config, {
-        exclusive,
+        exclusive: sampling.exclusive,
         text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
         ...(options.slots !== undefined && { slots: options.slots }),
       });
@@ -143,7 +145,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       if (closed) return;
       closed = true;
       // A session must not go under a call.
-      await idle();
+      await Promise.all([training.idle(), sampling.idle()]);
       sampler?.dispose();
       trainer?.dispose();
       runtime.dispose();

@@ -40,7 +40,7 @@ interface SamplerOptions {
   readonly slots?: number;
   /** Tokens of a history. @default the model's */
   readonly capacity?: number;
-  /** Runs one native call at a time, with the trainer's. */
+  /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   readonly text?: TextRules;
 }
