@@ -54,6 +54,14 @@ export interface TrainingSequence {
   readonly targets: readonly number[];
 }
 
+/** Truncated importance weights of tokens that other weights, or another arithmetic, sampled. */
+export interface ImportanceWeights {
+  /** Log-probability with which each target was drawn, one array a sequence; undefined for a sequence that nobody drew. */
+  readonly behaviour: readonly (ArrayLike<number> | undefined)[];
+  /** Most that a token weighs. */
+  readonly cap: number;
+}
+
 export interface ForwardResult {
   /** One array a sequence, aligned with its `targets`. */
   readonly logProbs: readonly Float32Array[];
@@ -103,8 +111,15 @@ export interface Policy {
   release(history: string): void;
   /** Log-probabilities under the current training weights, or under the frozen reference. */
   forward(sequences: readonly TrainingSequence[], options?: { readonly reference?: boolean }): Promise<ForwardResult>;
-  /** Adds the gradient of −Σ c·logp to the accumulated one. `coefficients` are aligned with the targets. */
-  backward(sequences: readonly TrainingSequence[], coefficients: readonly Float32Array[]): Promise<ForwardResult>;
+  /**
+   * Adds the gradient of −Σ c·w·logp to the accumulated one. `coefficients` are aligned with the targets. With `importance`
+   * w is min(exp(logp − behaviour), cap), held constant, of the weights that are trained; else, and where nobody drew, 1.
+   */
+  backward(
+    sequences: readonly TrainingSequence[],
+    coefficients: readonly Float32Array[],
+    options?: { readonly importance?: ImportanceWeights | undefined },
+  ): Promise<ForwardResult>;
   /** One AdamW step with the accumulated gradient, which it clears. Throws `EngineError` if it is not finite. */
   optimStep(options: OptimStepOptions): Promise<{ readonly gradientNorm: number }>;
   /** Makes the current weights an immutable version, which new samples use. Returns its content hash. */

@@ -2,6 +2,7 @@ import type {
   ChatTemplate,
   Engine,
   ForwardResult,
+  ImportanceWeights,
   OptimStepOptions,
   Policy,
   SampleRequest,
@@ -64,6 +65,7 @@ export interface PolicyLog {
   readonly backward: {
     readonly sequences: readonly TrainingSequence[];
     readonly coefficients: readonly Float32Array[];
+    readonly importance?: ImportanceWeights | undefined;
   }[];
   readonly steps: OptimStepOptions[];
   /** Versions that somebody holds. */
@@ -127,8 +129,8 @@ export const scriptedPolicy = (
       log.released.push(history);
     },
     forward: async (sequences) => forward(sequences),
-    backward: async (sequences, coefficients) => {
-      log.backward.push({ sequences, coefficients });
+    backward: async (sequences, coefficients, { importance } = {}) => {
+      log.backward.push({ sequences, coefficients, ...(importance && { importance }) });
       return forward(sequences);
     },
     optimStep: async (options) => {

@@ -102,9 +102,11 @@ export const tabularPolicy = ({
     },
     release: () => undefined,
     forward: async (sequences, options) => walk(options?.reference === true ? none : weights, sequences),
-    backward: async (sequences, coefficients) =>
+    backward: async (sequences, coefficients, { importance } = {}) =>
       walk(weights, sequences, (s, t, prefix, logProbs, id) => {
-        const c = coefficients[s]?.[t] ?? 0;
+        const drawn = importance?.behaviour[s]?.[t];
+        const w = drawn === undefined ? 1 : Math.min(Math.exp((logProbs[id] ?? 0) - drawn), importance?.cap ?? 1);
+        const c = w * (coefficients[s]?.[t] ?? 0);
         const row = rowOf(gradient, prefix, () => new Float64Array(logProbs.length));
         for (let v = 0; v < row.length; v += 1)
           row[v] = (row[v] ?? 0) + c * (Math.exp(logProbs[v] ?? 0) - Number(v === id));

@@ -90,6 +90,7 @@ const defaults = {
   learningRate: 5e-4 as number | Schedule,
   beta: 0.001,
   klEvery: 1,
+  importanceCap: 2,
   updatesPerBatch: 1,
   oldLogProbs: "behaviour" as "behaviour" | "forward",
   minimumMixedGroups: 1,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
 import { ConfigError, EngineError, ModelError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
@@ -64,6 +64,27 @@ describe("flowGrpo", () => {
     });
     expect(await accuracy(run)).toBeGreaterThan(0.9);
     expect(run.steps.some(({ clipFraction }) => clipFraction > 0)).toBe(true);
+  });
+
+  it("has the engine weigh tokens by π_old/π_behaviour, without a forward of its own", async () => {
+    const own = leverPolicy();
+    const forwards = vi.spyOn(own, "forward");
+    const backwards = vi.spyOn(own, "backward");
+    const options = { beta: 0, klEvery: 0, guard: false, steps: 6 } as const;
+    const weighed = await train({ ...options, flow: leverFlow(own), train: [own], oldLogProbs: "forward" });
+    expect(forwards).not.toHaveBeenCalled();
+    const [sequences, , given] = backwards.mock.calls[0] ?? expect.fail("no backward");
+    expect(given?.importance?.cap).toBe(2);
+    expect(given?.importance?.behaviour.map((of) => of?.length)).toEqual(
+      sequences.map(({ targets }) => targets.length),
+    );
+    // Sampler and trainer agree here: each token weighs 1, and training is the same as without.
+    const plain = await train(options);
+    expect(weighed.last.versions).toEqual(plain.last.versions);
+    // A KL term is not weighed with the rest: there the forward stays.
+    await train({ ...options, beta: 0.01, flow: leverFlow(own), train: [own], oldLogProbs: "forward", steps: 1 });
+    expect(forwards).toHaveBeenCalledTimes(2);
+    expect(backwards.mock.lastCall?.[2]?.importance).toBeUndefined();
   });
 
   it("takes back steps that go too far, makes the next ones smaller, and learns all the same", async () => {

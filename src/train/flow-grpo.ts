@@ -92,9 +92,11 @@ const update = async <Sealed>(
   // A trajectory without advantage teaches only its KL term.
   const sequences = batch.filter(({ trajectory }) => advantage_K[trajectory] !== 0 || o.beta > 0);
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
-  // First update, on-policy: old is what is updated, the ratio is 1, and the backward's own forward is the only one.
+  // First update: old is what is updated, the ratio is 1, and the backward's own forward is the only one. Where old is not
+  // what was drawn from, the engine weighs each token by π_old/π_behaviour itself; a KL term must not be weighed with it.
+  const weighs = o.oldLogProbs === "forward" && o.beta === 0;
   let logProbs: ArrayLike<number>[] = sequences.map(({ behaviour }) => behaviour);
-  if (o.oldLogProbs === "forward") logProbs = [...(await policy.forward(sequences)).logProbs];
+  if (o.oldLogProbs === "forward" && !weighs) logProbs = [...(await policy.forward(sequences)).logProbs];
   const old = [...logProbs];
 
   for (let u = 0; u < o.updatesPerBatch && o.learningRate > 0; u += 1) {
@@ -121,6 +123,10 @@ const update = async <Sealed>(
     const result = await policy.backward(
       [...used.flatMap((i) => sequences[i] ?? []), ...replay.sequences],
       [...used.flatMap((i) => losses[i]?.c ?? []), ...replay.coefficients],
+      {
+        importance:
+          weighs && u === 0 ? { behaviour: used.map((i) => sequences[i]?.behaviour), cap: o.importanceCap } : undefined,
+      },
     );
     const { gradientNorm } = await policy.optimStep({ ...o.optimiser, learningRate: o.learningRate });
     tally.trainedTokens += used.reduce((sum, i) => sum + (sequences[i]?.ids.length ?? 0), 0);

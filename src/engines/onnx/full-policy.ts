@@ -63,9 +63,9 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
     release,
     forward: (sequences, { reference = false } = {}) =>
       exclusive(() => trainer().forward(reference ? base : (training?.weights ?? base), sequences)),
-    backward: (sequences, coefficients) => {
+    backward: (sequences, coefficients, options) => {
       const { weights, gradient } = trained();
-      return exclusive(() => trainer().backward(weights, gradient, sequences, coefficients));
+      return exclusive(() => trainer().backward(weights, gradient, sequences, coefficients, options));
     },
     optimStep: async (options) => {
       const { weights, gradient, adam } = trained();

@@ -64,9 +64,9 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
       const ready = await trainer();
       return exclusive(() => ready.forward(reference ? undefined : weights, sequences));
     },
-    backward: async (sequences, coefficients) => {
+    backward: async (sequences, coefficients, options) => {
       const ready = await trainer();
-      return exclusive(() => ready.backward(weights, gradient, sequences, coefficients));
+      return exclusive(() => ready.backward(weights, gradient, sequences, coefficients, options));
     },
     optimStep: async (options) =>
       exclusive(async () => ({ gradientNorm: adamwStep(weights, gradient, adam, options) })),

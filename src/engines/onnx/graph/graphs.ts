@@ -9,6 +9,7 @@ import {
 import { attentionAttributes, decoder } from "./decoder.ts";
 import { type OnnxBuilder, type OnnxModel, onnxBuilder } from "./onnx-builder.ts";
 import { tape } from "./tape.ts";
+import { tokenGradient } from "./token-gradient.ts";
 
 const declareWeights = (b: OnnxBuilder, config: ModelConfig): void => {
   for (const [name, shape] of parameterShapes(config)) b.input(name, "float32", shape);
@@ -26,7 +27,8 @@ const prefixOf = (config: ModelConfig, layer: number): "" | "sliding." =>
 
 /**
  * The training graph: log-probability and entropy of the tokens `targets` [M] at the hidden states `rows` [M] of
- * right-padded sequences [B, T]. With `gradients`, also ∂(−Σ coefficient·logp)/∂weight, added to what `into.<name>` holds.
+ * right-padded sequences [B, T]. With `gradients`, also ∂(−Σ coefficient·w·logp)/∂weight, added to what `into.<name>` holds,
+ * where w is the importance weight of a token.
  */
 export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gradients: boolean }): OnnxModel => {
   const b = onnxBuilder(gradients ? "train" : "score");
@@ -37,7 +39,6 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
   if (hasSlidingLayers(config)) b.input("sliding.mask", "float32", ["T", "T"]);
   b.input("rows", "int64", ["M"]);
   b.input("targets", "int64", ["M"]);
-  if (gradients) b.input("coefficients", "float32", ["M"]);
   declareRope(b, config, gradients ? ["cos", "sin", "minusSin"] : ["cos", "sin"]);
   declareWeights(b, config);
 
@@ -82,7 +83,7 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
     const into = new Map(
       [...shapes].map(([name, shape]) => [name, b.input(`into.${name}`, "float32", shape)] as const),
     );
-    for (const [name, gradient] of t.backward(y, b.node("Neg", ["coefficients"]), into)) {
+    for (const [name, gradient] of t.backward(y, tokenGradient(b, y), into)) {
       b.output(`gradient.${name}`, gradient, "float32", shapes.get(name) ?? []);
     }
   }

@@ -4,6 +4,7 @@ import { attentionAttributes, decoderLayer, type Linear, plainLinear } from "./d
 import { type OnnxModel, onnxBuilder } from "./onnx-builder.ts";
 import { blocks } from "./operators.ts";
 import { tape } from "./tape.ts";
+import { tokenGradient } from "./token-gradient.ts";
 
 /**
  * Graphs of one layer and of the head. One pair of sessions serves all layers: the weights of a layer are inputs, called
@@ -123,7 +124,7 @@ export const headNames = (config: ModelConfig): readonly string[] => ["model.nor
 
 /**
  * The head on some rows: log-probability and entropy of `targets` [M] at the hidden states `x` [M, D] before the last
- * norm. With `gradients`, also that of −Σ coefficient·logp with respect to x, and for `trained: "all"` to norm and table.
+ * norm. With `gradients`, also that of −Σ coefficient·w·logp with respect to x, and for `trained: "all"` to norm and table.
  */
 export const headGraph = (
   config: ModelConfig,
@@ -133,7 +134,6 @@ export const headGraph = (
   const { hidden_size: d, vocab_size } = config;
   b.input("x", "float32", ["M", d]);
   b.input("targets", "int64", ["M"]);
-  b.input("coefficients", "float32", ["M"]);
   const shapes = new Map<string, readonly (number | string)[]>([
     ["model.norm.weight", [d]],
     [headOf(config), [vocab_size, d]],
@@ -148,7 +148,7 @@ export const headGraph = (
     const into = new Map<string, string | undefined>([["x", undefined]]);
     if (trained === "all")
       for (const [name, shape] of shapes) into.set(name, b.input(`into.${name}`, "float32", shape));
-    for (const [name, gradient] of t.backward(y, b.node("Neg", ["coefficients"]), into))
+    for (const [name, gradient] of t.backward(y, tokenGradient(b, y), into))
       b.output(`gradient.${name}`, gradient, "float32", shapes.get(name) ?? ["M", d]);
   }
   return b.finish();

@@ -103,6 +103,31 @@ describe("layer trainer", () => {
     }
   });
 
+  it("weighs each use of a shared token by its own importance", async () => {
+    for (const adapted of [true, false]) {
+      const { trainer, weights, gradientOf, zeros } = trainerOf({ adapted });
+      const [one] = sequences;
+      const twins = [one ?? expect.fail(), one ?? expect.fail(), ...sequences.slice(1)];
+      const c = twins.map(({ targets }, i) => noise(60 + i, targets.length));
+      const { logProbs } = await trainer.forward(weights, twins);
+      const distances = [-0.5, 0.1, 2];
+      const behaviour = logProbs.map((own, i) =>
+        i === 2 ? undefined : own.map((logProb, k) => logProb - (distances[(i + k) % 3] ?? 0)),
+      );
+      const weighed = c.map((own, i) =>
+        i === 2 ? own : own.map((value, k) => value * Math.min(Math.exp(distances[(i + k) % 3] ?? 0), 2)),
+      );
+      const gradient = zeros();
+      const importance = { behaviour, cap: 2 };
+      const result = await trainer.backward(weights, gradient, twins, c, { importance });
+      result.logProbs.forEach((own, i) => {
+        expect(relativeError(own, logProbs[i] ?? [])).toBeLessThan(1e-5);
+      });
+      expectClose(gradient, tensorOf((await gradientOf(twins, weighed)).gradient));
+      trainer.dispose();
+    }
+  });
+
   it("accumulates: two calls are one, also after a larger pack", async () => {
     const { trainer, weights, zeros, gradientOf } = trainerOf({ adapted: true });
     const { gradient } = await gradientOf(sequences, coefficients);

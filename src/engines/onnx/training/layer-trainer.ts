@@ -1,4 +1,4 @@
-import type { ForwardResult, TrainingSequence } from "../../../engine.ts";
+import type { ForwardResult, ImportanceWeights, TrainingSequence } from "../../../engine.ts";
 import { EngineError } from "../../../errors.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Memory, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
@@ -8,6 +8,7 @@ import { angleTensors, layerKinds } from "../graph/training-tables.ts";
 import type { LoraConfig } from "../lora.ts";
 import { layerShapes, layerTypeOf, type ModelConfig } from "../model-config.ts";
 import { allocateTensors, type Weights } from "../weights.ts";
+import { importanceAt } from "./importance.ts";
 import { fillPackInputs, packSizes, paddedTokens } from "./pack-inputs.ts";
 import { PACK_TOKENS, type Pack, packSequences } from "./packing.ts";
 import type { Trainer } from "./trainer.ts";
@@ -122,12 +123,13 @@ export const createLayerTrainer = (
   interface Training {
     readonly gradient: Weights;
     readonly coefficients: readonly Float32Array[];
+    readonly importance: ImportanceWeights | undefined;
   }
 
   /** The head on all targets of a pack: results, and with `training` the gradient of the last hidden states into `dx`. */
   const runHead = async (
     find: (name: string) => Tensor,
-    { targets }: Pack,
+    pack: Pack,
     hidden: Float32Array,
     results: Results,
     training?: Training & { readonly dx: Float32Array },
@@ -138,6 +140,10 @@ export const createLayerTrainer = (
     const into = Object.fromEntries(gradients.map(([name, tensor]) => [`into.${name}`, tensor]));
     const outputs = Object.fromEntries(gradients.map(([name, tensor]) => [`gradient.${name}`, tensor]));
     const session = headSession(training !== undefined);
+    // What two sequences share was drawn twice, with an importance weight each time.
+    const targets = training?.importance
+      ? pack.targets.flatMap((target) => target.uses.map((use) => ({ ...target, uses: [use] })))
+      : pack.targets;
     const chunk = Math.ceil(targets.length / Math.ceil(targets.length / HEAD_ROWS));
     for (let from = 0; from < targets.length; from += chunk) {
       const own = targets.slice(from, from + chunk);
@@ -146,7 +152,10 @@ export const createLayerTrainer = (
       const x = block("head.x", "float32", [M, d]);
       const ids = block("head.targets", "int64", [M]);
       const coefficients = block("head.coefficients", "float32", [M]);
+      const behaviour = block("head.behaviour", "float32", [M]);
+      const cap = block("head.cap", "float32", [M]);
       const [xData, idData, coefficientData] = [floatsOf(x), ids.memory.data, floatsOf(coefficients)];
+      const [behaviourData, capData] = [floatsOf(behaviour), floatsOf(cap)];
       for (let m = 0; m < M; m += 1) {
         const target = own[m] ?? (own[0] as (typeof own)[number]);
         xData.set(hidden.subarray(target.row * d, (target.row + 1) * d), m * d);
@@ -156,12 +165,14 @@ export const createLayerTrainer = (
           (sum, use) => sum + (training?.coefficients[use.sequence]?.[use.index] ?? 0),
           0,
         );
+        const drawn = importanceAt(training?.importance, uses[0]?.sequence ?? -1, uses[0]?.index ?? -1);
+        [behaviourData[m], capData[m]] = [drawn.behaviour, drawn.cap];
       }
       const logProbs = block("head.logProbs", "float32", [M]);
       const entropies = block("head.entropies", "float32", [M]);
       const gradient = block("head.gradient", "float32", [M, d]);
       await session.run(
-        { ...fixed, ...into, x, targets: ids, coefficients },
+        { ...fixed, ...into, x, targets: ids, ...(training && { coefficients, behaviour, cap }) },
         { logProbs, entropies, "gradient.x": gradient, ...outputs },
       );
       const [logs, entropy, rows] = [floatsOf(logProbs), floatsOf(entropies), floatsOf(gradient)];
@@ -255,9 +266,9 @@ export const createLayerTrainer = (
 
   return {
     forward: (weights, sequences) => run(weights, sequences),
-    backward: async (weights, gradient, sequences, coefficients) => {
-      checkCoefficients(sequences, coefficients);
-      return run(weights, sequences, { gradient, coefficients });
+    backward: async (weights, gradient, sequences, coefficients, { importance } = {}) => {
+      checkCoefficients(sequences, coefficients, importance);
+      return run(weights, sequences, { gradient, coefficients, importance });
     },
     dispose: () => {
       for (const session of sessions.values()) session.dispose();

@@ -46,6 +46,28 @@ describe("trainer", () => {
     expect(result).toEqual(await trainer.forward(weights, sequences));
   });
 
+  it("weighs what was drawn from another distribution by min(π/behaviour, cap), and the rest by 1", async () => {
+    // Half a nat, a tenth and two nats from what is drawn now: some tokens are below the cap and some above it.
+    const { logProbs } = await trainer.forward(weights, sequences);
+    const distances = [-0.5, 0.1, 2];
+    const behaviour = logProbs.map((own, i) =>
+      i === 1 ? undefined : own.map((logProb, k) => logProb - (distances[(i + k) % 3] ?? 0)),
+    );
+    const weighed = coefficients.map((own, i) =>
+      i === 1 ? own : own.map((c, k) => c * Math.min(Math.exp(distances[(i + k) % 3] ?? 0), 2)),
+    );
+    const own = allocateWeights(runtime, config);
+    const importance = { behaviour, cap: 2 };
+    const result = await trainer.backward(weights, own, sequences, coefficients, { importance });
+    expect(result.logProbs).toEqual(logProbs);
+    const reference = allocateWeights(runtime, config);
+    await trainer.backward(weights, reference, sequences, weighed);
+    expectClose(own, (name) => floatsOf(reference.tensors.get(name) ?? expect.fail(name)), 1e-5);
+    const short = { behaviour: [[]], cap: 2 };
+    const refused = async () => trainer.backward(weights, own, sequences, coefficients, { importance: short });
+    await expect(refused()).rejects.toThrow("0 behaviour log-probabilities");
+  });
+
   it("accumulates: two calls are one", async () => {
     const once = allocateWeights(runtime, config);
     await trainer.backward(weights, once, sequences, coefficients);

@@ -1,10 +1,11 @@
-import type { ForwardResult, TrainingSequence } from "../../../engine.ts";
+import type { ForwardResult, ImportanceWeights, TrainingSequence } from "../../../engine.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
 import { trainingGraph } from "../graph/graphs.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
 import type { ModelConfig } from "../model-config.ts";
 import { bindings, type Weights } from "../weights.ts";
+import { importanceAt } from "./importance.ts";
 import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
 
 /** Sequences that go through the graph together: indices into the caller's list, padded to `length`. */
@@ -35,12 +36,13 @@ export const microBatches = (sequences: readonly TrainingSequence[], limit = MIC
 /** Runs the training graph over batches of sequences. */
 export interface Trainer {
   forward(weights: Weights, sequences: readonly TrainingSequence[]): Promise<ForwardResult>;
-  /** Adds ∂(−Σ c·logp)/∂w to `gradient`. */
+  /** Adds the gradient of −Σ c·w·logp to `gradient`; the importance weights w are 1 unless said otherwise. */
   backward(
     weights: Weights,
     gradient: Weights,
     sequences: readonly TrainingSequence[],
     coefficients: readonly Float32Array[],
+    options?: { readonly importance?: ImportanceWeights | undefined },
   ): Promise<ForwardResult>;
   dispose(): void;
 }
@@ -88,7 +90,11 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
   const run = async (
     weights: Weights,
     sequences: readonly TrainingSequence[],
-    training?: { readonly gradient: Weights; readonly coefficients: readonly Float32Array[] },
+    training?: {
+      readonly gradient: Weights;
+      readonly coefficients: readonly Float32Array[];
+      readonly importance: ImportanceWeights | undefined;
+    },
   ): Promise<ForwardResult> => {
     checkSequences(config, config.max_position_embeddings, sequences);
     const logProbs = sequences.map(({ targets }) => new Float32Array(targets.length));
@@ -113,6 +119,8 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
       const rows = block("rows", "int64", [M]);
       const targets = block("targets", "int64", [M]);
       const coefficients = block("coefficients", "float32", [M]);
+      const behaviour = block("behaviour", "float32", [M]);
+      const cap = block("cap", "float32", [M]);
       (shape.memory.data as BigInt64Array).set([BigInt(B), BigInt(length)]);
       const idData = ids.memory.data as BigInt64Array;
       const positionData = positions.memory.data as BigInt64Array;
@@ -125,18 +133,29 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
       });
       const rowData = rows.memory.data as BigInt64Array;
       const targetData = targets.memory.data as BigInt64Array;
-      const coefficientData = coefficients.memory.data as Float32Array;
+      const [coefficientData, behaviourData, capData] = [floatsOf(coefficients), floatsOf(behaviour), floatsOf(cap)];
       for (let m = 0; m < M; m += 1) {
         const item = flat[m];
         // The filler row of a single target is another row than the target's (targets start at 1: the last row is free).
         rowData[m] = BigInt(item ? item.row * length + item.target - 1 : B * length - 1);
         targetData[m] = item ? BigInt(sequences[item.member]?.ids[item.target] ?? 0) : 0n;
         coefficientData[m] = item ? (training?.coefficients[item.member]?.[item.i] ?? 0) : 0;
+        const drawn = importanceAt(training?.importance, item?.member ?? -1, item?.i ?? -1);
+        [behaviourData[m], capData[m]] = [drawn.behaviour, drawn.cap];
       }
       const outLogProbs = block("logProbs", "float32", [M]);
       const outEntropies = block("entropies", "float32", [M]);
       await session.run(
-        { ...fixed, ids, positions, shape, ...masksFor(length), rows, targets, ...(training && { coefficients }) },
+        {
+          ...fixed,
+          ids,
+          positions,
+          shape,
+          ...masksFor(length),
+          rows,
+          targets,
+          ...(training && { coefficients, behaviour, cap }),
+        },
         { logProbs: outLogProbs, entropies: outEntropies, ...gradients },
       );
       const logs = floatsOf(outLogProbs);
@@ -152,9 +171,9 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
 
   return {
     forward: (weights, sequences) => run(weights, sequences),
-    backward: (weights, gradient, sequences, coefficients) => {
-      checkCoefficients(sequences, coefficients);
-      return run(weights, sequences, { gradient, coefficients });
+    backward: (weights, gradient, sequences, coefficients, { importance } = {}) => {
+      checkCoefficients(sequences, coefficients, importance);
+      return run(weights, sequences, { gradient, coefficients, importance });
     },
     dispose: () => {
       for (const session of sessions.values()) session.dispose();

@@ -1,4 +1,4 @@
-import type { TrainingSequence } from "../../../engine.ts";
+import type { ImportanceWeights, TrainingSequence } from "../../../engine.ts";
 import { EngineError } from "../../../errors.ts";
 import type { ModelConfig } from "../model-config.ts";
 
@@ -22,15 +22,21 @@ export const checkSequences = (
   }
 };
 
-/** Throws `EngineError` unless there is one coefficient a target. */
+/** Throws `EngineError` unless there is one coefficient a target, and of what was drawn one behaviour log-probability. */
 export const checkCoefficients = (
   sequences: readonly TrainingSequence[],
   coefficients: readonly Float32Array[],
+  importance?: ImportanceWeights,
 ): void => {
   sequences.forEach(({ targets }, i) => {
     if (coefficients[i]?.length !== targets.length)
       throw new EngineError(
         `Sequence ${i} has ${targets.length} targets but ${coefficients[i]?.length ?? 0} coefficients.`,
+      );
+    const drawn = importance?.behaviour[i];
+    if (drawn !== undefined && drawn.length !== targets.length)
+      throw new EngineError(
+        `Sequence ${i} has ${targets.length} targets but ${drawn.length} behaviour log-probabilities.`,
       );
   });
 };
