@@ -24,8 +24,8 @@ export interface KeyValueCache {
   /** The row of a history, its own or a free one, else the least recently used idle one; undefined when all are busy. */
   acquire(key: string): Slot | undefined;
   release(matches: (key: string) => boolean): void;
-  /** Copies the first `length` positions of a row. */
-  copy(from: Slot, to: Slot, length: number): void;
+  /** Copies `length` positions of a row from `start` on. */
+  copy(from: Slot, to: Slot, start: number, length: number): void;
   /**
    * Brings rows of a version together, for decoding runs over all rows between the first and the last of them: those that
    * lie far away change places with others.
@@ -71,20 +71,20 @@ export const createKeyValueCache = (
     slot.plan = [];
     slot.length = 0;
   };
-  const copy = (from: number, to: number, length: number): void => {
+  const copy = (from: number, to: number, start: number, length: number): void => {
     for (const { memory } of blocks) {
       const data = floats(memory);
       for (let head = 0; head < heads; head += 1) {
-        const source = from * row + head * capacity * size;
-        data.copyWithin(to * row + head * capacity * size, source, source + length * size);
+        const at = (head * capacity + start) * size;
+        data.copyWithin(to * row + at, from * row + at, from * row + at + length * size);
       }
     }
   };
   const exchange = (a: Slot, b: Slot): void => {
     const [here, there] = [a.index, b.index];
-    copy(here, count, a.length);
-    copy(there, here, b.length);
-    copy(count, there, a.length);
+    copy(here, count, 0, a.length);
+    copy(there, here, 0, b.length);
+    copy(count, there, 0, a.length);
     [slots[here], slots[there]] = [b, a];
     [a.index, b.index] = [there, here];
   };
@@ -124,7 +124,7 @@ export const createKeyValueCache = (
     release: (matches) => {
       for (const [key, slot] of byKey) if (!slot.busy && matches(key)) free(slot);
     },
-    copy: (from, to, length) => copy(from.index, to.index, length),
+    copy: (from, to, start, length) => copy(from.index, to.index, start, length),
     gather: (rows, version) => {
       const back = endOf(version) === "back";
       const from = (i: number): number => (back ? count - 1 - i : i);

@@ -166,6 +166,24 @@ describe.each([
     expect(new Set(out.map((samples) => samples[0]?.ids.join())).size).toBeGreaterThan(3);
   });
 
+  it("do not depend on a history that others share, nor on others that are given the same after another one", async () => {
+    // Three stories six times each: within a head all is the same, greedy replies too; between heads only what is given later.
+    const ids = (seed: number, count: number): number[] =>
+      [...noise(seed, count)].map((value) => 5 + Math.floor(9 * value ** 2));
+    const group = [0, 1, 2].flatMap((head) =>
+      Array.from({ length: 6 }, (_, i) => ({
+        name: `twin-${head}-${i}`,
+        temperature: i < 4 ? 0 : 1,
+        turns: [ids(head, 20), ids(8, 14), ids(9, 30)].map((given, turn) => ({ given, maxTokens: turn + 1 })),
+      })),
+    );
+    const sampler = opened.sampler();
+    const out = await Promise.all(group.map((each) => play(sampler, snapshot, each)));
+    expect(out).toEqual(await alone(opened, group));
+    expect(out[1]).toEqual(out[0]);
+    expect(new Set(out.map((samples) => JSON.stringify(samples.at(-1)?.logProbs))).size).toBeGreaterThan(2);
+  });
+
   it.each([1, 2, 3, 4, 8])("do not depend on the number of threads: %i", async (threads) => {
     const other = open(threads, opened.config);
     const sampler = other.sampler();

@@ -7,6 +7,7 @@ import type { ModelConfig } from "../model-config.ts";
 import type { Published } from "../versions.ts";
 import { bindings, type Weights } from "../weights.ts";
 import { pickExactly, type TextRules } from "./continuation.ts";
+import { cheapestRuns } from "./extension-runs.ts";
 import { invariantThreads } from "./invariant-threads.ts";
 import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
 import { type Backend, createScheduler, type Draw, type Job, type SamplerOf } from "./scheduler.ts";
@@ -27,14 +28,18 @@ interface Row {
   fed: number;
 }
 
-/** Padded tokens of one extension run: activations stay near the caches. */
-const EXTENSION_TOKENS = 1024;
 /** Keys are looked at up to a multiple of this, so that padding never changes the order of a sum. */
 const REACH_STEP = 64;
 /** Decoding goes on while fewer rows than this wait to be extended. */
 const EXTENSION_ROWS = 24;
 
 const nextChunk = ({ job, chunk }: Row): Chunk | undefined => job.plan[chunk];
+
+/** Whether the same distribution follows on the next chunk of both: their histories up to its end are the same. */
+const alike = (a: Row, b: Row): boolean =>
+  a.job.inverseTemperature === b.job.inverseTemperature &&
+  a.chunk === b.chunk &&
+  extendsPlan(a.job.plan, b.job.plan.slice(0, b.chunk + 1));
 
 interface SamplerOptions {
   readonly slots?: number;
@@ -88,29 +93,24 @@ const createBackend = (
 
   /** Feeds a chunk of given tokens to each row. */
   const extend = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
-    // Rollouts of a group start with the same prompt: it is taken in once and copied.
-    const first = new Map<string, Row>();
+    // Rollouts of a group start with the same prompt, and some go on alike: what they are given is taken in once and copied.
+    const known = new Map<string, Row[]>();
     const copies = new Map<Row, Row[]>();
     for (const row of batch) {
-      const ids = (nextChunk(row) as Chunk).ids;
-      const key = row.slot.length === 0 ? `${row.job.inverseTemperature}:${ids.join()}` : "";
-      const original = key === "" ? undefined : first.get(key);
+      const key = `${row.slot.length}:${(nextChunk(row) as Chunk).ids.join()}`;
+      const candidates = known.get(key) ?? [];
+      const original = candidates.find((one) => alike(one, row));
       if (original) copies.get(original)?.push(row);
       else {
-        if (key !== "") first.set(key, row);
+        known.set(key, [...candidates, row]);
         copies.set(row, []);
       }
     }
     const order = [...copies.keys()].sort(
       (a, b) => (nextChunk(a) as Chunk).ids.length - (nextChunk(b) as Chunk).ids.length,
     );
-    for (let at = 0; at < order.length; ) {
-      let count = 1;
-      while (
-        at + count < order.length &&
-        (count + 1) * (nextChunk(order[at + count] as Row) as Chunk).ids.length <= EXTENSION_TOKENS
-      )
-        count += 1;
+    let at = 0;
+    for (const count of cheapestRuns(order.map((row) => (nextChunk(row) as Chunk).ids.length))) {
       const rows = order.slice(at, at + count);
       at += count;
       const B = Math.max(2, rows.length);
@@ -172,7 +172,7 @@ const createBackend = (
       const probabilities = floatsOf(out);
       rows.forEach((row, index) => {
         const given = (nextChunk(row) as Chunk).ids.length;
-        for (const copy of copies.get(row) ?? []) cache.copy(row.slot, copy.slot, given);
+        for (const copy of copies.get(row) ?? []) cache.copy(row.slot, copy.slot, row.slot.length, given);
         for (const each of [row, ...(copies.get(row) ?? [])]) {
           each.slot.length += given;
           each.chunk += 1;
