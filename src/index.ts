@@ -5,6 +5,7 @@ export { type AgentFlowConfig, defineConfig, type ModelSettings, type RoleName, 
 export type {
   Engine,
   ForwardResult,
+  ImportanceWeights,
   OptimStepOptions,
   Policy,
   PromptSegment,

@@ -108,6 +108,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       requireOpen();
       sampler ??= createSampler(runtime, source.config, {
         exclusive: sampling.exclusive,
+        besides: training.busy,
         text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
         ...(options.slots !== undefined && { slots: options.slots }),
       });

@@ -1,7 +1,8 @@
 import { type Chunk, extendsPlan } from "../carriers/feed-plan.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
-import { floatsOf, type Runtime, type Tensor } from "../carriers/runtime.ts";
+import { floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
 import { decodingGraph, extensionGraph } from "../graph/graphs.ts";
+import type { OnnxModel } from "../graph/onnx-builder.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
 import type { ModelConfig } from "../model-config.ts";
 import type { Published } from "../versions.ts";
@@ -32,6 +33,8 @@ interface Row {
 const REACH_STEP = 64;
 /** Decoding goes on while fewer rows than this wait to be extended. */
 const EXTENSION_ROWS = 24;
+/** Decoding so few rows on two threads costs 1.5 times the processor time that it does on one, and saves a tenth of the time. */
+const FEW_ROWS = 16;
 
 const nextChunk = ({ job, chunk }: Row): Chunk | undefined => job.plan[chunk];
 
@@ -47,6 +50,8 @@ interface SamplerOptions {
   readonly capacity?: number;
   /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Whether other native calls go on beside: few rows then leave them a core. @default never */
+  readonly besides?: () => boolean;
   readonly text?: TextRules;
 }
 
@@ -57,9 +62,9 @@ interface SamplerOptions {
 export const createSampler = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots = 192, capacity = config.max_position_embeddings, exclusive, text }: SamplerOptions,
+  { slots = 192, capacity = config.max_position_embeddings, exclusive, besides = () => false, text }: SamplerOptions,
 ): Sampler =>
-  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive }), {
+  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive, besides }), {
     vocabularySize: config.vocab_size,
     contextLength: capacity,
     pick: pickExactly,
@@ -69,13 +74,20 @@ export const createSampler = (
 const createBackend = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots, capacity, exclusive }: Required<Omit<SamplerOptions, "text">>,
+  { slots, capacity, exclusive, besides }: Required<Omit<SamplerOptions, "text">>,
 ): Backend<Snapshot, Row> => {
   const cache = createKeyValueCache(runtime, config, { slots, capacity });
   const threads = invariantThreads(config, runtime.description.threads);
-  const load = (model: ReturnType<typeof extensionGraph>) => runtime.session(model.bytes, { ...model, threads });
+  const load = (model: OnnxModel, most = threads) => runtime.session(model.bytes, { ...model, threads: most });
   const extension = load(extensionGraph(config));
   const decoding = load(decodingGraph(config));
+  let onOneThread: Session | undefined;
+  /** The session for so many rows; their bits are the same in both. */
+  const decodingOf = (rows: number): Session => {
+    if (rows > FEW_ROWS || !besides()) return decoding;
+    onOneThread ??= load(decodingGraph(config), 1);
+    return onOneThread;
+  };
   const angles: Readonly<Record<string, Tensor>> = Object.fromEntries(
     [...layerKinds(config)].flatMap(([type, prefix]) => {
       const { cos, sin } = angleTensors(runtime, config, type, config.max_position_embeddings);
@@ -213,7 +225,7 @@ const createBackend = (
     const out = block("probabilities", "float32", [B, V]);
     const part = cache.bind(first, B);
     await exclusive(() =>
-      decoding.run(
+      decodingOf(B).run(
         {
           ...angles,
           ...bindings(snapshot.weights),
@@ -273,6 +285,7 @@ const createBackend = (
     dispose: () => {
       extension.dispose();
       decoding.dispose();
+      onOneThread?.dispose();
     },
   };
 };
