@@ -55,8 +55,8 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   /**
    * Rollouts go on while a step is trained, by versions at most so many steps old; their tokens are weighted by
    * π_old/π_behaviour, for which `oldLogProbs` is "forward". 0 is strictly on-policy, and the only mode that repeats.
-   * With 1 and tools that take a while a run takes three quarters of the time; four of five whole runs in LOG.md ended where
-   * on-policy ones do, one far below.
+   * With 1 and tools that take a while a run takes three quarters of the time or less; five of six whole runs in LOG.md
+   * ended where on-policy ones do or above, one far below.
    * @default 0
    */
   readonly maxStaleness?: number;
