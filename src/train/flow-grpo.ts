@@ -94,7 +94,7 @@ const update = async <Sealed>(
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
   // First update: old is what is updated, the ratio is 1, and the backward's own forward is the only one. Where old is not
   // what was drawn from, the engine weighs each token by π_old/π_behaviour itself; a KL term must not be weighed with it.
-  const weighs = o.oldLogProbs === "forward" && o.beta === 0;
+  const weighs = o.oldLogProbs === "forward" && o.beta === 0 && o.learningRate > 0;
   let logProbs: ArrayLike<number>[] = sequences.map(({ behaviour }) => behaviour);
   if (o.oldLogProbs === "forward" && !weighs) logProbs = [...(await policy.forward(sequences)).logProbs];
   const old = [...logProbs];
