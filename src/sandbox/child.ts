@@ -32,8 +32,11 @@ export interface StartOptions extends Omit<ChildOptions, "group"> {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
-  /** What the command finds on descriptors 3, 4, …; undefined is a pipe that stays open as long as this process lives. @default nothing */
-  readonly inputs?: readonly (Uint8Array | undefined)[];
+  /**
+   * What the command finds on descriptors 3, 4, …: bytes, an open descriptor of ours, or undefined for a pipe that stays
+   * open as long as this process lives. @default nothing
+   */
+  readonly inputs?: readonly (Uint8Array | number | undefined)[];
 }
 
 const NEWLINE = 10;
@@ -54,14 +57,14 @@ export const startChild = ({
       cwd,
       detached: true,
       windowsHide: true,
-      stdio: [...Array<"pipe">(3 + inputs.length).fill("pipe"), ...rest],
+      stdio: ["pipe", "pipe", "pipe", ...inputs.map((input) => (typeof input === "number" ? input : "pipe")), ...rest],
     }),
   );
   for (const [i, input] of inputs.entries()) {
     const given = process_.stdio[3 + i] as Writable | null | undefined;
     // A command that ends at once does not read it.
     given?.on("error", () => undefined);
-    if (input !== undefined) given?.end(input);
+    if (input instanceof Uint8Array) given?.end(input);
   }
   return childOf(process_, mostBytes === undefined ? { group: true } : { group: true, mostBytes });
 };

@@ -5,26 +5,15 @@ import { PYODIDE_SEAL } from "./pyodide-seal.ts";
 export const FILE_MEGABYTES = 64;
 
 /**
- * What keeps the child's limits, in a thread of its own, which no program can reach: it ends the process when its parent is
- * gone (the pipe on descriptor 3 closes), when it holds too much memory of any kind, and a second after its deadline.
+ * A thread of the child that no program can reach: it ends the process when the pipe closes that the parent holds open.
+ * Limits are the parent's to keep (`watcher.ts`); a child without a parent has nothing left to do.
  */
-const WATCH = String.raw`
-import { writeSync } from "node:fs";
+const LIFELINE = `
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-const end = (why) => {
-  if (why) try { writeSync(2, why); } finally { process.kill(process.pid, "SIGKILL"); }
-  process.kill(process.pid, "SIGKILL");
-};
-const parent = new Socket({ fd: 3, readable: true, writable: false });
-parent.on("error", () => end()).on("close", () => end()).resume();
-let deadline = Infinity;
-parentPort.on("message", (milliseconds) => { deadline = performance.now() + milliseconds; });
-setInterval(() => {
-  if (process.memoryUsage.rss() > workerData.mostBytes) end("MemoryError: the program held more than it may and was ended.");
-  if (performance.now() > deadline) end();
-}, 20);
-parentPort.postMessage("watching");
+const end = () => process.kill(process.pid, "SIGKILL");
+new Socket({ fd: workerData, readable: true, writable: false }).on("error", end).on("close", end).resume();
+parentPort.postMessage("held");
 `;
 
 /**
@@ -32,7 +21,7 @@ parentPort.postMessage("watching");
  * Pyodide's own folder. One child runs one program. Pyodide is started, its module sealed, and everything else that
  * JavaScript has is taken away; only then is a program taken in.
  *
- * In: one line of JSON `{ code, outputLimit, milliseconds }`. Out: a line "ready", then one line of JSON with the result.
+ * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then one line of JSON with the result.
  */
 export const PYODIDE_CHILD = String.raw`
 import { randomFillSync } from "node:crypto";
@@ -41,7 +30,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 
 // A program can see its interpreter's arguments: they name nothing of this machine.
-const { folder, memoryMegabytes, snapshot, make, packages, user } = JSON.parse(process.argv.splice(0, process.argv.length, "python", "python")[1]);
+const { folder, memoryMegabytes, lifeline, snapshot, make, packages, user } = JSON.parse(process.argv.splice(0, process.argv.length, "python", "python")[1]);
 const mostBytes = memoryMegabytes * 2 ** 20;
 const { pid } = process;
 const { now } = performance;
@@ -51,14 +40,13 @@ process.on("SIGUSR1", () => {});
 // Pyodide asks for the numbers of open's flags by a way that is not permitted.
 process.binding = () => ({ fs: constants });
 
-const watch = new Worker(${JSON.stringify(WATCH)}, {
+const holding = new Worker(${JSON.stringify(LIFELINE)}, {
   eval: true,
   env: {},
-  workerData: { mostBytes: mostBytes + ${FILE_MEGABYTES} * 2 ** 20 + 512 * 2 ** 20 },
-  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
+  workerData: lifeline,
+  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
 });
-await new Promise((watching, failed) => watch.once("message", watching).once("error", failed));
-watch.removeAllListeners();
+await new Promise((held, failed) => holding.once("message", held).once("error", failed));
 
 const picture = snapshot === undefined ? undefined : readFileSync(snapshot).subarray(32);
 if (snapshot !== undefined) closeSync(snapshot);
@@ -194,7 +182,6 @@ const request = (() => {
 })();
 output.limit = request.outputLimit;
 begun = clock.now();
-watch.postMessage(request.milliseconds + 1000);
 FS.writeFile("/program.py", request.code);
 // As JSON writes it, a character takes at most twelve bytes. The room for the result is kept until it is written.
 const longest = 12 * request.outputLimit + 65_536;

@@ -3,7 +3,7 @@
  * JavaScript, so that programs find plain Python, and defines `_run`, which reads a program from a file and writes what
  * came of it to another. It keeps nothing out: the seal of the module does.
  */
-export const PYODIDE_PYTHON = String.raw`
+export const PYODIDE_PYTHON = `
 def _start():
     import asyncio, asyncio.base_events, asyncio.events, asyncio.runners, gc, os, sys, time
     webloop = sys.modules["pyodide.webloop"]

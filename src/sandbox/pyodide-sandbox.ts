@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { messageOf, SandboxError } from "../errors.ts";
-import { type Child, childOf } from "./child.ts";
-import { PYODIDE_CHILD } from "./pyodide-child.ts";
+import { bubblewrapCommand, nodeFiles } from "./bubblewrap-command.ts";
+import { type Child, startChild } from "./child.ts";
+import { FILE_MEGABYTES, PYODIDE_CHILD } from "./pyodide-child.ts";
 import { isWhole, snapshotOf } from "./pyodide-snapshot.ts";
 import { pythonPackages } from "./python-packages.ts";
 import { resultOf } from "./result.ts";
 import type { RunOptions, Sandbox } from "./sandbox.ts";
+import { watch } from "./watcher.ts";
 
 export interface PyodideOptions {
   /** Most memory of a program. @default 256 */
@@ -17,6 +18,8 @@ export interface PyodideOptions {
   readonly warm?: number;
   /** Zip files of pure Python that a program can import. @default those of SymPy, where they are found */
   readonly packages?: readonly string[];
+  /** Puts the process into namespaces of its own (Linux, bubblewrap). @default false */
+  readonly inBubblewrap?: boolean;
 }
 
 /** What a start may take on a busy machine without a snapshot. */
@@ -26,10 +29,8 @@ const START_SECONDS = 120;
 const FIRST_USER = 61_100;
 const USERS = 800;
 
-interface Started {
-  readonly child: Child;
-  readonly send: (text: string) => void;
-}
+/** What Node takes beside the memory of Python, at most: its heap, compiled code, threads. */
+const NODE_MEGABYTES = 512;
 
 interface Launch {
   /** A picture of a started interpreter. */
@@ -49,62 +50,72 @@ export const pyodideSandbox = async ({
   memoryMegabytes = 256,
   warm = 1,
   packages,
+  inBubblewrap = false,
 }: PyodideOptions = {}): Promise<Sandbox> => {
   const folder = pyodideFolder();
   const zips = packages ?? (await pythonPackages());
   const children = new Set<Child>();
-  const waiting: Promise<Started>[] = [];
+  const waiting: Promise<Child>[] = [];
+  const mostMegabytes = memoryMegabytes + FILE_MEGABYTES + NODE_MEGABYTES;
   let launched = 0;
   let snapshot: Promise<string | undefined> | undefined;
   let closed = false;
 
-  const launch = ({ snapshot, make }: Launch): Started => {
+  const launch = ({ snapshot, make }: Launch): Child => {
     const user = FIRST_USER + (launched++ % USERS);
-    // An open file: its reader needs no right to where it lies.
-    const opened = snapshot === undefined ? undefined : openSync(snapshot, "r");
-    const parameters = { folder, memoryMegabytes, packages: zips, make, user, snapshot: opened && SNAPSHOT };
-    const readable = [folder, ...zips].map((path) => `--allow-fs-read=${path}`);
-    let process_: ChildProcess;
-    try {
-      process_ = spawn(
-        process.execPath,
-        [...flags(), ...readable, "--input-type=module", "--eval", PYODIDE_CHILD, JSON.stringify(parameters)],
-        // What stays open on descriptor 3 tells the child that we live.
-        { env: {}, stdio: ["pipe", "pipe", "pipe", "pipe", opened ?? "ignore"], cwd: folder, windowsHide: true },
-      );
-    } finally {
-      if (opened !== undefined) closeSync(opened);
-    }
-    const child = childOf(process_);
-    children.add(child);
-    const gone = (): void => {
-      children.delete(child);
+    const [node, ...nodes] = [process.execPath, ...flags([folder, ...zips]), "--input-type=module", "--eval"];
+    const programOf = (lifeline: number): string[] => {
+      const picture = snapshot === undefined ? undefined : lifeline + 1;
+      const parameters = { folder, memoryMegabytes, packages: zips, make, user, lifeline, snapshot: picture };
+      return [node, ...nodes, PYODIDE_CHILD, JSON.stringify(parameters)];
     };
-    child.ended.then(gone, gone);
-    return { child, send: (text) => process_.stdin?.end(text) };
+    const contained = (program: readonly string[]) =>
+      bubblewrapCommand({
+        user,
+        memory: { megabytes: mostMegabytes, counted: "data" },
+        readable: [folder, ...zips, ...nodeFiles()],
+        program,
+      });
+    // bubblewrap has the descriptors before those of the program.
+    const lifeline = 3 + (inBubblewrap ? contained([]).inputs.length : 0);
+    const program = programOf(lifeline);
+    const { command, env, inputs } = inBubblewrap ? contained(program) : { command: program, env: {}, inputs: [] };
+    // An open file: its reader needs no right to where it lies.
+    const opened = snapshot === undefined ? [] : [openSync(snapshot, "r")];
+    try {
+      const child = startChild({ command, env, cwd: folder, inputs: [...inputs, undefined, ...opened] });
+      children.add(child);
+      const gone = (): void => {
+        children.delete(child);
+      };
+      child.ended.then(gone, gone);
+      return child;
+    } finally {
+      for (const descriptor of opened) closeSync(descriptor);
+    }
   };
 
   const make = async (): Promise<Buffer | undefined> => {
-    const { child } = launch({ make: true });
+    const child = launch({ make: true });
     const timer = setTimeout(child.kill, START_SECONDS * 1000);
     const bytes = await child.bytes().finally(() => clearTimeout(timer));
     return bytes.length < 2 ** 20 ? undefined : bytes;
   };
 
-  const ready = async (path: string | undefined): Promise<Started> => {
+  const ready = async (path: string | undefined): Promise<Child> => {
     if (closed) throw new SandboxError("The sandbox is closed.");
-    const started = launch({ snapshot: path });
-    const timer = setTimeout(started.child.kill, START_SECONDS * 1000);
+    const child = launch({ snapshot: path });
+    const timer = setTimeout(child.kill, START_SECONDS * 1000);
     try {
-      if ((await started.child.line()) === "ready") return started;
-      started.child.kill();
-      throw new SandboxError(`The Python sandbox did not start: ${started.child.complaint.slice(-400) || "it ended"}.`);
+      if ((await child.line()) === "ready") return child;
+      child.kill();
+      throw new SandboxError(`The Python sandbox did not start: ${child.complaint.slice(-400) || "it ended"}.`);
     } finally {
       clearTimeout(timer);
     }
   };
 
-  const start = async (): Promise<Started> => {
+  const start = async (): Promise<Child> => {
     snapshot ??= snapshotOf(make, zips);
     const path = await snapshot;
     try {
@@ -127,7 +138,7 @@ export const pyodideSandbox = async ({
   };
 
   /** An interpreter, unless the signal comes first: then the one that starts waits for the next program. */
-  const take = async (abortSignal: AbortSignal | undefined): Promise<Started> => {
+  const take = async (abortSignal: AbortSignal | undefined): Promise<Child> => {
     const next = waiting.shift() ?? start();
     let giveUp = (): void => undefined;
     const aborted = new Promise<never>((_, reject) => {
@@ -148,34 +159,33 @@ export const pyodideSandbox = async ({
   };
 
   return {
-    tier: "pyodide",
+    tier: inBubblewrap ? "pyodide-in-bubblewrap" : "pyodide",
     runPython: async (code, { timeoutSeconds = 10, outputLimit = 16_384, abortSignal }: RunOptions = {}) => {
       if (closed) throw new SandboxError("The sandbox is closed.");
       abortSignal?.throwIfAborted();
-      const { child, send } = await take(abortSignal);
+      const child = await take(abortSignal);
       refill();
-      let late = false;
-      const timer = setTimeout(() => {
-        late = true;
-        child.kill();
-      }, timeoutSeconds * 1000);
       const begun = performance.now();
+      const watching = watch({ pid: child.pid ?? 0, group: true, megabytes: mostMegabytes, seconds: timeoutSeconds });
+      abortSignal?.addEventListener("abort", child.kill, { once: true });
       try {
-        abortSignal?.addEventListener("abort", child.kill, { once: true });
         abortSignal?.throwIfAborted();
-        send(`${JSON.stringify({ code, outputLimit, milliseconds: timeoutSeconds * 1000 })}\n`);
+        child.send(`${JSON.stringify({ code, outputLimit })}\n`);
         const line = await child.line();
         abortSignal?.throwIfAborted();
-        if (line !== undefined) return resultOf(line, outputLimit);
         const milliseconds = performance.now() - begun;
-        const error = late
-          ? `TimeoutError: the program took more than ${timeoutSeconds} seconds and was ended.`
-          : child.complaint.slice(-200) || "The program ended its interpreter.";
+        if (line !== undefined) return resultOf(line, outputLimit, milliseconds);
+        const error = {
+          time: `TimeoutError: the program took more than ${timeoutSeconds} seconds and was ended.`,
+          memory: `MemoryError: the program and its interpreter took more than ${mostMegabytes} MB and were ended.`,
+          none: child.complaint.slice(-200) || "The program ended its interpreter.",
+        }[watching.overrun ?? "none"];
         return { stdout: "", error, milliseconds, truncated: false };
       } finally {
-        clearTimeout(timer);
+        watching.stop();
         abortSignal?.removeEventListener("abort", child.kill);
         child.kill();
+        await child.ended.catch(() => undefined);
       }
     },
     close: async () => {
@@ -187,15 +197,13 @@ export const pyodideSandbox = async ({
   };
 };
 
-/** Where a child finds its picture. */
-const SNAPSHOT = 4;
-
-/** No evaluation of texts, no inspector, and no right but to read Pyodide's folder and to have a thread that watches. */
-const flags = (): string[] => {
+/** No evaluation of texts, no inspector, and no right but to read what is named and to have a thread that holds the lifeline. */
+const flags = (readable: readonly string[]): string[] => {
   const known = process.allowedNodeEnvironmentFlags;
   return [
     known.has("--permission") ? "--permission" : "--experimental-permission",
     "--allow-worker",
+    ...readable.map((path) => `--allow-fs-read=${path}`),
     ...(known.has("--disable-sigusr1") ? ["--disable-sigusr1"] : []),
     "--disallow-code-generation-from-strings",
     "--no-warnings",

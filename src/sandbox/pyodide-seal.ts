@@ -6,7 +6,7 @@
  *
  * Text that follows it can call `seal(end)`, where `end(why)` must not return.
  */
-export const PYODIDE_SEAL = String.raw`
+export const PYODIDE_SEAL = `
 const allowed = new Set([
   // Memory.
   "emscripten_resize_heap", "emscripten_get_heap_max", "_mmap_js", "_munmap_js", "_msync_js",

@@ -21,7 +21,7 @@ export interface RunResult {
 
 /** Runs programs that nobody has read. Each gets a fresh interpreter; nothing of one is left for the next. */
 export interface Sandbox {
-  readonly tier: "pyodide" | "bubblewrap" | "host";
+  readonly tier: "pyodide-in-bubblewrap" | "pyodide" | "bubblewrap" | "host";
   /** Throws `SandboxError` when the sandbox itself fails, and the signal's reason when it is aborted. */
   runPython(code: string, options?: RunOptions): Promise<RunResult>;
   /** Ends all processes. */
