@@ -77,6 +77,9 @@ const listOf =
 const SEED = 7;
 const seedOption = ["--seed <number>", "the same seed gives the same result", wholeNumber(0, 2 ** 31), SEED] as const;
 
+// With a listener, no other process can turn on the inspector, which runs whatever it is sent.
+process.on("SIGUSR1", () => undefined);
+
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
   .version(manifest.version)

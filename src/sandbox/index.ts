@@ -4,7 +4,7 @@ import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-export type { RunOptions, RunResult, Sandbox } from "./sandbox.ts";
+export { notCovered, type RunOptions, type RunResult, type Sandbox } from "./sandbox.ts";
 
 const tiers = ["auto", "pyodide-in-bubblewrap", "pyodide", "bubblewrap"] as const;
 

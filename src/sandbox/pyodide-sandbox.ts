@@ -109,7 +109,9 @@ export const pyodideSandbox = async ({
     try {
       if ((await child.line()) === "ready") return child;
       child.kill();
-      throw new SandboxError(`The Python sandbox did not start: ${child.complaint.slice(-400) || "it ended"}.`);
+      const { code, signal } = await child.ended;
+      const words = child.complaint.slice(-400) || `it ended (${signal ?? `exit code ${code}`})`;
+      throw new SandboxError(`The Python sandbox did not start: ${words}.`);
     } finally {
       clearTimeout(timer);
     }

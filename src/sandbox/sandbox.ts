@@ -27,3 +27,11 @@ export interface Sandbox {
   /** Ends all processes. */
   close(): Promise<void>;
 }
+
+/** What each tier does not keep out. */
+export const notCovered: Readonly<Record<Sandbox["tier"], string>> = {
+  "pyodide-in-bubblewrap": "a fault of V8 together with one of the kernel; timing",
+  pyodide: "faults of V8 or of the kernel; timing",
+  bubblewrap: "faults of the kernel; timing; what anybody may read in /usr",
+  host: "anything: programs run with your rights",
+};
