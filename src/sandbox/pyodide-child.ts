@@ -40,13 +40,15 @@ process.on("SIGUSR1", () => {});
 // Pyodide asks for the numbers of open's flags by a way that is not permitted.
 process.binding = () => ({ fs: constants });
 
-const holding = new Worker(${JSON.stringify(LIFELINE)}, {
-  eval: true,
-  env: {},
-  workerData: lifeline,
-  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
-});
-await new Promise((held, failed) => holding.once("message", held).once("error", failed));
+if (lifeline !== undefined) {
+  const holding = new Worker(${JSON.stringify(LIFELINE)}, {
+    eval: true,
+    env: {},
+    workerData: lifeline,
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  });
+  await new Promise((held, failed) => holding.once("message", held).once("error", failed));
+}
 
 const picture = snapshot === undefined ? undefined : readFileSync(snapshot).subarray(32);
 if (snapshot !== undefined) closeSync(snapshot);

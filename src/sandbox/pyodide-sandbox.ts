@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { messageOf, SandboxError } from "../errors.ts";
-import { bubblewrapCommand, nodeFiles } from "./bubblewrap-command.ts";
+import { type BubblewrapCommand, bubblewrapCommand, nodeFiles } from "./bubblewrap-command.ts";
 import { type Child, startChild } from "./child.ts";
 import { FILE_MEGABYTES, PYODIDE_CHILD } from "./pyodide-child.ts";
 import { isWhole, snapshotOf } from "./pyodide-snapshot.ts";
@@ -61,29 +61,40 @@ export const pyodideSandbox = async ({
   let snapshot: Promise<string | undefined> | undefined;
   let closed = false;
 
+  const containedIn = (program: readonly string[], user: number): BubblewrapCommand =>
+    bubblewrapCommand({
+      user,
+      memory: { megabytes: mostMegabytes, counted: "data" },
+      readable: [folder, ...zips, ...nodeFiles()],
+      program,
+    });
+
   const launch = ({ snapshot, make }: Launch): Child => {
     const user = FIRST_USER + (launched++ % USERS);
-    const [node, ...nodes] = [process.execPath, ...flags([folder, ...zips]), "--input-type=module", "--eval"];
-    const programOf = (lifeline: number): string[] => {
-      const picture = snapshot === undefined ? undefined : lifeline + 1;
-      const parameters = { folder, memoryMegabytes, packages: zips, make, user, lifeline, snapshot: picture };
-      return [node, ...nodes, PYODIDE_CHILD, JSON.stringify(parameters)];
+    const first = inBubblewrap ? containedIn([], user).inputs.length : 1;
+    const parameters = {
+      folder,
+      memoryMegabytes,
+      packages: zips,
+      make,
+      user,
+      // bubblewrap ends its program with its parent by itself.
+      lifeline: inBubblewrap ? undefined : 3,
+      snapshot: snapshot === undefined ? undefined : 3 + first,
     };
-    const contained = (program: readonly string[]) =>
-      bubblewrapCommand({
-        user,
-        memory: { megabytes: mostMegabytes, counted: "data" },
-        readable: [folder, ...zips, ...nodeFiles()],
-        program,
-      });
-    // bubblewrap has the descriptors before those of the program.
-    const lifeline = 3 + (inBubblewrap ? contained([]).inputs.length : 0);
-    const program = programOf(lifeline);
-    const { command, env, inputs } = inBubblewrap ? contained(program) : { command: program, env: {}, inputs: [] };
+    const arguments_ = [
+      ...flags({ readable: [folder, ...zips], threads: !inBubblewrap }),
+      "--input-type=module",
+      "--eval",
+    ];
+    const program = [process.execPath, ...arguments_, PYODIDE_CHILD, JSON.stringify(parameters)];
+    const { command, env, inputs } = inBubblewrap
+      ? containedIn(program, user)
+      : { command: program, env: {}, inputs: [undefined] };
     // An open file: its reader needs no right to where it lies.
     const opened = snapshot === undefined ? [] : [openSync(snapshot, "r")];
     try {
-      const child = startChild({ command, env, cwd: folder, inputs: [...inputs, undefined, ...opened] });
+      const child = startChild({ command, env, cwd: folder, inputs: [...inputs, ...opened] });
       children.add(child);
       const gone = (): void => {
         children.delete(child);
@@ -199,12 +210,19 @@ export const pyodideSandbox = async ({
   };
 };
 
-/** No evaluation of texts, no inspector, and no right but to read what is named and to have a thread that holds the lifeline. */
-const flags = (readable: readonly string[]): string[] => {
+interface FlagOptions {
+  /** All that may be read. */
+  readonly readable: readonly string[];
+  /** Whether the child may have a thread, which holds its lifeline. */
+  readonly threads: boolean;
+}
+
+/** No evaluation of texts, no inspector, no right but what is named. */
+const flags = ({ readable, threads }: FlagOptions): string[] => {
   const known = process.allowedNodeEnvironmentFlags;
   return [
     known.has("--permission") ? "--permission" : "--experimental-permission",
-    "--allow-worker",
+    ...(threads ? ["--allow-worker"] : []),
     ...readable.map((path) => `--allow-fs-read=${path}`),
     ...(known.has("--disable-sigusr1") ? ["--disable-sigusr1"] : []),
     "--disallow-code-generation-from-strings",
