@@ -27,12 +27,12 @@ export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox
   if (dangerouslyRunOnHost) return hostSandbox();
   switch (tier) {
     case "auto":
-      return pyodideSandbox({ ...rest, inBubblewrap: (await containmentFault()) === undefined });
-    case "pyodide-in-bubblewrap": {
-      const fault = await containmentFault();
-      if (fault !== undefined) throw new SandboxError(`${fault} The tier "pyodide" needs no bubblewrap.`);
-      return pyodideSandbox({ ...rest, inBubblewrap: true });
-    }
+      return contained(rest).catch((error: unknown) => {
+        if (error instanceof SandboxError) return pyodideSandbox(rest);
+        throw error;
+      });
+    case "pyodide-in-bubblewrap":
+      return contained(rest);
     case "pyodide":
       return pyodideSandbox(rest);
     case "bubblewrap":
@@ -42,21 +42,31 @@ export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox
   }
 };
 
-let tried: Promise<string | undefined> | undefined;
+/** Pyodide inside bubblewrap, seen to work. */
+const contained = async (options: PyodideOptions): Promise<Sandbox> => {
+  if (process.platform !== "linux")
+    throw new SandboxError(
+      `The tier "pyodide-in-bubblewrap" is for Linux, and this is ${process.platform}. Use "pyodide".`,
+    );
+  const sandbox = await pyodideSandbox({ ...options, inBubblewrap: true });
+  try {
+    const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
+    if (value === "42") return sandbox;
+    throw new SandboxError(`Pyodide does not run inside bubblewrap: ${error ?? "6 * 7 gave no result"}`);
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+};
 
-/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. Tried once a process. */
-export const containmentFault = (): Promise<string | undefined> => {
-  tried ??= (async () => {
-    if (process.platform !== "linux") return `bubblewrap is for Linux, and this is ${process.platform}.`;
-    const sandbox = await pyodideSandbox({ inBubblewrap: true, warm: 0, packages: [] });
-    try {
-      const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
-      return value === "42" ? undefined : `Pyodide does not run inside bubblewrap: ${error ?? "6 * 7 gave no result"}`;
-    } finally {
-      await sandbox.close();
-    }
-  })().catch((error: unknown) => messageOf(error));
-  return tried;
+/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. */
+export const containmentFault = async (): Promise<string | undefined> => {
+  try {
+    await (await contained({ warm: 0, packages: [] })).close();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 };
 
 export { bubblewrapFault, isBubblewrapUsable };
