@@ -137,13 +137,14 @@ const timed = async (
 
 /** Absent where its package is not installed: nobody needs it who runs no model-written code. */
 const sandboxState = async (): Promise<Pick<Finding, "state" | "detail" | "milliseconds">> => {
-  const { isBubblewrapUsable, openSandbox } = await import("../sandbox/index.ts");
+  const { openSandbox } = await import("../sandbox/index.ts");
+  const { bubblewrapFault } = await import("../sandbox/bubblewrap-sandbox.ts");
   const tried = await timed(async () => {
     const sandbox = await openSandbox();
     try {
       const { value } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
       if (value !== "42") throw new Error(`6 * 7 gave ${String(value)}`);
-      return `${sandbox.tier}, 6 * 7 = 42; bubblewrap ${(await isBubblewrapUsable()) ? "works here too" : "does not work here"}`;
+      return `${sandbox.tier}, 6 * 7 = 42; ${(await bubblewrapFault()) ?? "bubblewrap works here"}`;
     } finally {
       await sandbox.close();
     }

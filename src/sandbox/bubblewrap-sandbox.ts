@@ -69,15 +69,18 @@ export const bubblewrapSandbox = async ({
   return sandbox;
 };
 
-let tried: Promise<string | undefined> | undefined;
+let works = false;
 
-/** Why the tier does not work on this machine; undefined where it does. Tried once a process. */
-export const bubblewrapFault = (): Promise<string | undefined> => {
-  tried ??= bubblewrapSandbox({ packages: [] }).then(
-    () => undefined,
-    (error: unknown) => messageOf(error),
-  );
-  return tried;
+/** Why the tier does not work on this machine; undefined where it does. That it works is found out once. */
+export const bubblewrapFault = async (): Promise<string | undefined> => {
+  if (works) return undefined;
+  try {
+    await bubblewrapSandbox({ packages: [] });
+    works = true;
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 };
 
 /** Whether the tier works on this machine. */
