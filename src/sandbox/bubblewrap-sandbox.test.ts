@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { afterAll, describe, expect, it, vi } from "vitest";
+import { SandboxError } from "../errors.ts";
 import { bubblewrapCommand } from "./bubblewrap-command.ts";
 import { bubblewrapFault, bubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import { runInProcess } from "./process-run.ts";
@@ -120,6 +121,19 @@ seen = [d for d in ('/proc', '/sys', '/etc', '/home', '/root', '/run', '/var', '
       expect(await sandbox.runPython("import os\nwhile True: os.write(3, bytes(65536))", options)).toMatchObject({
         error: /ended its interpreter/,
       });
+    },
+    SLOW,
+  );
+
+  it(
+    "ends what runs when it is closed, and runs nothing more",
+    async () => {
+      const sandbox = await bubblewrapSandbox();
+      const running = sandbox.runPython("while True: pass", { timeoutSeconds: 100 });
+      const ended = expect(running).rejects.toThrow("The sandbox is closed.");
+      await sandbox.close();
+      await ended;
+      await expect(sandbox.runPython("1")).rejects.toThrow(SandboxError);
     },
     SLOW,
   );

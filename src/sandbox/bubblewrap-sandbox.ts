@@ -3,6 +3,7 @@ import { messageOf, SandboxError } from "../errors.ts";
 import { bubblewrapCommand } from "./bubblewrap-command.ts";
 import { placesOf } from "./places.ts";
 import { runInProcess } from "./process-run.ts";
+import { processSandbox } from "./process-sandbox.ts";
 import { pythonPackages } from "./python-packages.ts";
 import { PYTHON_RUNNER } from "./python-program.ts";
 import type { RunOptions, RunResult, Sandbox } from "./sandbox.ts";
@@ -46,18 +47,14 @@ export const bubblewrapSandbox = async ({
     return runInProcess({ ...command, code, packages: files.map(({ path }) => path), memoryMegabytes }, options);
   };
 
-  const sandbox: Sandbox = {
-    tier: "bubblewrap",
-    runPython: async (code, options = {}) => {
-      const user = await places.take(options.abortSignal);
-      try {
-        return await runAs(user, code, options);
-      } finally {
-        places.giveBack(user);
-      }
-    },
-    close: async () => undefined,
-  };
+  const sandbox = processSandbox("bubblewrap", async (code, options) => {
+    const user = await places.take(options.abortSignal);
+    try {
+      return await runAs(user, code, options);
+    } finally {
+      places.giveBack(user);
+    }
+  });
   const fault = await sandbox.runPython("6 * 7", { timeoutSeconds: 10 }).then(
     ({ value, error }) => (value === "42" ? undefined : (error ?? "6 * 7 gave no result")),
     (error: unknown) => messageOf(error),
