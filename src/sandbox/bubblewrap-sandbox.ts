@@ -3,6 +3,7 @@ import { messageOf, SandboxError } from "../errors.ts";
 import { bubblewrapCommand } from "./bubblewrap-command.ts";
 import { placesOf } from "./places.ts";
 import { runInProcess } from "./process-run.ts";
+import { processSandbox } from "./process-sandbox.ts";
 import { pythonPackages } from "./python-packages.ts";
 import { PYTHON_RUNNER } from "./python-program.ts";
 import type { RunOptions, RunResult, Sandbox } from "./sandbox.ts";
@@ -46,18 +47,14 @@ export const bubblewrapSandbox = async ({
     return runInProcess({ ...command, code, packages: files.map(({ path }) => path), memoryMegabytes }, options);
   };
 
-  const sandbox: Sandbox = {
-    tier: "bubblewrap",
-    runPython: async (code, options = {}) => {
-      const user = await places.take(options.abortSignal);
-      try {
-        return await runAs(user, code, options);
-      } finally {
-        places.giveBack(user);
-      }
-    },
-    close: async () => undefined,
-  };
+  const sandbox = processSandbox("bubblewrap", async (code, options) => {
+    const user = await places.take(options.abortSignal);
+    try {
+      return await runAs(user, code, options);
+    } finally {
+      places.giveBack(user);
+    }
+  });
   const fault = await sandbox.runPython("6 * 7", { timeoutSeconds: 10 }).then(
     ({ value, error }) => (value === "42" ? undefined : (error ?? "6 * 7 gave no result")),
     (error: unknown) => messageOf(error),
@@ -69,15 +66,18 @@ export const bubblewrapSandbox = async ({
   return sandbox;
 };
 
-let tried: Promise<string | undefined> | undefined;
+let works = false;
 
-/** Why the tier does not work on this machine; undefined where it does. Tried once a process. */
-export const bubblewrapFault = (): Promise<string | undefined> => {
-  tried ??= bubblewrapSandbox({ packages: [] }).then(
-    () => undefined,
-    (error: unknown) => messageOf(error),
-  );
-  return tried;
+/** Why the tier does not work on this machine; undefined where it does. That it works is found out once. */
+export const bubblewrapFault = async (): Promise<string | undefined> => {
+  if (works) return undefined;
+  try {
+    await bubblewrapSandbox({ packages: [] });
+    works = true;
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 };
 
 /** Whether the tier works on this machine. */

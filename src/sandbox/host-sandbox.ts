@@ -1,11 +1,11 @@
 import { runInProcess } from "./process-run.ts";
+import { processSandbox } from "./process-sandbox.ts";
 import { PYTHON_LIFELINE, PYTHON_RUNNER } from "./python-program.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** No sandbox at all: this machine's python3, with the rights of whoever runs this. Only for programs that you trust. */
-export const hostSandbox = (): Sandbox => ({
-  tier: "host",
-  runPython: (code, options) =>
+export const hostSandbox = (): Sandbox =>
+  processSandbox("host", (code, options) =>
     runInProcess(
       {
         command: ["python3", "-c", PYTHON_LIFELINE + PYTHON_RUNNER],
@@ -15,5 +15,4 @@ export const hostSandbox = (): Sandbox => ({
       },
       options,
     ),
-  close: async () => undefined,
-});
+  );

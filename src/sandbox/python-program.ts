@@ -41,7 +41,7 @@ class Kept(io.TextIOBase):
         return len(text)
 # The result has a descriptor of its own: what programs and libraries write past sys.stdout does not get into it.
 kept = Kept(); out = os.fdopen(os.dup(1), "w")
-os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+nowhere = os.open(os.devnull, os.O_WRONLY); os.dup2(nowhere, 1); os.close(nowhere)
 sys.stdout = sys.stderr = kept
 result = {}
 begun = time.monotonic()

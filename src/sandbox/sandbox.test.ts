@@ -137,7 +137,7 @@ describe("the sandbox", () => {
     expect(resultOf('{"stdout":"0123456789ABC","value":7,"__proto__":{"x":1}}', 10)).toEqual({
       stdout: "0123456789",
       milliseconds: 0,
-      truncated: false,
+      truncated: true,
     });
   });
 });

@@ -23,7 +23,8 @@ const refused: readonly (readonly [name: string, x64: number, arm64: number])[] 
   ["pidfd_getfd", 438, 438],
   ["kcmp", 312, 272],
   // What holds memory that no limit on a process counts: files without a name, System V and POSIX queues and segments,
-  // pages pinned by pipes, watches of files, asynchronous requests.
+  // pages pinned by pipes, larger buffers of sockets, descriptors on their way through one, watches of files, rules about
+  // files, asynchronous requests.
   ["memfd_create", 319, 279],
   ["memfd_secret", 447, 447],
   ["shmget", 29, 194],
@@ -33,6 +34,10 @@ const refused: readonly (readonly [name: string, x64: number, arm64: number])[] 
   ["splice", 275, 76],
   ["tee", 276, 77],
   ["vmsplice", 278, 75],
+  ["setsockopt", 54, 208],
+  ["sendmsg", 46, 211],
+  ["sendmmsg", 307, 269],
+  ["landlock_create_ruleset", 444, 444],
   ["inotify_init", 253, -1],
   ["inotify_init1", 294, 26],
   ["fanotify_init", 300, 262],
