@@ -1,5 +1,5 @@
 import type { FlowState, Refusal, Verifier } from "../module.ts";
-import type { AnyTool, Field } from "../tool.ts";
+import { type AnyTool, asksApproval, type Field } from "../tool.ts";
 import {
   type Analysis,
   failedForNow,
@@ -66,8 +66,8 @@ export const fits = (value: Field | undefined, unit: string | undefined): boolea
 /** How often one call may be made while its service is unavailable. */
 const MOST_TRIES = 3;
 /** What needs approval acts on the world, and may have done so although no reply came. */
-const mayBeMadeAgain = (observation: Observation, { needsApproval = false }: AnyTool): boolean =>
-  failedForNow(observation) && needsApproval === false;
+const mayBeMadeAgain = (observation: Observation, tool: AnyTool): boolean =>
+  failedForNow(observation) && !asksApproval(tool);
 
 const refuseRepeat = (call: ToolCall, tool: AnyTool, memory: readonly MemoryEntry[]): Refusal | undefined => {
   let tries = 0;
