@@ -36,7 +36,10 @@ export interface ToolOutput {
   readonly fields?: Readonly<Record<string, Field>>;
   /** Where it comes from, such as an address. */
   readonly source?: string;
-  /** Whether people outside may have written the text: it may say things, but it allows nothing. @default "trusted" */
+  /**
+   * Whether people outside may have written text or fields: they may say things, but they allow nothing, and by rules their
+   * field `value` is no answer. @default "trusted"
+   */
   readonly trust?: Trust;
 }
 

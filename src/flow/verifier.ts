@@ -9,7 +9,7 @@ import {
   type Verdict,
   type VerdictCause,
 } from "../trajectory.ts";
-import { refused } from "./observation.ts";
+import { refused, statedValue } from "./observation.ts";
 import { type Parsed, parseInput } from "./schema.ts";
 
 /**
@@ -50,9 +50,7 @@ const goOn = ({ status }: Observation, { memory }: FlowState): Verdict => {
 };
 
 const answers = (observation: Observation, analysis: Analysis): boolean =>
-  observation.status === "ok" &&
-  Object.hasOwn(observation.fields, "value") &&
-  fits(observation.fields.value, analysis.unit);
+  fits(statedValue(observation), analysis.unit);
 
 /** Whether a value is of the asked unit, or, where it states no unit, of the asked kind. */
 export const fits = (value: Field | undefined, unit: string | undefined): boolean => {
