@@ -5,6 +5,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { grantsHost } from "../grants.ts";
 import type { ToolContext } from "../tool.ts";
+import { isPublicAddress } from "./public-address.ts";
 
 export interface GuardedFetchOptions {
   /** Of the whole fetch, redirects included. @default 20 */
@@ -132,23 +133,19 @@ export interface AddressGuard {
 
 /** Only public unicast addresses pass; of a name all of its addresses have to. */
 export const addressGuard = (resolve: (host: string) => Promise<readonly string[]>, open = false): AddressGuard => {
-  const isPublic = async (host: string): Promise<boolean | undefined> => {
-    const { default: ipaddr } = await import("ipaddr.js").catch(missing("ipaddr.js"));
-    return ipaddr.isValid(host) ? ipaddr.process(host).range() === "unicast" : undefined;
-  };
   const addressesOf = async (host: string): Promise<readonly string[]> => {
     const addresses = await resolve(host);
     if (addresses.length === 0) throw new ToolError(`There is no host ${clipped(host)}.`);
     // One private address among public ones is as bad: which one is taken is not ours to say.
-    for (const address of addresses) if (!open && (await isPublic(address)) !== true) throw refusal(host);
+    for (const address of addresses) if (!open && (await isPublicAddress(address)) !== true) throw refusal(host);
     return addresses;
   };
   return {
-    isPublic,
+    isPublic: isPublicAddress,
     addressesOf,
     admit: async (text) => {
       const host = bareHost(checked(text));
-      const known = await isPublic(host);
+      const known = await isPublicAddress(host);
       if (known === undefined) return addressesOf(host);
       if (!known && !open) throw refusal(host);
       return [host];
