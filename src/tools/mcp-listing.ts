@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.ts";
 import type { JsonSchema, Toolset } from "../tool.ts";
+import { plainLine } from "./plain-line.ts";
 
 /** A tool of a server that can be used: under which name a flow knows it, and what it takes. */
 export interface ListedTool {
@@ -133,13 +134,4 @@ const plainSchema = (value: unknown): unknown => {
           : plainSchema(inner),
       ]),
   );
-};
-
-/** What an outsider wrote, in one bounded line without characters that are not seen. */
-export const plainLine = (text: string, most: number): string => {
-  const line = text
-    .slice(0, 4 * most)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]+/gu, " ")
-    .trim();
-  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 };

@@ -1,9 +1,9 @@
-import { plainLine } from "./mcp-listing.ts";
+import { plainLine } from "./plain-line.ts";
 
 const MOST_PARTS = 64;
 const LONGEST = 16_384;
 
-type Record_ = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
 /** What a result of a server says, bounded: its texts, and of anything else what it is. */
 export const resultText = (result: unknown): { readonly text: string; readonly failed: boolean } => {
@@ -21,12 +21,12 @@ export const resultText = (result: unknown): { readonly text: string; readonly f
   return { text: texts.join("\n").slice(0, LONGEST), failed: isError === true };
 };
 
-const recordOf = (value: unknown): Record_ => (typeof value === "object" && value !== null ? (value as Record_) : {});
+const recordOf = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
 
 const word = (value: unknown): string => (typeof value === "string" ? ` ${plainLine(value, 200)}` : "");
 
 /** One part: a text, a resource with its text, or the kind and the address of what is no text. */
-const partText = (part: Record_, room: number): string => {
+const partText = (part: Fields, room: number): string => {
   if (typeof part.text === "string") return part.text.slice(0, room);
   const resource = recordOf(part.resource);
   const head = `[${word(part.type ?? "part").trim()}${word(part.mimeType ?? resource.mimeType)}${word(part.name)}${word(part.uri ?? resource.uri)}]`;

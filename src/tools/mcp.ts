@@ -3,8 +3,9 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
-import { type Listing, listingOf, plainLine } from "./mcp-listing.ts";
+import { type Listing, listingOf } from "./mcp-listing.ts";
 import { resultText } from "./mcp-result.ts";
+import { plainLine } from "./plain-line.ts";
 
 interface McpProgram {
   /** A program that speaks MCP on its standard streams. */
