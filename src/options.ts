@@ -35,7 +35,7 @@ export const ruleOf =
       const near = nearest(name, names, others === "unlike" ? 2 : 3);
       if (near === undefined && others === "unlike") continue;
       throw new ConfigError(
-        `${of} has ${shown(name)}, which nothing reads: ${near === undefined ? "" : `did you mean ${near}? `}Accepted are ${names.join(", ")}.`,
+        `${of} has ${shown(name)}, which nothing reads: accepted are ${names.join(", ")}.${near === undefined ? "" : ` Did you mean ${near}?`}`,
       );
     }
     for (const [name, rule] of Object.entries<Rule>(rules)) {
