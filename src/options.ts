@@ -13,7 +13,11 @@ const needed = new WeakSet<Rule>();
  * Options as a caller wrote them, checked at the door: every name is known and every value is of its kind. A misspelt
  * limit then limits nothing silently no more. Returns the options. Throws `ConfigError` with the nearest accepted name.
  */
-export const checked = <Options extends object>(of: string, options: Options, rules: Rules<Options>): Options => {
+export const checked = <Options extends object>(
+  of: string,
+  options: Options,
+  rules: Rules<NoInfer<Options>>,
+): Options => {
   ruleOf(rules)(options, of);
   return options;
 };
@@ -105,6 +109,17 @@ export const anything: Rule = () => undefined;
 
 export const oneOf = (...values: readonly unknown[]): Rule =>
   accepting(values.map(shown).join(", "), (value) => values.includes(value));
+
+/** An address of the web. */
+export const address = accepting(
+  "an address such as https://example.org",
+  (value) => typeof value === "string" && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+);
+/** A language as addresses and files name it. */
+export const languageCode = accepting(
+  "the code of a language, such as en",
+  (value) => typeof value === "string" && /^[a-z]{2,12}(?:-[a-z0-9]{1,12})*$/i.test(value),
+);
 
 /** A list of which every item keeps a rule. */
 export const listOf =

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { checked, listOf, name, number, type Rules, truth } from "../options.ts";
 import { bubblewrapSandbox, isBubblewrapUsable } from "./bubblewrap-sandbox.ts";
 import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
@@ -13,8 +14,17 @@ export interface SandboxOptions extends PyodideOptions {
   readonly dangerouslyRunOnHost?: boolean;
 }
 
+const optionRules: Rules<SandboxOptions> = {
+  tier: name,
+  dangerouslyRunOnHost: truth,
+  memoryMegabytes: number({ least: 32, most: 65_536 }),
+  warm: number({ whole: true, most: 64 }),
+  packages: listOf(name),
+};
+
 /** A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work; it never falls back to the host. */
 export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
+  checked("openSandbox", options, optionRules);
   const { tier = "auto", dangerouslyRunOnHost = false } = options;
   if (dangerouslyRunOnHost) return hostSandbox();
   if (tier === "auto" || tier === "pyodide") return pyodideSandbox(options);

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { grantsHost } from "../grants.ts";
+import { callback, checked, count, number, type Rules, seconds, truth } from "../options.ts";
 import type { ToolContext } from "../tool.ts";
 import { isPublicAddress } from "./public-address.ts";
 
@@ -31,6 +32,17 @@ export interface Fetched {
 /** Fetches a page for a model: `GET` alone, and only from the public internet. */
 export type GuardedFetch = (url: string, context: Pick<ToolContext, "abortSignal" | "grants">) => Promise<Fetched>;
 
+const optionRules: Rules<GuardedFetchOptions> = {
+  timeoutSeconds: seconds,
+  maxBytes: count,
+  maxRedirects: number({ whole: true, most: 100 }),
+  resolve: callback,
+  dangerouslyAllowPrivateAddresses: truth,
+};
+
+const addressesByName = async (host: string): Promise<readonly string[]> =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
+
 const AGENT = "AgentFlow/0.1 (+tool web_page)";
 
 /**
@@ -38,13 +50,10 @@ const AGENT = "AgentFlow/0.1 (+tool web_page)";
  * address is checked when the connection is made, after the name was resolved, on each redirect again. Size (unpacked),
  * time and redirects are bounded, and the solve's grants say which hosts may be asked. Throws `ToolError` for all of that.
  */
-export const guardedFetch = ({
-  timeoutSeconds = 20,
-  maxBytes = 4 * 2 ** 20,
-  maxRedirects = 5,
-  resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  dangerouslyAllowPrivateAddresses: open = false,
-}: GuardedFetchOptions = {}): GuardedFetch => {
+export const guardedFetch = (options: GuardedFetchOptions = {}): GuardedFetch => {
+  checked("guardedFetch", options, optionRules);
+  const { timeoutSeconds = 20, maxBytes = 4 * 2 ** 20, maxRedirects = 5, resolve = addressesByName } = options;
+  const { dangerouslyAllowPrivateAddresses: open = false } = options;
   const guard = addressGuard(resolve, open);
   let opened: ReturnType<typeof openClient> | undefined;
   return async (url, { abortSignal, grants }) => {
@@ -54,7 +63,7 @@ export const guardedFetch = ({
     let next = url;
     try {
       for (let hop = 0; hop <= maxRedirects; hop += 1) {
-        const target = checked(next);
+        const target = readUrl(next);
         const host = bareHost(target);
         if (!grantsHost(grants?.hosts, host)) throw new ToolError(`${host} may not be reached in this run (grants).`);
         if (!open && (await guard.isPublic(host)) === false) throw refusal(host);
@@ -103,7 +112,7 @@ const refusal = (host: string): ToolError =>
     `${clipped(host)} is not on the public internet: addresses of this machine and its network cannot be fetched.`,
   );
 
-const checked = (text: string): URL => {
+const readUrl = (text: string): URL => {
   if (!URL.canParse(text))
     throw new ToolError(`"${clipped(text)}" is no address: give one such as https://example.org/page.`);
   const url = new URL(text);
@@ -144,7 +153,7 @@ export const addressGuard = (resolve: (host: string) => Promise<readonly string[
     isPublic: isPublicAddress,
     addressesOf,
     admit: async (text) => {
-      const host = bareHost(checked(text));
+      const host = bareHost(readUrl(text));
       const known = await isPublicAddress(host);
       if (known === undefined) return addressesOf(host);
       if (!known && !open) throw refusal(host);
