@@ -123,8 +123,8 @@ interface Serving {
 /** Learns while it serves. Throws `ConfigError` for options that cannot work. */
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
   checked("onlineLearner", options, optionRules);
-  const { flow, train, gate, seed = 0, stepsPerRound = 4, tasksPerStep = 8 } = options;
-  const { recent = 256, capacity = 4096, unjudged = 4096 } = options;
+  const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, recent = 256, ...others } = options;
+  const { capacity = 4096, unjudged = 4096, tasksPerStep = 8, ...training } = others;
   if (gate.tasks.length === 0)
     throw new ConfigError("The gate has no tasks: give it some that a new version must still solve.");
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
@@ -168,7 +168,7 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
 
   const worth: Reward<Streamed<Sealed>> = (task, answer) => {
     const { sealed } = task;
-    if (sealed.kind === "scored") return options.reward(sealed.task, answer);
+    if (sealed.kind === "scored") return reward(sealed.task, answer);
     if (answer === undefined) return 0;
     const known = sealed.judgements.get(answer.trim());
     return known ?? ([...sealed.judgements.values()].includes(1) ? 0 : undefined);
@@ -205,9 +205,10 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
     };
     const steps: StepMetrics[] = [];
     try {
-      const { gate: _, reward: __, replay, ...training } = options;
       const learnt = flowGrpo<Streamed<Sealed>>({
         ...training,
+        flow,
+        train,
         tasks: taskAt,
         reward: worth,
         tasksPerStep,
