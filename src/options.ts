@@ -180,7 +180,7 @@ const shown = (value: unknown): string => {
 
 /** The accepted name that a slip of the pen was most likely meant to be: at most a third of its letters differ. */
 const nearest = (written: string, names: readonly string[], atMost: number): string | undefined => {
-  const most = Math.max(1, Math.min(atMost, Math.floor(written.length / 3)));
+  const most = Math.min(atMost, Math.ceil(written.length / 3));
   const [best] = names
     .map((accepted) => ({ accepted, edits: edits(written.slice(0, 64).toLowerCase(), accepted.toLowerCase()) }))
     .filter((one) => one.edits <= most)
