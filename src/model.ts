@@ -1,4 +1,5 @@
 import type { Grammar } from "./grammar.ts";
+import { number, oneOf, required, ruleOf } from "./options.ts";
 import type { RandomKey } from "./random.ts";
 
 export interface ChatMessage {
@@ -58,3 +59,6 @@ export interface Price {
   readonly cached?: number;
   readonly sampled: number;
 }
+
+export const promptStyleRule = oneOf("tagged", "json");
+export const priceRule = ruleOf<Price>({ prompt: required(number()), cached: number(), sampled: required(number()) });

@@ -4,6 +4,7 @@ import { listenToInterrupts } from "./interrupt.ts";
 import { secretsOf } from "./models.ts";
 import { screenOn } from "./screen.ts";
 import { openSetUp, type SetUpOptions } from "./set-up.ts";
+import { settledWithin } from "./waiting.ts";
 
 export interface DoctorOptions extends SetUpOptions {
   readonly json: boolean;
@@ -80,7 +81,14 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
         screen.live(`checking ${name} …`);
         if (check === undefined)
           tell({ part: "tool", name, state: "ok", detail: "in this process; it has no check of its own" });
-        else tell({ part: "tool", name, ...(await timed(() => check(toolContext(interrupts.abortSignal)))) });
+        else
+          tell({
+            part: "tool",
+            name,
+            ...(await timed(() =>
+              settledWithin(SECONDS, `The check of ${name}`, () => check(toolContext(interrupts.abortSignal))),
+            )),
+          });
       }
     } finally {
       await setUp.dispose();

@@ -22,6 +22,7 @@ import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-comm
 import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { verify } from "./verify.ts";
+import { guarded } from "./waiting.ts";
 import { watch } from "./watch.ts";
 import { setNames } from "./world.ts";
 
@@ -414,7 +415,7 @@ for (const stream of [process.stdout, process.stderr])
 try {
   // What the environment says already goes before what .env says.
   if (existsSync(".env")) process.loadEnvFile(".env");
-  await program.parseAsync();
+  await guarded(() => program.parseAsync());
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;

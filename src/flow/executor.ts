@@ -1,5 +1,6 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../errors.ts";
 import type { Executor, FlowState, Refusal } from "../module.ts";
+import { checked, count } from "../options.ts";
 import type { AnyTool, Field } from "../tool.ts";
 import type { ToolCall } from "../trajectory.ts";
 import { type Argument, argumentsOf, argumentValue } from "./arguments.ts";
@@ -15,7 +16,8 @@ import { parseInput } from "./schema.ts";
  * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
  * JSON object is the whole input.
  */
-export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimit?: number } = {}): Executor => {
+export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): Executor => {
+  const { outputLimit = TEXT_LIMIT } = checked("ruleExecutor", options, { outputLimit: count });
   const requiredBy = memoiseArguments();
   return {
     write: (step, state) => {

@@ -18,7 +18,7 @@ import type { RandomKey } from "../random.ts";
 import type { Redactor } from "../redact.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import type { Query } from "../task.ts";
-import type { Grants, Toolset } from "../tool.ts";
+import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
@@ -153,9 +153,9 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     if (refusal !== undefined) return { call: written, observation: refusal };
     part = "caller";
     if (parts.toolApproval === undefined) {
-      if (run.tools[written.tool]?.needsApproval === true)
+      if (asksApproval(run.tools[written.tool]))
         return { call: written, observation: refused("not-approved", unapproved(written.tool)) };
-    } else if (!(await settle(parts.toolApproval(written, state)))) {
+    } else if ((await settle(parts.toolApproval(written, state))) !== true) {
       return { call: written, observation: refused("not-approved", `The call of ${written.tool} was not approved.`) };
     }
     part = "executor";

@@ -37,27 +37,41 @@ const isToolOutput = (value: unknown): value is ToolOutput =>
 const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number): Observation => ({
   status: "ok",
   text: bound(text, limit),
-  fields: fields === undefined ? {} : boundFields(fields),
+  fields: fields === undefined ? {} : boundFields(fields, trust === undefined || trust === "trusted"),
   ...(source === undefined ? {} : { source: bound(String(source), VALUE_LENGTH) }),
-  ...(trust === "untrusted" ? { trust } : {}),
+  // Whatever else a tool says of trust, such as a misspelt word, is no trust.
+  ...(trust === undefined || trust === "trusted" ? {} : { trust: "untrusted" }),
 });
 
-const boundFields = (fields: Readonly<Record<string, Field>>): Readonly<Record<string, Field>> => {
+/**
+ * The field `value` by which a result answers a question. Of outsiders' results there is none: anybody may write a page with
+ * a row `Value`, and no rule takes its word for the answer. Planners and models may still refer to it.
+ */
+export const statedValue = (observation: Observation | undefined): Field | undefined =>
+  observation?.status === "ok" && observation.trust !== "untrusted" && Object.hasOwn(observation.fields, "value")
+    ? observation.fields.value
+    : undefined;
+
+/** Fields that can be shown and referred to. Names that outsiders chose are such as a reference can spell. */
+const boundFields = (fields: Readonly<Record<string, Field>>, trusted: boolean): Readonly<Record<string, Field>> => {
   const names = Object.keys(fields);
-  if (names.length <= FIELD_LIMIT && names.every((name) => isShort(fields[name]))) return fields;
+  const fits = (name: string): boolean => isField(fields[name]) && (trusted || isFieldName(name));
+  if (names.length <= FIELD_LIMIT && names.every(fits)) return fields;
   return Object.fromEntries(
     Object.entries(fields)
-      .filter(([, field]) => isShort(field))
+      .filter(([name]) => fits(name))
       .slice(0, FIELD_LIMIT),
   );
 };
 
-const isShort = (field: Field | undefined): boolean =>
+const isField = (field: Field | undefined): boolean =>
   typeof field === "object" &&
   field !== null &&
-  (typeof field.value === "number"
-    ? Number.isFinite(field.value)
-    : typeof field.value === "string" && field.value.length <= VALUE_LENGTH);
+  isShort(field.unit ?? "") &&
+  isShort(field.label ?? "") &&
+  (typeof field.value === "number" ? Number.isFinite(field.value) : isShort(field.value));
+
+const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= VALUE_LENGTH;
 
 /** A plain value: its JSON as text; a primitive is the field `value`, an object's primitives are fields by their names. */
 const ofValue = (value: unknown, limit: number): Observation => {

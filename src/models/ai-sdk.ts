@@ -1,5 +1,14 @@
 import { ConfigError, ModelError, messageOf } from "../errors.ts";
-import type { ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "../model.ts";
+import {
+  type ChatModel,
+  type ChatReply,
+  type ChatRequest,
+  type Price,
+  type PromptStyle,
+  priceRule,
+  promptStyleRule,
+} from "../model.ts";
+import { count as aCount, checked, objectWith, type Rules, required } from "../options.ts";
 import { dollarsOf } from "./price.ts";
 
 /** What is used of a language model of the AI SDK, whatever its specification version (v2, v3, v4). */
@@ -22,13 +31,14 @@ export interface AiSdkModelOptions {
   readonly maxTokens?: number | undefined;
 }
 
+const optionRules: Rules<AiSdkModelOptions> = { price: priceRule, promptStyle: promptStyleRule, maxTokens: aCount };
+
 const versions = ["v2", "v3", "v4"];
 
 /** Any language model of the AI SDK as a ChatModel. Throws `ConfigError` for one of another specification version. */
-export const aiSdkModel = (
-  model: AiSdkLanguageModel,
-  { price, promptStyle = "json", maxTokens = 1024 }: AiSdkModelOptions = {},
-): ChatModel => {
+export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions = {}): ChatModel => {
+  required(objectWith("a model of the AI SDK", "doGenerate", "doStream"))(model, "aiSdkModel: the model");
+  const { price, promptStyle = "json", maxTokens = 1024 } = checked("aiSdkModel", options, optionRules);
   const { specificationVersion, provider, modelId } = model;
   if (!versions.includes(specificationVersion))
     throw new ConfigError(

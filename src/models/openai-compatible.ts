@@ -1,5 +1,14 @@
 import { ConfigError, ModelError, messageOf, retryableStatus } from "../errors.ts";
-import type { ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "../model.ts";
+import {
+  type ChatModel,
+  type ChatReply,
+  type ChatRequest,
+  type Price,
+  type PromptStyle,
+  priceRule,
+  promptStyleRule,
+} from "../model.ts";
+import { callback, checked, count, name, number, type Rules, recordOf, required, seconds, text } from "../options.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
 import { type HttpReply, pooledTransport, type Transport } from "./transport.ts";
@@ -28,6 +37,21 @@ export interface OpenAICompatibleOptions {
 }
 
 /** How an endpoint is asked for JSON, the strictest first. */
+const optionRules: Rules<OpenAICompatibleOptions> = {
+  baseURL: required(text),
+  model: required(name),
+  apiKey: text,
+  headers: recordOf(text),
+  price: priceRule,
+  promptStyle: promptStyleRule,
+  temperature: number(),
+  topP: number({ above: 0, most: 1 }),
+  maxTokens: count,
+  timeoutSeconds: seconds,
+  maxBytes: count,
+  transport: callback,
+};
+
 const formats = ["json_schema", "json_object", "none"] as const;
 
 /** What an endpoint was found not to know; it is not asked for it again. */
@@ -45,6 +69,7 @@ interface Habits {
  * does not know; trying again is for `resilient`.
  */
 export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel => {
+  checked("openaiCompatible", options, optionRules);
   const { model, price, promptStyle = "json", timeoutSeconds = 120, maxBytes = 4 * 2 ** 20 } = options;
   const transport = options.transport ?? pooledTransport();
   const url = `${addressOf(options.baseURL)}/chat/completions`;

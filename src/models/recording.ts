@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFile, readFile } from "node:fs/promises";
 import { ModelError, messageOf, StoreError } from "../errors.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
+import { name, objectWith, required } from "../options.ts";
 
 /** One line of a recording. */
 interface Recorded {
@@ -16,6 +17,8 @@ interface Recorded {
 
 /** A model whose calls are written down, a line each, as they are answered: `replayModel` gives them again. */
 export const recordingModel = (model: ChatModel, file: string): ChatModel => {
+  required(objectWith("a chat model", "complete"))(model, "recordingModel: the model");
+  required(name)(file, "recordingModel: the file");
   let writing = Promise.resolve();
   return {
     ...model,
@@ -35,6 +38,7 @@ export const recordingModel = (model: ChatModel, file: string): ChatModel => {
  * for a file that is no recording, and `ModelError` for a request that is not in it.
  */
 export const replayModel = async (file: string): Promise<ChatModel> => {
+  required(name)(file, "replayModel: the file");
   const lines = await read(file);
   const replies = new Map<string, ChatReply[]>();
   for (const { key, reply } of lines) replies.set(key, [...(replies.get(key) ?? []), reply]);

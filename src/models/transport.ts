@@ -1,3 +1,4 @@
+import { checked, count } from "../options.ts";
 /** One HTTP request with a body; what an OpenAI-compatible client needs of the network. */
 export interface HttpRequest {
   readonly url: string;
@@ -33,7 +34,8 @@ const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} 
  * A pool of connections of its own, over undici's `request`, which costs about half of what `fetch` does; `fetch` where
  * undici is not installed. A connection that the server had closed meanwhile is replaced and the request sent once more.
  */
-export const pooledTransport = ({ connections = 128 }: { readonly connections?: number } = {}): Transport => {
+export const pooledTransport = (options: { readonly connections?: number } = {}): Transport => {
+  const { connections = 128 } = checked("pooledTransport", options, { connections: count });
   let opened: Promise<Transport> | undefined;
   return async (request) => {
     opened ??= openPool(connections);

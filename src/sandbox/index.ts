@@ -1,4 +1,5 @@
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { checked, listOf, name, number, type Rules, truth } from "../options.ts";
 import { bubblewrapFault, bubblewrapSandbox, isBubblewrapUsable } from "./bubblewrap-sandbox.ts";
 import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
@@ -18,11 +19,20 @@ export interface SandboxOptions extends Omit<PyodideOptions, "inBubblewrap"> {
   readonly dangerouslyRunOnHost?: boolean;
 }
 
+const optionRules: Rules<SandboxOptions> = {
+  tier: name,
+  dangerouslyRunOnHost: truth,
+  memoryMegabytes: number({ least: 32, most: 65_536 }),
+  warm: number({ whole: true, most: 64 }),
+  packages: listOf(name),
+};
+
 /**
  * A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work, and `ConfigError` for
  * a tier that there is not; it never falls back to the host.
  */
 export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
+  checked("openSandbox", options, optionRules);
   const { tier = "auto", dangerouslyRunOnHost = false, ...rest } = options;
   if (dangerouslyRunOnHost) return hostSandbox();
   switch (tier) {

@@ -1,4 +1,5 @@
 import { TaskError } from "../errors.ts";
+import { seed as aSeed, checked, name, oneOf, required } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import type { Task } from "../task.ts";
 import { readNumber } from "./exact-match.ts";
@@ -44,7 +45,9 @@ export interface TaskFileOptions {
  * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Throws `TaskError` naming file, record
  * and field.
  */
-export const readTaskFile = async (path: string, { format, seed = 7 }: TaskFileOptions = {}): Promise<FileTask[]> => {
+export const readTaskFile = async (path: string, options: TaskFileOptions = {}): Promise<FileTask[]> => {
+  required(name)(path, "readTaskFile: the path");
+  const { format, seed = 7 } = checked("readTaskFile", options, { format: oneOf(...formats), seed: aSeed });
   const records = await readRecords(path);
   const [first] = records;
   if (first === undefined) throw new TaskError(`${path} holds no tasks.`);

@@ -1,7 +1,8 @@
 import { ConfigError, ToolError } from "../errors.ts";
+import { address, checked, name, objectWith, type Rules } from "../options.ts";
 import type { AnyTool, Field, JsonSchema, ToolContext, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
-import { fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
+import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 
 export interface AitoearnOptions extends JsonFetchOptions {
   /** Of the service, without a path. @default AITOEARN_URL */
@@ -11,6 +12,13 @@ export interface AitoearnOptions extends JsonFetchOptions {
   /** @default process.env */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
+
+const optionRules: Rules<AitoearnOptions> = {
+  ...jsonFetchRules,
+  baseURL: address,
+  apiKey: name,
+  environment: objectWith("an environment"),
+};
 
 type Values = Readonly<Record<string, string>>;
 
@@ -114,6 +122,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
  * (`/api/v2/channels/…`, `X-Api-Key`). What changes what others see needs approval (`toolApproval`).
  */
 export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
+  checked("aitoearnTools", options, optionRules);
   const environment = options.environment ?? process.env;
   const baseURL = options.baseURL ?? environment.AITOEARN_URL;
   const apiKey = options.apiKey ?? environment.AITOEARN_API_KEY;

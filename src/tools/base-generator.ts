@@ -1,8 +1,11 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
+import { objectWith, required } from "../options.ts";
 import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
+
+const aModel = required(objectWith("a chat model", "complete"));
 
 /** The first date, number (with the word right after it as unit when it is one) or name that a reply states. */
 const readValue = (reply: string): Field | undefined => {
@@ -20,8 +23,9 @@ const readValue = (reply: string): Field | undefined => {
 };
 
 /** Asks a chat model to answer from what it knows. What it states first becomes the field `value`. */
-export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
-  tool({
+export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
+  aModel(model, "baseGenerator: the model");
+  return tool({
     description: "Answers a question from the memory of a language model. Looks nothing up.",
     inputSchema: {
       type: "object",
@@ -40,3 +44,4 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
       return { text: text.trim(), fields: value === undefined ? {} : { value }, source: model.id };
     },
   });
+};

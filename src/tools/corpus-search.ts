@@ -1,8 +1,11 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { extname, join, relative, sep } from "node:path";
-import { ConfigError, ToolError } from "../errors.ts";
+import { realpath, stat } from "node:fs/promises";
+import { extname, join, sep } from "node:path";
+import { messageOf, ToolError } from "../errors.ts";
+import { callback, checked, count, listOf, name, type Rules, required } from "../options.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
+import { filesIn, isBinary, readPlainFile, stateOf, type Unread } from "./corpus-files.ts";
 import { passagesOf } from "./passages.ts";
+import { plainLine } from "./plain-line.ts";
 import { readablePage } from "./readable.ts";
 import { openTextIndex, type Piece, type TextIndex } from "./text-index.ts";
 
@@ -21,45 +24,69 @@ export interface CorpusOptions {
 const ENDINGS = [".txt", ".md", ".html", ".htm", ".pdf", ".json", ".csv"];
 const SHOWN = 5;
 const LONGEST = 2000;
+const LONGEST_QUERY = 1000;
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".htm": "text/html",
   ".pdf": "application/pdf",
 };
 
+const optionRules: Rules<CorpusOptions> = {
+  folder: required(name),
+  extensions: listOf(name),
+  maxFileBytes: count,
+  maxFiles: count,
+  embed: callback,
+};
+
 /**
  * Searches the files of a folder: passages that fit a query, with the file that each is from. Files are read at the first
- * call and, when they changed, again at later ones. Links out of the folder are not followed, and a solve's grants must
- * allow the folder.
+ * call and, when they changed, again at later ones. What cannot be read is skipped, and each result says so. Links are not
+ * followed, and a solve's grants must allow the folder.
  */
 export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & { close(): void } => {
+  checked("corpusSearch", options, optionRules);
   const { folder, extensions = ENDINGS, maxFileBytes = 8 * 2 ** 20, maxFiles = 10_000, embed } = options;
-  if (typeof folder !== "string" || folder === "") throw new ConfigError("corpusSearch needs a folder.");
-  const seen = new Map<string, string>();
+  /** Of each file what tells that it changed, and why it is not searched where it is not. */
+  const known = new Map<string, { readonly state: string; readonly problem?: string }>();
+  let outside: readonly Unread[] = [];
   let index: TextIndex | undefined;
   let updating: Promise<TextIndex> | undefined;
 
+  const take = async (to: TextIndex, root: string, file: string): Promise<void> => {
+    let state = "";
+    try {
+      state = await stateOf(join(root, file));
+      if (known.get(file)?.state === state) return;
+      to.remove(file);
+      to.add(await piecesOf(await readPlainFile(root, join(root, file), maxFileBytes), file));
+      known.set(file, { state });
+    } catch (error) {
+      // One bad file does not keep the others from being found.
+      to.remove(file);
+      known.set(file, { state, problem: messageOf(error) });
+    }
+  };
+
   const update = async (): Promise<TextIndex> => {
+    const root = await rootOf(folder);
     index ??= await openTextIndex();
-    const root = await realpath(folder).catch((cause) => {
-      throw new ToolError(`corpus_search: there is no folder ${folder}.`, { cause });
-    });
-    const files = await filesIn(root, extensions, maxFiles);
-    for (const gone of [...seen.keys()].filter((file) => !files.includes(file))) {
+    const { files, unread } = await filesIn(root, extensions, maxFiles);
+    outside = unread;
+    const there = new Set(files);
+    for (const gone of [...known.keys()].filter((file) => !there.has(file))) {
       index.remove(gone);
-      seen.delete(gone);
+      known.delete(gone);
     }
-    for (const file of files) {
-      const path = join(root, file);
-      const { size, mtimeMs } = await stat(path);
-      const state = `${size} ${mtimeMs}`;
-      if (size > maxFileBytes || seen.get(file) === state) continue;
-      index.remove(file);
-      index.add(await piecesOf(path, file));
-      seen.set(file, state);
-    }
+    for (const file of files) await take(index, root, file);
     return index;
   };
+
+  const skipped = (): Unread[] => [
+    ...[...known].flatMap(([file, { problem }]) => (problem === undefined ? [] : { file, problem })),
+    ...outside,
+  ];
+  const searched = (): number => [...known.values()].filter(({ problem }) => problem === undefined).length;
 
   return {
     close: () => index?.close(),
@@ -75,8 +102,10 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         bestUse: "What is in the documents of whoever asks, and not on the web.",
         examples: [{ input: { query: "notice period of the lease" }, for: "a passage in a document" }],
       },
-      check: async () =>
-        `${folder}: ${seen.size === 0 ? await update().then(() => seen.size) : seen.size} files, ${index?.kind}`,
+      check: async () => {
+        const { kind } = await update();
+        return `${folder}: ${searched()} files, ${kind}${skippedText(skipped())}`;
+      },
       execute: async ({ query }, context): Promise<ToolOutput> => {
         if (typeof query !== "string" || query.trim() === "") throw new ToolError("corpus_search needs a query.");
         await requireGrant(folder, context);
@@ -84,16 +113,18 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         updating ??= update().finally(() => {
           updating = undefined;
         });
-        const found = (await updating).search(query, embed === undefined ? SHOWN : 8 * SHOWN);
-        const best = embed === undefined ? found : await nearest(query, found, embed);
+        const asked = query.slice(0, LONGEST_QUERY);
+        const found = (await updating).search(asked, embed === undefined ? SHOWN : 8 * SHOWN);
+        const best = embed === undefined ? found : await nearest(asked, found, embed);
+        const left = skippedText(skipped());
         if (best.length === 0)
-          throw new ToolError(`corpus_search found nothing for "${query.slice(0, 100)}" in ${seen.size} files.`);
-        const each = Math.floor(LONGEST / Math.min(SHOWN, best.length));
+          throw new ToolError(
+            `corpus_search found nothing for "${query.slice(0, 100)}" in ${searched()} files${left}.`,
+          );
+        const each = Math.floor((LONGEST - left.length) / Math.min(SHOWN, best.length));
+        const passages = best.slice(0, SHOWN).map(({ file, text }, i) => `${i + 1}. ${file}: ${text}`.slice(0, each));
         return {
-          text: best
-            .slice(0, SHOWN)
-            .map(({ file, text }, i) => `${i + 1}. ${file}: ${text}`.slice(0, each))
-            .join("\n"),
+          text: [...passages, ...(left === "" ? [] : [left.trim()])].join("\n"),
           fields: Object.fromEntries(
             best.slice(0, SHOWN).map(({ file }, i) => [String(i + 1), { kind: "address" as const, value: file }]),
           ),
@@ -107,38 +138,42 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
 
 const requireGrant = async (folder: string, { grants }: ToolContext): Promise<void> => {
   if (grants?.folders === undefined) return;
-  const path = await realpath(folder);
+  const path = await rootOf(folder);
   for (const granted of grants.folders) {
     const outer = await realpath(granted).catch(() => undefined);
-    if (outer !== undefined && (path === outer || path.startsWith(outer + sep))) return;
+    if (outer !== undefined && (path === outer || path.startsWith(outer.endsWith(sep) ? outer : outer + sep))) return;
   }
   throw new ToolError(`The folder ${folder} may not be read in this run (grants).`);
 };
 
-const filesIn = async (root: string, extensions: readonly string[], most: number): Promise<string[]> => {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && extensions.includes(extname(entry.name).toLowerCase()))
-    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
-    .sort()
-    .slice(0, most);
+/** The folder without links. Throws `ToolError` where there is none. */
+const rootOf = async (folder: string): Promise<string> => {
+  try {
+    const root = await realpath(folder);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (cause) {
+    throw new ToolError(`corpus_search: there is no folder ${folder}.`, { cause });
+  }
+  throw new ToolError(`corpus_search: ${folder} is no folder.`);
 };
 
-const piecesOf = async (path: string, file: string): Promise<Piece[]> => {
-  try {
-    const { sections } = await readablePage(
-      await readFile(path),
-      types[extname(path).toLowerCase()] ?? "text/plain",
-      file,
-    );
-    return sections.flatMap(({ heading, text }) =>
-      passagesOf(`${heading} ${text}`).map((passage) => ({ file, text: passage })),
-    );
-  } catch (error) {
-    // A file that cannot be read, such as a damaged PDF, does not keep the others from being found.
-    if (error instanceof ToolError) return [];
-    throw error;
-  }
+/** The passages of a file. A damaged one is a `ToolError`, whatever the library that reads it throws. */
+const piecesOf = async (body: Buffer, file: string): Promise<Piece[]> => {
+  const type = types[extname(file).toLowerCase()] ?? "text/plain";
+  if (type !== "application/pdf" && isBinary(body)) throw new ToolError("no text");
+  const { sections } = await readablePage(body, type, file).catch((cause) => {
+    throw new ToolError(`it cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  return sections.flatMap(({ heading, text }) =>
+    passagesOf(`${heading} ${text}`).map((passage) => ({ file, text: passage })),
+  );
+};
+
+/** What was not read, in words: how many, and of the first few the name and the reason. */
+const skippedText = (skipped: readonly Unread[]): string => {
+  if (skipped.length === 0) return "";
+  const shown = skipped.slice(0, 3).map(({ file, problem }) => `${plainLine(file, 40)}: ${plainLine(problem, 60)}`);
+  return ` (not read: ${skipped.length}; ${shown.join("; ")}${skipped.length > shown.length ? "; …" : ""})`;
 };
 
 /** Half by place in the full-text order, half by the angle between the vectors. */
@@ -148,7 +183,10 @@ const nearest = async (
   embed: NonNullable<CorpusOptions["embed"]>,
 ): Promise<Piece[]> => {
   if (found.length === 0) return [];
-  const [asked = [], ...vectors] = await embed([query, ...found.map(({ text }) => text)]);
+  const made = await embed([query, ...found.map(({ text }) => text)]);
+  if (!Array.isArray(made) || !made.every((vector) => Array.isArray(vector)))
+    throw new ToolError("corpus_search: embed must give a list of vectors, one for each text.");
+  const [asked = [], ...vectors] = made;
   const scored = found.map((piece, i) => ({ piece, score: cosine(asked, vectors[i] ?? []) + 1 / (1 + i) }));
   return scored.sort((a, b) => b.score - a.score).map(({ piece }) => piece);
 };

@@ -1,4 +1,5 @@
 import { messageOf, retryableStatus, ToolError } from "../errors.ts";
+import { callback, type Rules, seconds } from "../options.ts";
 
 export interface JsonFetchOptions {
   /** @default the global fetch */
@@ -14,6 +15,9 @@ export interface JsonRequest {
   readonly body?: unknown;
   readonly method?: string;
 }
+
+/** What the options of a tool that asks an API accept. */
+export const jsonFetchRules: Rules<JsonFetchOptions> = { fetch: callback, timeoutSeconds: seconds };
 
 /** Asks an API that answers in JSON. Throws `ToolError` with the host, and never with a key. */
 export type FetchJson = (url: string, request: JsonRequest) => Promise<Readonly<Record<string, unknown>>>;

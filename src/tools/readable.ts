@@ -96,6 +96,8 @@ const sectionsOf = (markdown: string): ReadablePage["sections"] => {
 };
 
 const MOST_FIELDS = 40;
+/** Names that mean something to a flow (`value` is an answer) or to the tool (`title`): a page's row of that name is `page_value`. */
+const RESERVED: ReadonlySet<string> = new Set(["value", "title"]);
 
 const pairsOf = (document: Document): Record<string, Field> => {
   const fields: Record<string, Field> = {};
@@ -105,10 +107,11 @@ const pairsOf = (document: Document): Record<string, Field> => {
     );
     const [name = "", value = ""] = cells;
     if (cells.length !== 2 || name === "" || value === "" || name.length > 40 || value.length > 120) continue;
-    const key = name
+    const plain = name
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, "_")
       .replace(/^_+|_+$/g, "");
+    const key = RESERVED.has(plain) ? `page_${plain}` : plain;
     if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
     fields[key] = fieldOf(value);
     if (Object.keys(fields).length >= MOST_FIELDS) break;

@@ -23,8 +23,13 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
     kind: "fts5",
     add: (pieces) => {
       database.exec("BEGIN");
-      for (const { file, text } of pieces) insert.run(file, text);
-      database.exec("COMMIT");
+      try {
+        for (const { file, text } of pieces) insert.run(file, text);
+        database.exec("COMMIT");
+      } catch (error) {
+        database.exec("ROLLBACK");
+        throw error;
+      }
     },
     remove: (file) => remove.run(file),
     search: (query, count) => {

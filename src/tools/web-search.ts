@@ -1,6 +1,7 @@
 import { ConfigError, ToolError } from "../errors.ts";
+import { checked, count, objectWith, type Rules } from "../options.ts";
 import { type Field, type Tool, type ToolOutput, tool } from "../tool.ts";
-import { type FetchJson, fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
+import { type FetchJson, fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 import { remembered } from "./remembered.ts";
 
 export interface SearchHit {
@@ -31,6 +32,13 @@ export interface WebSearchOptions extends JsonFetchOptions {
   /** @default 5 */
   readonly hits?: number;
 }
+
+const optionRules: Rules<WebSearchOptions> = {
+  ...jsonFetchRules,
+  engine: objectWith("a search engine", "search"),
+  environment: objectWith("an environment"),
+  hits: count,
+};
 
 type Json = Readonly<Record<string, unknown>>;
 const list = (value: unknown): Json[] =>
@@ -133,6 +141,7 @@ const engines: readonly [variable: string, make: (key: string, ask: FetchJson) =
  * BRAVE_API_KEY, TAVILY_API_KEY) or by SEARXNG_URL. Throws `ConfigError` when there is none.
  */
 export const webSearch = (options: WebSearchOptions = {}): Tool<{ query: string }> => {
+  checked("webSearch", options, optionRules);
   const engine = options.engine ?? engineOf(options.environment ?? process.env, options);
   const most = options.hits ?? 5;
   const search = remembered<SearchAnswer>(() => Promise.resolve({ hits: [] }));

@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
+import { address, checked, languageCode, type Rules } from "../options.ts";
 import { type Tool, type ToolOutput, tool } from "../tool.ts";
-import { fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
+import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 import { bestPassages, passagesOf } from "./passages.ts";
 import { remembered } from "./remembered.ts";
 
@@ -10,6 +11,8 @@ export interface WikipediaOptions extends JsonFetchOptions {
   /** Another MediaWiki, by the address of its `api.php`. */
   readonly api?: string;
 }
+
+const optionRules: Rules<WikipediaOptions> = { ...jsonFetchRules, language: languageCode, api: address };
 
 interface Article {
   readonly title: string;
@@ -23,6 +26,7 @@ const LONGEST = 2000;
  * query, retrieved from its whole text.
  */
 export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: string }> => {
+  checked("wikipediaSearch", options, optionRules);
   const { language = "en", api = `https://${language}.wikipedia.org/w/api.php` } = options;
   const ask = fetchJson(options);
   const call = (parameters: Readonly<Record<string, string>>, abortSignal: AbortSignal) =>

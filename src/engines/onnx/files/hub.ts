@@ -2,6 +2,16 @@ import { mkdir, readFile, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
+import {
+  name as aName,
+  abortSignal as aSignal,
+  callback,
+  checked,
+  number,
+  objectWith,
+  type Rules,
+  required,
+} from "../../../options.ts";
 import { elementsOf } from "../carriers/runtime.ts";
 import { parameterShapes } from "../model-config.ts";
 import { requireMemory } from "../model-memory.ts";
@@ -52,6 +62,16 @@ export interface PullOptions {
 }
 
 /** The least that anyone does with a model; what cannot even do that has no use for it. */
+const optionRules: Rules<PullOptions> = {
+  gguf: aName,
+  environment: objectWith("an environment"),
+  abortSignal: aSignal,
+  onEvent: callback,
+  connection: objectWith("settings of a connection"),
+  memoryBytes: number(),
+  freeBytes: callback,
+};
+
 const LEAST = { purpose: "sample", quantisation: "int4", slots: 1, contextLength: 512 } as const;
 /** Room that is left for others. */
 const SPARE_BYTES = 100_000_000;
@@ -76,6 +96,8 @@ const sizeAt = (path: string): Promise<number> =>
  * supported), `EngineError` (no machine for it) and `StoreError` (network, disk, damage); an abort throws its reason.
  */
 export const pullModel = async (name: string, options: PullOptions = {}): Promise<CachedModel> => {
+  required(aName)(name, "pullModel: the name");
+  checked("pullModel", options, optionRules);
   const { environment = process.env, abortSignal, onEvent } = options;
   const asked = parseModelName(name);
   if (asked === undefined)
