@@ -1,10 +1,10 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import { ConfigError, ToolError } from "../errors.ts";
+import { threadsOf } from "../threads.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
-import { passagesOf } from "./passages.ts";
-import { readablePage } from "./readable.ts";
-import { openTextIndex, type Piece, type TextIndex } from "./text-index.ts";
+import type { Piece, TextIndex } from "./memory-index.ts";
+import { readDocument } from "./read-page.ts";
 
 export interface CorpusOptions {
   readonly folder: string;
@@ -21,6 +21,12 @@ export interface CorpusOptions {
 const ENDINGS = [".txt", ".md", ".html", ".htm", ".pdf", ".json", ".csv"];
 const SHOWN = 5;
 const LONGEST = 2000;
+const LONGEST_QUERY = 1000;
+/** Seconds for one file, for reading files in one call (the rest is read at the next one), and for one question to the index. */
+const FILE_SECONDS = 5;
+const UPDATE_SECONDS = 60;
+const INDEX_SECONDS = 10;
+const INDEX_MEGABYTES = 1024;
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".htm": "text/html",
@@ -36,33 +42,47 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
   const { folder, extensions = ENDINGS, maxFileBytes = 8 * 2 ** 20, maxFiles = 10_000, embed } = options;
   if (typeof folder !== "string" || folder === "") throw new ConfigError("corpusSearch needs a folder.");
   const seen = new Map<string, string>();
-  let index: TextIndex | undefined;
-  let updating: Promise<TextIndex> | undefined;
+  // The index in a thread of its own: a file whose reading is cut off takes the thread that reads it, and not what is known.
+  const index = threadsOf("tools/corpus-thread", { most: 1, megabytes: INDEX_MEGABYTES });
+  const ask = async <Output>(name: string, input: unknown, abortSignal?: AbortSignal): Promise<Output> => {
+    try {
+      return await index.run<Output>(name, input, { what: "The index", seconds: INDEX_SECONDS, abortSignal });
+    } catch (error) {
+      // The thread may be gone, with all that it knew.
+      seen.clear();
+      index.close();
+      throw error;
+    }
+  };
+  let updating: Promise<void> | undefined;
 
-  const update = async (): Promise<TextIndex> => {
-    index ??= await openTextIndex();
+  const update = async (): Promise<void> => {
     const root = await realpath(folder).catch((cause) => {
       throw new ToolError(`corpus_search: there is no folder ${folder}.`, { cause });
     });
     const files = await filesIn(root, extensions, maxFiles);
-    for (const gone of [...seen.keys()].filter((file) => !files.includes(file))) {
-      index.remove(gone);
+    const there = new Set(files);
+    for (const gone of [...seen.keys()].filter((file) => !there.has(file))) {
+      await ask("remove", gone);
       seen.delete(gone);
     }
+    const end = performance.now() + 1000 * UPDATE_SECONDS;
     for (const file of files) {
       const path = join(root, file);
-      const { size, mtimeMs } = await stat(path);
-      const state = `${size} ${mtimeMs}`;
-      if (size > maxFileBytes || seen.get(file) === state) continue;
-      index.remove(file);
-      index.add(await piecesOf(path, file));
+      const found = await stat(path).catch(() => undefined);
+      const state = `${found?.size} ${found?.mtimeMs}`;
+      if (found === undefined || found.size > maxFileBytes || seen.get(file) === state) continue;
+      if (performance.now() > end) break;
+      await ask("put", { file, passages: await passagesIn(path, file) });
       seen.set(file, state);
     }
-    return index;
   };
 
   return {
-    close: () => index?.close(),
+    close: () => {
+      seen.clear();
+      index.close();
+    },
     ...tool<{ query: string }>({
       description: "Searches your own files: the passages that fit best, with their files.",
       inputSchema: {
@@ -76,7 +96,7 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         examples: [{ input: { query: "notice period of the lease" }, for: "a passage in a document" }],
       },
       check: async () =>
-        `${folder}: ${seen.size === 0 ? await update().then(() => seen.size) : seen.size} files, ${index?.kind}`,
+        `${folder}: ${seen.size === 0 ? await update().then(() => seen.size) : seen.size} files, ${await ask<TextIndex["kind"]>("kind", undefined)}`,
       execute: async ({ query }, context): Promise<ToolOutput> => {
         if (typeof query !== "string" || query.trim() === "") throw new ToolError("corpus_search needs a query.");
         await requireGrant(folder, context);
@@ -84,7 +104,12 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         updating ??= update().finally(() => {
           updating = undefined;
         });
-        const found = (await updating).search(query, embed === undefined ? SHOWN : 8 * SHOWN);
+        await unlessAborted(updating, context.abortSignal);
+        const found = await ask<readonly Piece[]>(
+          "search",
+          { query: query.slice(0, LONGEST_QUERY), count: embed === undefined ? SHOWN : 8 * SHOWN },
+          context.abortSignal,
+        );
         const best = embed === undefined ? found : await nearest(query, found, embed);
         if (best.length === 0)
           throw new ToolError(`corpus_search found nothing for "${query.slice(0, 100)}" in ${seen.size} files.`);
@@ -124,20 +149,29 @@ const filesIn = async (root: string, extensions: readonly string[], most: number
     .slice(0, most);
 };
 
-const piecesOf = async (path: string, file: string): Promise<Piece[]> => {
+const passagesIn = async (path: string, file: string): Promise<readonly string[]> => {
   try {
-    const { sections } = await readablePage(
-      await readFile(path),
-      types[extname(path).toLowerCase()] ?? "text/plain",
-      file,
-    );
-    return sections.flatMap(({ heading, text }) =>
-      passagesOf(`${heading} ${text}`).map((passage) => ({ file, text: passage })),
-    );
+    const contentType = types[extname(path).toLowerCase()] ?? "text/plain";
+    return await readDocument({ body: await readFile(path), contentType, url: file }, { seconds: FILE_SECONDS });
   } catch (error) {
     // A file that cannot be read, such as a damaged PDF, does not keep the others from being found.
-    if (error instanceof ToolError) return [];
-    throw error;
+    if (error instanceof ConfigError) throw error;
+    return [];
+  }
+};
+
+/** Calls share one reading: who is aborted leaves it to the others. */
+const unlessAborted = async (work: Promise<void>, abortSignal: AbortSignal): Promise<void> => {
+  abortSignal.throwIfAborted();
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortSignal.reason);
+    abortSignal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    abortSignal.removeEventListener("abort", stop);
   }
 };
 
