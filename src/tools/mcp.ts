@@ -1,5 +1,8 @@
+import type { JsonSchemaValidator, jsonSchemaValidator } from "@modelcontextprotocol/client";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
-import type { AnyTool, JsonSchema, ToolOutput, Toolset } from "../tool.ts";
+import type { AnyTool, ToolOutput, Toolset } from "../tool.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
+import { foreignSchema } from "./foreign-schema.ts";
 
 export type McpServer =
   | {
@@ -28,6 +31,20 @@ export interface McpTools {
 }
 
 const MOST_TOOLS = 256;
+const MOST_PAGES = 16;
+const MOST_NAMES_SHOWN = 50;
+/** Of one message on standard streams. */
+const MOST_BYTES = 2 ** 20;
+
+/**
+ * The library would check each result by its server's own `outputSchema`, whose patterns may take for ever. We read texts
+ * only, and a server that breaks its own schema does no harm.
+ */
+const anyOutput: jsonSchemaValidator = {
+  getValidator: <Output>(): JsonSchemaValidator<Output> => {
+    return (input) => ({ valid: true, data: input as Output, errorMessage: undefined });
+  },
+};
 
 /**
  * The tools of an MCP server, over its standard streams or over HTTP. What they bring is untrusted; a tool that the server
@@ -42,10 +59,16 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
     );
   });
   const named = "url" in server ? server.url : server.command;
-  const client = new Client({ name: "agentflow", version: "0.1.0" });
+  const client = new Client(
+    { name: "agentflow", version: "0.1.0" },
+    { jsonSchemaValidator: anyOutput, listMaxPages: MOST_PAGES },
+  );
   const transport =
     "url" in server
-      ? new StreamableHTTPClientTransport(new URL(server.url), { requestInit: { headers: { ...server.headers } } })
+      ? new StreamableHTTPClientTransport(new URL(server.url), {
+          requestInit: { headers: { ...server.headers } },
+          fetch: boundedFetch(),
+        })
       : await stdio(server);
   const timeout = timeoutSeconds * 1000;
   try {
@@ -55,13 +78,16 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
     const missing = wanted?.find((name) => !found.some((one) => one.name === name));
     if (missing !== undefined)
       throw new ConfigError(
-        `The MCP server ${named} has no tool "${missing}": it has ${listed.tools.map(({ name }) => name).join(", ")}.`,
+        `The MCP server ${named} has no tool "${missing}": it has ${listed.tools
+          .slice(0, MOST_NAMES_SHOWN)
+          .map(({ name }) => name.slice(0, 100))
+          .join(", ")}.`,
       );
     const tools = found.map(({ name, description, inputSchema, annotations }): [string, AnyTool] => [
       `${prefix}${name}`.replace(/[^\w-]/g, "_"),
       {
         description: (description ?? annotations?.title ?? name).slice(0, 1000),
-        inputSchema: inputSchema as JsonSchema,
+        inputSchema: foreignSchema(inputSchema),
         needsApproval: annotations?.readOnlyHint !== true,
         execute: async (input: never, { abortSignal }): Promise<ToolOutput> => {
           const result = await client.callTool({ name, arguments: input }, { signal: abortSignal }).catch((error) => {
@@ -91,6 +117,7 @@ const stdio = async (server: Extract<McpServer, { readonly command: string }>) =
     // Keys of this process are not the server's.
     env: { PATH, HOME, ...server.env },
     stderr: "ignore",
+    maxBufferSize: MOST_BYTES,
     ...(server.cwd === undefined ? {} : { cwd: server.cwd }),
   });
 };
