@@ -1,6 +1,6 @@
 import { StoreError } from "../../../errors.ts";
 import { type Fields, fieldsOf } from "../files/fields.ts";
-import { GPT2_PIECES, type TokenizerJson } from "./tokenizer.ts";
+import { GPT2_PIECES, type TokenizerJson, wordPieces } from "./tokenizer.ts";
 
 /** What @huggingface/tokenizers runs, made from a GGUF file's metadata. */
 export interface GgufTokenizer {
@@ -19,15 +19,10 @@ interface PreTokenizer {
   readonly addBos?: boolean;
 }
 
-const ANY_CASE_CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-/** As GPT-2, but a mark or space may stand before a word, and numbers come in groups of up to `digits`. */
-const words = (digits: string): string =>
-  `${ANY_CASE_CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-
 const gpt2: PreTokenizer = { patterns: [GPT2_PIECES] };
 const digitsFirst: PreTokenizer = { patterns: ["\\p{N}", GPT2_PIECES] };
-const llama3: PreTokenizer = { patterns: [words("{1,3}")], ignoreMerges: true, addBos: true };
-const qwen2: PreTokenizer = { patterns: [words("")] };
+const llama3: PreTokenizer = { patterns: [wordPieces("{1,3}")], ignoreMerges: true, addBos: true };
+const qwen2: PreTokenizer = { patterns: [wordPieces("")] };
 
 /** How text is cut before merging, by the names that llama.cpp gives (`tokenizer.ggml.pre`) and the way it does. */
 const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
