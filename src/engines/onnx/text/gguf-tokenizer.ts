@@ -39,6 +39,9 @@ const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ["deepseek-r1-qwen", qwen2],
 ]);
 
+/** Ways to cut all tokens in two, by the letters that are looked at; a vocabulary of 262,000 tokens has twenty million. */
+const MOST_CUTS = 100_000_000;
+
 interface Vocabulary {
   readonly tokens: readonly string[];
   readonly vocab: Readonly<Record<string, number>>;
@@ -53,6 +56,8 @@ const vocabularyOf = (given: Fields, size: number): Vocabulary => {
   if (!tokens?.every(isText)) throw new StoreError(`${given.name}tokens must be a list of texts.`);
   if (tokens.length > size)
     throw new StoreError(`${given.name}tokens has ${tokens.length} entries, but the model embeds only ${size}.`);
+  if (tokens.reduce((sum, { length }) => sum + length * length, 0) > MOST_CUTS)
+    throw new StoreError(`${given.name}tokens are too long: no vocabulary has tokens of so many characters.`);
   const types = given.list("token_type") ?? [];
   const added = tokens.flatMap((content, id) => {
     const type = types[id];
