@@ -150,7 +150,7 @@ export const serverEntrances: readonly Entrance[] = [
   mcp("a pattern in inputSchema", {
     inputSchema: { type: "object", properties: { text: { type: "string", pattern: "(((a{1,99}){1,99}){1,99})b" } } },
   }),
-  mcp("a deep schema", { inputSchema: nested(3000) }),
+  mcp("a deep schema", { inputSchema: nested(800) }),
   mcp("many properties", {
     inputSchema: {
       type: "object",
