@@ -29,9 +29,12 @@ export const chatModel = (policy: Policy, options: ChatModelOptions = {}): ChatM
     role,
     content: plainText(tokenizer, content),
   });
-  const segments = (messages: readonly ChatMessage[]): PromptSegment[] => {
+  const segments = async (
+    messages: readonly ChatMessage[],
+    abortSignal: AbortSignal | undefined,
+  ): Promise<PromptSegment[]> => {
     const said = messages.map(plain);
-    const text = chat.render(said, { addGenerationPrompt: true });
+    const text = await chat.render(said, { addGenerationPrompt: true, abortSignal });
     const [first] = said;
     const end =
       first?.role === "system" && first.content !== "" ? text.indexOf(first.content) + first.content.length : 0;
@@ -44,7 +47,7 @@ export const chatModel = (policy: Policy, options: ChatModelOptions = {}): ChatM
     complete: async (request) => {
       if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
       const limit = request.maxTokens ?? maxTokens;
-      const prompt = segments(request.messages);
+      const prompt = await segments(request.messages, request.abortSignal);
       const promptTokens = prompt.reduce((sum, { ids }) => sum + ids.length, 0);
       if (promptTokens >= contextLength)
         throw new ModelError(`The conversation has ${promptTokens} tokens; ${model} holds ${contextLength}.`);

@@ -1,3 +1,4 @@
+import { parseJson } from "../bounded-json.ts";
 import { ConfigError, ModelError, messageOf, retryableStatus } from "../errors.ts";
 import {
   type ChatModel,
@@ -9,6 +10,7 @@ import {
   promptStyleRule,
 } from "../model.ts";
 import { callback, checked, count, name, number, type Rules, recordOf, required, seconds, text } from "../options.ts";
+import { threadsOf } from "../threads.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
 import { type HttpReply, pooledTransport, type Transport } from "./transport.ts";
@@ -35,6 +37,13 @@ export interface OpenAICompatibleOptions {
   /** @default a pool of connections of its own */
   readonly transport?: Transport;
 }
+
+/** Longer replies, such as those with log-probabilities of many tokens, are read in a thread. */
+const LONG_REPLY = 2 ** 17;
+const LONGEST_COMPLAINT = 2 ** 16;
+const threads = threadsOf("models/reply-thread", {
+  failure: (message, cause) => new ModelError(message, { retryable: true, cause }),
+});
 
 /** How an endpoint is asked for JSON, the strictest first. */
 const optionRules: Rules<OpenAICompatibleOptions> = {
@@ -92,7 +101,14 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
       const bytes = bounded(reply.body, maxBytes, model);
       if (reply.status !== 200) throw refusalOf(reply, await textOf(bytes), model);
       const streams = request.onText !== undefined && (reply.header("content-type") ?? "").includes("event-stream");
-      return streams ? await readStream(bytes, model, request.onText) : readReply(await textOf(bytes), model);
+      if (streams) return await readStream(bytes, model, request.onText);
+      const text = await textOf(bytes);
+      if (text.length < LONG_REPLY) return readReply(text, model);
+      return await threads.run<ChatReply>(
+        "read",
+        { text, model },
+        { what: `The reply of ${model}`, abortSignal: deadline.signal },
+      );
     } catch (error) {
       // The caller's own abort is no fault of the model.
       request.abortSignal?.throwIfAborted();
@@ -213,12 +229,14 @@ const secondsOf = (value: string | undefined): number | undefined => {
 const complaintOf = (text: string): string => {
   let said = text;
   try {
-    const { error } = JSON.parse(text) as { readonly error?: { readonly message?: unknown } | string };
+    const { error } = parseJson(text.slice(0, LONGEST_COMPLAINT)) as {
+      readonly error?: { readonly message?: unknown } | string;
+    };
     said = typeof error === "string" ? error : typeof error?.message === "string" ? error.message : text;
   } catch {
     // Not JSON: a proxy's page, of which the beginning will do.
   }
-  const line = said.replace(/\s+/g, " ").trim();
+  const line = said.slice(0, LONGEST_COMPLAINT).replace(/\s+/g, " ").trim();
   return line === "" ? "without a word." : line.slice(0, 300);
 };
 

@@ -1,3 +1,4 @@
+import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { ModelError } from "../errors.ts";
 import type { ChatReply } from "../model.ts";
 import { dataOf } from "./server-sent-events.ts";
@@ -24,8 +25,8 @@ interface Completion {
 }
 
 /** A whole reply. Throws a retryable `ModelError` for what is none. */
-export const readReply = (text: string, model: string): ChatReply => {
-  const completion = parse(text, model);
+export const readReply = (text: string, model: string, limits: JsonLimits = {}): ChatReply => {
+  const completion = parse(text, model, limits);
   const [choice] = completion.choices ?? [];
   const content = choice?.message?.content;
   if (choice === undefined || typeof content !== "string")
@@ -67,8 +68,8 @@ export const readStream = async (
     finish = choice.finish_reason ?? finish;
     const delta = choice.delta?.content;
     const tokens = tokensOf(choice);
-    ids.push(...(tokens?.ids ?? []));
-    logProbs.push(...(tokens?.logProbs ?? []));
+    for (const id of tokens?.ids ?? []) ids.push(id);
+    for (const logProb of tokens?.logProbs ?? []) logProbs.push(logProb);
     if (typeof delta !== "string" || delta === "") continue;
     parts += 1;
     text += delta;
@@ -117,10 +118,10 @@ const tokensOf = ({ logprobs, token_ids }: Choice): ChatReply["tokens"] => {
 const count = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
 
-const parse = (text: string, model: string): Completion => {
+const parse = (text: string, model: string, limits: JsonLimits = {}): Completion => {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, limits);
   } catch (error) {
     throw new ModelError(`${model} sent ${text.trim() === "" ? "an empty body" : "a reply that is no JSON"}.`, {
       retryable: true,

@@ -1,13 +1,13 @@
 import { realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
-import { messageOf, ToolError } from "../errors.ts";
+import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, count, listOf, name, type Rules, required } from "../options.ts";
+import { threadsOf } from "../threads.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
 import { filesIn, isBinary, readPlainFile, stateOf, type Unread } from "./corpus-files.ts";
-import { passagesOf } from "./passages.ts";
+import type { Piece, TextIndex } from "./memory-index.ts";
 import { plainLine } from "./plain-line.ts";
-import { readablePage } from "./readable.ts";
-import { openTextIndex, type Piece, type TextIndex } from "./text-index.ts";
+import { readDocument } from "./read-page.ts";
 
 export interface CorpusOptions {
   readonly folder: string;
@@ -25,6 +25,11 @@ const ENDINGS = [".txt", ".md", ".html", ".htm", ".pdf", ".json", ".csv"];
 const SHOWN = 5;
 const LONGEST = 2000;
 const LONGEST_QUERY = 1000;
+/** Seconds for one file, for reading files in one call (the rest is read at the next one), and for one question to the index. */
+const FILE_SECONDS = 5;
+const UPDATE_SECONDS = 60;
+const INDEX_SECONDS = 10;
+const INDEX_MEGABYTES = 1024;
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".htm": "text/html",
@@ -50,36 +55,54 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
   /** Of each file what tells that it changed, and why it is not searched where it is not. */
   const known = new Map<string, { readonly state: string; readonly problem?: string }>();
   let outside: readonly Unread[] = [];
-  let index: TextIndex | undefined;
-  let updating: Promise<TextIndex> | undefined;
+  // The index in a thread of its own: a file whose reading is cut off takes the thread that reads it, and not what is known.
+  const index = threadsOf("tools/corpus-thread", { most: 1, megabytes: INDEX_MEGABYTES });
+  const ask = async <Output>(asked: string, input: unknown, abortSignal?: AbortSignal): Promise<Output> => {
+    try {
+      return await index.run<Output>(asked, input, { what: "The index", seconds: INDEX_SECONDS, abortSignal });
+    } catch (error) {
+      // The thread may be gone, with all that it knew.
+      known.clear();
+      index.close();
+      throw error;
+    }
+  };
+  let updating: Promise<void> | undefined;
 
-  const take = async (to: TextIndex, root: string, file: string): Promise<void> => {
+  const take = async (root: string, file: string): Promise<void> => {
     let state = "";
+    let passages: readonly string[] = [];
+    let problem: string | undefined;
     try {
       state = await stateOf(join(root, file));
       if (known.get(file)?.state === state) return;
-      to.remove(file);
-      to.add(await piecesOf(await readPlainFile(root, join(root, file), maxFileBytes), file));
-      known.set(file, { state });
+      passages = await passagesIn(await readPlainFile(root, join(root, file), maxFileBytes), file);
     } catch (error) {
       // One bad file does not keep the others from being found.
-      to.remove(file);
-      known.set(file, { state, problem: messageOf(error) });
+      if (error instanceof ConfigError) throw error;
+      problem = messageOf(error);
     }
+    await ask("put", { file, passages });
+    known.set(file, problem === undefined ? { state } : { state, problem });
   };
 
-  const update = async (): Promise<TextIndex> => {
+  const update = async (): Promise<void> => {
     const root = await rootOf(folder);
-    index ??= await openTextIndex();
     const { files, unread } = await filesIn(root, extensions, maxFiles);
     outside = unread;
     const there = new Set(files);
     for (const gone of [...known.keys()].filter((file) => !there.has(file))) {
-      index.remove(gone);
+      await ask("remove", gone);
       known.delete(gone);
     }
-    for (const file of files) await take(index, root, file);
-    return index;
+    const end = performance.now() + 1000 * UPDATE_SECONDS;
+    for (const [i, file] of files.entries()) {
+      if (performance.now() > end) {
+        outside = [...unread, { file, problem: `with ${files.length - i - 1} more it is read at the next call` }];
+        break;
+      }
+      await take(root, file);
+    }
   };
 
   const skipped = (): Unread[] => [
@@ -89,7 +112,10 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
   const searched = (): number => [...known.values()].filter(({ problem }) => problem === undefined).length;
 
   return {
-    close: () => index?.close(),
+    close: () => {
+      known.clear();
+      index.close();
+    },
     ...tool<{ query: string }>({
       description: "Searches your own files: the passages that fit best, with their files.",
       inputSchema: {
@@ -103,8 +129,8 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         examples: [{ input: { query: "notice period of the lease" }, for: "a passage in a document" }],
       },
       check: async () => {
-        const { kind } = await update();
-        return `${folder}: ${searched()} files, ${kind}${skippedText(skipped())}`;
+        await update();
+        return `${folder}: ${searched()} files, ${await ask<TextIndex["kind"]>("kind", undefined)}${skippedText(skipped())}`;
       },
       execute: async ({ query }, context): Promise<ToolOutput> => {
         if (typeof query !== "string" || query.trim() === "") throw new ToolError("corpus_search needs a query.");
@@ -113,8 +139,13 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         updating ??= update().finally(() => {
           updating = undefined;
         });
+        await unlessAborted(updating, context.abortSignal);
         const asked = query.slice(0, LONGEST_QUERY);
-        const found = (await updating).search(asked, embed === undefined ? SHOWN : 8 * SHOWN);
+        const found = await ask<readonly Piece[]>(
+          "search",
+          { query: asked, count: embed === undefined ? SHOWN : 8 * SHOWN },
+          context.abortSignal,
+        );
         const best = embed === undefined ? found : await nearest(asked, found, embed);
         const left = skippedText(skipped());
         if (best.length === 0)
@@ -157,16 +188,11 @@ const rootOf = async (folder: string): Promise<string> => {
   throw new ToolError(`corpus_search: ${folder} is no folder.`);
 };
 
-/** The passages of a file. A damaged one is a `ToolError`, whatever the library that reads it throws. */
-const piecesOf = async (body: Buffer, file: string): Promise<Piece[]> => {
-  const type = types[extname(file).toLowerCase()] ?? "text/plain";
-  if (type !== "application/pdf" && isBinary(body)) throw new ToolError("no text");
-  const { sections } = await readablePage(body, type, file).catch((cause) => {
-    throw new ToolError(`it cannot be read: ${messageOf(cause)}`, { cause });
-  });
-  return sections.flatMap(({ heading, text }) =>
-    passagesOf(`${heading} ${text}`).map((passage) => ({ file, text: passage })),
-  );
+/** The passages of a file. A damaged one is a `ToolError`. */
+const passagesIn = (body: Buffer, file: string): Promise<readonly string[]> => {
+  const contentType = types[extname(file).toLowerCase()] ?? "text/plain";
+  if (contentType !== "application/pdf" && isBinary(body)) throw new ToolError("no text");
+  return readDocument({ body, contentType, url: file }, { seconds: FILE_SECONDS });
 };
 
 /** What was not read, in words: how many, and of the first few the name and the reason. */
@@ -174,6 +200,21 @@ const skippedText = (skipped: readonly Unread[]): string => {
   if (skipped.length === 0) return "";
   const shown = skipped.slice(0, 3).map(({ file, problem }) => `${plainLine(file, 40)}: ${plainLine(problem, 60)}`);
   return ` (not read: ${skipped.length}; ${shown.join("; ")}${skipped.length > shown.length ? "; …" : ""})`;
+};
+
+/** Calls share one reading: who is aborted leaves it to the others. */
+const unlessAborted = async (work: Promise<void>, abortSignal: AbortSignal): Promise<void> => {
+  abortSignal.throwIfAborted();
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortSignal.reason);
+    abortSignal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    abortSignal.removeEventListener("abort", stop);
+  }
 };
 
 /** Half by place in the full-text order, half by the angle between the vectors. */

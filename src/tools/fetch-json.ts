@@ -1,3 +1,4 @@
+import { parseJson } from "../bounded-json.ts";
 import { messageOf, retryableStatus, ToolError } from "../errors.ts";
 import { callback, type Rules, seconds } from "../options.ts";
 
@@ -44,10 +45,13 @@ export const fetchJson =
       });
       const text = await bounded(reply, host);
       if (!reply.ok)
-        throw new ToolError(`${host} answers with status ${reply.status}: ${text.replace(/\s+/g, " ").slice(0, 200)}`, {
-          retryable: retryableStatus(reply.status),
-        });
-      const value: unknown = JSON.parse(text);
+        throw new ToolError(
+          `${host} answers with status ${reply.status}: ${text.slice(0, 2000).replace(/\s+/g, " ").slice(0, 200)}`,
+          {
+            retryable: retryableStatus(reply.status),
+          },
+        );
+      const value = parseJson(text);
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
       throw new ToolError(`${host} sent a reply that is no JSON object.`);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.ts";
 import type { JsonSchema, Toolset } from "../tool.ts";
+import { foreignSchema } from "./foreign-schema.ts";
 import { plainLine } from "./plain-line.ts";
 
 /** A tool of a server that can be used: under which name a flow knows it, and what it takes. */
@@ -112,7 +113,7 @@ const readSchema = (sent: unknown): JsonSchema | string => {
   if (!Array.isArray(required) || !required.every((name) => typeof name === "string" && names.includes(name)))
     return "its input schema requires what it does not describe";
   if (!names.every((name) => /^[\w$.-]{1,64}$/.test(name))) return "the names of its arguments are no words";
-  return plainSchema(sent) as JsonSchema;
+  return foreignSchema(plainSchema(sent));
 };
 
 const depthOf = (value: unknown, depth: number): number => {

@@ -3,6 +3,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
 import { type Listing, listingOf } from "./mcp-listing.ts";
 import { resultText } from "./mcp-result.ts";
 import { plainLine } from "./plain-line.ts";
@@ -52,7 +53,8 @@ export interface McpTools {
 }
 
 const MOST_PAGES = 16;
-const MOST_BYTES = 10 * 2 ** 20;
+/** Of one message on standard streams. */
+const MOST_BYTES = 2 ** 20;
 
 const optionRules: Rules<McpOptions> = {
   prefix: text,
@@ -93,7 +95,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
       ? new StreamableHTTPClientTransport(new URL(server.url), {
           // A redirect would carry the headers, and with them a key, to another host.
           requestInit: { headers: { ...server.headers }, redirect: "error" },
-          fetch: boundedFetch,
+          fetch: boundedFetch(),
         })
       : await stdio(server);
   const ask = (method: string, params: Readonly<Record<string, unknown>>, seconds: number, signal: AbortSignal) =>
@@ -197,22 +199,6 @@ const within = async <T>(work: Promise<T>, seconds: number, of: string): Promise
   }
 };
 
-/** A reply of more bytes than any result needs ends in an error while it is read. */
-const boundedFetch: typeof fetch = async (input, init) => {
-  const reply = await fetch(input, init);
-  if (reply.body === null) return reply;
-  let bytes = 0;
-  const count = new TransformStream<Uint8Array, Uint8Array>({
-    transform: (chunk, controller) => {
-      bytes += chunk.length;
-      if (bytes <= MOST_BYTES) controller.enqueue(chunk);
-      else controller.error(new ToolError(`The MCP server sent more than ${MOST_BYTES} bytes.`));
-    },
-  });
-  const { status, statusText, headers } = reply;
-  return new Response(reply.body.pipeThrough(count), { status, statusText, headers });
-};
-
 const stdio = async ({ command, args = [], env, cwd }: McpProgram) => {
   const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
   const { PATH = "", HOME = "" } = process.env;
@@ -222,6 +208,7 @@ const stdio = async ({ command, args = [], env, cwd }: McpProgram) => {
     // Keys of this process are not the server's.
     env: { PATH, HOME, ...env },
     stderr: "ignore",
+    maxBufferSize: MOST_BYTES,
     ...(cwd !== undefined && { cwd }),
   });
 };

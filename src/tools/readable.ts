@@ -1,6 +1,7 @@
 import type { parseHTML } from "linkedom";
 import { ConfigError, ToolError } from "../errors.ts";
 import type { Field } from "../tool.ts";
+import { requireShallow } from "./html-depth.ts";
 
 type Document = ReturnType<typeof parseHTML>["document"];
 
@@ -47,6 +48,7 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
   const { parseHTML } = await need("linkedom", () => import("linkedom"));
   const { Readability } = await need("@mozilla/readability", () => import("@mozilla/readability"));
   const { default: Turndown } = await need("turndown", () => import("turndown"));
+  requireShallow(html, url);
   const { document } = parseHTML(html);
   const fields = pairsOf(document);
   for (const gone of document.querySelectorAll("script, style, noscript, template, iframe")) gone.remove();

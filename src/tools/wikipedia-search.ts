@@ -2,7 +2,7 @@ import { ToolError } from "../errors.ts";
 import { address, checked, languageCode, type Rules } from "../options.ts";
 import { type Tool, type ToolOutput, tool } from "../tool.ts";
 import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
-import { bestPassages, passagesOf } from "./passages.ts";
+import { findPassages } from "./read-page.ts";
 import { remembered } from "./remembered.ts";
 
 export interface WikipediaOptions extends JsonFetchOptions {
@@ -80,7 +80,7 @@ export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: s
       if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
       const { title, text } = await articles(best, () => article(best, abortSignal));
       const lead = text.split(/\n\s*\n|\n==/)[0]?.trim() ?? "";
-      const passages = bestPassages(passagesOf(text.slice(lead.length)), asked, 3);
+      const passages = await findPassages({ text: text.slice(lead.length), query: asked, count: 3 }, { abortSignal });
       const also = others.length === 0 ? "" : `\nOther articles: ${others.join("; ")}`;
       const room = LONGEST - also.length;
       return {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
@@ -21,6 +21,7 @@ import { parseHubConfig } from "./hub-config.ts";
 import { type DownloadOptions, downloadFile, isWhole, PART } from "./hub-download.ts";
 import { baseName, chooseGguf, chooseShards, chooseSmall, fileNamed, INDEX, SINGLE } from "./hub-files.ts";
 import { remoteGgufFacts } from "./hub-gguf.ts";
+import { limitsOf, readJsonFile } from "./json-file.ts";
 import { writeManifest } from "./manifest.ts";
 import {
   type CachedModel,
@@ -127,11 +128,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
   };
   const fetchJson = async (file: RemoteFile): Promise<unknown> => {
     await fetchFile(file);
-    try {
-      return JSON.parse(await readFile(placeOf(file), "utf8"));
-    } catch (cause) {
-      throw new StoreError(`${file.path} of ${repo} is no JSON: ${messageOf(cause)}`, { cause });
-    }
+    return readJsonFile(placeOf(file), limitsOf(file.path));
   };
 
   /** Whether the engine can run it is known before its weights come. */
