@@ -1,3 +1,5 @@
+import { listOf, text } from "./options.ts";
+
 /** Takes secrets out of texts, in the forms in which they travel. */
 export interface Redactor {
   (text: string): string;
@@ -11,6 +13,7 @@ const SHORTEST = 6;
 
 /** Replaces each secret, plain, in base64, URL-escaped and JSON-escaped. Secrets of fewer than six characters are left. */
 export const redactor = (secrets: readonly string[]): Redactor => {
+  listOf(text)(secrets, "redactor: secrets");
   const forms = [...new Set(secrets.filter(({ length }) => length >= SHORTEST).flatMap(formsOf))].sort(
     (a, b) => b.length - a.length,
   );

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AgentFlowConfig } from "../../config.ts";
+import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random } from "../../random.ts";
@@ -66,7 +67,7 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies }: Proj
     train: (family, index) => {
       const list = training.get(family) ?? [];
       const task = list[index % list.length];
-      if (task === undefined) throw new RangeError(`The project has no family ${family} for training.`);
+      if (task === undefined) throw new ConfigError(`The project has no family ${family} for training.`);
       return task;
     },
     evaluation: (split, sizes = {}) => setsOf(tasks, split, sizes),
