@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Meter } from "./budget.ts";
+import type { Redactor } from "./redact.ts";
 
 /** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -42,6 +43,8 @@ export interface ToolContext {
   /** The solve's budget, for tools that ask models or cost money. */
   readonly meter?: Meter;
   readonly grants?: Grants;
+  /** Takes secrets out of a text. The flow does so with all that a tool gives back: a tool that cuts texts does it before. */
+  readonly redact?: Redactor;
 }
 
 /** What planners and people are told of a tool beside its description. */
@@ -67,6 +70,8 @@ export interface Tool<Input = never> {
   readonly needsApproval?: boolean;
   /** Deadline of a call. @default the flow's */
   readonly timeoutSeconds?: number;
+  /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
+  readonly secrets?: () => readonly string[];
   /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;

@@ -7,7 +7,7 @@ import { narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
 import { type RandomKey, randomKey } from "../random.ts";
-import { redactor } from "../redact.ts";
+import { type Redactor, redactor } from "../redact.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
@@ -52,7 +52,10 @@ export interface FlowOptions {
   readonly toolApproval?: (call: ToolCall, state: FlowState) => boolean | Promise<boolean>;
   /** Which tools may be called, which hosts and folders they may reach. A solve can narrow it. @default no limit */
   readonly grants?: Grants;
-  /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
+  /**
+   * Keys and passwords that are taken out of all that models, tools and pages say, before anyone sees it; no call that
+   * holds one is made. The keys that `model` and `tools` say they were given count as well. @default []
+   */
   readonly secrets?: readonly string[];
   /**
    * A memory across tasks: earlier tasks that are like the question are told to a planner in natural language, in a slot of
@@ -131,7 +134,9 @@ const partsOf = (options: FlowOptions): FlowParts => {
     throw new ConfigError(
       "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
     );
-  for (const [name, tool] of Object.entries(options.tools)) {
+  const redact = redactorOf(options);
+  const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
+  for (const [name, tool] of Object.entries(tools)) {
     if (!/^[A-Za-z_][\w-]*$/u.test(name))
       throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
     if (typeof tool?.execute !== "function" || typeof tool.inputSchema !== "object")
@@ -156,21 +161,40 @@ const partsOf = (options: FlowOptions): FlowParts => {
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
-    tools: options.tools,
+    tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,
     toolTimeoutSeconds,
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
-    instructions: options.instructions,
+    instructions:
+      options.instructions === undefined ? undefined : (redact?.(options.instructions) ?? options.instructions),
     grants: options.grants,
     tracing: options.tracing,
     replies: options.replies,
     experience: options.experience,
-    redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
+    redact,
   };
 };
+
+const redactorOf = ({ secrets = [], model, tools }: FlowOptions): Redactor | undefined => {
+  const held = [model, ...Object.values(tools)].flatMap((one) => one?.secrets?.() ?? []);
+  const all = [...secrets, ...held].filter((secret) => typeof secret === "string" && secret !== "");
+  return all.length === 0 ? undefined : redactor(all);
+};
+
+/** What a tool says of itself may come from outside too, such as from an MCP server. */
+const redactedTools = (tools: Toolset, redact: Redactor): Toolset =>
+  Object.fromEntries(
+    Object.entries(tools).map(([name, tool]) => {
+      const { description, metadata, inputSchema } = tool ?? {};
+      const said = { description, metadata, ...(inputSchema && !("~standard" in inputSchema) ? { inputSchema } : {}) };
+      const clean = redact.value(said);
+      const known = redact(name);
+      return [known === name ? name : known.replace(/[^\w-]/g, "_"), clean === said ? tool : { ...tool, ...clean }];
+    }),
+  ) as Toolset;
 
 const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query): number => {
   if (!Number.isInteger(turnLimit) || turnLimit < 1)
@@ -186,7 +210,8 @@ const solveWith = async (
 ): Promise<SolveResult> => {
   const id = options.id ?? newId();
   // A copy: whatever else the caller's object holds, such as a sealed answer, stays behind.
-  const query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const asked: Query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const query = parts.redact === undefined ? asked : parts.redact.value(asked);
   if (typeof query.question !== "string" || query.question.trim() === "")
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
@@ -217,8 +242,7 @@ const solveWith = async (
   };
   try {
     const outcome = await runLoop(parts, run);
-    if (outcome.error !== undefined && parts.redact !== undefined)
-      outcome.error.message = parts.redact(outcome.error.message);
+    parts.redact?.error(outcome.error);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);

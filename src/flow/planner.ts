@@ -110,7 +110,7 @@ export const chatPlanner = (
         streamed = true;
         context.onText?.(delta);
       };
-      const reply = await metered(model, context.meter).complete({
+      const reply = await metered(model, context.meter, context.redact).complete({
         messages,
         maxTokens,
         temperature,
