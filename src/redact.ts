@@ -31,10 +31,14 @@ const LONGEST_HELD = 65_536;
  * left.
  */
 export const redactor = (secrets: readonly string[]): Redactor => {
-  const search = secretSearch(secrets);
+  let opened: SecretSearch | undefined;
+  const search = (): SecretSearch => {
+    opened ??= secretSearch(secrets);
+    return opened;
+  };
   const numbers = new Set(secrets.map(Number).filter(Number.isFinite));
   const redact = (text: string): string => {
-    const spans = search.find(text);
+    const spans = search().find(text);
     if (spans.length === 0) return text;
     let [clean, at] = ["", 0];
     for (const { from, to } of spans) {
@@ -83,7 +87,7 @@ export const redactor = (secrets: readonly string[]): Redactor => {
   return Object.assign(redact, {
     value: <Value>(given: Value) => value(given, 0) as Value,
     error: <Thrown>(thrown: Thrown) => error(thrown) as Thrown,
-    stream: () => redactedStream(redact, search),
+    stream: () => redactedStream(redact, search()),
   });
 };
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { keysOf, secretsOf, secretsOfHeaders } from "./secrets.ts";
+import { keysOf, secretsGiven, secretsOf } from "./secrets.ts";
 
 const random = "q7Xb2mT9wLc4Rz81";
 
@@ -88,11 +88,11 @@ it("does not take the user's name for a password", () => {
   expect(secretsOf({ USER: "postgres", PGPASSWORD: "postgres" })).toEqual([]);
 });
 
-it("finds keys in headers, and leaves the rest of them", () => {
+it("finds keys among headers, and leaves the rest of them", () => {
   expect(
-    secretsOfHeaders({ authorization: `Basic ${btoa("jane:open-sesame")}`, "x-api-key": random, "x-title": "My App" }),
+    secretsGiven({ authorization: `Basic ${btoa("jane:open-sesame")}`, "x-api-key": random, "x-title": "My App" }),
   ).toEqual(expect.arrayContaining(["open-sesame", random, btoa("jane:open-sesame")]));
-  expect(secretsOfHeaders({ "x-title": "My App", accept: "application/json" })).toEqual([]);
+  expect(secretsGiven({ "x-title": "My App", accept: "application/json" })).toEqual([]);
 });
 
 it("takes every key for a secret, with and without its scheme", () => {

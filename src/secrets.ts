@@ -34,9 +34,9 @@ export const keysOf = (key: string): string[] => {
   ]);
 };
 
-/** Of headers: what authorises, by its name or by its looks. */
-export const secretsOfHeaders = (headers: Readonly<Record<string, string | undefined>>): string[] =>
-  Object.entries(headers).flatMap(([name, value = ""]) =>
+/** Of what somebody is given by name, headers or an environment: what authorises, by its name or by its looks. */
+export const secretsGiven = (given: Environment): string[] =>
+  Object.entries(given).flatMap(([name, value = ""]) =>
     /auth|cookie|key|token|secret/i.test(name) || isSecret(name, value.trim()) || isMixed(value.trim())
       ? keysOf(value)
       : partsOf(value),

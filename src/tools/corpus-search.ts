@@ -92,7 +92,7 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
         return {
           text: best
             .slice(0, SHOWN)
-            .map(({ file, text }, i) => `${i + 1}. ${file}: ${text}`.slice(0, each))
+            .map(({ file, text }, i) => `${i + 1}. ${file}: ${context.redact?.(text) ?? text}`.slice(0, each))
             .join("\n"),
           fields: Object.fromEntries(
             best.slice(0, SHOWN).map(({ file }, i) => [String(i + 1), { kind: "address" as const, value: file }]),

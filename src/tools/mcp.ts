@@ -1,4 +1,6 @@
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
+import { redactor } from "../redact.ts";
+import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
 import type { AnyTool, JsonSchema, ToolOutput, Toolset } from "../tool.ts";
 
 export type McpServer =
@@ -41,7 +43,9 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
       { cause },
     );
   });
-  const named = "url" in server ? server.url : server.command;
+  const secrets = secretsGivenTo(server);
+  const redact = redactor(secrets);
+  const named = redact("url" in server ? server.url : server.command);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
   const transport =
     "url" in server
@@ -58,18 +62,19 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
         `The MCP server ${named} has no tool "${missing}": it has ${listed.tools.map(({ name }) => name).join(", ")}.`,
       );
     const tools = found.map(({ name, description, inputSchema, annotations }): [string, AnyTool] => [
-      `${prefix}${name}`.replace(/[^\w-]/g, "_"),
+      `${prefix}${redact(name)}`.replace(/[^\w-]/g, "_"),
       {
-        description: (description ?? annotations?.title ?? name).slice(0, 1000),
-        inputSchema: inputSchema as JsonSchema,
+        description: redact(description ?? annotations?.title ?? name).slice(0, 1000),
+        inputSchema: redact.value(inputSchema as JsonSchema),
+        secrets: () => secrets,
         needsApproval: annotations?.readOnlyHint !== true,
         execute: async (input: never, { abortSignal }): Promise<ToolOutput> => {
           const result = await client.callTool({ name, arguments: input }, { signal: abortSignal }).catch((error) => {
             abortSignal.throwIfAborted();
-            throw new ToolError(`${name}: ${messageOf(error)}`);
+            throw redact.error(new ToolError(`${name}: ${messageOf(error)}`));
           });
-          const text = textOf(result);
-          if (result.isError === true) throw new ToolError(`${name}: ${text}`);
+          const text = redact(textOf(result));
+          if (result.isError === true) throw redact.error(new ToolError(`${name}: ${text}`));
           return { text, source: `mcp: ${named}`, trust: "untrusted" };
         },
       },
@@ -77,10 +82,23 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
     return { tools: Object.fromEntries(tools), close: () => client.close() };
   } catch (cause) {
     await client.close().catch(() => undefined);
-    if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`The MCP server ${named} cannot be used: ${messageOf(cause)}.`, { cause });
+    if (cause instanceof ConfigError) throw redact.error(cause);
+    throw redact.error(new ConfigError(`The MCP server ${named} cannot be used: ${messageOf(cause)}.`, { cause }));
   }
 };
+
+/** Whatever a server was given to show that it may do something. */
+const secretsGivenTo = (server: McpServer): readonly string[] =>
+  "url" in server
+    ? [...secretsGiven(server.headers ?? {}), ...secretsOfAddress(server.url)]
+    : [
+        ...secretsGiven(server.env ?? {}),
+        ...(server.args ?? []).flatMap((argument, i, all) => {
+          const [, name = "", value = ""] = /^--?([\w-]+)=(.+)$/s.exec(argument) ?? [];
+          const before = /^--?([\w-]+)$/.exec(all[i - 1] ?? "")?.[1] ?? "ARGUMENT";
+          return name === "" ? secretsOf({ [before]: argument }) : secretsOf({ [name]: value });
+        }),
+      ];
 
 const stdio = async (server: Extract<McpServer, { readonly command: string }>) => {
   const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
