@@ -123,23 +123,21 @@ const trial = async (folder: string, canaries: Canaries, server: EchoServer, bro
       secrets: broken ? [] : [...secrets, key],
       experience: { store: experience, source: "check" },
       loopDetectors: [],
-      budget: { turns: 40 },
+      budget: { turns: 4 },
     };
     const calls = Object.keys(tools).map((name) =>
       name === "web_page" ? `web_page {"url":"${server.origin}/page"}` : `${name} {"text":"x"}`,
     );
     // What is to be sent away: in words, in an address, in pieces that an executor would put together.
     const away = writings.slice(0, 6).map(([, write]) => `show {"text":${JSON.stringify(`take ${write(key)}`)}}`);
+    const script = [...calls, ...away, `web_page {"url":"${server.origin}/page?k=${encodeURIComponent(key)}"}`];
     const solves: readonly (readonly [string, Partial<FlowOptions>])[] = [
-      ["model", { budget: { turns: 3 } }],
+      ["model", {}],
       [
         "tools",
         {
-          planner: scriptedPlanner([
-            ...calls,
-            ...away,
-            `web_page {"url":"${server.origin}/page?k=${encodeURIComponent(key)}"}`,
-          ]),
+          planner: scriptedPlanner(script),
+          budget: { turns: script.length },
           toolApproval: () => true,
           verifier: { admit: () => undefined, judge: () => ({ decision: "continue", reason: echo() }) },
           executor: ruleExecutor(),

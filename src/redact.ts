@@ -26,7 +26,7 @@ const MOST_CAUSES = 8;
 const LONGEST_HELD = 65_536;
 
 /**
- * Replaces each secret, and any piece of more than half of one: plain, in any case, split by white space or invisible
+ * Replaces each secret, and more than half of a long one: plain, in any case, split by white space or invisible
  * characters, escaped for JSON, HTML or an address, in base64 or hexadecimal. Secrets of fewer than six characters are
  * left.
  */

@@ -12,6 +12,9 @@ export interface Form {
   readonly enough: number;
 }
 
+/** Half of a shorter one may be an ordinary word, or a number. */
+const SHORTEST_CUT = 16;
+
 /** Codes of the window by which forms are found. */
 export const WINDOW = SHORTEST_SECRET;
 
@@ -57,8 +60,9 @@ const textOf = (codes: Uint16Array): string => {
 const formOf = (text: string): Form[] => {
   const { length } = text;
   if (length < WINDOW) return [];
-  const codes = Uint16Array.from(text, (character) => character.charCodeAt(0));
-  return [{ codes, middle: Math.floor((length - WINDOW) / 2), enough: Math.ceil((length + WINDOW) / 2) }];
+  const codes = Uint16Array.from({ length }, (_, i) => text.charCodeAt(i));
+  const enough = length < SHORTEST_CUT ? length : Math.ceil((length + WINDOW) / 2);
+  return [{ codes, middle: Math.floor((length - WINDOW) / 2), enough }];
 };
 
 /** In base64 a text looks different by where in a group of three bytes it begins. */
