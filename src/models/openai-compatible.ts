@@ -59,11 +59,7 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
     ...options.headers,
   };
 
-  const keys = [
-    ...keysOf(options.apiKey ?? ""),
-    ...secretsGiven(options.headers ?? {}),
-    ...(options.secrets ?? []),
-  ];
+  const keys = [...keysOf(options.apiKey ?? ""), ...secretsGiven(options.headers ?? {}), ...(options.secrets ?? [])];
   const own = keys.length === 0 ? undefined : redactor(keys);
 
   const ask = async (request: ChatRequest): Promise<ChatReply> => {
