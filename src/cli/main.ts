@@ -4,6 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { Budget } from "../budget.ts";
 import { messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
+import { redactor } from "../redact.ts";
+import { secretsOf } from "../secrets.ts";
 import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
@@ -417,6 +419,8 @@ try {
   if (existsSync(".env")) process.loadEnvFile(".env");
   await guarded(() => program.parseAsync());
 } catch (error) {
+  // The last words of a crash go through the same gate as all others.
+  redactor(secretsOf(process.env)).error(error);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {

@@ -39,13 +39,14 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         const parsing = parseInput(tool.inputSchema, call.input);
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
-        return observe(await tool.execute(parsed.value as never, context), outputLimit);
+        return observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
       } catch (thrown) {
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
         const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
-        return failed(reason, textOfThrown(thrown));
+        const error = textOfThrown(thrown);
+        return failed(reason, context.redact?.(error) ?? error);
       }
     },
   };

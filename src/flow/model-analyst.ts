@@ -16,7 +16,7 @@ export const modelAnalyst =
   (model: ChatModel): Analyst =>
   async (query, context) => {
     const rules = analyse(query.question);
-    const { text } = await metered(model, context.meter).complete({
+    const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
         { role: "system", content: SYSTEM },
         { role: "user", content: query.question.slice(0, 2000) },

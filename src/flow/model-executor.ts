@@ -41,7 +41,7 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       const messages = callPrompt(step, state, tool, schema);
       let problem = "";
       for (let attempt = 0; attempt < 2; attempt += 1) {
-        const { text } = await metered(model, context.meter).complete({
+        const { text } = await metered(model, context.meter, context.redact).complete({
           messages,
           maxTokens,
           temperature: 0,

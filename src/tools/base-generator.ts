@@ -32,10 +32,10 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
       properties: { query: { type: "string", description: "The whole question." } },
       required: ["query"],
     },
-    execute: async ({ query }, { abortSignal, meter }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, meter, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
       const content = `${query}\nReply with the number, date or name alone.`;
-      const { text } = await metered(model, meter).complete({
+      const { text } = await metered(model, meter, redact).complete({
         messages: [{ role: "user", content }],
         maxTokens: 64,
         abortSignal,

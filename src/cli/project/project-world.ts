@@ -37,10 +37,12 @@ export interface ProjectWorldOptions {
   readonly exploration: Exploration;
   readonly seed: number;
   readonly replies?: ReplyLog | undefined;
+  /** Taken out of all that the tools bring. */
+  readonly secrets?: readonly string[];
 }
 
 /** A project's own tasks and tools as the world that `learn` trains on. */
-export const projectWorld = ({ config, tasks, exploration, seed, replies }: ProjectWorldOptions): World => {
+export const projectWorld = ({ config, tasks, exploration, seed, replies, secrets }: ProjectWorldOptions): World => {
   const { tools = {}, budget, instructions } = config;
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
@@ -77,6 +79,7 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies }: Proj
       ...(budget !== undefined && { budget }),
       ...(instructions !== undefined && { instructions }),
       ...(replies !== undefined && { replies }),
+      ...(secrets !== undefined && { secrets }),
     },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),
