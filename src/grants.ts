@@ -32,7 +32,7 @@ const both = (
 
 /** Whether a path lies in a folder or is it. Both are written out: no `..`, one kind of slash. */
 const isWithin = (folder: string, path: string): boolean => {
-  const [outer, inner] = [folder, path].map((one) => one.replaceAll("\\", "/").replace(/\/+$/, ""));
+  const [outer, inner] = [folder, path].map((one) => one.replaceAll("\\", "/").replace(/(?<!\/)\/+$/, ""));
   if (outer === undefined || inner === undefined || inner.split("/").includes("..")) return false;
   return inner === outer || inner.startsWith(`${outer}/`);
 };

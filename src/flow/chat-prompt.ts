@@ -95,7 +95,7 @@ const lengthOf = (segments: readonly PromptSegment[]): number => segments.reduce
 
 /** Words that no template looks for; a conversation of them is rendered, and the texts between them are the frame. */
 const WORDS = ["zq-system-qz", "zq-first-qz", "zq-reply-one-qz", "zq-second-qz", "zq-reply-two-qz", "zq-third-qz"];
-const WORD = /zq-[a-z-]+?-qz/gu;
+const WORD = /zq-(?:[a-z]+-){1,2}qz/gu;
 
 const frameOf = (chat: ChatTemplate, model: string): Frame => {
   const roles = ["system", "user", "assistant", "user", "assistant", "user"] as const;

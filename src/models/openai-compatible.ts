@@ -113,7 +113,7 @@ const addressOf = (baseURL: string): string => {
     );
   if (url.username !== "" || url.password !== "")
     throw new ConfigError("baseURL holds a user name or a password: give the key as apiKey.");
-  return url.href.replace(/\/+$/, "");
+  return url.href.replace(/(?<!\/)\/+$/, "");
 };
 
 const bodyOf = (

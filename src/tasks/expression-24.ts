@@ -17,7 +17,8 @@ const fraction = (top: number, bottom: number): Fraction | undefined => {
  */
 export const solvesTwentyFour = (text: string, numbers: readonly number[]): boolean => {
   const expression = text
-    .replace(/=\s*24\s*\.?\s*$/, "")
+    .trimEnd()
+    .replace(/=\s*24\s*\.?$/, "")
     .replaceAll("×", "*")
     .replaceAll("·", "*")
     .replaceAll("÷", "/")

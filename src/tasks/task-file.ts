@@ -289,5 +289,7 @@ const detect = (record: RecordOf, path: string): TaskFormat => {
 };
 
 /** Some sets end their questions with how to answer: said once is enough. */
-const stripped = (question: string): string =>
-  question.replace(/\s*When ready, output the final answer enclosed in <answer>[\s\S]*$/i, "").trim();
+const stripped = (question: string): string => {
+  const end = question.search(/When ready, output the final answer enclosed in <answer>/i);
+  return question.slice(0, end < 0 ? undefined : end).trim();
+};

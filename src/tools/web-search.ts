@@ -114,7 +114,7 @@ export const searxngSearch = (address: string, ask: FetchJson): SearchEngine => 
   name: "searxng",
   dollars: 0,
   search: async (query, abortSignal) => {
-    const url = `${address.replace(/\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
+    const url = `${address.replace(/(?<!\/)\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
     const reply = await ask(url, { abortSignal });
     return { hits: hitsOf(list(reply.results), "title", "url", "content") };
   },

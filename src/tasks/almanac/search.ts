@@ -21,13 +21,14 @@ const fold = (text: string): string =>
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .toLowerCase()
-    .replace(/^["“'\s]+|["”'\s]+$/gu, "")
+    .replace(/^["“'\s]+/u, "")
+    .replace(/(?<!["”'\s])["”'\s]+$/u, "")
     .replace(/\s+/g, " ");
 
 const tokenize = (text: string): string[] =>
   text
     .split(/[^\p{L}\p{N}.]+/u)
-    .map((word) => word.replace(/^\.+|\.+$/g, ""))
+    .map((word) => word.replace(/^\.+|(?<!\.)\.+$/g, ""))
     .filter((word) => word !== "");
 
 /** An index over the pages; the full-text part is built by the first query that needs it. */
