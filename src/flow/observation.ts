@@ -45,11 +45,13 @@ const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number): O
 const boundFields = (fields: Readonly<Record<string, Field>>): Readonly<Record<string, Field>> => {
   const names = Object.keys(fields);
   if (names.length <= FIELD_LIMIT && names.every((name) => isShort(fields[name]))) return fields;
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([, field]) => isShort(field))
-      .slice(0, FIELD_LIMIT),
-  );
+  const kept: [string, Field][] = [];
+  for (const name of names) {
+    const field = fields[name];
+    if (field === undefined || !isShort(field)) continue;
+    if (kept.push([name, field]) === FIELD_LIMIT) break;
+  }
+  return Object.fromEntries(kept);
 };
 
 const isShort = (field: Field | undefined): boolean =>
@@ -66,8 +68,8 @@ const ofValue = (value: unknown, limit: number): Observation => {
   if (single !== undefined) return { status: "ok", text: String(value), fields: { value: single } };
   const fields: Record<string, Field> = {};
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    for (const [name, inner] of Object.entries(value).slice(0, FIELD_LIMIT)) {
-      const field = fieldOf(inner);
+    for (const name of Object.keys(value).slice(0, FIELD_LIMIT)) {
+      const field = fieldOf((value as Readonly<Record<string, unknown>>)[name]);
       if (field !== undefined && isFieldName(name)) fields[name] = field;
     }
   }

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { messageOf, TaskError } from "../errors.ts";
+import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { pacer } from "../pacer.ts";
 import { isParquet, parquetRecords } from "./parquet.ts";
 import { type Split, splitArray, splitLines, splitRows } from "./split-records.ts";
@@ -15,10 +16,11 @@ const MOST_RECORDS = 2_000_000;
 const MOST_FIELDS = 1000;
 /** So many bytes are read at once; then others have their turn. */
 const PACE = 2 ** 18;
+const RECORD: JsonLimits = { bytes: 2 ** 20, depth: 64, parts: 50_000 };
 
 /**
  * The records of a file: CSV and Parquet by the file's name (Parquet by its first bytes too), else a JSON array or JSON
- * lines. A file has at most 1 GiB, a record 1 MiB and 64 levels. Throws `TaskError` naming file and place.
+ * lines. A file has at most 1 GiB and 2,000,000 records; a record 1 MiB, 64 levels and 50,000 lists, objects and texts. Throws `TaskError` naming file and place.
  */
 export const readRecords = async (path: string): Promise<RecordOf[]> => {
   const bytes = await bytesOf(path);
@@ -59,8 +61,11 @@ const textRecords = async (bytes: Buffer, path: string): Promise<unknown[]> => {
   const isArray = bytes[0] === "[".charCodeAt(0);
   return collect(isArray ? splitArray : splitLines, bytes, path, (json, i) => {
     try {
-      return JSON.parse(json) as unknown;
+      const problem = jsonProblem(json, RECORD);
+      if (problem === undefined) return JSON.parse(json.toString("utf8")) as unknown;
+      throw new TaskError(`${path}, record ${i} is refused: ${problem}.`);
     } catch (cause) {
+      if (cause instanceof TaskError) throw cause;
       throw new TaskError(
         `${path}, ${isArray ? "record" : "line"} ${isArray ? i : i + 1} is no JSON: ${messageOf(cause)}`,
         { cause },
@@ -74,14 +79,14 @@ const collect = async <Value>(
   split: Split,
   bytes: Buffer,
   path: string,
-  read: (text: string, index: number) => Value,
+  read: (record: Buffer, index: number) => Value,
 ): Promise<Value[]> => {
   const pace = pacer(PACE);
   const values: Value[] = [];
   for (const record of split(bytes, path)) {
     if (values.length === MOST_RECORDS)
       throw new TaskError(`${path} has more than ${MOST_RECORDS} records, which is the most. Split it.`);
-    values.push(read(record.toString("utf8"), values.length));
+    values.push(read(record, values.length));
     await pace(record.length);
   }
   return values;
@@ -90,7 +95,7 @@ const collect = async <Value>(
 /** CSV by RFC 4180: quotes, doubled quotes, line breaks inside quotes. */
 const csvRecords = async (bytes: Buffer, path: string): Promise<RecordOf[]> => {
   const rows = await collect(splitRows, bytes, path, (row, i) => {
-    const fields = fieldsOf(row);
+    const fields = fieldsOf(row.toString("utf8"));
     if (fields.length <= MOST_FIELDS) return fields;
     throw new TaskError(`${path}, row ${i} has ${fields.length} fields; accepted are ${MOST_FIELDS}.`);
   });

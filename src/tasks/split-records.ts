@@ -2,13 +2,11 @@ import { TaskError } from "../errors.ts";
 
 /** Most bytes of one record. */
 const RECORD_BYTES = 2 ** 20;
-/** Deepest nesting of a record. */
-const DEEPEST = 64;
 
 const [LINE_BREAK, RETURN, QUOTE, COMMA, BACKSLASH] = [10, 13, 34, 44, 92];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 
-/** Cuts the bytes of a file into records, one at a time. Throws `TaskError` for a record that is too long or too deep. */
+/** Cuts the bytes of a file into records, one at a time. Throws `TaskError` for one of more than 1 MiB. */
 export type Split = (bytes: Buffer, path: string) => Generator<Buffer>;
 
 const tooLong = (path: string, index: number): TaskError =>
@@ -23,9 +21,7 @@ export const splitLines: Split = function* (bytes, path) {
     const found = ahead.indexOf(LINE_BREAK);
     if (found < 0 && ahead.length > RECORD_BYTES) throw tooLong(path, index);
     const end = found < 0 ? ahead.length : found;
-    const line = ahead.subarray(0, end);
-    checkDepth(line, path, index);
-    yield line;
+    yield ahead.subarray(0, end);
     from += end + 1;
   }
 };
@@ -59,7 +55,6 @@ export const splitArray: Split = function* (bytes, path) {
     } else if (byte === QUOTE) quoted = true;
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       depth += 1;
-      if (depth > DEEPEST + 1) throw tooDeep(path, index);
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
       depth -= 1;
       if (depth > 0) continue;
@@ -75,20 +70,4 @@ export const splitArray: Split = function* (bytes, path) {
     }
   }
   throw new TaskError(`${path} is no JSON: its array does not end.`);
-};
-
-const tooDeep = (path: string, index: number): TaskError =>
-  new TaskError(`${path}, record ${index} is nested deeper than ${DEEPEST} levels, which no task needs.`);
-
-const checkDepth = (bytes: Buffer, path: string, index: number): void => {
-  let [depth, quoted] = [0, false];
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (byte === BACKSLASH) at += 1;
-    else if (byte === QUOTE) quoted = !quoted;
-    else if (quoted) continue;
-    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth += 1;
-    else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth -= 1;
-    if (depth > DEEPEST) throw tooDeep(path, index);
-  }
 };
