@@ -68,7 +68,7 @@ const wordsOf = (name: string): string[] =>
     .replace(/([a-z\d])([A-Z])/g, "$1_$2")
     .toUpperCase()
     .split(/[^A-Z\d]+/)
-    .map((word) => word.replace(/\d+$/, ""))
+    .map((word) => word.replace(/(?<!\d)\d+$/, ""))
     .filter((word) => word !== "");
 
 const isSecret = (name: string, value: string): boolean => {
@@ -130,9 +130,9 @@ const SHAPES = [
   /\bxox[a-z]-[\w-]{10,}|\bxapp-[\w-]{10,}/g,
   /\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b/g,
   /\bAIza[\w-]{30,}|\bya29\.[\w.-]{20,}|\b1\/\/0[\w-]{20,}/g,
-  /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g,
+  /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g,
   /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----))*-----END [A-Z ]*PRIVATE KEY-----/g,
 ];
 
 /** The parts of a value that open something: keys by their shape, passwords of addresses, members of JSON, `Password=…`. */

@@ -64,7 +64,7 @@ const packageJson = async (root: string): Promise<string> => {
   const name = basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9-]+/gu, "-")
-    .replace(/^-+|-+$/gu, "");
+    .replace(/^-+|(?<!-)-+$/gu, "");
   const config = "--config agentflow.config.ts";
   const content = {
     name: name === "" ? "my-agent" : name,

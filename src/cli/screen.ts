@@ -81,15 +81,20 @@ export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions):
 /** Cells of the labels before what is said. */
 export const LABEL = 10;
 
-/** Writes a label and beside it a text, wrapped; at most `most` lines of it. */
+/** Longest text that is wrapped, in characters. */
+const WRAPPED = 4000;
+
+/** Writes a label and beside it a text, wrapped; at most `most` lines of it, and at most 4,000 characters. */
 export const labelled = (
   screen: Screen,
   label: string,
   text: string,
   { paint = (line) => line, most = 3 }: { readonly paint?: (line: string) => string; readonly most?: number } = {},
 ): void => {
-  const lines = wrap(text, screen.width - LABEL);
-  const left = lines.length - most + 1;
-  const shown = lines.length > most ? [...lines.slice(0, most - 1), `… ${left} more lines`] : lines;
+  const lines = wrap(text.slice(0, WRAPPED), screen.width - LABEL);
+  const fits = lines.length <= most && text.length <= WRAPPED;
+  const first = lines.slice(0, most - 1);
+  const left = text.length > WRAPPED ? `${text.length} characters in all` : `${lines.length - most + 1} more lines`;
+  const shown = fits ? lines : [...first, `… ${left}`];
   for (const [i, line] of shown.entries()) screen.line(paint(`${pad(i === 0 ? label : "", LABEL)}${line}`));
 };

@@ -112,6 +112,9 @@ const inOrder = (tool: string, names: readonly string[]): string =>
   `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
   `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
 
+/** Longest argument, in characters: references stand for texts, and a sub-goal may have many. */
+const ARGUMENT_LENGTH = 100_000;
+
 const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = argument === "expression";
@@ -131,6 +134,11 @@ const writeText = (tool: string, argument: string, subGoal: string, state: FlowS
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
+  if (text.length > ARGUMENT_LENGTH)
+    return refused(
+      "bad-arguments",
+      `${tool}: with its references written out, ${argument} has ${text.length} characters; accepted are ${ARGUMENT_LENGTH}.`,
+    );
   return { tool, input: { [argument]: text } };
 };
 

@@ -84,8 +84,12 @@ const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSch
   ];
 };
 
+/** Longest reply that is read, in characters. */
+const REPLY_LENGTH = 100_000;
+
 /** The first JSON object in a text, if there is one. */
 const parseObject = (text: string): Record<string, unknown> | undefined => {
+  if (text.length > REPLY_LENGTH) return undefined;
   const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
   if (start < 0 || end < start) return undefined;
   try {

@@ -92,11 +92,13 @@ const boundFields = (fields: Readonly<Record<string, Field>>, trusted: boolean):
   const names = Object.keys(fields);
   const fits = (name: string): boolean => isField(fields[name]) && (trusted || isFieldName(name));
   if (names.length <= FIELD_LIMIT && names.every(fits)) return fields;
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([name]) => fits(name))
-      .slice(0, FIELD_LIMIT),
-  );
+  const kept: [string, Field][] = [];
+  for (const name of names) {
+    const field = fields[name];
+    if (field === undefined || !fits(name)) continue;
+    if (kept.push([name, field]) === FIELD_LIMIT) break;
+  }
+  return Object.fromEntries(kept);
 };
 
 const isField = (field: Field | undefined): boolean =>
@@ -115,8 +117,8 @@ const ofValue = (value: unknown, limit: number, redact: Clean): Observation => {
   if (single !== undefined) return { status: "ok", text: String(value), fields: { value: single } };
   const fields: Record<string, Field> = {};
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    for (const [name, inner] of Object.entries(value).slice(0, FIELD_LIMIT)) {
-      const field = fieldOf(inner);
+    for (const name of Object.keys(value).slice(0, FIELD_LIMIT)) {
+      const field = fieldOf((value as Readonly<Record<string, unknown>>)[name]);
       if (field !== undefined && isFieldName(name)) fields[name] = field;
     }
   }

@@ -185,11 +185,11 @@ const addressOf = (baseURL: string): string => {
     throw new ConfigError(
       `baseURL is ${shownAddress(baseURL)}: it must end with its path. Give a key as apiKey, and other settings as headers.`,
     );
-  return url.href.replace(/\/+$/, "");
+  return url.href.replace(/(?<!\/)\/+$/, "");
 };
 
 /** An address without what may open something. */
-const shownAddress = (address: string): string => address.replace(/[^/]*@/, "…@").replace(/[?#].*$/s, "?…");
+const shownAddress = (address: string): string => address.replace(/(?<![^/])[^/]*@/, "…@").replace(/[?#].*$/s, "?…");
 
 const bodyOf = (
   { messages, grammar, stop, onText, logProbs, ...request }: ChatRequest,

@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, readFile, stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { messageOf, StoreError } from "../errors.ts";
+import { type JsonLimits, jsonProblem } from "../json-limits.ts";
+import { pacer } from "../pacer.ts";
 import { open, sync, write } from "./file-calls.ts";
 
 /** A file of JSON lines that only grows. */
@@ -79,30 +81,36 @@ export const lineWriter = (path: string): LineWriter => {
   };
 };
 
+/** A line that takes more is none of ours, and takes long to read. */
+const LINE: JsonLimits = { bytes: 8 * 2 ** 20, depth: 100_000, parts: 100_000 };
+
+/** What a line of JSON says. Throws `StoreError` with its number when it is no JSON, or more of it than anything of ours. */
+export const parseLine = (line: Buffer, path: string, number: number): unknown => {
+  const problem = jsonProblem(line, LINE);
+  if (problem !== undefined) throw new StoreError(`${path} is damaged: line ${number} is refused, ${problem}.`);
+  try {
+    return JSON.parse(line.toString("utf8"));
+  } catch (error) {
+    throw new StoreError(`${path} is damaged: line ${number} is no JSON.`, { cause: error });
+  }
+};
+
+/** So many bytes are read at once; then others have their turn. */
+const PACE = 2 ** 18;
+
 /**
  * The rows of a file of JSON lines; none when the file does not exist. A last line without its line break was cut by
  * a crash and is left out; any other line that is not JSON throws `StoreError` with its number.
  */
 export const readLines = async (path: string): Promise<unknown[]> => {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw new StoreError(`Cannot read ${path}: ${error.message}`, { cause: error });
-  });
-  return text
-    .slice(0, text.lastIndexOf("\n") + 1)
-    .split("\n")
-    .slice(0, -1)
-    .map((line, index) => {
-      try {
-        return JSON.parse(line) as unknown;
-      } catch (error) {
-        throw new StoreError(`${path} is damaged: line ${index + 1} is no JSON.`, { cause: error });
-      }
-    });
+  const pace = pacer(PACE);
+  const rows: unknown[] = [];
+  for await (const line of streamLines(path)) {
+    rows.push(parseLine(line, path, rows.length + 1));
+    await pace(line.length);
+  }
+  return rows;
 };
-
-/** A line that takes more bytes is none of ours. */
-const LONGEST_LINE = 256 * 2 ** 20;
 
 /**
  * The lines of a file from a place on, one by one and with their line breaks, so that the whole never lies in memory;
@@ -125,8 +133,8 @@ export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffe
       if (start === chunk.length) continue;
       begun.push(chunk.subarray(start));
       length += chunk.length - start;
-      if (length > LONGEST_LINE)
-        throw new StoreError(`${path} has a line of more than ${LONGEST_LINE} bytes, which nothing of ours writes.`);
+      if (length > LINE.bytes)
+        throw new StoreError(`${path} has a line of more than ${LINE.bytes} bytes, which nothing of ours writes.`);
     }
   } catch (error) {
     if (error instanceof StoreError) throw error;

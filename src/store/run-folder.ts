@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { writeDurably } from "./durable.ts";
 import { remove, syncFolder, truncate } from "./file-calls.ts";
 import { type LineWriter, lineWriter, readLines } from "./lines.ts";
@@ -231,10 +232,18 @@ export const listRuns = async (root: string): Promise<string[]> => {
   return ids.sort();
 };
 
+/** What a file of a run may take: more is none of ours, and takes long to read. */
+const FILE: JsonLimits = { bytes: 8 * 2 ** 20, depth: 200, parts: 100_000 };
+
 const readJson = async (path: string): Promise<Record<string, unknown>> => {
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(path, "utf8"));
+    const { size } = await stat(path);
+    const bytes = size > FILE.bytes ? undefined : await readFile(path);
+    const problem =
+      bytes === undefined ? `it takes ${size} bytes; accepted are ${FILE.bytes}` : jsonProblem(bytes, FILE);
+    if (problem !== undefined || bytes === undefined) throw new Error(problem);
+    value = JSON.parse(bytes.toString("utf8"));
   } catch (error) {
     throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }

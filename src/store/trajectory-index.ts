@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
 import { rename, syncFolder } from "./file-calls.ts";
-import { streamLines } from "./lines.ts";
+import { parseLine, streamLines } from "./lines.ts";
 import { checkReadOnly } from "./read-only-sql.ts";
 import { isSealed, seal } from "./seal.ts";
 import {
@@ -44,6 +44,8 @@ export interface TrajectoryIndexOptions {
 
 const FILE = "index.sqlite";
 const ROWS = 100;
+/** Longest text that is looked for. */
+const SEARCH_LENGTH = 1000;
 
 /** How far an index reaches: so many bytes of the rows, which have this hash. */
 interface Reach {
@@ -134,12 +136,7 @@ const extend = async (
 };
 
 const parsed = (text: Buffer, file: string, line: number): unknown => {
-  let row: unknown;
-  try {
-    row = JSON.parse(text.toString("utf8"));
-  } catch (error) {
-    throw new StoreError(`${file} is damaged: line ${line} is no JSON.`, { cause: error });
-  }
+  const row = parseLine(text, file, line);
   const version = (row as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (version !== 1)
     throw new StoreError(`Line ${line} of ${file} has schemaVersion ${JSON.stringify(version)}; this version reads 1.`);
@@ -198,8 +195,11 @@ const indexOn = (database: Sqlite): TrajectoryIndex => {
     },
     search: (words, { limit = ROWS } = {}) => {
       // Each word as a text of its own: FTS5 has a language, and what people look for is none.
-      const found = words.match(/[\p{L}\p{N}]+/gu) ?? [];
-      if (found.length === 0) throw new StoreError(`There is no word to look for in ${JSON.stringify(words)}.`);
+      const found = words.slice(0, SEARCH_LENGTH).match(/[\p{L}\p{N}]+/gu) ?? [];
+      if (found.length === 0)
+        throw new StoreError(`There is no word to look for in ${JSON.stringify(words.slice(0, 100))}.`);
+      if (words.length > SEARCH_LENGTH)
+        throw new StoreError(`What is looked for has ${words.length} characters; accepted are ${SEARCH_LENGTH}.`);
       return read(searchTexts, [found.map((word) => `"${word}"`).join(" ")], limit);
     },
     close: () => database.close(),

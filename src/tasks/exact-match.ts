@@ -18,20 +18,32 @@ const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 /** The text of the last `<answer>…</answer>`, else the whole output. */
 export const finalAnswer = (output: string): string => {
   aText(output, "finalAnswer: the output");
-  return ([...output.matchAll(/<answer>([\s\S]*?)<\/answer>/gi)].at(-1)?.[1] ?? output).trim();
+  let [from, answer]: [number | undefined, string] = [undefined, output];
+  for (const { 0: tag, index } of output.matchAll(/<\/?answer>/gi)) {
+    if (!tag.startsWith("</")) from ??= index + tag.length;
+    else if (from !== undefined) [answer, from] = [output.slice(from, index), undefined];
+  }
+  return answer.trim();
+};
+
+/** Without the `\boxed{…}` around a part: from the first opening to the last brace. */
+const unboxed = (text: string): string => {
+  const box = /\\boxed\s*\{/.exec(text);
+  const end = text.lastIndexOf("}");
+  if (box === null || end < box.index + box[0].length) return text;
+  return text.slice(0, box.index) + text.slice(box.index + box[0].length, end) + text.slice(end + 1);
 };
 
 /** A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none. */
 export const readNumber = (text: string, unit?: string): number | undefined => {
   aText(text, "readNumber: the text");
-  const bare = text
-    .replace(/\\boxed\s*\{(.*)\}/s, "$1")
+  const bare = unboxed(text)
     .replace(/\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, "$1/$2")
     .replace(/−/g, "-")
     .replace(/[,$%\s\\]/g, "")
     .replace(/\.$/, "");
   const [, top = "", bottom, rest = ""] =
-    /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/([-+]?\d+(?:\.\d+)?))?(.*)$/i.exec(bare) ?? [];
+    /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/([-+]?\d+(?:\.\d+)?))?(.*)/is.exec(bare) ?? [];
   if (top === "") return undefined;
   const named =
     unit === undefined ? /^$|^[\p{L}°²³]+$/u.test(rest) : rest === "" || rest === unit || rest === `${unit}s`;

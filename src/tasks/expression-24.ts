@@ -21,7 +21,8 @@ export const solvesTwentyFour = (text: string, numbers: readonly number[]): bool
   required(aText)(text, "solvesTwentyFour: the text");
   required(listOf(anything))(numbers, "solvesTwentyFour: the numbers");
   const expression = text
-    .replace(/=\s*24\s*\.?\s*$/, "")
+    .trimEnd()
+    .replace(/=\s*24\s*\.?$/, "")
     .replaceAll("×", "*")
     .replaceAll("·", "*")
     .replaceAll("÷", "/")

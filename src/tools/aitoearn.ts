@@ -132,7 +132,7 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
   if (apiKey === undefined || apiKey === "")
     throw new ConfigError("aitoearnTools needs a key: give apiKey, or set AITOEARN_API_KEY.");
   const ask = fetchJson(options);
-  const root = `${baseURL.replace(/\/+$/, "")}/api/v2/channels`;
+  const root = `${baseURL.replace(/(?<!\/)\/+$/, "")}/api/v2/channels`;
 
   const call = async ({ request }: Endpoint, input: Values, { abortSignal, redact }: ToolContext): Promise<unknown> => {
     const { method, path, body } = request(input);

@@ -134,7 +134,7 @@ export const searxngSearch = (address: string, ask: FetchJson): SearchEngine => 
   secrets: () => secretsOfAddress(address),
   dollars: 0,
   search: async (query, abortSignal, redact) => {
-    const url = `${address.replace(/\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
+    const url = `${address.replace(/(?<!\/)\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
     const reply = await ask(url, { abortSignal, redact });
     return { hits: hitsOf(list(reply.results), "title", "url", "content") };
   },

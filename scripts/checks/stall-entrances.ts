@@ -1,0 +1,7 @@
+import type { Entrance } from "./stall.ts";
+import { fileEntrances } from "./stall-files.ts";
+import { terminalEntrances } from "./stall-terminal.ts";
+import { textEntrances } from "./stall-text.ts";
+
+/** Every way in, with hostile texts. */
+export const entrances: readonly Entrance[] = [...textEntrances, ...terminalEntrances, ...fileEntrances];
