@@ -64,7 +64,7 @@ describe("the three classic bugs of resuming", () => {
       const { ended } = start(["learn", "--resume", join(out, id)]);
       // What is told of an evaluation goes to stdout, which is not read here; a second one would add its rows.
       expect((await ended).code).toBe(0);
-      const { readTrajectories } = await import("../src/store/run-folder.ts");
+      const { readTrajectories } = await import("../src/store/stored-run.ts");
       const rows = (await readTrajectories({ folder: join(out, id) })) as { phase: string; task: string }[];
       const before = rows.filter(({ phase }) => phase === "before").map(({ task }) => task);
       expect(before.length).toBeGreaterThan(0);
@@ -88,10 +88,10 @@ describe("the three classic bugs of resuming", () => {
       kept: { best: { step: 0, accuracy: 0, states: [await policy.exportState()] }, since: 0, last: 0 },
       spent: { rollOut: 0, train: 0, validate: 0 },
     };
-    await saveState({ folder, lengths: async () => ({ "metrics.jsonl": 0 }) }, [policy], state);
+    await saveState({ folder, extents: async () => ({ "metrics.jsonl": { bytes: 0, sha256: "" } }) }, [policy], state);
     const stored = await loadState(folder, [policy.name], () => expect.unreachable());
     expect(stored?.state).toEqual(state);
-    expect(stored?.lengths).toEqual({ "metrics.jsonl": 0 });
+    expect(stored?.extents).toEqual({ "metrics.jsonl": { bytes: 0, sha256: "" } });
   });
 
   it(
