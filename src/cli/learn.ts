@@ -55,6 +55,10 @@ export const learn = async ({
     const tell = (damage: string): void => screen.line(`A checkpoint is passed over: ${damage}.`);
     const stored = resumed === undefined ? undefined : await loadState(resumed.folder, names, tell);
     run = resumed === undefined ? await begin(options, config) : await goOn(resumed, stored, config, screen);
+    if (run.ownedBy === "create")
+      screen.line(
+        `${run.folder} is on a file system without hard links: should a process die just as it takes the run, the next one waits for some seconds.`,
+      );
     await replies.attach(run.folder);
     for (const [i, policy] of policies.entries()) {
       const state = stored?.policies[i];

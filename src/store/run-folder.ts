@@ -28,6 +28,8 @@ import { SEAL, sealOf } from "./run-seal.ts";
 export interface Run {
   readonly id: string;
   readonly folder: string;
+  /** How the run is owned: `create` on a file system without hard links, where that takes two steps. */
+  readonly ownedBy: FileLock["by"];
   appendMetrics(row: object): void;
   appendTimings(row: object): void;
   appendTrajectory(row: object): void;
@@ -213,6 +215,7 @@ const runOn = (id: string, folder: string, lock: FileLock, known: Extents): Run 
   return {
     id,
     folder,
+    ownedBy: lock.by,
     appendMetrics: metrics.append,
     appendTimings: timings.append,
     appendTrajectory: trajectories.append,

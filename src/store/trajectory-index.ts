@@ -119,7 +119,8 @@ export const openIndexWithin = async (path: string, bytes: number): Promise<Traj
   const database = await openSqlite(path, { readOnly: true });
   if (database === undefined) throw new StoreError("Queries need SQLite, and there is none.");
   // Of the whole process, and for good. What is sorted stays in memory too, and does not fill the disk.
-  for (const setting of [`hard_heap_limit = ${bytes}`, "temp_store = MEMORY"]) onlyRow(database, `PRAGMA ${setting}`);
+  for (const setting of [`hard_heap_limit = ${bytes}`, "temp_store = MEMORY", "trusted_schema = OFF"])
+    onlyRow(database, `PRAGMA ${setting}`);
   return indexOn(path, database);
 };
 
@@ -287,6 +288,7 @@ const reachOf = async (
   const database = await opened(path, true);
   try {
     if (onlyRow(database, "PRAGMA user_version")[0] !== INDEX_VERSION) return undefined;
+    if (!(await hasOurSchema(database, opened))) return undefined;
     const [bytes, sha256] = onlyRow(database, "SELECT bytes, sha256 FROM about");
     return { bytes: Number(bytes), sha256: String(sha256) };
   } catch {
@@ -306,6 +308,8 @@ export const indexFits = async ({ folder }: { readonly folder: string }): Promis
   // Without SQLite its seal is all that can be looked at.
   if (database === undefined) return true;
   try {
+    const memory = (): Promise<Sqlite | undefined> => openSqlite(":memory:");
+    if (!(await hasOurSchema(database, memory))) return false;
     const [bytes, sha256] = onlyRow(database, "SELECT bytes, sha256 FROM about");
     const reach = { bytes: Number(bytes), sha256: String(sha256) };
     return (await hashOf(join(folder, "trajectories.jsonl"), reach)) !== undefined;
@@ -314,6 +318,26 @@ export const indexFits = async ({ folder }: { readonly folder: string }): Promis
     return false;
   } finally {
     database.close();
+  }
+};
+
+/**
+ * Whether a file has the tables and views that an index is made with, word for word: a view of somebody else, under the
+ * name of ours, computes what it likes when it is read.
+ */
+const hasOurSchema = async (
+  database: Sqlite,
+  opened: (path: string, readOnly: boolean) => Promise<Sqlite | undefined>,
+): Promise<boolean> => {
+  const schemaOf = (one: Sqlite): string =>
+    JSON.stringify([...one.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").rows()]);
+  const fresh = await opened(":memory:", false);
+  if (fresh === undefined) return false;
+  try {
+    fresh.exec(indexSchema);
+    return schemaOf(database) === schemaOf(fresh);
+  } finally {
+    fresh.close();
   }
 };
 
