@@ -7,6 +7,7 @@ import { messageOf } from "../errors.ts";
 export const notCovered = [
   "timings.jsonl: wall time",
   "seconds in report.json, phases.json and checkpoints: wall time",
+  "run in report.json: the name that the folder had",
   "options.json: out, json, quiet, and where config and model were",
   "index.sqlite: its seal and how far it reaches are compared, its rows are not",
 ] as const;

@@ -8,7 +8,7 @@ import { stepsIn } from "../store/checkpoint.ts";
 import { readLines } from "../store/lines.ts";
 import { requireIdle } from "../store/owner.ts";
 import { type ReplyJournal, replyJournal } from "../store/reply-journal.ts";
-import { changedSince, createRun, exists, type Run } from "../store/run-folder.ts";
+import { changedSince, createRun, exists, idShape, type Run } from "../store/run-folder.ts";
 import { changesSince } from "../store/run-seal.ts";
 import { requirePlainFiles } from "../store/stored-run.ts";
 import { indexFits } from "../store/trajectory-index.ts";
@@ -211,7 +211,7 @@ const doAgain = async (
   const scratch = await mkdtemp(join(tmpdir(), "agentflow-verify-"));
   let run: Run | undefined;
   try {
-    run = await createRun(scratch, id, { ...config, machine: recorded.machine });
+    run = await createRun(scratch, await nameIn(folder, id), { ...config, machine: recorded.machine });
     await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options });
     const redone = run.folder;
     const isFinal = again.finished ? () => true : (file: string) => /^(?:config|options|phases)\.json$/.test(file);
@@ -243,6 +243,12 @@ const doAgain = async (
   }
   const rest = "the run has no report: rows after its newest checkpoint, its journal, and weights";
   return { differences, open: again.finished ? [] : [rest] };
+};
+
+/** The name that a run had when it ended: its folder may have got another one. */
+const nameIn = async (folder: string, id: string): Promise<string> => {
+  const named = (await readJson(join(folder, "report.json")))?.run;
+  return typeof named === "string" && idShape.test(named) ? named : id;
 };
 
 /** How a run went, by its files: where it ended, and after which steps it was told to end and gone on with. */
