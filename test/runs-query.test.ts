@@ -57,7 +57,7 @@ beforeAll(() => {
   writeFileSync(rowsFile, Array.from({ length: MANY }, (_, i) => row(i)).join(""));
 });
 
-const SLOW = { timeout: 120_000 };
+const SLOW = { timeout: 600_000 };
 const oneLine = /^agentflow: [^\n]+\n$/;
 const COUNT = ["SELECT count(*) AS n, sum(reward) AS solved FROM trajectories", "--json"];
 const counted = { schemaVersion: 1, columns: ["n", "solved"], rows: [[MANY, MANY / 3]], truncated: false };

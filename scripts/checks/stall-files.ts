@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openExperience } from "../../src/store/experience.ts";
-import { readRun, readTrajectories } from "../../src/store/run-folder.ts";
+import { readRun, readTrajectories } from "../../src/store/stored-run.ts";
 import { openTrajectoryIndex } from "../../src/store/trajectory-index.ts";
 import { readTaskFile } from "../../src/tasks/index.ts";
 import type { Entrance } from "./stall.ts";

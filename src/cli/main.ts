@@ -133,7 +133,11 @@ program
   .option("--watch <file>", "learn from a file of tasks while it grows: JSON lines of question and answer")
   .option("--every <number>", "with --watch: new tasks that start a round", wholeNumber(1), 32)
   .option("--rounds <number>", "with --watch: end after so many rounds", wholeNumber(1))
-  .option("--resume <run>", "go on with a run that was interrupted, by its folder or its id in runs/")
+  .option(
+    "--resume <run>",
+    "resume an interrupted run, by its folder or its id in runs/; name its --config and --model again",
+  )
+  .option("--accept-changed-config", "resume with another configuration than the run began with", false)
   .option("--checkpoint-every <steps>", "what a crash costs at most (default: 25; of adapters 2)", wholeNumber(1))
   .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
   .option("--no-guard", "leave steps that go too far, and do not go back to the best version")
@@ -280,6 +284,7 @@ runs
   .argument("[sql]", "one statement that reads: SELECT, WITH … SELECT, VALUES, EXPLAIN")
   .option("--search <words>", "questions, answers and what tools said, that have all these words")
   .option("--limit <number>", `rows at most (default: 100; with --json ${LARGEST})`, wholeNumber(1))
+  .option("--seconds <number>", "how long the query may take", wholeNumber(1, 3600), 10)
   .option(...jsonOption)
   .addHelpText(
     "after",
@@ -293,9 +298,12 @@ runs
 
 runs
   .command("verify")
-  .description("execute a run's steps again and compare every turn and every weight")
+  .description("do a run again and compare every file of it with what comes out")
   .argument("<run>")
   .option("--step <number>", "one step, counted from 1 (default: all)", wholeNumber(1))
+  .option("--config <file>", "the configuration of the project that the run began with")
+  .option("--model <model>", "the model that the run began with, where it is not the built-in one")
+  .option("--accept-changed-config", "verify with another configuration than the run began with", false)
   .option(...jsonOption)
   .option("--quiet", "only the exit code", false)
   .action(async (name, options) => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { SqlValue } from "../sqlite.ts";
+import { queryWithin } from "../store/query-limits.ts";
 import { openTrajectoryIndex, type QueryResult } from "../store/trajectory-index.ts";
 import { findRun } from "./model.ts";
 import { type Screen, screenOn } from "./screen.ts";
@@ -10,6 +11,8 @@ export interface QueryOptions {
   readonly limit: number;
   /** Words to look for, instead of SQL. */
   readonly search?: string;
+  /** How long the query may take. */
+  readonly seconds: number;
   readonly json: boolean;
 }
 
@@ -33,7 +36,7 @@ const examples = [
 export const queryCommand = async (
   name: string,
   sql: string | undefined,
-  { search, limit, json }: QueryOptions,
+  { search, limit, seconds, json }: QueryOptions,
 ): Promise<number> => {
   const { root, id } = await findRun(name);
   const progress = screenOn({ stream: process.stderr, environment: process.env });
@@ -53,7 +56,8 @@ export const queryCommand = async (
       else showTables(screen, name, tables);
       return 0;
     }
-    const found = search === undefined ? index.query(sql ?? "", { limit }) : index.search(search, { limit });
+    const asked = search === undefined ? { sql: sql ?? "" } : { search };
+    const found = await queryWithin({ path: index.path, limit, ...asked }, { seconds });
     if (json)
       writeJson({
         columns: found.columns,
@@ -63,7 +67,7 @@ export const queryCommand = async (
     else showRows(screen, found);
     return 0;
   } finally {
-    index.close();
+    await index.close();
   }
 };
 

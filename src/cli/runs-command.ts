@@ -1,9 +1,10 @@
-import { cp, mkdir, rm } from "node:fs/promises";
+import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
-import { listRuns, readRun, runId } from "../store/run-folder.ts";
+import { runId } from "../store/run-folder.ts";
+import { listRuns, readRun, requirePlainFiles } from "../store/stored-run.ts";
 import { findRun } from "./model.ts";
 import { screenOn } from "./screen.ts";
 
@@ -61,9 +62,13 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
       `last step    reward ${(100 * last.reward.mean).toFixed(0)} %, tool errors ${(100 * (last.toolErrorRate ?? 0)).toFixed(0)} %`,
     );
   if (row.state !== "finished" && row.checkpoints.length > 0)
-    screen.line(`go on        agentflow learn --resume ${run.folder}`);
+    screen.line(`go on        agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
   return 0;
 };
+
+/** What has to be named again to resume a run: nothing of it is taken from the run's folder. */
+const namedAgain = (config: unknown): string =>
+  (config as { readonly project?: unknown } | null)?.project === undefined ? "" : " --config <file>";
 
 /** `agentflow runs prune`: takes the oldest runs away, all but so many. A run that a process is at work on stays. */
 export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Promise<number> => {
@@ -71,10 +76,12 @@ export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Pr
   const removed: string[] = [];
   for (const id of ids.slice(0, Math.max(0, ids.length - keep))) {
     const folder = join(out, id);
-    const release = await own(folder).catch(() => undefined);
-    if (release === undefined) continue;
-    await release();
-    await rm(folder, { recursive: true });
+    const lock = await own(folder).catch(() => undefined);
+    if (lock === undefined) continue;
+    // Out of the way in one step, lock and all: nobody resumes half of a run.
+    const removing = join(out, `.removed-${id}`);
+    await rename(folder, removing);
+    await rm(removing, { recursive: true });
     removed.push(id);
   }
   if (json)
@@ -88,6 +95,7 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const [, source = "", at] = /^(.*?)(?:@(\d+))?$/s.exec(name) ?? [];
   const { root, id } = await findRun(source);
   const from = join(root, id);
+  await requirePlainFiles(from);
   const wanted = at === undefined ? undefined : Number(at);
   const { checkpoint, damage } = await readCheckpoint(from, wanted);
   const steps = await stepsIn(from);
@@ -97,15 +105,20 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     );
   const fork = runId(new Date(), Math.random);
   const to = join(root, fork);
-  await mkdir(to);
-  await cp(from, to, {
+  // Under another name until it is whole.
+  const draft = join(root, `.fork-${fork}`);
+  await mkdir(draft);
+  await cp(from, draft, {
     recursive: true,
     filter: (path) => {
       const name_ = relative(from, path).replaceAll("\\", "/");
       const step = /^(?:checkpoints|replies)\/step-(\d+)/.exec(name_)?.[1];
-      return !(/^(?:\.owner|report\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step);
+      return !(
+        /^(?:\.owner|report\.json|seal\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step
+      );
     },
   });
+  await rename(draft, to);
   if (json)
     process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step })}\n`);
   else

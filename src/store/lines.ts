@@ -1,9 +1,16 @@
+import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { messageOf, StoreError } from "../errors.ts";
+import { open, sync, write } from "../file-calls.ts";
 import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { pacer } from "../pacer.ts";
-import { open, sync, write } from "./file-calls.ts";
+
+/** How far a file of rows reaches: so many bytes, which have this hash. */
+export interface Extent {
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /** A file of JSON lines that only grows. */
 export interface LineWriter {
@@ -11,8 +18,8 @@ export interface LineWriter {
   append(row: object): void;
   /** Waits until everything queued is handed to the system. Throws `StoreError` if any write failed. */
   flush(): Promise<void>;
-  /** Flushes, syncs to the disk, and says how long the file is: what a checkpoint remembers of it. */
-  settled(): Promise<number>;
+  /** Flushes, syncs to the disk, and says how far the file reaches: what a checkpoint remembers of it. */
+  settled(): Promise<Extent>;
   /** Flushes, syncs to the disk and closes. Further lines are refused. */
   close(): Promise<void>;
 }
@@ -24,20 +31,20 @@ export const lineWriter = (path: string): LineWriter => {
   let writing: Promise<void> | undefined;
   let failure: StoreError | undefined;
   let closed = false;
-  let length: number | undefined;
+  /** Goes along with what is written: nothing is read again for it. */
+  let begun: { bytes: number; readonly hash: Hash } | undefined;
 
   /** Suspends before it ends, whatever fails: `writing` is set before it is cleared. */
   const drain = async (): Promise<void> => {
     try {
-      if (handle === undefined) {
-        handle = await open(path, "a");
-        length = (await stat(path)).size;
-      }
+      handle ??= await open(path, "a");
+      begun ??= await begunIn(path);
       while (queue.length > 0) {
         const text = queue.join("");
         queue = [];
         await write(handle, text);
-        length = (length ?? 0) + Buffer.byteLength(text);
+        begun.bytes += Buffer.byteLength(text);
+        begun.hash.update(text);
       }
     } catch (error) {
       failure = new StoreError(`Cannot write ${path}: ${messageOf(error)}`, { cause: error });
@@ -62,11 +69,8 @@ export const lineWriter = (path: string): LineWriter => {
     settled: async () => {
       await flush();
       if (handle !== undefined) await sync(handle);
-      length ??= await stat(path).then(
-        ({ size }) => size,
-        () => 0,
-      );
-      return length;
+      begun ??= await begunIn(path);
+      return { bytes: begun.bytes, sha256: begun.hash.copy().digest("hex") };
     },
     close: async () => {
       closed = true;
@@ -97,6 +101,24 @@ export const parseLine = (line: Buffer, path: string, number: number): unknown =
 
 /** So many bytes are read at once; then others have their turn. */
 const PACE = 2 ** 18;
+
+/** The hash of the first so many bytes of a file, or of all, to go on with. A file that is not there has none. */
+export const begunIn = async (path: string, bytes?: number): Promise<{ bytes: number; readonly hash: Hash }> => {
+  const begun = { bytes: 0, hash: createHash("sha256") };
+  if (bytes === 0) return begun;
+  try {
+    for await (const chunk of createReadStream(path, {
+      highWaterMark: 2 ** 20,
+      ...(bytes !== undefined && { end: bytes - 1 }),
+    }) as AsyncIterable<Buffer>) {
+      begun.bytes += chunk.length;
+      begun.hash.update(chunk);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  return begun;
+};
 
 /**
  * The rows of a file of JSON lines; none when the file does not exist. A last line without its line break was cut by
