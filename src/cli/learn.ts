@@ -15,9 +15,10 @@ import { baselineLines, conclude, introduction, summary } from "./learn-words.ts
 import { BUILT_IN_MODEL } from "./model.ts";
 import { MICRO_PLANNER } from "./project/micro-planner.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
-import { type Screen, screenOn } from "./screen.ts";
+import type { Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { taskSampler } from "./task-sampler.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { train } from "./training.ts";
 import { loadState, type StoredState, saveState, type TrainingState } from "./training-state.ts";
 import { type SetName, setNames, type World, type WorldSets } from "./world.ts";
@@ -34,7 +35,7 @@ export const learn = async ({
   const { json, quiet } = asked;
   const options: LearnOptions = resumed === undefined ? asked : { ...resumed.options, json, quiet };
   const { seed } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const started = performance.now();
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
     total: 0,
@@ -218,15 +219,9 @@ export const learn = async ({
       baselines,
     };
     await run.writeJson("report.json", report);
-    if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (json) writeJson(report);
     // Quiet means without progress: the result is what was asked for.
-    conclude(
-      quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen,
-      report,
-      run,
-      world,
-      options.config,
-    );
+    conclude(quiet && !json ? openScreen() : screen, report, run, world, options.config);
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof Interruption && run !== undefined)

@@ -5,7 +5,7 @@ import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
 import { listRuns, readRun, runId } from "../store/run-folder.ts";
 import { findRun } from "./model.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface RunsOptions {
   /** Where the runs are. */
@@ -26,9 +26,9 @@ interface RunRow {
 export const listCommand = async ({ out, json }: RunsOptions): Promise<number> => {
   const rows: RunRow[] = [];
   for (const id of await listRuns(out)) rows.push(await rowOf(out, id));
-  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, runs: rows })}\n`);
+  if (json) writeJson({ schemaVersion: 1, runs: rows });
   else {
-    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    const screen = openScreen();
     if (rows.length === 0) screen.line(`There are no runs in ${out}.`);
     for (const row of rows) screen.line(lineOf(row));
   }
@@ -42,12 +42,10 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const row = await rowOf(root, id);
   if (json) {
     const { config, report } = run;
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null })}\n`,
-    );
+    writeJson({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null });
     return 0;
   }
-  const screen = screenOn({ stream: process.stdout, environment: process.env });
+  const screen = openScreen();
   screen.line(lineOf(row));
   screen.line(`folder       ${run.folder}`);
   screen.line(
@@ -77,9 +75,8 @@ export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Pr
     await rm(folder, { recursive: true });
     removed.push(id);
   }
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, removed, kept: ids.length - removed.length })}\n`);
-  else process.stdout.write(`${removed.length} runs removed, ${ids.length - removed.length} kept\n`);
+  if (json) writeJson({ schemaVersion: 1, removed, kept: ids.length - removed.length });
+  else openScreen().line(`${removed.length} runs removed, ${ids.length - removed.length} kept`);
   return 0;
 };
 
@@ -106,10 +103,8 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
       return !(/^(?:\.owner|report\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step);
     },
   });
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step })}\n`);
-  else
-    process.stdout.write(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}\n`);
+  if (json) writeJson({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step });
+  else openScreen().line(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}`);
   return 0;
 };
 

@@ -12,7 +12,7 @@ import { hashOf, type JournalTurn } from "./journal.ts";
 import { optionsOfRun } from "./learn-resume.ts";
 import { openLearning, openWorldOf } from "./learn-start.ts";
 import { findRun } from "./model.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 import { type TrainingRun, train } from "./training.ts";
 import { loadState } from "./training-state.ts";
 
@@ -32,7 +32,7 @@ class Difference extends Error {}
  * coefficients' traces, and the hash of the weights after each step. Returns the exit code: 1 for a difference.
  */
 export const verify = async (name: string, { step, json, quiet }: VerifyOptions): Promise<number> => {
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const { root, id } = await findRun(name);
   const folder = join(root, id);
@@ -94,7 +94,7 @@ export const verify = async (name: string, { step, json, quiet }: VerifyOptions)
         onStep,
         sameMachine,
       }),
-      screen: screenOn({ stream: process.stderr, environment: process.env, quiet: true }),
+      screen: sideScreen({ quiet: true }),
       interrupts: silent(interrupts),
       secondsAfter: 0,
       from: stored?.state,
@@ -113,9 +113,14 @@ export const verify = async (name: string, { step, json, quiet }: VerifyOptions)
     screen.line(`verified  ${compared} steps of ${id}, every turn and every weight, on ${machineText}`);
   else screen.line(screen.bad(`differs   ${difference} (${machineText})`));
   if (json)
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, run: id, verified: difference === undefined, steps: compared, sameMachine, difference: difference ?? null })}\n`,
-    );
+    writeJson({
+      schemaVersion: 1,
+      run: id,
+      verified: difference === undefined,
+      steps: compared,
+      sameMachine,
+      difference: difference ?? null,
+    });
   return difference === undefined ? 0 : 1;
 };
 
