@@ -77,7 +77,7 @@ export const replaySolve = async (
   for (const event of eventsOf(trajectory, usage)) show(event);
   if (json) {
     const { status, stopReason } = trajectory;
-    const seed = (run.config as { readonly seed?: number }).seed ?? 0;
+    const seed = (run.config as { readonly seed?: number } | undefined)?.seed ?? 0;
     writeJson(jsonOf(trajectory.query.question, seed, { status, stopReason, usage, trajectory }, id));
   }
   return trajectory.answer === undefined ? 1 : 0;
