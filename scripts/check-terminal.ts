@@ -5,8 +5,8 @@
  *
  *   npm run check:terminal [-- --n 43 --seed 7]     (n: payloads)
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, execFile, fork } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Check, runAsScript } from "./checks/check.ts";
@@ -88,10 +88,36 @@ const holds = (value: unknown, text: string): boolean =>
         .flat()
         .some((inner) => holds(inner, text));
 
+/** What Node itself would print of a project's code that dies where nobody awaits it. */
+const endings: Readonly<Record<string, string>> = {
+  "an error that nobody catches":
+    "setTimeout(() => { throw error; }, 50); await new Promise((late) => setTimeout(late, 5000));",
+  "a promise that nobody awaits": "Promise.reject(error); await new Promise((late) => setTimeout(late, 5000));",
+  "a rejection without an error": "Promise.reject(text); await new Promise((late) => setTimeout(late, 5000));",
+  "a warning": "process.emitWarning(error); await new Promise((late) => setTimeout(late, 50)); throw error;",
+};
+
+/** Runs the command as a process of its own, which ends so. */
+const endedBy = async (folder: string, ending: string, text: string): Promise<Ended> => {
+  const config = join(folder, "ending.config.mjs");
+  writeFileSync(
+    config,
+    `const text = ${JSON.stringify(text)};\nconst error = new Error(text, { cause: new Error(text) });\n${ending}\nexport default {};\n`,
+  );
+  const main = join(import.meta.dirname, "../src/cli/main.ts");
+  const args = ["--import", import.meta.resolve("tsx"), main, "solve", "?", "--config", config, "--no-store"];
+  const env = { PATH: process.env.PATH, HOME: folder, AGENTFLOW_DEBUG: "1" };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: folder, env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : 1, stdout, stderr }),
+    );
+  });
+};
+
 export const check: Check = {
   name: "terminal",
   n: Object.keys(payloads).length,
-  brokenN: 6,
+  brokenN: 1,
   run: async ({ n, broken }) => {
     const folder = mkdtempSync(join(tmpdir(), "agentflow-terminal-"));
     const driver = await openDriver(folder, broken);
@@ -113,12 +139,24 @@ export const check: Check = {
           await place.close();
         }
       }
+      // The driver has a broken writer; a process of its own has not.
+      for (const [name, ending] of broken ? [] : Object.entries(endings)) {
+        cases += 1;
+        const text = `${BEGIN}${Object.values(payloads).join("")}${END}`;
+        const ended = await endedBy(folder, ending, text);
+        const faults = faultsOf({ name, args: [] }, text, ended);
+        if (ended.code === 0) faults.push("it does not fail");
+        if (faults.length > 0) failures.push(`${name}: ${faults.join("; ")}`);
+      }
       if (controlsIn(driver.past()).length > 0 || driver.past().includes(BEGIN))
         failures.push(`past the writer: ${JSON.stringify(driver.past().slice(0, 400))}`);
       return {
         n: cases,
         failed: failures.length,
-        lines: [`${n} payloads by ${exits} exits: ${failures.length} failures`, ...failures.slice(0, 20)],
+        lines: [
+          `${Math.min(n, Object.keys(payloads).length)} payloads by ${exits} exits, and ${Object.keys(endings).length} ways to die: ${failures.length} failures`,
+          ...failures.slice(0, 20),
+        ],
       };
     } finally {
       driver.close();

@@ -9,6 +9,7 @@ import { check as interrupt } from "../scripts/check-interrupt.ts";
 import { check as sandbox } from "../scripts/check-sandbox.ts";
 import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
+import { check as terminal } from "../scripts/check-terminal.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
 
 /** Every promise with few trials; `npm run check:<name>` makes as many as docs/promises.md says. */
@@ -24,6 +25,7 @@ const promises = [
   { check: interrupt, n: 40 },
   { check: damage, n: 120 },
   { check: untrusted, n: 1000 },
+  { check: terminal, n: 2 },
 ];
 
 describe.each(promises)("check:$check.name", ({ check, n }) => {

@@ -140,6 +140,7 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     place("broken.config.mjs"),
     `throw new Error(${JSON.stringify(text)}, { cause: new Error(${JSON.stringify(text)}) });`,
   );
+  const refused = write(place("refused.config.mjs"), configSaying(text, `${refuser.baseURL}/v1`));
   const named = write(place("named.config.mjs"), `export default { tools: { [${JSON.stringify(text)}]: {} } };`);
   const misspelt = write(place("misspelt.config.mjs"), `export default { [${JSON.stringify(text)}]: 1 };`);
   const runs = place("runs");
@@ -208,13 +209,10 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
       lines: true,
     },
     { name: "solve --approve, no terminal", args: ask("please publish", "--approve") },
-    {
-      name: "solve, endpoint that refuses",
-      args: ["solve", text, "--model", `${refuser.baseURL}/v1#${text}`, "--no-store"],
-    },
+    { name: "solve, endpoint that refuses", args: ["solve", text, "--config", refused, "--no-store"] },
     {
       name: "solve, endpoint that refuses, debug",
-      args: ["solve", text, "--model", `${refuser.baseURL}/v1#${text}`, "--no-store"],
+      args: ["solve", text, "--config", refused, "--no-store"],
       environment: debug,
     },
     { name: "solve --model", args: ["solve", "?", "--model", text, "--no-store"] },
@@ -295,9 +293,7 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     { name: "init, taken", args: ["init", place("project", name)] },
     { name: "learn --check", args: ["learn", "--check", "--config", broken] },
     { name: "learn --check --json", args: ["learn", "--check", "--json", "--config", misspelt] },
-    { name: "learn --model", args: ["learn", "--model", text, "--out", place("learnt")] },
     { name: "learn --resume", args: ["learn", "--resume", text] },
-    { name: "sft", args: ["sft", "--from", text, "--out", place("learnt")] },
   ];
   return {
     exits,
