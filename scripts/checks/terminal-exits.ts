@@ -174,6 +174,8 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     "--no-store",
     ...more,
   ];
+  // SQLite ends a text at a zero, and holds no half letters.
+  const inSql = !/\0|\p{Cs}/u.test(text);
   const debug = { AGENTFLOW_DEBUG: "1" };
   const exits: Exit[] = [
     { name: "solve", args: ask(text) },
@@ -217,7 +219,6 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     },
     { name: "solve --model", args: ["solve", "?", "--model", text, "--no-store"] },
     { name: "solve --policy", args: ["solve", "?", "--policy", text, "--no-store"] },
-    { name: "solve --tools", args: ask("?", "--tools", text) },
     { name: "solve --tools, unknown", args: ask("?", "--tools", `no ${text}`) },
     { name: "solve --budget", args: ask("?", "--budget", `${text}=1`) },
     {
@@ -253,7 +254,7 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     {
       name: "runs query --json",
       args: ["runs", "query", run, "SELECT question, answer FROM trajectories", "--json"],
-      json: true,
+      json: inSql,
     },
     {
       name: "runs query, names of columns",
