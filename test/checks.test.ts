@@ -10,6 +10,7 @@ import { check as own } from "../scripts/check-own.ts";
 import { check as sandbox } from "../scripts/check-sandbox.ts";
 import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
+import { check as terminal } from "../scripts/check-terminal.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
 import { check as verify } from "../scripts/check-verify.ts";
 
@@ -28,6 +29,7 @@ const promises = [
   { check: untrusted, n: 1000 },
   { check: own, n: 60 },
   { check: verify, n: 100 },
+  { check: terminal, n: 2 },
 ];
 
 describe.each(promises)("check:$check.name", ({ check, n }) => {

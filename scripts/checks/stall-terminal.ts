@@ -1,5 +1,6 @@
 import { labelled, screenOn } from "../../src/cli/screen.ts";
-import { cellsOf, clip, pad, printable, tail, wrap } from "../../src/cli/text-width.ts";
+import { cellsOf, clip, pad, tail, wrap } from "../../src/cli/text-width.ts";
+import { visible } from "../../src/cli/visible.ts";
 import { columns } from "../../src/cli/words.ts";
 import type { Entrance } from "./stall.ts";
 
@@ -22,7 +23,7 @@ const actions: Readonly<Record<string, (text: string) => unknown>> = {
   labelled: (text) => labelled(screen, "result", text, { most: 6 }),
   "a live line": (text) => screen.live(tail(text.repeat(10), 60)),
   "one line": (text) => clip(text.repeat(10), 80),
-  "a line as it is": (text) => screen.line(printable(text)),
+  "a line as it is": (text) => screen.line(visible(text)),
 };
 
 const shown = Object.entries(texts).flatMap(([what, text]) =>

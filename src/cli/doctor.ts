@@ -3,8 +3,8 @@ import type { ChatModel } from "../model.ts";
 import { type Redactor, redactor } from "../redact.ts";
 import { secretsOf } from "../secrets.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { screenOn } from "./screen.ts";
 import { openSetUp, type SetUpOptions } from "./set-up.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { settledWithin } from "./waiting.ts";
 
 export interface DoctorOptions extends SetUpOptions {
@@ -43,7 +43,7 @@ const SECONDS = 60;
  */
 export const doctor = async (options: DoctorOptions): Promise<number> => {
   const { json, quiet } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const findings: Finding[] = [];
   // Until a configuration is read, what the environment holds is all that there is.
@@ -54,7 +54,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
     const { part, name, state, detail, milliseconds } = finding;
     const paint = state === "ok" ? screen.good : state === "broken" ? screen.bad : screen.dim;
     const time = milliseconds === undefined ? "" : `, ${Math.round(milliseconds)} ms`;
-    screen.line(`${paint(state.padEnd(7))} ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
+    screen.line(paint(state.padEnd(7)), ` ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
   };
   try {
     tell({
@@ -116,7 +116,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
     const broken = findings.filter(({ state }) => state === "broken").length;
     screen.line();
     screen.line(broken === 0 ? "Everything that is configured works." : `${broken} of ${findings.length} do not work.`);
-    if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ok: broken === 0, findings })}\n`);
+    if (json) writeJson({ schemaVersion: 1, ok: broken === 0, findings });
     return broken === 0 ? 0 : 1;
   } finally {
     interrupts.close();

@@ -11,9 +11,10 @@ import { extentsOf, type Resumed, resumable } from "./learn-resume.ts";
 import { learnInRun } from "./learn-run.ts";
 import { openLearning, openWorldOf, showFindings } from "./learn-start.ts";
 import { conclude, introduction } from "./learn-words.ts";
-import { type Screen, screenOn } from "./screen.ts";
+import type { Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { loadState, type StoredState } from "./training-state.ts";
 import { setNames } from "./world.ts";
 
@@ -34,7 +35,7 @@ export const learn = async ({
   /** What the run is asked for, and the same with files of this machine instead of those that a run's folder names. */
   const options: LearnOptions = resumed === undefined ? asked : { ...resumed.options, json, quiet };
   const here: LearnOptions = resumed === undefined ? asked : { ...resumed.here, json, quiet };
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const started = performance.now();
   const interrupts = listenToInterrupts(() =>
     screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
@@ -76,15 +77,9 @@ export const learn = async ({
     screen.line();
     for (const line of beforeAndAfter(sets, before, after, screen.width)) screen.line(line);
     screen.line();
-    if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (json) writeJson(report);
     // Quiet means without progress: the result is what was asked for.
-    conclude(
-      quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen,
-      report,
-      run,
-      world,
-      here.config,
-    );
+    conclude(quiet && !json ? openScreen() : screen, report, run, world, here.config);
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof Interruption && run !== undefined)

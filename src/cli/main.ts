@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
-import { messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../redact.ts";
 import { secretsOf } from "../secrets.ts";
@@ -12,6 +11,7 @@ import { doctor } from "./doctor.ts";
 import { evalCommand } from "./eval-command.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
+import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
@@ -23,6 +23,7 @@ import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
+import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
 import { verify } from "./verify.ts";
 import { guarded } from "./waiting.ts";
 import { watch } from "./watch.ts";
@@ -88,13 +89,9 @@ const program = new Command("agentflow")
   .version(manifest.version)
   .exitOverride()
   .configureOutput({
-    outputError: (text, write) =>
-      write(
-        `agentflow: ${text
-          .replace(/^error: /, "")
-          .trim()
-          .replaceAll("\n", " ")}\n`,
-      ),
+    writeOut: (text) => openScreen().text(text.replace(/\n$/, "")),
+    writeErr: (text) => sideScreen().text(text.replace(/\n$/, "")),
+    outputError: (text) => showFailure(text.replace(/^error: /, "")),
   });
 
 program
@@ -415,12 +412,8 @@ program
     process.exitCode = await exportCommand(source, options);
   });
 
-// Who reads no further, such as `head`, ends the command.
-for (const stream of [process.stdout, process.stderr])
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(FAILED);
-  });
+guardStreams();
+takeReports();
 
 try {
   // What the environment says already goes before what .env says.
@@ -432,10 +425,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {
-    const debug = process.env.AGENTFLOW_DEBUG === "1" && error instanceof Error;
-    process.stderr.write(
-      `agentflow: ${debug ? (error.stack ?? error.message) : messageOf(error).replaceAll("\n", " ")}\n`,
-    );
+    showFailure(error);
     process.exitCode = FAILED;
   }
 }

@@ -6,7 +6,7 @@ import { own } from "../store/owner.ts";
 import { runId } from "../store/run-folder.ts";
 import { listRuns, readRun, requirePlainFiles } from "../store/stored-run.ts";
 import { findRun } from "./model.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface RunsOptions {
   /** Where the runs are. */
@@ -27,9 +27,9 @@ interface RunRow {
 export const listCommand = async ({ out, json }: RunsOptions): Promise<number> => {
   const rows: RunRow[] = [];
   for (const id of await listRuns(out)) rows.push(await rowOf(out, id));
-  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, runs: rows })}\n`);
+  if (json) writeJson({ schemaVersion: 1, runs: rows });
   else {
-    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    const screen = openScreen();
     if (rows.length === 0) screen.line(`There are no runs in ${out}.`);
     for (const row of rows) screen.line(lineOf(row));
   }
@@ -43,12 +43,10 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const row = await rowOf(root, id);
   if (json) {
     const { config, report } = run;
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null })}\n`,
-    );
+    writeJson({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null });
     return 0;
   }
-  const screen = screenOn({ stream: process.stdout, environment: process.env });
+  const screen = openScreen();
   screen.line(lineOf(row));
   screen.line(`folder       ${run.folder}`);
   screen.line(
@@ -84,9 +82,8 @@ export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Pr
     await rm(removing, { recursive: true });
     removed.push(id);
   }
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, removed, kept: ids.length - removed.length })}\n`);
-  else process.stdout.write(`${removed.length} runs removed, ${ids.length - removed.length} kept\n`);
+  if (json) writeJson({ schemaVersion: 1, removed, kept: ids.length - removed.length });
+  else openScreen().line(`${removed.length} runs removed, ${ids.length - removed.length} kept`);
   return 0;
 };
 
@@ -119,10 +116,8 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     },
   });
   await rename(draft, to);
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step })}\n`);
-  else
-    process.stdout.write(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}\n`);
+  if (json) writeJson({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step });
+  else openScreen().line(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}`);
   return 0;
 };
 

@@ -126,14 +126,3 @@ const endOfLine = (all: readonly Letter[], start: number, width: number): number
   }
   return end;
 };
-
-const MARK = "\ufffd";
-
-/**
- * Without what a terminal would obey, or what makes a text look like another one: control characters other than line
- * breaks and tabs, and marks that turn the direction.
- */
-export const printable = (text: string): string =>
-  text.replace(/(?![\n\t])\p{Cc}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (letter) =>
-    letter === "\r" ? "" : MARK,
-  );

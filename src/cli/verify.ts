@@ -19,7 +19,7 @@ import { readPhases } from "./learn-resume.ts";
 import { learnInRun } from "./learn-run.ts";
 import { type Learning, openLearning, openWorldOf } from "./learn-start.ts";
 import { findRun } from "./model.ts";
-import { type Screen, screenOn } from "./screen.ts";
+import type { Screen } from "./screen.ts";
 import {
   keyThatDiffers,
   type NamedHere,
@@ -29,6 +29,7 @@ import {
   readStoredOptions,
   type StoredOptions,
 } from "./stored-options.ts";
+import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 import { type DoneBefore, train } from "./training.ts";
 import { loadState } from "./training-state.ts";
 import { filesThatDiffer, notCovered } from "./verify-files.ts";
@@ -60,7 +61,7 @@ interface Verified {
  * file. What cannot be done again is listed. Returns the exit code: 1 for a difference.
  */
 export const verify = async (name: string, { step, json, quiet, ...named }: VerifyOptions): Promise<number> => {
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const { root, id } = await findRun(name);
   const folder = join(root, id);
   await requireIdle(folder);
@@ -118,18 +119,16 @@ export const verify = async (name: string, { step, json, quiet, ...named }: Veri
   for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
   if (verified) for (const one of open) screen.line(`not covered  ${one}`);
   if (json)
-    process.stdout.write(
-      `${JSON.stringify({
-        schemaVersion: 1,
-        run: id,
-        verified,
-        steps: compared,
-        sameMachine: sameMachine ?? null,
-        difference: differences[0] ?? null,
-        differences,
-        notCovered: open,
-      })}\n`,
-    );
+    writeJson({
+      schemaVersion: 1,
+      run: id,
+      verified,
+      steps: compared,
+      sameMachine: sameMachine ?? null,
+      difference: differences[0] ?? null,
+      differences,
+      notCovered: open,
+    });
   return verified ? 0 : 1;
 };
 
@@ -190,7 +189,7 @@ const silent = (interrupts: Interrupts): Interrupts => ({
   close: () => undefined,
 });
 
-const quietly = (): Screen => screenOn({ stream: process.stderr, environment: process.env, quiet: true });
+const quietly = (): Screen => sideScreen({ quiet: true });
 
 /** Does the whole run again in a folder of its own and compares the folders. What is not compared is `open`. */
 const doAgain = async (

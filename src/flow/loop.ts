@@ -20,6 +20,7 @@ import type { ReplyLog } from "../reply-log.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import { fixedCall } from "./fixed-call.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
@@ -158,21 +159,23 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     const written = clean(raw);
     // Pieces that were harmless apart may have been put together.
     if (written !== raw) return { call: written, observation: refused("bad-arguments", secretIn("call")) };
+    const call = parts.toolApproval === undefined ? written : fixedCall(written);
+    if ("error" in call) return { observation: call };
     part = "verifier";
-    const admitting = parts.verifier.admit(written, state, context);
+    const admitting = parts.verifier.admit(call, state, context);
     const refusal = isPromise(admitting) ? await interruption.guard(admitting) : admitting;
-    if (refusal !== undefined) return { call: written, observation: { ...refusal, error: clean(refusal.error) } };
+    if (refusal !== undefined) return { call, observation: { ...refusal, error: clean(refusal.error) } };
     part = "caller";
     if (parts.toolApproval === undefined) {
-      if (asksApproval(run.tools[written.tool]))
-        return { call: written, observation: refused("not-approved", unapproved(written.tool)) };
-    } else if ((await settle(parts.toolApproval(written, state))) !== true) {
-      return { call: written, observation: refused("not-approved", `The call of ${written.tool} was not approved.`) };
+      if (asksApproval(run.tools[call.tool]))
+        return { call, observation: refused("not-approved", unapproved(call.tool)) };
+    } else if ((await settle(parts.toolApproval(call, state))) !== true) {
+      return { call, observation: refused("not-approved", `The call of ${call.tool} was not approved.`) };
     }
     part = "executor";
     usage.calls += 1;
-    emit?.({ type: "tool-call", turn: state.turn, call: written });
-    return { call: written, observation: await replyOf(parts, run, written, state, turns) };
+    emit?.({ type: "tool-call", turn: state.turn, call });
+    return { call, observation: await replyOf(parts, run, call, state, turns) };
   };
 
   try {
