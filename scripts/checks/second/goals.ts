@@ -37,10 +37,38 @@ export const restored = `import sys
 for n in [n for n, m in sys.modules.items() if m is None]: del sys.modules[n]
 `;
 
+/** From one of pyodide's `run_js` to the constructor of functions, also where JavaScript's `eval` is not there. */
+const running = `def of(run_js):
+    try: return run_js('Function')
+    except Exception: return run_js.__globals__['__builtins__']['__import__']('pyodide_js').runPython.constructor
+`;
+
+/**
+ * Runs JavaScript with `F`, and where no code is made from texts, with `node:vm`: a global that is declared nowhere is looked
+ * up on `Object.prototype` at last, and a getter there is handed the global object.
+ */
+const ending = `
+def world():
+    import pyodide_js, _pyodide_core as C
+    O = F.prototype.__proto__.constructor; got = []; d = O.new(); d.configurable = True
+    d.get = C.create_proxy(lambda this=None, *a: got.append(this), capture_this=True)
+    O.defineProperty(O.prototype, 'Worker', d)
+    try: pyodide_js._module._emscripten_create_worker(0)
+    except BaseException: pass
+    del O.prototype.Worker
+    return got[0]
+def run(script):
+    try: return F('return ' + script)()
+    except Exception: return world().process.getBuiltinModule('node:vm').runInThisContext(script)
+`;
+
+/** JavaScript that runs at all has escaped, also where a second wall stops what it is after. */
+const ran = (goal: string): string => `(() => { try { return ${goal} } catch { return true } })()`;
+
 export const throughDoors = (group: string, doors: readonly Door[], outside: Outside): readonly Attack[] => {
   const goals = goalsOf(outside);
   return doors.map(({ name, code, goal }) => ({
     name: `${group}: ${name}, ${goal}`,
-    code: `${restored}${code}\n'ESCAPED' if F(${quoted(`return ${goals[goal]}`)})() else 'held'`,
+    code: `${restored}${running}${code}${ending}'ESCAPED' if run(${quoted(ran(goals[goal]))}) else 'held'`,
   }));
 };

@@ -255,8 +255,8 @@ const leftovers: readonly Limit[] = [
   ),
   left(
     "a file in every folder that can be written",
-    "import os\nfor d, _, _ in os.walk('/'):\n    if d.startswith(('/proc', '/sys')): continue\n    try: open(d + '/left', 'w').write('x')\n    except OSError: pass",
-    `import os\n${look("any('left' in f for d, _, f in os.walk('/') if not d.startswith(('/proc', '/sys')))")}`,
+    "import glob\nfor d in ['/'] + glob.glob('/*/') + glob.glob('/[!psu]*/*/'):\n    try: open(d + 'left', 'w').write('x')\n    except OSError: pass",
+    `import glob\n${look("glob.glob('/left') + glob.glob('/*/left') + glob.glob('/[!psu]*/*/left')")}`,
   ),
   left(
     "a module",

@@ -19,7 +19,7 @@ export const modules: readonly Door[] = [
   ),
   module(
     "a finder of sys.meta_path",
-    "f = next(f for f in sys.meta_path if hasattr(f, 'jsproxies'))\nF = f.jsproxies['js'].Function",
+    "f = next(f for f in sys.meta_path if hasattr(f, 'jsproxies'))\nF = f.jsproxies['pyodide_js'].runPython.constructor",
     "read",
   ),
   module(
@@ -27,11 +27,11 @@ export const modules: readonly Door[] = [
     "f = next(f for f in sys.meta_path if hasattr(f, 'jsproxies'))\nF = f.find_spec('pyodide_js', None).loader.create_module(None).runPython.constructor",
     "signal",
   ),
-  module("run_js", "from pyodide.code import run_js\nF = run_js('Function')", "script"),
-  module("the private run_js", "from pyodide._run_js import run_js\nF = run_js('Function')", "environment"),
+  module("run_js", "from pyodide.code import run_js\nF = of(run_js)", "script"),
+  module("the private run_js", "from pyodide._run_js import run_js\nF = of(run_js)", "environment"),
   module(
     "pyodide.code, loaded again",
-    "import importlib, pyodide.code\nF = importlib.reload(pyodide.code).run_js('Function')",
+    "import importlib, pyodide.code\nF = of(importlib.reload(pyodide.code).run_js)",
     "list",
   ),
   module(
@@ -41,12 +41,12 @@ export const modules: readonly Door[] = [
   ),
   module(
     "the state that pyodide saves",
-    "import pyodide._state as s\nF = s.save_state()['js_modules']['js'].Function",
+    "import pyodide._state as s\nF = s.save_state()['js_modules']['pyodide_js'].runPython.constructor",
     "udp",
   ),
   module(
     "timers of pyodide.ffi.wrappers",
-    "import pyodide.ffi.wrappers as w\nF = w.setTimeout.constructor",
+    "import pyodide.ffi.wrappers as w\nF = getattr(w, 'setTimeout', None).constructor",
     "inspector",
   ),
   module("the event loop's callback", "import pyodide.webloop as w\nF = w.scheduleCallback.constructor", "thread"),
@@ -79,12 +79,12 @@ F = core.create_proxy(len).constructor.constructor`,
     "from pyodide.webloop import PyodideFuture\nF = PyodideFuture.then.__globals__['scheduleCallback'].constructor",
     "write",
   ),
-  module("runpy", "import runpy\nF = runpy.run_module('pyodide.code')['run_js']('Function')", "environment"),
+  module("runpy", "import runpy\nF = of(runpy.run_module('pyodide.code')['run_js'])", "environment"),
   module(
     "a module that is executed by hand",
     `import importlib.util as u
 s = u.find_spec('pyodide.code'); m = u.module_from_spec(s); s.loader.exec_module(m)
-F = m.run_js('Function')`,
+F = of(m.run_js)`,
     "tcp",
   ),
   module(

@@ -1,29 +1,30 @@
 import type { Door } from "./goals.ts";
 
+/** The frame outside of all others, which is the runner's. */
 const frames = (f: string) => `f = ${f}
-while f and not f.f_globals.get('__name__', '').startswith('_pyodide'): f = f.f_back
-F = f.f_globals['run_js' if 'run_js' in f.f_globals else '__builtins__']['__import__']('pyodide_js').runPython.constructor`;
+while f.f_back: f = f.f_back
+F = f.f_builtins['__import__']('pyodide_js').runPython.constructor`;
 
 /** Objects that Python's own introspection finds, without a name of a module being looked up. */
 export const collector: readonly Door[] = [
   {
     name: "a module in gc.get_objects",
-    code: "import gc\nM = type(gc)\nm = next(o for o in gc.get_objects() if isinstance(o, M) and o.__name__ == 'pyodide.code')\nF = m.run_js('Function')",
+    code: "import gc\nM = type(gc)\nm = next(o for o in gc.get_objects() if isinstance(o, M) and o.__name__ == 'pyodide.code')\nF = of(m.run_js)",
     goal: "read",
   },
   {
     name: "a dictionary in gc.get_objects",
-    code: "import gc\nd = next(o for o in gc.get_objects() if isinstance(o, dict) and 'js' in o and 'pyodide_js' in o and not isinstance(o['js'], type(None)) and hasattr(o['js'], 'Function'))\nF = d['js'].Function",
+    code: "import gc\nd = next(o for o in gc.get_objects() if isinstance(o, dict) and 'js' in o and 'pyodide_js' in o and not isinstance(o['js'], type(None)) and hasattr(o['pyodide_js'], 'runPython'))\nF = d['pyodide_js'].runPython.constructor",
     goal: "environment",
   },
   {
     name: "a function in gc.get_objects",
-    code: "import gc\nf = next(o for o in gc.get_objects() if type(o) is type(lambda: 0) and o.__name__ == 'run_js')\nF = f('Function')",
+    code: "import gc\nf = next(o for o in gc.get_objects() if type(o) is type(lambda: 0) and o.__name__ == 'run_js')\nF = of(f)",
     goal: "write",
   },
   {
     name: "a finder in gc.get_objects",
-    code: "import gc\nf = next(o for o in gc.get_objects() if type(o).__name__ == 'JsFinder')\nF = f.jsproxies['js'].Function",
+    code: "import gc\nf = next(o for o in gc.get_objects() if type(o).__name__ == 'JsFinder')\nF = f.jsproxies['pyodide_js'].runPython.constructor",
     goal: "process",
   },
   {
@@ -116,12 +117,12 @@ export const closures: readonly Door[] = [
   },
   {
     name: "subclasses of object",
-    code: "w = next(c for c in object.__subclasses__() if c.__name__ == '_wrap_close')\nF = w.__init__.__globals__['sys'].modules['pyodide.code'].run_js('Function')",
+    code: "w = next(c for c in object.__subclasses__() if c.__name__ == '_wrap_close')\nF = w.__init__.__globals__['__builtins__']['__import__']('pyodide_js').runPython.constructor",
     goal: "write",
   },
   {
     name: "a subclass of the finders",
-    code: "from importlib.abc import MetaPathFinder\nj = next(c for c in MetaPathFinder.__subclasses__() if c.__name__ == 'JsFinder')\nF = j.find_spec.__globals__['jsfinder'].jsproxies['js'].Function",
+    code: "from importlib.abc import MetaPathFinder\nj = next(c for c in MetaPathFinder.__subclasses__() if c.__name__ == 'JsFinder')\nF = j.find_spec.__globals__['jsfinder'].jsproxies['pyodide_js'].runPython.constructor",
     goal: "process",
   },
   {
@@ -131,17 +132,17 @@ export const closures: readonly Door[] = [
   },
   {
     name: "the original of a cached function",
-    code: "import pyodide.code as c\nF = c._relaxed_call_sig_cached.__wrapped__.__globals__['run_js']('Function')",
+    code: "import pyodide.code as c\nF = of(c._relaxed_call_sig_cached.__wrapped__.__globals__['run_js'])",
     goal: "signal",
   },
   {
     name: "site's exit",
-    code: "import _sitebuiltins as s\nF = s.Quitter.__call__.__globals__['sys'].modules['pyodide.code'].run_js('Function')",
+    code: "import _sitebuiltins as s\nF = s.Quitter.__call__.__globals__['__builtins__']['__import__']('pyodide_js').runPython.constructor",
     goal: "list",
   },
   {
     name: "the method of a module's own type",
-    code: "import types, pyodide.code\nF = types.ModuleType.__getattribute__(pyodide.code, 'run_js')('Function')",
+    code: "import types, pyodide.code\nF = of(types.ModuleType.__getattribute__(pyodide.code, 'run_js'))",
     goal: "script",
   },
 ];

@@ -66,8 +66,8 @@ F = got[0].constructor.constructor`,
   },
   {
     name: "__defineGetter__",
-    code: `${bridge}M.FS.__defineGetter__('held', C.create_proxy(catch, capture_this=True))
-M.FS.held
+    code: `${bridge}M.FS.__defineGetter__('defined', C.create_proxy(catch, capture_this=True))
+M.FS.defined
 F = got[0].mount.constructor`,
     goal: "process",
   },
