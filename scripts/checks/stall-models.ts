@@ -126,8 +126,8 @@ export const modelEntrances: readonly Entrance[] = [
   template("nested blocks", "{% if true %}".repeat(10_000)),
   template("spaces before a tag", `${" ".repeat(190_000)}x{% generation`),
   template("too long", "x".repeat(5_000_000)),
-  tokenizer("(a+)+b", cut("(a+)+b"), "a".repeat(50_000)),
-  tokenizer("(a|a)*b", cut("(a|a)*b"), "a".repeat(50_000)),
+  tokenizer("(a+)+b", cut("(a+)+b"), "a".repeat(20_000)),
+  tokenizer("(a|a)*b", cut("(a|a)*b"), "a".repeat(20_000)),
   tokenizer("(.*)*x", cut("(.*)*x"), "a".repeat(20_000)),
   tokenizer("a look-ahead", cut("(?=(a+)+b)a"), "a".repeat(50)),
   tokenizer("large counts", cut("((a{900}){900}){900}"), "a"),
@@ -181,7 +181,7 @@ export const modelEntrances: readonly Entrance[] = [
   tensors("a header of 9 MB", " ".repeat(9_000_000)),
   settings("20 MB of brackets", "[".repeat(20_000_000)),
   settings("nested objects", `${'{"a":'.repeat(1_000_000)}1${"}".repeat(1_000_000)}`),
-  settings("ten million values", `[${"1,".repeat(10_000_000)}1]`),
+  settings("six million values", `[${"1,".repeat(6_100_000)}1]`),
 ];
 
 const backtrack = /(a+)+b/u;
