@@ -32,7 +32,13 @@ execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", ou
 await build({
   absWorkingDir: root,
   // The folder of the package is found from a file at the top of `dist`.
-  entryPoints: [...code.map(sourceOf), "src/package-folder.ts", "src/thread-entry.ts", ...threadModules],
+  entryPoints: [
+    ...code.map(sourceOf),
+    "src/package-folder.ts",
+    "src/thread-entry.ts",
+    "src/thread-work.ts",
+    ...threadModules,
+  ],
   outdir: out,
   outbase: "src",
   bundle: true,

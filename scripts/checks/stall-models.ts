@@ -153,7 +153,7 @@ export const modelEntrances: readonly Entrance[] = [
     "b".repeat(30_000),
   ),
   header("16 MB of bytes in a list", gguf(0, 16_000_000, Buffer.alloc(16_000_000))),
-  header("3 MB of bytes in a list", gguf(0, 3_000_000, Buffer.alloc(3_000_100))),
+  header("1 MB of bytes in a list", gguf(0, 1_000_000, Buffer.alloc(1_000_100))),
   header("a list of 2^60", gguf(0, 2n ** 60n, Buffer.alloc(100))),
   header("empty texts", gguf(8, 3_000_000, Buffer.alloc(24_000_100))),
   header(
