@@ -28,7 +28,7 @@ export interface ThreadsOptions {
 export interface Limits {
   /** What is read, as errors name it: `The page https://…`. */
   readonly what: string;
-  /** After so long the thread is ended. @default 10 */
+  /** After so long, waiting for a thread included, the thread is ended. @default 10 */
   readonly seconds?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
 }
@@ -45,8 +45,8 @@ export interface Threads {
   close(): void;
 }
 
-/** Starting a thread and waiting for a free one take at most so long. */
-const WAIT_SECONDS = 30;
+/** Starting a thread takes at most so long. */
+const START_SECONDS = 30;
 
 const toolFailure = (message: string, cause?: unknown): ToolError => new ToolError(message, { cause });
 
@@ -95,20 +95,19 @@ export const threadsOf = (
   const run = async (name: string, input: unknown, limits: Limits): Promise<unknown> => {
     const { what, seconds = 10, abortSignal } = limits;
     abortSignal?.throwIfAborted();
+    const end = performance.now() + 1000 * seconds;
+    const late = (): AgentFlowError => failure(`${what} took longer than ${seconds} seconds to read.`);
     const taken = take();
     let thread: Thread | undefined;
     try {
-      thread = await within(taken, WAIT_SECONDS, abortSignal, () =>
-        failure(`${what} was not read: no thread was free within ${WAIT_SECONDS} seconds.`),
-      );
+      thread = await within(taken, seconds, abortSignal, late);
     } finally {
       // Who gave up waiting hands the thread that comes too late to the next one.
       if (thread === undefined) taken.then(release, () => undefined);
     }
     try {
-      const reply = await within(thread.ask({ name, input }), seconds, abortSignal, () =>
-        failure(`${what} took longer than ${seconds} seconds to read.`),
-      );
+      const left = (end - performance.now()) / 1000;
+      const reply = await within(thread.ask({ name, input }), left, abortSignal, late);
       release(thread);
       return reply;
     } catch (error) {
@@ -259,7 +258,7 @@ const threadOf = async (child: ChildProcess): Promise<Thread> => {
     },
   };
   try {
-    await within(next(), WAIT_SECONDS, undefined, () => new Death("its thread did not start"));
+    await within(next(), START_SECONDS, undefined, () => new Death("its thread did not start"));
     return thread;
   } catch (error) {
     thread.end();

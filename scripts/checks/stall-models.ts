@@ -185,7 +185,7 @@ export const modelEntrances: readonly Entrance[] = [
 ];
 
 const backtrack = /(a+)+b/u;
-const deep = (): string => `${"[".repeat(400_000)}${"]".repeat(400_000)}`;
+const deep = (): string => `${"[".repeat(1_500_000)}${"]".repeat(1_500_000)}`;
 
 /** The same in this thread and without bounds, as it was: each has to hold the event loop. */
 export const brokenModels: readonly Entrance[] = [
