@@ -37,6 +37,7 @@ await build({
     "src/package-folder.ts",
     "src/store/query-process.ts",
     "src/thread-entry.ts",
+    "src/thread-work.ts",
     ...threadModules,
   ],
   outdir: out,
