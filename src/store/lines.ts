@@ -95,8 +95,8 @@ export const parseLine = (line: Buffer, path: string, number: number): unknown =
   }
 };
 
-/** So many bytes are read at once; then others have their turn. */
-const PACE = 2 ** 18;
+/** So many bytes are read at once; then others have their turn. A line costs as much as some bytes more. */
+const [PACE, LINE_COST] = [2 ** 18, 100];
 
 /**
  * The rows of a file of JSON lines; none when the file does not exist. A last line without its line break was cut by
@@ -107,7 +107,7 @@ export const readLines = async (path: string): Promise<unknown[]> => {
   const rows: unknown[] = [];
   for await (const line of streamLines(path)) {
     rows.push(parseLine(line, path, rows.length + 1));
-    await pace(line.length);
+    await pace(line.length + LINE_COST);
   }
   return rows;
 };
