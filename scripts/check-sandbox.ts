@@ -17,7 +17,11 @@ import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
 import { onPyodide } from "./checks/escape-pyodide.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
-const assaults: Readonly<Record<Tier, Assault>> = { pyodide: onPyodide, bubblewrap: onBubblewrap };
+const assaults: Readonly<Record<Tier, Assault>> = {
+  "pyodide-in-bubblewrap": onPyodide,
+  pyodide: onPyodide,
+  bubblewrap: onBubblewrap,
+};
 
 /** Where nothing holds them, all attacks have to work: one that does not shows nothing. */
 const withoutSandbox = async (tier: Tier, assault: Assault, outside: Outside): Promise<Counted> => {

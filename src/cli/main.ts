@@ -4,6 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { Budget } from "../budget.ts";
 import { messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
+import { redactor } from "../redact.ts";
+import { secretsOf } from "../secrets.ts";
 import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
@@ -22,6 +24,7 @@ import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-comm
 import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { verify } from "./verify.ts";
+import { guarded } from "./waiting.ts";
 import { watch } from "./watch.ts";
 import { setNames } from "./world.ts";
 
@@ -76,6 +79,9 @@ const listOf =
 
 const SEED = 7;
 const seedOption = ["--seed <number>", "the same seed gives the same result", wholeNumber(0, 2 ** 31), SEED] as const;
+
+// With a listener, no other process can turn on the inspector, which runs whatever it is sent.
+process.on("SIGUSR1", () => undefined);
 
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
@@ -411,8 +417,10 @@ for (const stream of [process.stdout, process.stderr])
 try {
   // What the environment says already goes before what .env says.
   if (existsSync(".env")) process.loadEnvFile(".env");
-  await program.parseAsync();
+  await guarded(() => program.parseAsync());
 } catch (error) {
+  // The last words of a crash go through the same gate as all others.
+  redactor(secretsOf(process.env)).error(error);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {

@@ -42,9 +42,10 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
         abortSignal: interrupts.abortSignal,
       });
       const players = setUp.players.map(({ role, id, where }) => ({ role, id, where }));
-      const kept = options.out === undefined ? undefined : await keep(options.out, question, seed, players, result);
+      const kept = options.out === undefined ? undefined : await keep(options.out, seed, players, result);
       interrupts.abortSignal.throwIfAborted();
-      if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result, kept))}\n`);
+      if (json)
+        process.stdout.write(`${JSON.stringify(jsonOf(result.trajectory.query.question, seed, result, kept))}\n`);
       else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
       if (result.status === "failed") throw result.error;
       if (kept !== undefined) screen.line(screen.dim(`run       ${kept}  (agentflow solve --replay ${kept})`));
@@ -88,11 +89,11 @@ export const replaySolve = async (
 /** Keeps a solve as a run, so that it can be shown again. Returns its id. */
 const keep = async (
   root: string,
-  question: string,
   seed: number,
   players: readonly object[],
   { trajectory, usage }: SolveResult,
 ): Promise<string> => {
+  const { question } = trajectory.query;
   const run = await createRun(root, runId(new Date(), Math.random), { command: "solve", question, seed, players });
   run.appendTrajectory({ phase: "solve", trajectory, usage });
   await run.close();

@@ -18,7 +18,7 @@ export const modelAnalyst =
   async (query, context) => {
     const question = query.question.slice(0, QUESTION_LENGTH);
     const rules = analyse(question);
-    const { text } = await metered(model, context.meter).complete({
+    const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
         { role: "system", content: SYSTEM },
         { role: "user", content: question },

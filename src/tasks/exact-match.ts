@@ -1,4 +1,9 @@
+import { text as aString, objectWith, required } from "../options.ts";
 import type { Reward } from "../task.ts";
+
+const aText = required(aString);
+const aTask = required(objectWith("a task"));
+const aKey = required(objectWith("a sealed part with an answer"));
 
 /** What a sealed part must hold to be scored by equality. */
 export interface ExactAnswer {
@@ -12,6 +17,7 @@ const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 
 /** The text of the last `<answer>…</answer>`, else the whole output. */
 export const finalAnswer = (output: string): string => {
+  aText(output, "finalAnswer: the output");
   let [from, answer]: [number | undefined, string] = [undefined, output];
   for (const { 0: tag, index } of output.matchAll(/<\/?answer>/gi)) {
     if (!tag.startsWith("</")) from ??= index + tag.length;
@@ -30,6 +36,7 @@ const unboxed = (text: string): string => {
 
 /** A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none. */
 export const readNumber = (text: string, unit?: string): number | undefined => {
+  aText(text, "readNumber: the text");
   const bare = unboxed(text)
     .replace(/\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, "$1/$2")
     .replace(/−/g, "-")
@@ -45,6 +52,7 @@ export const readNumber = (text: string, unit?: string): number | undefined => {
 
 /** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined if it is none. */
 export const readDate = (text: string): string | undefined => {
+  aText(text, "readDate: the text");
   const trimmed = text.trim().replace(/\.$/, "");
   if (/^-?\d{4,6}-\d{2}-\d{2}$/.test(trimmed)) return trimmed;
   const dayFirst = /^(\d{1,2})(?:st|nd|rd|th)?\s+(\p{L}+)\.?,?\s+(\d{1,4})$/u.exec(trimmed);
@@ -59,8 +67,9 @@ export const readDate = (text: string): string | undefined => {
 const COMPARED_LENGTH = 100_000;
 
 /** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. Of a long text its beginning. */
-export const normaliseText = (text: string): string =>
-  text
+export const normaliseText = (text: string): string => {
+  aText(text, "normaliseText: the text");
+  return text
     .slice(0, COMPARED_LENGTH)
     .normalize("NFKC")
     .slice(0, COMPARED_LENGTH)
@@ -69,6 +78,7 @@ export const normaliseText = (text: string): string =>
     .replace(/\b(?:a|an|the)\b/g, " ")
     .replace(/\s+/g, " ")
     .trim();
+};
 
 const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
   if (kind === "date") return (readDate(given) ?? given) === answer;
@@ -79,5 +89,8 @@ const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
 };
 
 /** 1 when the final answer equals the expected one, else 0. An absent answer is a 0. */
-export const exactMatch: Reward<ExactAnswer> = ({ sealed }, answer) =>
-  answer !== undefined && equal(sealed, finalAnswer(answer)) ? 1 : 0;
+export const exactMatch: Reward<ExactAnswer> = (task, answer) => {
+  aTask(task, "exactMatch: the task");
+  aKey(task.sealed, "exactMatch: the task's sealed part");
+  return answer !== undefined && equal(task.sealed, finalAnswer(answer)) ? 1 : 0;
+};

@@ -1,3 +1,4 @@
+import { listOf, number, objectWith, oneOf, required, ruleOf, text } from "../options.ts";
 import type { Reward } from "../task.ts";
 import { finalAnswer, normaliseText, readDate, readNumber } from "./exact-match.ts";
 import { solvesTwentyFour } from "./expression-24.ts";
@@ -21,11 +22,26 @@ export interface Score {
   readonly f1?: number;
 }
 
+const aKey = required(
+  ruleOf<AnswerKey>(
+    {
+      kind: required(oneOf("text", "number", "choice", "expression24", "boolean")),
+      answers: required(listOf(text)),
+      choices: listOf(text),
+      unit: text,
+      numbers: listOf(number({ least: Number.NEGATIVE_INFINITY })),
+    },
+    { others: "any" },
+  ),
+);
+
 /** Longer outputs are no answers. */
 const LONGEST = 20_000;
 
 /** Scores an output by rules alone. What claims to be right, or lists all that it could be, is not right by that. */
 export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score => {
+  aKey(key, "scoreAnswer: the key");
+  if (output !== undefined) text(output, "scoreAnswer: the output");
   if (output === undefined || output.length > LONGEST)
     return { correct: false, ...(key.kind === "text" ? { f1: 0 } : {}) };
   const given = finalAnswer(output);
@@ -38,7 +54,10 @@ export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score =
 };
 
 /** Tasks with an answer key, as a reward: 1 for a right answer, 0 for any other and for none. */
-export const answerReward: Reward<AnswerKey> = ({ sealed }, answer) => (scoreAnswer(sealed, answer).correct ? 1 : 0);
+export const answerReward: Reward<AnswerKey> = (task, answer) => {
+  objectWith("a task with an answer key")(task, "answerReward: the task");
+  return scoreAnswer(task.sealed, answer).correct ? 1 : 0;
+};
 
 /** Numbers in other scripts look like ours and are not. */
 const plainDigits = (text: string): boolean => !/[\p{Nd}\p{No}\p{Nl}]/u.test(text.replace(/[0-9]/g, ""));

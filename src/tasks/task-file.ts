@@ -1,4 +1,5 @@
 import { TaskError } from "../errors.ts";
+import { seed as aSeed, checked, name, oneOf, required } from "../options.ts";
 import { pacer } from "../pacer.ts";
 import { random, randomKey } from "../random.ts";
 import type { Task } from "../task.ts";
@@ -45,7 +46,9 @@ export interface TaskFileOptions {
  * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Of a task there are at most 26
  * options, 32 numbers and 100,000 letters of answers. Throws `TaskError` naming file, record and field.
  */
-export const readTaskFile = async (path: string, { format, seed = 7 }: TaskFileOptions = {}): Promise<FileTask[]> => {
+export const readTaskFile = async (path: string, options: TaskFileOptions = {}): Promise<FileTask[]> => {
+  required(name)(path, "readTaskFile: the path");
+  const { format, seed = 7 } = checked("readTaskFile", options, { format: oneOf(...formats), seed: aSeed });
   const records = await readRecords(path);
   const [first] = records;
   if (first === undefined) throw new TaskError(`${path} holds no tasks.`);

@@ -1,9 +1,11 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
+import { objectWith, required } from "../options.ts";
 import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
 
+const aModel = required(objectWith("a chat model", "complete"));
 /** Longest part of a reply that is read, in characters: what it states stands in front. */
 const REPLY_LENGTH = 4000;
 
@@ -35,18 +37,19 @@ const readValue = (reply: string): Field | undefined => {
 };
 
 /** Asks a chat model to answer from what it knows. What it states first becomes the field `value`. */
-export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
-  tool({
+export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
+  aModel(model, "baseGenerator: the model");
+  return tool({
     description: "Answers a question from the memory of a language model. Looks nothing up.",
     inputSchema: {
       type: "object",
       properties: { query: { type: "string", description: "The whole question." } },
       required: ["query"],
     },
-    execute: async ({ query }, { abortSignal, meter }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, meter, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
       const content = `${query}\nReply with the number, date or name alone.`;
-      const { text } = await metered(model, meter).complete({
+      const { text } = await metered(model, meter, redact).complete({
         messages: [{ role: "user", content }],
         maxTokens: 64,
         abortSignal,
@@ -55,3 +58,4 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> =>
       return { text: text.trim(), fields: value === undefined ? {} : { value }, source: model.id };
     },
   });
+};

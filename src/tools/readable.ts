@@ -1,6 +1,7 @@
 import type { parseHTML } from "linkedom";
 import { ConfigError, ToolError } from "../errors.ts";
 import type { Field } from "../tool.ts";
+import { requireShallow } from "./html-depth.ts";
 
 type Document = ReturnType<typeof parseHTML>["document"];
 
@@ -47,6 +48,7 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
   const { parseHTML } = await need("linkedom", () => import("linkedom"));
   const { Readability } = await need("@mozilla/readability", () => import("@mozilla/readability"));
   const { default: Turndown } = await need("turndown", () => import("turndown"));
+  requireShallow(html, url);
   const { document } = parseHTML(html);
   const fields = pairsOf(document);
   for (const gone of document.querySelectorAll("script, style, noscript, template, iframe")) gone.remove();
@@ -105,6 +107,8 @@ const headingOf = (line: string): string | undefined => {
 };
 
 const MOST_FIELDS = 40;
+/** Names that mean something to a flow (`value` is an answer) or to the tool (`title`): a page's row of that name is `page_value`. */
+const RESERVED: ReadonlySet<string> = new Set(["value", "title"]);
 
 const pairsOf = (document: Document): Record<string, Field> => {
   const fields: Record<string, Field> = {};
@@ -114,10 +118,11 @@ const pairsOf = (document: Document): Record<string, Field> => {
     );
     const [name = "", value = ""] = cells;
     if (cells.length !== 2 || name === "" || value === "" || name.length > 40 || value.length > 120) continue;
-    const key = name
+    const plain = name
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, "_")
       .replace(/^_+|(?<!_)_+$/g, "");
+    const key = RESERVED.has(plain) ? `page_${plain}` : plain;
     if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
     fields[key] = fieldOf(value);
     if (Object.keys(fields).length >= MOST_FIELDS) break;
