@@ -8,7 +8,6 @@ import { narrow } from "../../src/grants.ts";
 import { createFlow, modelAnalyst, parseAction, parseChatAction, ruleExecutor, tool } from "../../src/index.ts";
 import { plainText } from "../../src/plain-text.ts";
 import { randomKey } from "../../src/random.ts";
-import { pageIndex } from "../../src/tasks/almanac/search.ts";
 import { type AnswerKey, exactMatch, scoreAnswer } from "../../src/tasks/index.ts";
 import { scriptedModel } from "../../src/testing/index.ts";
 import { baseGenerator, calculate } from "../../src/tools/index.ts";
@@ -86,15 +85,6 @@ const talkative = (text: string) =>
     budget: { turns: 2 },
   });
 
-const pages = Array.from({ length: 300 }, (_, i) => ({
-  id: `a/${i}`,
-  kind: "a",
-  title: `Page ${i}`,
-  names: [`P${i}`],
-  form: "prose" as const,
-  text: "a page of words about everything ".repeat(10),
-  fields: {},
-}));
 const words = Array.from({ length: 4000 }, (_, i) => `word${i % 900}`).join(" ");
 const context = (abortSignal: AbortSignal) => ({ abortSignal });
 
@@ -145,7 +135,6 @@ export const textEntrances: readonly Entrance[] = [
       return index.search("w".repeat(50_000), 5);
     },
   },
-  { name: "almanac: a long query", run: () => pageIndex(pages).fullText("page words everything ".repeat(20_000), 5) },
   {
     name: "file of a model: stars",
     run: () =>

@@ -1,4 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** One way in for a hostile text. It reads the text as outsiders' text is read, and may refuse it with a typed error. */
@@ -35,10 +38,11 @@ class Child {
   readonly #ready: Promise<void>;
   #ended = false;
 
-  constructor(suite: Suite) {
+  constructor(suite: Suite, folder: string) {
     this.#process = fork(fileURLToPath(new URL("stall-child.ts", import.meta.url)), [suite], {
       execArgv: ["--import", import.meta.resolve("tsx")],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { ...process.env, TMPDIR: folder },
     });
     this.#ready = new Promise((resolve) => {
       this.#process.once("message", () => resolve());
@@ -89,15 +93,20 @@ const faultOf = (name: string, measured: Measured | undefined): string | undefin
 /** Runs the cases; what fails is run once more, for other processes may have been in the way. */
 export const findStalls = async (suite: Suite, names: readonly string[]): Promise<string[]> => {
   const faults: string[] = [];
-  let child = new Child(suite);
+  const folder = mkdtempSync(join(tmpdir(), "agentflow-stalls-"));
+  let child = new Child(suite, folder);
   const judge = async (name: string): Promise<string | undefined> => {
-    if (child.ended) child = new Child(suite);
+    if (child.ended) child = new Child(suite, folder);
     return faultOf(name, await child.measure(name));
   };
-  for (const name of names) {
-    const fault = (await judge(name)) && (await judge(name));
-    if (fault !== undefined) faults.push(fault);
+  try {
+    for (const name of names) {
+      const fault = (await judge(name)) && (await judge(name));
+      if (fault !== undefined) faults.push(fault);
+    }
+    return faults;
+  } finally {
+    child.end();
+    rmSync(folder, { recursive: true, force: true });
   }
-  child.end();
-  return faults;
 };

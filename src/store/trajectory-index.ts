@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
 import { rename, syncFolder } from "../file-calls.ts";
+import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
 import { parseLine, streamLines } from "./lines.ts";
 import { checkReadOnly } from "./read-only-sql.ts";
@@ -164,7 +165,7 @@ const extend = async (
     told = bytes;
     onProgress(bytes);
   }
-  database.exec(`INSERT INTO text_search (rowid, text) SELECT id, text FROM texts WHERE id > ${textsBefore}`);
+  await makeSearchable(database, textsBefore);
   database.exec("DELETE FROM about");
   database.prepare("INSERT INTO about VALUES (?, ?)").run(bytes, hash.digest("hex"));
   database.exec("COMMIT");
@@ -176,6 +177,30 @@ const parsed = (text: Buffer, file: string, line: number): unknown => {
   if (version !== 1)
     throw new StoreError(`Line ${line} of ${file} has schemaVersion ${JSON.stringify(version)}; this version reads 1.`);
   return row;
+};
+
+/** So many characters of texts are made searchable at once; then others have their turn. */
+const PACE = 100_000;
+
+/** Puts the texts after a number into the full-text index, a few at a time. */
+const makeSearchable = async (database: Sqlite, after: number): Promise<void> => {
+  const sizes = database.prepare("SELECT id, length(text) FROM texts WHERE id > ? ORDER BY id LIMIT 1000");
+  const add = database.prepare(
+    "INSERT INTO text_search (rowid, text) SELECT id, text FROM texts WHERE id > ? AND id <= ?",
+  );
+  const pace = pacer(1);
+  for (let done = after; ; ) {
+    let [last, characters] = [done, 0];
+    for (const [id, length] of sizes.rows(done)) {
+      last = Number(id);
+      characters += Number(length);
+      if (characters >= PACE) break;
+    }
+    if (last === done) return;
+    add.run(done, last);
+    done = last;
+    await pace(1);
+  }
 };
 
 const SHORT = 200;

@@ -63,11 +63,16 @@ export const readDate = (text: string): string | undefined => {
   return `${year.padStart(4, "0")}-${String(month).padStart(2, "0")}-${day.padStart(2, "0")}`;
 };
 
-/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. */
+/** Longest text that is compared, in characters. A ligature may be written out as eighteen letters. */
+const COMPARED_LENGTH = 100_000;
+
+/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. Of a long text its beginning. */
 export const normaliseText = (text: string): string => {
   aText(text, "normaliseText: the text");
   return text
+    .slice(0, COMPARED_LENGTH)
     .normalize("NFKC")
+    .slice(0, COMPARED_LENGTH)
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s]/gu, "")
     .replace(/\b(?:a|an|the)\b/g, " ")

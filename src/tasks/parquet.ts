@@ -8,7 +8,7 @@ const MAGIC = "PAR1";
 /** A file that is made to look small can keep a reader busy for ever, or fill its memory: it reads beside, within limits. */
 const SECONDS = 120;
 const MEGABYTES = 4096;
-const MOST_ROWS = 2_000_000;
+const MOST_ROWS = 500_000;
 /** Rows come in parts, so that others have their turn between two. */
 const ROWS_AT_ONCE = 200;
 

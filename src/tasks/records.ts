@@ -12,15 +12,17 @@ export type RecordOf = Readonly<Record<string, unknown>>;
 /** Most bytes of a file. */
 const FILE_BYTES = 2 ** 30;
 /** Most records of a file, and fields of a row of CSV. */
-const MOST_RECORDS = 2_000_000;
+const MOST_RECORDS = 500_000;
 const MOST_FIELDS = 1000;
 /** So many bytes are read at once; then others have their turn. */
 const PACE = 2 ** 18;
+/** What a record costs beside its bytes, in bytes. */
+const RECORD_COST = 100;
 const RECORD: JsonLimits = { bytes: 2 ** 20, depth: 64, parts: 50_000 };
 
 /**
  * The records of a file: CSV and Parquet by the file's name (Parquet by its first bytes too), else a JSON array or JSON
- * lines. A file has at most 1 GiB and 2,000,000 records; a record 1 MiB, 64 levels and 50,000 lists, objects and texts. Throws `TaskError` naming file and place.
+ * lines. A file has at most 1 GiB and 500,000 records; a record 1 MiB, 64 levels and 50,000 lists, objects and texts. Throws `TaskError` naming file and place.
  */
 export const readRecords = async (path: string): Promise<RecordOf[]> => {
   const bytes = await bytesOf(path);
@@ -74,20 +76,21 @@ const textRecords = async (bytes: Buffer, path: string): Promise<unknown[]> => {
   });
 };
 
-/** What is read of each record, one after the other. */
+/** What is read of each record, one after the other; what reads as undefined is left out. */
 const collect = async <Value>(
   split: Split,
   bytes: Buffer,
   path: string,
-  read: (record: Buffer, index: number) => Value,
+  read: (record: Buffer, index: number) => Value | undefined,
 ): Promise<Value[]> => {
   const pace = pacer(PACE);
   const values: Value[] = [];
   for (const record of split(bytes, path)) {
     if (values.length === MOST_RECORDS)
       throw new TaskError(`${path} has more than ${MOST_RECORDS} records, which is the most. Split it.`);
-    values.push(read(record, values.length));
-    await pace(record.length);
+    const value = read(record, values.length);
+    if (value !== undefined) values.push(value);
+    await pace(record.length + RECORD_COST);
   }
   return values;
 };
@@ -96,15 +99,20 @@ const collect = async <Value>(
 const csvRecords = async (bytes: Buffer, path: string): Promise<RecordOf[]> => {
   const rows = await collect(splitRows, bytes, path, (row, i) => {
     const fields = fieldsOf(row.toString("utf8"));
+    if (fields.every((field) => field === "")) return undefined;
     if (fields.length <= MOST_FIELDS) return fields;
     throw new TaskError(`${path}, row ${i} has ${fields.length} fields; accepted are ${MOST_FIELDS}.`);
   });
-  const [names = [], ...values] = rows.filter((row) => row.some((one) => one !== ""));
-  return values.map((row, i) => {
+  const [names = []] = rows;
+  const pace = pacer(PACE);
+  const records: RecordOf[] = [];
+  for (const [i, row] of rows.slice(1).entries()) {
     if (row.length !== names.length)
       throw new TaskError(`${path}, record ${i} has ${row.length} fields; the first line names ${names.length}.`);
-    return Object.fromEntries(names.map((name, at) => [name.trim(), row[at]]));
-  });
+    records.push(Object.fromEntries(names.map((name, at) => [name.trim(), row[at]])));
+    await pace(RECORD_COST * names.length);
+  }
+  return records;
 };
 
 const fieldsOf = (row: string): string[] => {

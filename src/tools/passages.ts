@@ -12,9 +12,9 @@ export const passagesOf = (text: string, words = 200, overlap = 20): string[] =>
 };
 
 /** So many words of a query are looked for, and so many letters of each: a search for one takes some milliseconds. */
-const [QUERY_WORDS, WORD_LENGTH] = [24, 40];
+const [QUERY_WORDS, WORD_LENGTH] = [16, 40];
 
-/** The beginning of a query that is looked for: its first 24 words, of 40 letters at most. */
+/** The beginning of a query that is looked for: its first 16 words, of 40 letters at most. */
 export const shortQuery = (query: string): string =>
   query
     .slice(0, 4000)
