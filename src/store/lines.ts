@@ -1,9 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, StoreError } from "../errors.ts";
 import { open, sync, write } from "../file-calls.ts";
-import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { pacer } from "../pacer.ts";
 
 /** How far a file of rows reaches: so many bytes, which have this hash. */
@@ -86,16 +86,17 @@ export const lineWriter = (path: string): LineWriter => {
 };
 
 /** A line that takes more is none of ours, and takes long to read. */
-const LINE: JsonLimits = { bytes: 8 * 2 ** 20, depth: 100_000, parts: 100_000 };
+const LINE_BYTES = 8 * 2 ** 20;
+const LINE: JsonLimits = { depth: 100_000, values: 2_000_000 };
 
 /** What a line of JSON says. Throws `StoreError` with its number when it is no JSON, or more of it than anything of ours. */
 export const parseLine = (line: Buffer, path: string, number: number): unknown => {
-  const problem = jsonProblem(line, LINE);
-  if (problem !== undefined) throw new StoreError(`${path} is damaged: line ${number} is refused, ${problem}.`);
   try {
-    return JSON.parse(line.toString("utf8"));
-  } catch (error) {
-    throw new StoreError(`${path} is damaged: line ${number} is no JSON.`, { cause: error });
+    return parseJson(line.toString("utf8"), LINE);
+  } catch (cause) {
+    throw new StoreError(`${path} is damaged: line ${number} is no JSON that can be read: ${messageOf(cause)}.`, {
+      cause,
+    });
   }
 };
 
@@ -155,8 +156,8 @@ export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffe
       if (start === chunk.length) continue;
       begun.push(chunk.subarray(start));
       length += chunk.length - start;
-      if (length > LINE.bytes)
-        throw new StoreError(`${path} has a line of more than ${LINE.bytes} bytes, which nothing of ours writes.`);
+      if (length > LINE_BYTES)
+        throw new StoreError(`${path} has a line of more than ${LINE_BYTES} bytes, which nothing of ours writes.`);
     }
   } catch (error) {
     if (error instanceof StoreError) throw error;

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, StoreError } from "../errors.ts";
-import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { readLines } from "./lines.ts";
 import { exists, idShape } from "./run-folder.ts";
 
@@ -42,17 +42,15 @@ export const listRuns = async (root: string): Promise<string[]> => {
 };
 
 /** What a file of a run may take: more is none of ours, and takes long to read. */
-const FILE: JsonLimits = { bytes: 8 * 2 ** 20, depth: 200, parts: 100_000 };
+const FILE_BYTES = 8 * 2 ** 20;
+const FILE: JsonLimits = { depth: 200, values: 2_000_000 };
 
 const readJson = async (path: string): Promise<Record<string, unknown>> => {
   let value: unknown;
   try {
     const { size } = await stat(path);
-    const bytes = size > FILE.bytes ? undefined : await readFile(path);
-    const problem =
-      bytes === undefined ? `it takes ${size} bytes; accepted are ${FILE.bytes}` : jsonProblem(bytes, FILE);
-    if (problem !== undefined || bytes === undefined) throw new Error(problem);
-    value = JSON.parse(bytes.toString("utf8"));
+    if (size > FILE_BYTES) throw new StoreError(`it takes ${size} bytes: accepted are ${FILE_BYTES}`);
+    value = parseJson(await readFile(path, "utf8"), FILE);
   } catch (error) {
     throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
+import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, TaskError } from "../errors.ts";
-import { type JsonLimits, jsonProblem } from "../json-limits.ts";
 import { pacer } from "../pacer.ts";
 import { isParquet, parquetRecords } from "./parquet.ts";
 import { type Split, splitArray, splitLines, splitRows } from "./split-records.ts";
@@ -18,11 +18,13 @@ const MOST_FIELDS = 1000;
 const PACE = 2 ** 18;
 /** What a record costs beside its bytes, in bytes. */
 const RECORD_COST = 100;
-const RECORD: JsonLimits = { bytes: 2 ** 20, depth: 64, parts: 50_000 };
+const RECORD_BYTES = 2 ** 20;
+const RECORD: JsonLimits = { depth: 64, values: 100_000 };
 
 /**
  * The records of a file: CSV and Parquet by the file's name (Parquet by its first bytes too), else a JSON array or JSON
- * lines. A file has at most 1 GiB and 500,000 records; a record 1 MiB, 64 levels and 50,000 lists, objects and texts. Throws `TaskError` naming file and place.
+ * lines. A file has at most 1 GiB and 500,000 records; a record 1 MiB, 64 levels and
+ * 100,000 values. Throws `TaskError` naming file and place.
  */
 export const readRecords = async (path: string): Promise<RecordOf[]> => {
   const bytes = await bytesOf(path);
@@ -63,13 +65,12 @@ const textRecords = async (bytes: Buffer, path: string): Promise<unknown[]> => {
   const isArray = bytes[0] === "[".charCodeAt(0);
   return collect(isArray ? splitArray : splitLines, bytes, path, (json, i) => {
     try {
-      const problem = jsonProblem(json, RECORD);
-      if (problem === undefined) return JSON.parse(json.toString("utf8")) as unknown;
-      throw new TaskError(`${path}, record ${i} is refused: ${problem}.`);
+      if (json.length <= RECORD_BYTES) return parseJson(json.toString("utf8"), RECORD);
+      throw new TaskError(`${path}, record ${i} takes ${json.length} bytes: accepted are ${RECORD_BYTES}.`);
     } catch (cause) {
       if (cause instanceof TaskError) throw cause;
       throw new TaskError(
-        `${path}, ${isArray ? "record" : "line"} ${isArray ? i : i + 1} is no JSON: ${messageOf(cause)}`,
+        `${path}, ${isArray ? "record" : "line"} ${isArray ? i : i + 1} is no JSON that can be read: ${messageOf(cause)}`,
         { cause },
       );
     }
