@@ -13,7 +13,20 @@ import { type FoundPattern, findPatterns } from "./checks/find-patterns.ts";
 import { builtPatterns, exceptions } from "./checks/pattern-exceptions.ts";
 
 /** Patterns that have to be caught, each slow in a way of its own. */
-const slow = ["\\s+$", ".*x.*y", "^(.*?)\\s*#", "(a+)+b", "<a>(.*?)</a>", "(\\w)+\\1$"];
+const slow = [
+  "\\s+$",
+  ".*x.*y",
+  "^(.*?)\\s*#",
+  "(a+)+b",
+  "<a>(.*?)</a>",
+  "(\\w)+\\1$",
+  "^#{1,4}\\s+(.+?)\\s*#*$",
+  "\\\\boxed\\s*\\{(.*)\\}",
+  "^\\W*decision\\W*[:=]\\s*(.+)$",
+  "(?:a|b)*\\s*When ready[^]*$",
+  "<meta[^>]+charset=[\"']?([\\w-]+)",
+  "\\/+$",
+];
 
 /** Without an unlimited repetition a pattern takes no more than a constant time at each place. */
 const isBounded = (pattern: string): boolean => !/[*+]|,\}/.test(pattern);
@@ -29,6 +42,8 @@ const faultOf = async (pattern: string, flags: string): Promise<string | undefin
     attackLimit: 5_000_000,
     maxAttackStringSize: 20_000,
     maxIteration: 2,
+    // Beyond it automata take minutes, and attacks a second.
+    maxNFASize: 2000,
     maxInitialGenerationSize: 100,
     maxGenerationSize: 20,
     mutationSize: 10,

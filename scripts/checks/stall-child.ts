@@ -15,7 +15,7 @@ const milliseconds = (): { readonly wall: number; readonly processor: number } =
 
 const PULSE = 2;
 
-const measure = async ({ name, run }: Entrance): Promise<Measured> => {
+const measure = async ({ name, run, seconds = DEADLINE }: Entrance): Promise<Measured> => {
   let held = 0;
   let last = milliseconds();
   const beat = (): void => {
@@ -29,15 +29,15 @@ const measure = async ({ name, run }: Entrance): Promise<Measured> => {
   const start = performance.now();
   let untyped: string | undefined;
   try {
-    await run(AbortSignal.timeout(DEADLINE));
+    await run(AbortSignal.timeout(1000 * seconds));
   } catch (error) {
     const isTyped = error instanceof AgentFlowError || (error instanceof Error && error.name === "TimeoutError");
     if (!isTyped) untyped = String(error).slice(0, 200);
   }
-  const took = performance.now() - start;
+  const late = performance.now() - start - 1000 * seconds;
   beat();
   clearInterval(pulse);
-  return { name, held, took, ...(untyped !== undefined && { untyped }) };
+  return { name, held, late, ...(untyped !== undefined && { untyped }) };
 };
 
 const byName = new Map(entrances.map((entrance) => [entrance.name, entrance]));

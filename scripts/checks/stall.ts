@@ -7,13 +7,15 @@ import { fileURLToPath } from "node:url";
 /** One way in for a hostile text. It reads the text as outsiders' text is read, and may refuse it with a typed error. */
 export interface Entrance {
   readonly name: string;
+  /** Its deadline. @default 3 */
+  readonly seconds?: number;
   run(signal: AbortSignal): unknown;
 }
 
 /** Longest time for which other work may wait, in milliseconds of processor time. */
 export const LONGEST_HOLD = 100;
-/** Time that a text has, and how much later it may end at most, in milliseconds. */
-export const DEADLINE = 3000;
+/** Time that a text has, in seconds, and how much later it may end at most, in milliseconds. */
+export const DEADLINE = 3;
 const GRACE = 1000;
 /** A child that does not answer for so long is held, and ended. */
 const KILL_AFTER = 12_000;
@@ -23,8 +25,8 @@ export interface Measured {
   readonly name: string;
   /** Longest time in which no timer had its turn: of the wall and of the processor, the smaller one. */
   readonly held: number;
-  /** From the start to the end. */
-  readonly took: number;
+  /** From its deadline to its end; below 0 for one that ended in time. */
+  readonly late: number;
   /** What it threw, where that is no typed error. */
   readonly untyped?: string;
 }
@@ -84,9 +86,9 @@ class Child {
 
 const faultOf = (name: string, measured: Measured | undefined): string | undefined => {
   if (measured === undefined) return `${name}: held for more than ${KILL_AFTER / 1000} s, or ended the process`;
-  const { held, took, untyped } = measured;
+  const { held, late, untyped } = measured;
   if (held > LONGEST_HOLD) return `${name}: held for ${Math.round(held)} ms`;
-  if (took > DEADLINE + GRACE) return `${name}: ended ${Math.round(took - DEADLINE)} ms after its deadline`;
+  if (late > GRACE) return `${name}: ended ${Math.round(late)} ms after its deadline`;
   return untyped === undefined ? undefined : `${name}: ${untyped}`;
 };
 
