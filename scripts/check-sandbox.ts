@@ -28,8 +28,16 @@ const assaults: Readonly<Record<Tier, readonly Assault[]>> = {
 };
 
 /** Where nothing holds them, all attacks have to work: one that does not shows nothing. */
-const withoutSandbox = async (tier: Tier, assault: Assault, outside: Outside): Promise<Counted> => {
-  const attacks = assault.attacks(outside);
+const withoutSandbox = async (
+  tier: Tier,
+  assault: Assault,
+  outside: Outside,
+  wanted: number,
+  seed: number,
+): Promise<Counted> => {
+  const all = assault.attacks(outside);
+  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted)));
+  const attacks = all.filter((_, i) => (i + seed) % stride === 0);
   const said = await assault.unguarded(attacks);
   const idle = attacks.flatMap(({ name }, i) => (said[i] === "ESCAPED" ? [] : `${tier}, ${name}: ${said[i]}`));
   const worked = attacks.length - idle.length;
@@ -92,7 +100,7 @@ const sum = (parts: readonly Counted[]): Counted => ({
 export const check: Check = {
   name: "sandbox",
   n: Number.MAX_SAFE_INTEGER,
-  brokenN: 1,
+  brokenN: Number.MAX_SAFE_INTEGER,
   run: async ({ n, seed, broken }) => {
     const scratch = mkdtempSync(join(tmpdir(), "agentflow-sandbox-"));
     const canary = join(scratch, "canary.txt");
@@ -120,7 +128,7 @@ export const check: Check = {
         for (const assault of assaults[tier])
           parts.push(
             broken
-              ? await withoutSandbox(tier, assault, outside)
+              ? await withoutSandbox(tier, assault, outside, n / tiers.length / assaults[tier].length, seed)
               : await inside(tier, assault, outside, n / tiers.length / assaults[tier].length, seed),
           );
       // One set whose attacks are idle shows nothing of the other ones.

@@ -1,3 +1,4 @@
+import { anything, recordOf } from "./options.ts";
 import { SHORTEST_SECRET } from "./secret-forms.ts";
 
 /** Variables of the environment, as `process.env` has them. */
@@ -8,6 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * whatever they are called. A connection string or a key file is a secret as a whole and by the parts that open something.
  */
 export const secretsOf = (environment: Environment): string[] => {
+  recordOf(anything)(environment, "secretsOf: the environment");
   // Who and where one is, is told by other variables as well.
   const known = new Set(
     ["USER", "LOGNAME", "USERNAME", "HOME", "HOSTNAME", "SHELL", "LANG"].map((n) => environment[n]),

@@ -10,6 +10,7 @@ import { check as own } from "../scripts/check-own.ts";
 import { check as sandbox } from "../scripts/check-sandbox.ts";
 import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
+import { check as stall } from "../scripts/check-stall.ts";
 import { check as terminal } from "../scripts/check-terminal.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
 import { check as verify } from "../scripts/check-verify.ts";
@@ -27,14 +28,15 @@ const promises = [
   { check: interrupt, n: 40 },
   { check: damage, n: 120 },
   { check: untrusted, n: 1000 },
-  { check: own, n: 60 },
+  { check: own, n: 120 },
+  { check: stall, n: 40 },
   { check: verify, n: 100 },
   { check: terminal, n: 2 },
 ];
 
 describe.each(promises)("check:$check.name", ({ check, n }) => {
   it("catches what has no guard", async () => {
-    expect((await check.run({ n: check.brokenN, seed: 7, broken: true })).failed).toBeGreaterThan(0);
+    expect((await check.run({ n: Math.min(check.brokenN, n), seed: 7, broken: true })).failed).toBeGreaterThan(0);
   }, 300_000);
 
   it("finds no failure", async () => {
