@@ -1,15 +1,19 @@
-import { anything, recordOf } from "./options.ts";
+import { type Rule, recordOf, text } from "./options.ts";
 import { SHORTEST_SECRET } from "./secret-forms.ts";
 
 /** Variables of the environment, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+const textIfAny: Rule = (value, name) => {
+  if (value !== undefined) text(value, name);
+};
 
 /**
  * Values of an environment that must not appear anywhere: those whose name says so, and those that look like a key
  * whatever they are called. A connection string or a key file is a secret as a whole and by the parts that open something.
  */
 export const secretsOf = (environment: Environment): string[] => {
-  recordOf(anything)(environment, "secretsOf: the environment");
+  recordOf(textIfAny)(environment, "secretsOf: the environment");
   // Who and where one is, is told by other variables as well.
   const known = new Set(
     ["USER", "LOGNAME", "USERNAME", "HOME", "HOSTNAME", "SHELL", "LANG"].map((n) => environment[n]),
