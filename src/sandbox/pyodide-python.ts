@@ -1,7 +1,7 @@
 /**
  * Python's half of the child process, run once Pyodide has started: it puts back what Pyodide replaced by ways to
- * JavaScript, so that programs find plain Python, and defines `_run`, which reads a program from a file and writes what
- * came of it to another. It keeps nothing out: the seal of the module does.
+ * JavaScript, so that programs find plain Python, and defines `_run`, which runs a program and gives what came of
+ * it as JSON. It keeps nothing out: the seal of the module does.
  */
 export const PYODIDE_PYTHON = `
 def _start():
@@ -40,7 +40,7 @@ def _start():
     gc.collect()
 
 def _make_run():
-    import ast, io, json, sys, traceback
+    import ast, json, sys, traceback
 
     def result_of(code):
         try:
@@ -62,15 +62,12 @@ def _make_run():
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
 
-    def run(program, result, limit):
-        with io.open(program, encoding="utf-8") as file:
-            code = file.read()
+    def run(code, limit):
         kept = result_of(code)
         cut = len(kept.get("value", "")) > limit
         if cut:
             kept["value"] = kept["value"][:limit]
-        with io.open(result, "w", encoding="utf-8") as file:
-            json.dump({**kept, "truncated": cut}, file)
+        return json.dumps({**kept, "truncated": cut})
     return run
 
 _start()

@@ -56,15 +56,15 @@ const files = ({ canary, writable }: Outside): Attempts => {
     ["a file, written", when(`open(${target}, 'w').write('x')`)],
     [
       "a link, made",
-      `import os\nos.symlink('/etc', ${target} + '-link')\nr = os.path.islink(${target} + '-link'); os.unlink(${target} + '-link')\n${when("r")}`,
+      `import os\nos.symlink('/etc', ${target} + str(os.getpid()))\nr = os.path.islink(${target} + str(os.getpid())); os.unlink(${target} + str(os.getpid()))\n${when("r")}`,
     ],
     [
       "a socket's name, made",
-      `import os, socket\ns = socket.socket(socket.AF_UNIX); s.bind(${target} + '-socket'); os.unlink(${target} + '-socket')\n'ESCAPED'`,
+      `import os, socket\ns = socket.socket(socket.AF_UNIX); s.bind(${target} + str(os.getpid())); os.unlink(${target} + str(os.getpid()))\n'ESCAPED'`,
     ],
     [
       "a database, made",
-      `import os, sqlite3\nc = sqlite3.connect(${target} + '-db'); c.execute('create table t (x)'); c.commit(); c.close(); os.unlink(${target} + '-db')\n'ESCAPED'`,
+      `import os, sqlite3\nc = sqlite3.connect(${target} + str(os.getpid())); c.execute('create table t (x)'); c.commit(); c.close(); os.unlink(${target} + str(os.getpid()))\n'ESCAPED'`,
     ],
     ["the shell's environment", has("__import__('subprocess').check_output('env', text=True)")],
     [
