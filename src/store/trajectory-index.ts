@@ -7,6 +7,7 @@ import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
 import { rename, syncFolder } from "../file-calls.ts";
 import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
+import { excerptOf } from "./excerpt.ts";
 import { parseLine, streamLines } from "./lines.ts";
 import { checkReadOnly } from "./read-only-sql.ts";
 import { isSealed, seal } from "./seal.ts";
@@ -271,7 +272,14 @@ const indexOn = (path: string, database: Sqlite, elsewhere?: string): Trajectory
         throw new StoreError(`What is looked for has ${words.length} characters; accepted are ${SEARCH_LENGTH}.`);
       const found = words.match(/[\p{L}\p{N}]+/gu) ?? [];
       if (found.length === 0) throw new StoreError(`There is no word to look for in ${JSON.stringify(words)}.`);
-      return read(searchTexts, [found.map((word) => `"${word}"`).join(" ")], limits);
+      const sought = [...new Set(found.map((word) => word.toLowerCase()))];
+      const hits = read(searchTexts, [sought.map((word) => `"${word}"`).join(" ")], limits);
+      const textOf = database.prepare("SELECT text FROM texts WHERE id = ?");
+      const rows = hits.rows.map((row) => {
+        const [[text = ""] = []] = [...textOf.rows(row.at(-1) ?? null)];
+        return [...row.slice(0, -1), excerptOf(String(text), sought)];
+      });
+      return { ...hits, rows };
     },
     close: async () => {
       database.close();
