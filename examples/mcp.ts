@@ -17,7 +17,8 @@ await server.connect(new StdioServerTransport());
 `;
 const server = { command: process.execPath, args: ["--input-type=module", "--eval", program], cwd: process.cwd() };
 
-const { tools, close } = await mcpTools(server);
+// Of its own accord the server may say anything: that this tool changes nothing is for you to say.
+const { tools, close } = await mcpTools(server, { readOnly: ["weather"] });
 console.log("tools  ", Object.keys(tools).join(", "));
 const flow = createFlow({ planner: scriptedPlanner(["weather Accra"]), tools, budget: { turns: 1 } });
 const { trajectory } = await flow.solve("How warm is it in Accra?");

@@ -5,7 +5,7 @@
  *   npm run build [-- --out dist]
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -21,13 +21,25 @@ const code = [...Object.values(exports).map((entry) => entry.default), bin.agent
 /** `./dist/train/index.js` → `src/train/index.ts`. */
 const sourceOf = (path: string): string => path.replace(/^(?:\.\/)?dist\//, "src/").replace(/\.js$/, ".ts");
 
+/** What threads run is found by its path in `src` (see `src/threads.ts`). */
+const threadModules = (readdirSync(join(root, "src"), { recursive: true }) as string[])
+  .filter((file) => file.endsWith("-thread.ts"))
+  .map((file) => join("src", file));
+
 rmSync(out, { recursive: true, force: true });
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: root, stdio: "inherit" });
 await build({
   absWorkingDir: root,
-  // The folder of the package is found from a file at the top of `dist`.
-  entryPoints: [...code.map(sourceOf), "src/package-folder.ts"],
+  // The folder of the package is found from a file at the top of `dist`; SQL of people runs in a process of its own.
+  entryPoints: [
+    ...code.map(sourceOf),
+    "src/package-folder.ts",
+    "src/store/query-process.ts",
+    "src/thread-entry.ts",
+    "src/thread-work.ts",
+    ...threadModules,
+  ],
   outdir: out,
   outbase: "src",
   bundle: true,

@@ -85,10 +85,11 @@ const check = async (model: string): Promise<void> => {
   const corpus = tokenizerCorpus().slice(0, Number(values.lines));
   if (parts.has("tokens")) found(await compareTokens(ours, reference, corpus));
   if (parts.has("chat")) found(await compareChat(ours, reference, corpus));
-  const prompts = PROMPTS.slice(0, Number(values.prompts)).flatMap((prompt) => {
-    const text = typeof prompt === "string" ? prompt : ours.render(prompt, true);
-    return text === undefined ? [] : [[...ours.encode(text)]];
-  });
+  const prompts: number[][] = [];
+  for (const prompt of PROMPTS.slice(0, Number(values.prompts))) {
+    const text = typeof prompt === "string" ? prompt : await ours.render(prompt, true);
+    if (text !== undefined) prompts.push([...ours.encode(text)]);
+  }
   const logProbs = parts.has("log-probs") ? found(await compareLogProbs(ours, reference, prompts, BOUND)) : undefined;
   if (parts.has("greedy")) found(await compareGreedy(ours, reference, prompts, { count: NEW_TOKENS, tie: TIE }));
   const pinned = isFile ? await comparePinned(ours, await sha256Of(model), BOUND) : undefined;

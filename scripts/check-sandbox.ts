@@ -10,7 +10,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isBubblewrapUsable, openSandbox, type Sandbox } from "../src/sandbox/index.ts";
+import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox } from "../src/sandbox/index.ts";
 import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 import { type Assault, CANARY, harmless, LIMIT_SECONDS, type Outside, SECRET } from "./checks/escape.ts";
 import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
@@ -19,15 +19,25 @@ import { secondOnBubblewrap } from "./checks/second-bubblewrap.ts";
 import { secondOnPyodide } from "./checks/second-pyodide.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
+const pyodide: readonly Assault[] = [onPyodide, { ...secondOnPyodide, left: onPyodide.left }];
 /** For each tier two sets of attacks; the second one was written without looking at the guard. */
 const assaults: Readonly<Record<Tier, readonly Assault[]>> = {
-  pyodide: [onPyodide, { ...secondOnPyodide, left: onPyodide.left }],
+  "pyodide-in-bubblewrap": pyodide,
+  pyodide,
   bubblewrap: [onBubblewrap, { ...secondOnBubblewrap, left: onBubblewrap.left }],
 };
 
 /** Where nothing holds them, all attacks have to work: one that does not shows nothing. */
-const withoutSandbox = async (tier: Tier, assault: Assault, outside: Outside): Promise<Counted> => {
-  const attacks = assault.attacks(outside);
+const withoutSandbox = async (
+  tier: Tier,
+  assault: Assault,
+  outside: Outside,
+  wanted: number,
+  seed: number,
+): Promise<Counted> => {
+  const all = assault.attacks(outside);
+  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted)));
+  const attacks = all.filter((_, i) => (i + seed) % stride === 0);
   const said = await assault.unguarded(attacks);
   const idle = attacks.flatMap(({ name }, i) => (said[i] === "ESCAPED" ? [] : `${tier}, ${name}: ${said[i]}`));
   const worked = attacks.length - idle.length;
@@ -90,7 +100,7 @@ const sum = (parts: readonly Counted[]): Counted => ({
 export const check: Check = {
   name: "sandbox",
   n: Number.MAX_SAFE_INTEGER,
-  brokenN: 1,
+  brokenN: Number.MAX_SAFE_INTEGER,
   run: async ({ n, seed, broken }) => {
     const scratch = mkdtempSync(join(tmpdir(), "agentflow-sandbox-"));
     const canary = join(scratch, "canary.txt");
@@ -104,7 +114,13 @@ export const check: Check = {
     const { port } = sink.address() as AddressInfo;
     const outside: Outside = { canary, writable: join(scratch, "outside"), port, pid: process.pid };
     const usable = await isBubblewrapUsable();
-    const tiers: readonly Tier[] = usable ? ["pyodide", "bubblewrap"] : ["pyodide"];
+    const contained: readonly Tier[] = (await containmentFault()) === undefined ? ["pyodide-in-bubblewrap"] : [];
+    // Without a guard, Pyodide is the same in both of its tiers.
+    const tiers: readonly Tier[] = [
+      "pyodide",
+      ...(broken ? [] : contained),
+      ...(usable ? (["bubblewrap"] as const) : []),
+    ];
     const parts: Counted[] = [];
     try {
       process.env[SECRET] = CANARY;
@@ -112,7 +128,7 @@ export const check: Check = {
         for (const assault of assaults[tier])
           parts.push(
             broken
-              ? await withoutSandbox(tier, assault, outside)
+              ? await withoutSandbox(tier, assault, outside, n / tiers.length / assaults[tier].length, seed)
               : await inside(tier, assault, outside, n / tiers.length / assaults[tier].length, seed),
           );
       // One set whose attacks are idle shows nothing of the other ones.
@@ -121,10 +137,11 @@ export const check: Check = {
         ...(connections > 0 ? [`${connections} connections to the listener`] : []),
         ...readdirSync(scratch).flatMap((name) => (name === "canary.txt" ? [] : `${name} was made outside`)),
         ...(existsSync(canary) ? [] : ["the canary is gone"]),
-        ...(usable ? [] : ["bubblewrap does not work here: its tier was not attacked"]),
       ];
+      const missing =
+        usable && contained.length > 0 ? [] : ["bubblewrap does not work here: its tiers were not attacked"];
       const { n: total, failed, lines } = sum(parts);
-      return { n: total, failed: failed + marks.length - (usable ? 0 : 1), lines: [...lines, ...marks] };
+      return { n: total, failed: failed + marks.length, lines: [...lines, ...marks, ...missing] };
     } finally {
       sink.close();
       sink.closeAllConnections();

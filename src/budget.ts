@@ -1,3 +1,5 @@
+import { count, number, type Rules, ruleOf } from "./options.ts";
+
 /** Hard limits of one solve. The first one that is hit ends it with a partial result and its name as the reason. */
 export interface Budget {
   /** Planner turns. @default 10 */
@@ -13,6 +15,19 @@ export interface Budget {
   /** Money for tools, in US dollars, by what the tools charge. @default no limit */
   readonly toolDollars?: number;
 }
+
+const above0 = number({ above: 0 });
+
+/** What a budget may say, and how. */
+export const budgetRules: Rules<Budget> = {
+  turns: count,
+  tokens: count,
+  seconds: above0,
+  calls: count,
+  dollars: above0,
+  toolDollars: above0,
+};
+export const budget = ruleOf(budgetRules);
 
 /** What a solve has used so far. */
 export interface Usage {

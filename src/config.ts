@@ -1,25 +1,44 @@
-import type { Budget } from "./budget.ts";
-import type { ChatModel, Price, PromptStyle } from "./model.ts";
+import { type Budget, budget } from "./budget.ts";
+import { grants } from "./grants.ts";
+import { type ChatModel, type Price, type PromptStyle, priceRule, promptStyleRule } from "./model.ts";
+import {
+  callback,
+  count,
+  either,
+  listOf,
+  name,
+  number,
+  objectWith,
+  oneOf,
+  type Rule,
+  type Rules,
+  required,
+  ruleOf,
+  text,
+} from "./options.ts";
 import type { Reward, Task } from "./task.ts";
-import type { Grants, Toolset } from "./tool.ts";
+import { type Grants, type Toolset, toolset } from "./tool.ts";
+
+/** A model behind an endpoint. */
+interface EndpointSettings {
+  /** Any OpenAI-compatible endpoint, up to and with `/v1`. */
+  readonly baseURL: string;
+  readonly model: string;
+  /** Variable of the environment that holds the key. @default "OPENAI_API_KEY" */
+  readonly keyFrom?: string;
+  readonly price?: Price;
+  readonly promptStyle?: PromptStyle;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly maxTokens?: number;
+}
 
 /** A model as a configuration names it. Keys never stand in it: they come from the environment. */
 export type ModelSettings =
   | ChatModel
   /** `openai:gpt-5-mini`, `local:<folder, GGUF file or pulled model>`, `replay:<file>`, or a name at OPENAI_BASE_URL. */
   | string
-  | {
-      /** Any OpenAI-compatible endpoint, up to and with `/v1`. */
-      readonly baseURL: string;
-      readonly model: string;
-      /** Variable of the environment that holds the key. @default "OPENAI_API_KEY" */
-      readonly keyFrom?: string;
-      readonly price?: Price;
-      readonly promptStyle?: PromptStyle;
-      readonly temperature?: number;
-      readonly topP?: number;
-      readonly maxTokens?: number;
-    }
+  | EndpointSettings
   /** Any model of the AI SDK (LanguageModel V2, V3 or V4). */
   | { readonly specificationVersion: string; readonly provider: string; readonly modelId: string };
 
@@ -47,5 +66,46 @@ export type TaskSource<Sealed = unknown> =
   | readonly Task<Sealed>[]
   | ((options: { readonly seed: number }) => readonly Task<Sealed>[] | Promise<readonly Task<Sealed>[]>);
 
-/** Keeps the types of a configuration. */
-export const defineConfig = <Sealed = unknown>(config: AgentFlowConfig<Sealed>): AgentFlowConfig<Sealed> => config;
+const endpoint: Rules<EndpointSettings> = {
+  baseURL: required(name),
+  model: required(name),
+  keyFrom: name,
+  price: priceRule,
+  promptStyle: promptStyleRule,
+  temperature: number(),
+  topP: number({ above: 0, most: 1 }),
+  maxTokens: count,
+};
+
+/** A model by its name, by an endpoint, or as an object that answers: of ours or of the AI SDK. */
+const modelRule: Rule = (value, option) => {
+  if (typeof value === "string") return name(value, option);
+  if (typeof value === "object" && value !== null && ("complete" in value || "specificationVersion" in value)) return;
+  ruleOf(endpoint)(value, option);
+};
+
+const roleRules = Object.fromEntries(roleNames.map((role) => [role, either(oneOf("rules"), modelRule)])) as Record<
+  RoleName,
+  Rule
+>;
+
+const configRules: Rules<AgentFlowConfig> = {
+  model: modelRule,
+  roles: ruleOf<Record<RoleName, unknown>>(roleRules),
+  tools: toolset,
+  instructions: text,
+  budget,
+  grants,
+  tasks: either(callback, listOf(objectWith("a task with id, question and sealed"))),
+  reward: callback,
+  experience: name,
+};
+
+/** What a configuration may say, and how. */
+export const configRule = ruleOf(configRules);
+
+/** Keeps the types of a configuration, and checks it. Throws `ConfigError`. */
+export const defineConfig = <Sealed = unknown>(config: AgentFlowConfig<Sealed>): AgentFlowConfig<Sealed> => {
+  configRule(config, "defineConfig");
+  return config;
+};

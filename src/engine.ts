@@ -1,3 +1,4 @@
+import type { ChatFrame } from "./chat-frame.ts";
 import type { Grammar } from "./grammar.ts";
 import type { ChatMessage } from "./model.ts";
 import type { RandomKey } from "./random.ts";
@@ -139,10 +140,18 @@ export interface Policy {
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
+export interface RenderOptions {
+  /** @default false */
+  readonly addGenerationPrompt?: boolean | undefined;
+  readonly abortSignal?: AbortSignal | undefined;
+}
+
 /** Turns a conversation into the text that a model was taught to continue. */
 export interface ChatTemplate {
   /** With `addGenerationPrompt` the text ends where the assistant's next message begins. Throws `ModelError` for what the template refuses. */
-  render(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string;
+  render(messages: readonly ChatMessage[], options?: RenderOptions): Promise<string>;
+  /** The texts that it puts around what is said; undefined when it rewrites earlier messages as new ones come. */
+  readonly frame: ChatFrame | undefined;
 }
 
 /** Text ⇄ token ids. */

@@ -1,5 +1,21 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Meter } from "./budget.ts";
+import { ConfigError } from "./errors.ts";
+import {
+  anything,
+  callback,
+  either,
+  listOf,
+  objectWith,
+  type Rule,
+  type Rules,
+  required,
+  ruleOf,
+  seconds,
+  text,
+  truth,
+} from "./options.ts";
+import type { Redactor } from "./redact.ts";
 
 /** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -21,7 +37,10 @@ export interface ToolOutput {
   readonly fields?: Readonly<Record<string, Field>>;
   /** Where it comes from, such as an address. */
   readonly source?: string;
-  /** Whether people outside may have written the text: it may say things, but it allows nothing. @default "trusted" */
+  /**
+   * Whether people outside may have written text or fields: they may say things, but they allow nothing, and by rules their
+   * field `value` is no answer. @default "trusted"
+   */
   readonly trust?: Trust;
 }
 
@@ -42,6 +61,8 @@ export interface ToolContext {
   /** The solve's budget, for tools that ask models or cost money. */
   readonly meter?: Meter;
   readonly grants?: Grants;
+  /** Takes secrets out of a text. The flow does so with all that a tool gives back: a tool that cuts texts does it before. */
+  readonly redact?: Redactor;
 }
 
 /** What planners and people are told of a tool beside its description. */
@@ -67,6 +88,8 @@ export interface Tool<Input = never> {
   readonly needsApproval?: boolean;
   /** Deadline of a call. @default the flow's */
   readonly timeoutSeconds?: number;
+  /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
+  readonly secrets?: () => readonly string[];
   /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;
@@ -76,6 +99,35 @@ export interface Tool<Input = never> {
 export type AnyTool = Omit<Tool, "inputSchema"> & { readonly inputSchema: StandardSchemaV1 | JsonSchema };
 
 export type Toolset = Readonly<Record<string, AnyTool>>;
+
+/** Whether somebody must approve each call of a tool: it says so, or decides it by a function, as tools of the AI SDK may. */
+export const asksApproval = (tool: Pick<AnyTool, "needsApproval"> | undefined): boolean =>
+  tool?.needsApproval !== undefined && tool.needsApproval !== false;
+
+const toolRules: Rules<AnyTool> = {
+  description: required(text),
+  inputSchema: required(objectWith("a Standard Schema or a JSON Schema")),
+  metadata: ruleOf<ToolMetadata>({ limits: text, bestUse: text, examples: listOf(anything) }),
+  needsApproval: either(callback, truth),
+  timeoutSeconds: seconds,
+  check: callback,
+  secrets: callback,
+  execute: required(callback),
+};
+const definition = ruleOf(toolRules, { others: "unlike" });
+
+/** What a flow takes as tools. Fields of other libraries may stand in a tool; one that looks misspelt may not. */
+export const toolset: Rule = (value, of) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ConfigError(`${of} must be an object of tools by their names, such as { calculate: calculate() }.`);
+  for (const [name, tool] of Object.entries(value)) {
+    if (!/^[A-Za-z_][\w-]*$/u.test(name))
+      throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
+    if (typeof tool?.execute !== "function" || !["object", "function"].includes(typeof tool.inputSchema))
+      throw new ConfigError(`The tool "${name}" needs an inputSchema and a function execute.`);
+    definition(tool, `The tool "${name}"`);
+  }
+};
 
 /** Keeps the input type between schema and execute. */
 export const tool = <Input>(definition: Tool<Input>): Tool<Input> => definition;

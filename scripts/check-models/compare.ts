@@ -90,13 +90,13 @@ export const compareChat = async (ours: Ours, reference: LineProcess, lines: rea
   const texts = await rendered(conversations);
   const examples: string[] = [];
   let failed = 0;
-  conversations.forEach(({ messages, prompt }, i) => {
-    const mine = ours.render(messages, prompt) ?? null;
+  for (const [i, { messages, prompt }] of conversations.entries()) {
+    const mine = (await ours.render(messages, prompt)) ?? null;
     const theirs = texts[i] ?? null;
-    if (mine === theirs) return;
+    if (mine === theirs) continue;
     failed += 1;
     if (examples.length < 5) examples.push(`${short(messages)}: ours ${short(mine)}, transformers ${short(theirs)}`);
-  });
+  }
   return { part: "chat", looked: conversations.length, failed, says: "conversations as transformers", examples };
 };
 

@@ -7,7 +7,7 @@ export interface Ours {
   readonly about: string;
   encode(text: string): readonly number[];
   /** The text of a conversation; undefined for one that the template refuses. */
-  render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string | undefined;
+  render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): Promise<string | undefined>;
   readonly hasChat: boolean;
   /** Log-probability of each token after the first, of each sequence. */
   score(sequences: readonly (readonly number[])[]): Promise<readonly (readonly number[])[]>;
@@ -32,9 +32,9 @@ export const openOurs = async (model: string, threads: number): Promise<Ours> =>
     about: `${runtime} ${version}, ${threads} threads, ${parameters} parameters`,
     hasChat: engine.chat !== undefined,
     encode: (text) => engine.tokenizer.encode(text),
-    render: (messages, addGenerationPrompt) => {
+    render: async (messages, addGenerationPrompt) => {
       try {
-        return engine.chat?.render(messages, { addGenerationPrompt });
+        return await engine.chat?.render(messages, { addGenerationPrompt });
       } catch {
         return undefined; // what a template refuses is compared, too
       }

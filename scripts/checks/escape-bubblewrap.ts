@@ -138,7 +138,7 @@ const limits: readonly Limit[] = [
   {
     name: "a daemon",
     code: "import os, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  time.sleep(60)\n os._exit(0)\n'left'",
-    holds: ({ value }) => value === "left",
+    holds: ({ error }) => /not permitted/.test(error ?? ""),
   },
 ];
 
@@ -175,5 +175,5 @@ export const onBubblewrap: Assault = {
     }
     return said;
   },
-  left: () => processesWith("request = json.loads(sys.stdin.readline())"),
+  left: () => processesWith("request = json.loads(line)"),
 };

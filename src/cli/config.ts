@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { AgentFlowConfig } from "../config.ts";
+import { type AgentFlowConfig, configRule } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { codeFolder } from "../package-folder.ts";
+import { settledWithin } from "./waiting.ts";
 
 /** A configuration and the file that it came from. */
 export interface LoadedConfig {
@@ -14,8 +15,8 @@ export interface LoadedConfig {
   readonly hash: string;
 }
 
-/** All that a configuration can say. */
-const known = ["model", "roles", "tools", "instructions", "budget", "grants", "tasks", "reward", "experience"];
+/** What a configuration may take to load: it may start servers. */
+const LOAD_SECONDS = 60;
 
 /** Where `agentflow` and its parts lie for a configuration: those of the command that reads it, installed or not. */
 const own = (): Record<string, string> => {
@@ -26,6 +27,14 @@ const own = (): Record<string, string> => {
     ...Object.fromEntries(parts.map((part) => [`agentflow/${part}`, at(`${part}/`)])),
     agentflow: at(""),
   };
+};
+
+/** The SHA-256 of a configuration's text, without running it. Throws `ConfigError` where there is none. */
+export const hashOfConfig = async (file: string): Promise<string> => {
+  const text = await readFile(file).catch((cause: Error) => {
+    throw new ConfigError(`Cannot read the configuration ${file}: ${cause.message}`, { cause });
+  });
+  return createHash("sha256").update(text).digest("hex");
 };
 
 /** Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`. */
@@ -45,19 +54,16 @@ export const loadConfig = async (file: string): Promise<LoadedConfig> => {
   const jiti = createJiti(`${dirname(path)}/`, { alias: own(), fsCache: false });
   let config: unknown;
   try {
-    config = await jiti.import(path, { default: true });
+    config = await settledWithin(LOAD_SECONDS, `Loading ${file}`, () => jiti.import(path, { default: true }));
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(`${file} cannot be loaded: ${messageOf(cause)}`, { cause });
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new ConfigError(
       `${file} exports ${config === null ? "null" : typeof config}; it must have a default export made by defineConfig({ tools, tasks }).`,
     );
-  const unknown = Object.keys(config).find((key) => !known.includes(key));
-  if (unknown !== undefined)
-    throw new ConfigError(
-      `${file} has ${JSON.stringify(unknown)}, which nothing reads: accepted are ${known.join(", ")}.`,
-    );
+  configRule(config, file);
   return {
     config: config as AgentFlowConfig,
     path,

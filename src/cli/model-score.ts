@@ -5,6 +5,7 @@ import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { ChatMessage } from "../model.ts";
 import { findModel } from "./model.ts";
+import { writeJson } from "./terminal.ts";
 
 export interface ScoreOptions {
   /** A file of JSON lines; `-` is standard input. */
@@ -35,14 +36,13 @@ export const score = async (model: string, options: ScoreOptions): Promise<numbe
     const flush = async (): Promise<void> => {
       const sequences = batch.map((ids): TrainingSequence => ({ ids, targets: ids.map((_, i) => i).slice(1) }));
       const { logProbs } = await policy.forward(sequences);
-      for (const [i, ids] of batch.entries())
-        process.stdout.write(`${JSON.stringify({ ids, logprobs: [...(logProbs[i] ?? [])] })}\n`);
+      for (const [i, ids] of batch.entries()) writeJson({ ids, logprobs: [...(logProbs[i] ?? [])] });
       batch = [];
     };
     for await (const line of lines) {
       number += 1;
       if (line.trim() === "") continue;
-      batch.push(idsOf(line, engine, options, `${options.in}:${number}`));
+      batch.push(await idsOf(line, engine, options, `${options.in}:${number}`));
       if (batch.length === BATCH) await flush();
     }
     await flush();
@@ -61,12 +61,12 @@ export const score = async (model: string, options: ScoreOptions): Promise<numbe
 const FORMS = 'a JSON string, {"text": "…"}, {"ids": […]} or {"messages": […]}';
 
 /** The ids of one line. Throws `ConfigError` that names the line. */
-const idsOf = (
+const idsOf = async (
   line: string,
   { tokenizer, chat, contextLength, model }: Engine,
   options: ScoreOptions,
   place: string,
-): number[] => {
+): Promise<number[]> => {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -74,17 +74,17 @@ const idsOf = (
     throw new ConfigError(`${place} is not JSON (${messageOf(cause)}): a line is ${FORMS}.`);
   }
   const given = (typeof value === "string" ? { text: value } : value) as Readonly<Record<string, unknown>> | null;
-  const conversation = (messages: readonly ChatMessage[]): number[] => {
+  const conversation = async (messages: readonly ChatMessage[]): Promise<number[]> => {
     if (chat === undefined) throw new ConfigError(`${model} has no chat template: leave --chat and messages out.`);
-    return tokenizer.encode(chat.render(messages));
+    return tokenizer.encode(await chat.render(messages));
   };
   let ids: number[];
   if (typeof given?.text === "string")
     ids = options.chat
-      ? conversation([{ role: "user", content: given.text }])
+      ? await conversation([{ role: "user", content: given.text }])
       : tokenizer.encode(given.text, { addSpecialTokens: true });
   else if (Array.isArray(given?.ids) && given.ids.every((id) => Number.isInteger(id))) ids = given.ids as number[];
-  else if (Array.isArray(given?.messages)) ids = conversation(given.messages as ChatMessage[]);
+  else if (Array.isArray(given?.messages)) ids = await conversation(given.messages as ChatMessage[]);
   else throw new ConfigError(`${place} cannot be scored: a line is ${FORMS}.`);
   if (ids.length > contextLength)
     throw new ConfigError(`${place} has ${ids.length} tokens; --context allows ${contextLength}.`);

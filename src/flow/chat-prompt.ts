@@ -1,4 +1,4 @@
-import type { ChatTemplate, Engine, PromptSegment } from "../engine.ts";
+import type { Engine, PromptSegment } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import { plainText } from "../plain-text.ts";
 import { memoised } from "./memoised.ts";
@@ -34,20 +34,16 @@ export interface ChatPrompts {
   reply(text: string): readonly number[];
 }
 
-/** Texts of a template around what is said: before the system's, the first user's and later users' words, and after a user's. */
-interface Frame {
-  readonly start: string;
-  readonly afterSystem: string;
-  readonly afterReply: string;
-  readonly afterUser: string;
-}
-
 /** Throws `ConfigError` for an engine without a chat template, and for a template that rewrites what was said before. */
 export const chatPrompts = (engine: Pick<Engine, "chat" | "model" | "tokenizer" | "endIds">): ChatPrompts => {
   const { chat, model, tokenizer } = engine;
   if (chat === undefined)
     throw new ConfigError(`${model} has no chat template: use a chat model, or the prompt form "compact".`);
-  const frame = frameOf(chat, model);
+  const { frame } = chat;
+  if (frame === undefined)
+    throw new ConfigError(
+      `The chat template of ${model} refuses longer conversations, or rewrites earlier messages when new ones come, so that a turn's prompt does not begin with the last one's. Use a model whose template only appends.`,
+    );
   const [templateEnd] = tokenizer.encode(frame.afterReply);
   const ends = templateEnd !== undefined && engine.endIds.includes(templateEnd);
   const endId = ends ? templateEnd : engine.endIds[0];
@@ -92,36 +88,3 @@ export const chatPrompts = (engine: Pick<Engine, "chat" | "model" | "tokenizer" 
 export const LEFT_OUT = "(The first turns are left out here.)";
 
 const lengthOf = (segments: readonly PromptSegment[]): number => segments.reduce((sum, { ids }) => sum + ids.length, 0);
-
-/** Words that no template looks for; a conversation of them is rendered, and the texts between them are the frame. */
-const WORDS = ["zq-system-qz", "zq-first-qz", "zq-reply-one-qz", "zq-second-qz", "zq-reply-two-qz", "zq-third-qz"];
-const WORD = /zq-[a-z-]+?-qz/gu;
-
-const frameOf = (chat: ChatTemplate, model: string): Frame => {
-  const roles = ["system", "user", "assistant", "user", "assistant", "user"] as const;
-  /** The texts around the words; none when the words do not stand in order. */
-  const around = (count: number): readonly string[] => {
-    const messages = roles.slice(0, count).map((role, i) => ({ role, content: WORDS[i] ?? "" }));
-    const text = chat.render(messages, { addGenerationPrompt: true });
-    const inOrder = text.match(WORD)?.every((word, i) => word === WORDS[i]) === true;
-    return inOrder ? text.split(WORD) : [];
-  };
-  const [short, long] = [around(2), around(6)];
-  const [start = "", afterSystem = "", beforeReply = "", afterReply = ""] = long;
-  const afterUser = short[2] ?? "";
-  const appendsOnly =
-    short.length === 3 &&
-    long.length === 7 &&
-    short[0] === start &&
-    short[1] === afterSystem &&
-    long[4] === beforeReply &&
-    long[5] === afterReply &&
-    long[6] === afterUser &&
-    // Where a reply begins, a template may write more than it repeats later, such as an empty thought: that stays.
-    afterUser.startsWith(beforeReply);
-  if (!appendsOnly)
-    throw new ConfigError(
-      `The chat template of ${model} rewrites earlier messages when new ones come, so that a turn's prompt does not begin with the last one's. Use a model whose template only appends.`,
-    );
-  return { start, afterSystem, afterReply, afterUser };
-};

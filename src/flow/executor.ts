@@ -1,5 +1,6 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../errors.ts";
 import type { Executor, FlowState, Refusal } from "../module.ts";
+import { checked, count } from "../options.ts";
 import type { AnyTool, Field } from "../tool.ts";
 import type { ToolCall } from "../trajectory.ts";
 import { type Argument, argumentsOf, argumentValue } from "./arguments.ts";
@@ -15,7 +16,8 @@ import { parseInput } from "./schema.ts";
  * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
  * JSON object is the whole input.
  */
-export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimit?: number } = {}): Executor => {
+export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): Executor => {
+  const { outputLimit = TEXT_LIMIT } = checked("ruleExecutor", options, { outputLimit: count });
   const requiredBy = memoiseArguments();
   return {
     write: (step, state) => {
@@ -37,13 +39,14 @@ export const ruleExecutor = ({ outputLimit = TEXT_LIMIT }: { readonly outputLimi
         const parsing = parseInput(tool.inputSchema, call.input);
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
-        return observe(await tool.execute(parsed.value as never, context), outputLimit);
+        return observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
       } catch (thrown) {
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
         const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
-        return failed(reason, textOfThrown(thrown));
+        const error = textOfThrown(thrown);
+        return failed(reason, context.redact?.(error) ?? error);
       }
     },
   };
@@ -109,6 +112,9 @@ const inOrder = (tool: string, names: readonly string[]): string =>
   `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
   `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
 
+/** Longest argument, in characters: references stand for texts, and a sub-goal may have many. */
+const ARGUMENT_LENGTH = 100_000;
+
 const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = argument === "expression";
@@ -128,6 +134,11 @@ const writeText = (tool: string, argument: string, subGoal: string, state: FlowS
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
+  if (text.length > ARGUMENT_LENGTH)
+    return refused(
+      "bad-arguments",
+      `${tool}: with its references written out, ${argument} has ${text.length} characters; accepted are ${ARGUMENT_LENGTH}.`,
+    );
   return { tool, input: { [argument]: text } };
 };
 

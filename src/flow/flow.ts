@@ -1,19 +1,17 @@
-import type { Budget, Meter, Usage } from "../budget.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import type { Usage } from "../budget.ts";
+import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
-import type { ExperienceStore } from "../experience.ts";
 import { narrow } from "../grants.ts";
-import type { ChatModel } from "../model.ts";
-import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
-import { type RandomKey, randomKey } from "../random.ts";
-import { redactor } from "../redact.ts";
-import type { ReplyLog } from "../reply-log.ts";
+import { checked, refusal, withDefaults } from "../options.ts";
+import { randomKey } from "../random.ts";
+import { type Redactor, redactor } from "../redact.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
-import type { MemoryEntry, StopReason, ToolCall, Trajectory } from "../trajectory.ts";
+import type { StopReason, Trajectory } from "../trajectory.ts";
 import { ruleAnalyst } from "./analysis.ts";
 import { ruleExecutor } from "./executor.ts";
+import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
@@ -22,71 +20,12 @@ import { modelExecutor } from "./model-executor.ts";
 import { modelGenerator } from "./model-generator.ts";
 import { modelVerifier } from "./model-verifier.ts";
 import { chatPlanner } from "./planner.ts";
-import { answered, noProgress, repeatedCall, type StopCondition } from "./stop-condition.ts";
+import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
 import { type FlowStream, streamOf } from "./stream.ts";
-import { type TraceApi, traceSolve } from "./tracing.ts";
+import { traceSolve } from "./tracing.ts";
 import { ruleVerifier } from "./verifier.ts";
 
-export interface FlowOptions {
-  /** The default for all four modules. One of `model` and `planner` is needed. */
-  readonly model?: ChatModel;
-  /** @default chatPlanner(model) */
-  readonly planner?: Planner;
-  readonly tools: Toolset;
-  /** @default modelExecutor(model), or ruleExecutor() without a model */
-  readonly executor?: Executor;
-  /** @default modelVerifier(model), or ruleVerifier() without a model */
-  readonly verifier?: Verifier;
-  /** @default modelGenerator(model), or ruleGenerator() without a model */
-  readonly generator?: Generator;
-  /** @default ruleAnalyst() */
-  readonly analyst?: Analyst;
-  /** Conditions besides the verifier's word and the loop detectors. @default [] */
-  readonly stopWhen?: readonly StopCondition[];
-  /** @default [repeatedCall(), noProgress()] */
-  readonly loopDetectors?: readonly StopCondition[];
-  readonly budget?: Budget;
-  /** Deadline of each tool call. @default 30 */
-  readonly toolTimeoutSeconds?: number;
-  /** Asked before each call that passed the verifier; false refuses it. Without it, tools that need approval are refused. */
-  readonly toolApproval?: (call: ToolCall, state: FlowState) => boolean | Promise<boolean>;
-  /** Which tools may be called, which hosts and folders they may reach. A solve can narrow it. @default no limit */
-  readonly grants?: Grants;
-  /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
-  readonly secrets?: readonly string[];
-  /**
-   * A memory across tasks: earlier tasks that are like the question are told to a planner in natural language, in a slot of
-   * their own. With `source` each solve is added to it. @default none
-   */
-  readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
-  /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
-  readonly tracing?: TraceApi;
-  /** Keeps the replies of tools, and gives them again where a solve is done once more by the same id. @default none */
-  readonly replies?: ReplyLog;
-  /** Called after each turn with its entry of memory; the flow waits for it. */
-  readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
-  /** What every model-backed module is told. */
-  readonly instructions?: string;
-  /** @default the machine's clock */
-  readonly clock?: Clock;
-  /** Makes the id of a solve that was given none. @default a random UUID */
-  readonly newId?: () => string;
-}
-
-export interface SolveOptions {
-  /** Id of the trajectory, unique among the solves that run at once. */
-  readonly id?: string;
-  /** @default derived from the id */
-  readonly randomKey?: RandomKey;
-  readonly abortSignal?: AbortSignal;
-  /** Policy versions to sample, by policy name. @default the newest at the first turn, kept for the whole solve */
-  readonly versions?: Readonly<Record<string, string>>;
-  readonly onEvent?: (event: FlowEvent) => void;
-  /** What the flow grants, narrowed for this solve. */
-  readonly grants?: Grants;
-  /** The caller's budget, of a solve inside another one: what is used here is used there. */
-  readonly meter?: Meter;
-}
+export type { FlowOptions, SolveOptions } from "./flow-options.ts";
 
 interface Ended {
   readonly stopReason: StopReason;
@@ -125,52 +64,62 @@ export const createFlow = (options: FlowOptions): Flow => {
 };
 
 const partsOf = (options: FlowOptions): FlowParts => {
+  if (typeof options !== "object" || options === null) throw refusal("createFlow", options, "an object of options");
   const { model } = options;
   const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
   if (typeof planner !== "function")
     throw new ConfigError(
       "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
     );
-  for (const [name, tool] of Object.entries(options.tools)) {
-    if (!/^[A-Za-z_][\w-]*$/u.test(name))
-      throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
-    if (typeof tool?.execute !== "function" || typeof tool.inputSchema !== "object")
-      throw new ConfigError(`The tool "${name}" needs an inputSchema and a function execute.`);
-  }
+  checked("createFlow", options, flowRules);
+  const redact = redactorOf(options);
+  const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
-  const budget = {
-    turns: 10,
-    tokens: 100_000,
-    seconds: 600,
-    calls: 100,
-    dollars: Number.POSITIVE_INFINITY,
-    toolDollars: Number.POSITIVE_INFINITY,
-    ...options.budget,
-  };
-  for (const [name, value] of Object.entries({ ...budget, toolTimeoutSeconds })) {
-    if (!(value > 0)) throw new ConfigError(`${name} is ${value}: it must be a number above 0.`);
-  }
+  const unlimited = Number.POSITIVE_INFINITY;
+  const budget = withDefaults(
+    { turns: 10, tokens: 100_000, seconds: 600, calls: 100, dollars: unlimited, toolDollars: unlimited },
+    options.budget ?? {},
+  );
   return {
     analyst: options.analyst ?? ruleAnalyst(),
     planner,
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
-    tools: options.tools,
+    tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,
     toolTimeoutSeconds,
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
-    instructions: options.instructions,
+    instructions:
+      options.instructions === undefined ? undefined : (redact?.(options.instructions) ?? options.instructions),
     grants: options.grants,
     tracing: options.tracing,
     replies: options.replies,
     experience: options.experience,
-    redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
+    redact,
   };
 };
+
+const redactorOf = ({ secrets = [], model, tools }: FlowOptions): Redactor | undefined => {
+  const held = [model, ...Object.values(tools)].flatMap((one) => one?.secrets?.() ?? []);
+  const all = [...secrets, ...held].filter((secret) => typeof secret === "string" && secret !== "");
+  return all.length === 0 ? undefined : redactor(all);
+};
+
+/** What a tool says of itself may come from outside too, such as from an MCP server. */
+const redactedTools = (tools: Toolset, redact: Redactor): Toolset =>
+  Object.fromEntries(
+    Object.entries(tools).map(([name, tool]) => {
+      const { description, metadata, inputSchema } = tool ?? {};
+      const said = { description, metadata, ...(inputSchema && !("~standard" in inputSchema) ? { inputSchema } : {}) };
+      const clean = redact.value(said);
+      const known = redact(name);
+      return [known === name ? name : known.replace(/[^\w-]/g, "_"), clean === said ? tool : { ...tool, ...clean }];
+    }),
+  ) as Toolset;
 
 const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query): number => {
   if (!Number.isInteger(turnLimit) || turnLimit < 1)
@@ -184,9 +133,12 @@ const solveWith = async (
   input: string | Query,
   options: SolveOptions,
 ): Promise<SolveResult> => {
+  checked("solve", options, solveRules);
+  if (typeof input !== "string") queryRule(input, "The query");
   const id = options.id ?? newId();
   // A copy: whatever else the caller's object holds, such as a sealed answer, stays behind.
-  const query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const asked: Query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const query = parts.redact === undefined ? asked : parts.redact.value(asked);
   if (typeof query.question !== "string" || query.question.trim() === "")
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
@@ -217,8 +169,7 @@ const solveWith = async (
   };
   try {
     const outcome = await runLoop(parts, run);
-    if (outcome.error !== undefined && parts.redact !== undefined)
-      outcome.error.message = parts.redact(outcome.error.message);
+    parts.redact?.error(outcome.error);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);

@@ -1,6 +1,7 @@
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { Executor, FlowState } from "../module.ts";
+import { checked, count, objectWith, required } from "../options.ts";
 import { deriveKey } from "../random.ts";
 import type { AnyTool, JsonSchema } from "../tool.ts";
 import type { Step } from "../trajectory.ts";
@@ -27,40 +28,41 @@ const SCHEMA_LENGTH = 6000;
  * An executor by a model, as published: it writes the call from the tool's schema and the sub-goal. What does not parse
  * or fit is coerced, then repaired once by the model, then refused. Calls are run as the rules run them.
  */
-export const modelExecutor = (
-  model: ChatModel,
-  { maxTokens = 256, outputLimit }: ModelExecutorOptions = {},
-): Executor => ({
-  run: ruleExecutor(outputLimit === undefined ? {} : { outputLimit }).run,
-  write: async (step, state, context) => {
-    const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
-    // The verifier's first gate refuses it, with the list of tools.
-    if (tool === undefined) return { tool: step.tool, input: {} };
-    const schema = jsonSchemaOf(tool.inputSchema);
-    const messages = callPrompt(step, state, tool, schema);
-    let problem = "";
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const { text } = await metered(model, context.meter).complete({
-        messages,
-        maxTokens,
-        temperature: 0,
-        randomKey: deriveKey(context.randomKey, "executor", state.turn, attempt),
-        ...(schema !== undefined && { grammar: { type: "json" as const, schema } }),
-        abortSignal: context.abortSignal,
-      });
-      const input = coerce(parseObject(text), schema);
-      const parsed =
-        input === undefined ? { problem: "it is no JSON object" } : await parseInput(tool.inputSchema, input);
-      if (!("problem" in parsed)) return { tool: step.tool, input };
-      problem = parsed.problem;
-      messages.push(
-        { role: "assistant", content: text },
-        { role: "user", content: `That does not fit: ${problem}. Write the JSON again.` },
-      );
-    }
-    return refused("bad-arguments", `${step.tool}: ${problem}.`);
-  },
-});
+export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = {}): Executor => {
+  required(objectWith("a chat model", "complete"))(model, "modelExecutor: the model");
+  const { maxTokens = 256, outputLimit } = checked("modelExecutor", options, { maxTokens: count, outputLimit: count });
+  return {
+    run: ruleExecutor(outputLimit === undefined ? {} : { outputLimit }).run,
+    write: async (step, state, context) => {
+      const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
+      // The verifier's first gate refuses it, with the list of tools.
+      if (tool === undefined) return { tool: step.tool, input: {} };
+      const schema = jsonSchemaOf(tool.inputSchema);
+      const messages = callPrompt(step, state, tool, schema);
+      let problem = "";
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const { text } = await metered(model, context.meter, context.redact).complete({
+          messages,
+          maxTokens,
+          temperature: 0,
+          randomKey: deriveKey(context.randomKey, "executor", state.turn, attempt),
+          ...(schema !== undefined && { grammar: { type: "json" as const, schema } }),
+          abortSignal: context.abortSignal,
+        });
+        const input = coerce(parseObject(text), schema);
+        const parsed =
+          input === undefined ? { problem: "it is no JSON object" } : await parseInput(tool.inputSchema, input);
+        if (!("problem" in parsed)) return { tool: step.tool, input };
+        problem = parsed.problem;
+        messages.push(
+          { role: "assistant", content: text },
+          { role: "user", content: `That does not fit: ${problem}. Write the JSON again.` },
+        );
+      }
+      return refused("bad-arguments", `${step.tool}: ${problem}.`);
+    },
+  };
+};
 
 const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSchema | undefined): ChatMessage[] => {
   const named = [...new Set(step.subGoal.match(REFERENCE) ?? [])].map((reference) => {
@@ -82,8 +84,12 @@ const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSch
   ];
 };
 
+/** Longest reply that is read, in characters. */
+const REPLY_LENGTH = 100_000;
+
 /** The first JSON object in a text, if there is one. */
 const parseObject = (text: string): Record<string, unknown> | undefined => {
+  if (text.length > REPLY_LENGTH) return undefined;
   const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
   if (start < 0 || end < start) return undefined;
   try {

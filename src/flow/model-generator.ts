@@ -1,6 +1,7 @@
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Generated, Generator } from "../module.ts";
+import { checked, count, objectWith, required, truth } from "../options.ts";
 import { deriveKey } from "../random.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
@@ -22,12 +23,11 @@ const WITH_SOLUTION =
   "You answer a question from results that were found with tools. First write the solution for a person: which results are used and where they are from, how the answer follows from them, and what stays uncertain. Use nothing that is not in the results. Then write on a line of its own, between <answer> and </answer>, the answer alone: the number, date or name that was asked for, without unit and without a sentence.";
 
 /** A generator by a model: a concise answer from memory, with its solution when asked. Undefined when no call has brought anything. */
-export const modelGenerator =
-  (
-    model: ChatModel,
-    { solution = false, maxTokens = solution ? 1024 : 64, room = 16_000 }: ModelGeneratorOptions = {},
-  ): Generator =>
-  async (state, context) => {
+export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions = {}): Generator => {
+  required(objectWith("a chat model", "complete"))(model, "modelGenerator: the model");
+  checked("modelGenerator", options, { solution: truth, maxTokens: count, room: count });
+  const { solution = false, maxTokens = solution ? 1024 : 64, room = 16_000 } = options;
+  return async (state, context) => {
     if (!state.memory.some(({ observation }) => observation.status === "ok")) return undefined;
     const question = questionText(state.query.question, state.analysis);
     const results = state.memory.map(entryText);
@@ -37,7 +37,7 @@ export const modelGenerator =
         results.map(({ length }) => length + 1),
         room,
       ) ?? results.length - 1;
-    const { text } = await metered(model, context.meter).complete({
+    const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
         { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
         {
@@ -52,6 +52,7 @@ export const modelGenerator =
     });
     return solution ? solutionOf(text) : answerOf(text);
   };
+};
 
 const ANSWER_LENGTH = 2000;
 

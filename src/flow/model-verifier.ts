@@ -2,6 +2,7 @@ import type { Policy } from "../engine.ts";
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { FlowState, Judgement, ModuleContext, Verifier } from "../module.ts";
+import { checked, count, either, number, objectWith, oneOf, type Rules, required } from "../options.ts";
 import { deriveKey } from "../random.ts";
 import type { MemoryEntry, Observation, Step, Verdict } from "../trajectory.ts";
 import { chatPrompts } from "./chat-prompt.ts";
@@ -28,12 +29,25 @@ export interface ModelVerifierOptions {
   readonly room?: number;
 }
 
+const optionRules: Rules<ModelVerifierOptions> = {
+  form: oneOf("word", "lines"),
+  maxTokens: count,
+  temperature: number(),
+  room: count,
+};
+
 /**
  * A verifier by a model. Its first gate is the rules'; after a call the model says whether memory answers the question.
  * With a policy it is a trained module: its turns are in the trajectory, and extend each other as the planner's do.
  */
-export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierOptions = {}): Verifier =>
-  "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
+export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierOptions = {}): Verifier => {
+  required(either(objectWith("a policy", "sample"), objectWith("a chat model or a policy", "complete")))(
+    model,
+    "modelVerifier: the model",
+  );
+  checked("modelVerifier", options, optionRules);
+  return "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
+};
 
 const { admit } = ruleVerifier();
 
@@ -89,7 +103,7 @@ const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVer
     admit,
     judge: async (step, observation, state, context) => {
       const turns = [...state.memory, { index: state.turn, step, observation }];
-      const { text } = await metered(model, context.meter).complete({
+      const { text } = await metered(model, context.meter, context.redact).complete({
         messages: conversation(state, turns, form, room),
         maxTokens,
         temperature,

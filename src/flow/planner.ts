@@ -3,6 +3,7 @@ import type { Grammar } from "../grammar.ts";
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Plan, Planner } from "../module.ts";
+import { checked, count, number, objectWith, oneOf, type Rules, required, truth } from "../options.ts";
 import { deriveKey } from "../random.ts";
 import type { Toolset } from "../tool.ts";
 import { malformed, parseChatAction, parseJsonAction, planOf } from "./parse-action.ts";
@@ -35,11 +36,22 @@ export interface ModelPlannerOptions extends PromptOptions {
   readonly grammar?: boolean;
 }
 
+const modelPlannerRules: Rules<ModelPlannerOptions> = {
+  prompt: oneOf("compact", "chat"),
+  detail: oneOf("values", "names"),
+  verdicts: truth,
+  maxTokens: count,
+  temperature: number(),
+  grammar: truth,
+};
+
 /**
  * A planner that samples a policy of an engine. Each turn's prompt is the last one, what was sampled then and what
  * came of it, by their ids: nothing that was sampled is encoded again. A solve stays on the version it began with.
  */
 export const modelPlanner = (policy: Policy, options: ModelPlannerOptions = {}): Planner => {
+  required(objectWith("a policy", "sample"))(policy, "modelPlanner: the policy");
+  checked("modelPlanner", options, modelPlannerRules);
   const { contextLength, chat } = policy.engine;
   const form = options.prompt ?? (chat === undefined ? "compact" : "chat");
   const { maxTokens = form === "chat" ? 40 : 24, temperature = 1, grammar = form === "chat" } = options;
@@ -93,10 +105,10 @@ export interface ChatPlannerOptions {
  * A frozen planner on any chat model: the same words and the same lenient reading, and one repair of a reply that is no
  * action. Small models write a line of text, models whose `promptStyle` is "json" an object with their thought before it.
  */
-export const chatPlanner = (
-  model: ChatModel,
-  { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions = {},
-): Planner => {
+export const chatPlanner = (model: ChatModel, options: ChatPlannerOptions = {}): Planner => {
+  required(objectWith("a chat model", "complete"))(model, "chatPlanner: the model");
+  checked("chatPlanner", options, { maxTokens: count, temperature: number(), room: count });
+  const { maxTokens = 256, temperature = 0, room = 24_000 } = options;
   return async (state, context) => {
     const tools = Object.keys(state.tools);
     const json = model.promptStyle === "json";
@@ -110,7 +122,7 @@ export const chatPlanner = (
         streamed = true;
         context.onText?.(delta);
       };
-      const reply = await metered(model, context.meter).complete({
+      const reply = await metered(model, context.meter, context.redact).complete({
         messages,
         maxTokens,
         temperature,

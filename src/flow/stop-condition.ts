@@ -1,4 +1,5 @@
 import type { Usage } from "../budget.ts";
+import { count, required } from "../options.ts";
 import type { MemoryEntry, StopReason } from "../trajectory.ts";
 
 /** What a stop condition sees after each turn. */
@@ -15,8 +16,12 @@ export interface StopCondition {
 }
 
 /** Stops after `n` planner turns. */
-export const turnCount = (n: number): StopCondition =>
-  Object.assign(({ memory }: Progress) => (memory.length >= n ? ("turn-limit" as const) : undefined), { turns: n });
+export const turnCount = (n: number): StopCondition => {
+  required(count)(n, "turnCount: n");
+  return Object.assign(({ memory }: Progress) => (memory.length >= n ? ("turn-limit" as const) : undefined), {
+    turns: n,
+  });
+};
 
 /** Stops once the verifier has decided so. */
 export const answered = (): StopCondition => {
@@ -25,6 +30,7 @@ export const answered = (): StopCondition => {
 
 /** Stops when the last `times` turns were all refused as repeated calls. */
 export const repeatedCall = (times = 3): StopCondition => {
+  count(times, "repeatedCall: times");
   const repeats = ({ observation }: MemoryEntry): boolean =>
     observation.status === "refused" && observation.reason === "repeated";
   return ({ memory }) => (lastAre(memory, times, repeats) ? "repeated-call" : undefined);
@@ -32,6 +38,7 @@ export const repeatedCall = (times = 3): StopCondition => {
 
 /** Stops when none of the last `turns` turns brought an observation. */
 export const noProgress = (turns = 4): StopCondition => {
+  count(turns, "noProgress: turns");
   const fruitless = ({ observation }: MemoryEntry): boolean => observation.status !== "ok";
   return ({ memory }) => (lastAre(memory, turns, fruitless) ? "no-progress" : undefined);
 };

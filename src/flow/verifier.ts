@@ -1,5 +1,5 @@
 import type { FlowState, Refusal, Verifier } from "../module.ts";
-import type { AnyTool, Field } from "../tool.ts";
+import { type AnyTool, asksApproval, type Field } from "../tool.ts";
 import {
   type Analysis,
   failedForNow,
@@ -9,7 +9,7 @@ import {
   type Verdict,
   type VerdictCause,
 } from "../trajectory.ts";
-import { refused } from "./observation.ts";
+import { refused, statedValue } from "./observation.ts";
 import { type Parsed, parseInput } from "./schema.ts";
 
 /**
@@ -50,9 +50,7 @@ const goOn = ({ status }: Observation, { memory }: FlowState): Verdict => {
 };
 
 const answers = (observation: Observation, analysis: Analysis): boolean =>
-  observation.status === "ok" &&
-  Object.hasOwn(observation.fields, "value") &&
-  fits(observation.fields.value, analysis.unit);
+  fits(statedValue(observation), analysis.unit);
 
 /** Whether a value is of the asked unit, or, where it states no unit, of the asked kind. */
 export const fits = (value: Field | undefined, unit: string | undefined): boolean => {
@@ -66,8 +64,8 @@ export const fits = (value: Field | undefined, unit: string | undefined): boolea
 /** How often one call may be made while its service is unavailable. */
 const MOST_TRIES = 3;
 /** What needs approval acts on the world, and may have done so although no reply came. */
-const mayBeMadeAgain = (observation: Observation, { needsApproval = false }: AnyTool): boolean =>
-  failedForNow(observation) && needsApproval === false;
+const mayBeMadeAgain = (observation: Observation, tool: AnyTool): boolean =>
+  failedForNow(observation) && !asksApproval(tool);
 
 const refuseRepeat = (call: ToolCall, tool: AnyTool, memory: readonly MemoryEntry[]): Refusal | undefined => {
   let tries = 0;

@@ -1,8 +1,9 @@
 import type { Policy } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
+import { checked, objectWith, required } from "../options.ts";
 import { randomKey } from "../random.ts";
-import { chatModel } from "./chat-model.ts";
+import { chatModel, chatModelRules } from "./chat-model.ts";
 
 export interface EngineModelOptions {
   /** @default the name of the engine's model */
@@ -14,8 +15,11 @@ export interface EngineModelOptions {
 }
 
 /** The engine's own weights as a ChatModel: in its chat template where it has one, else as a completion model. */
-export const engineModel = (policy: Policy, options: EngineModelOptions = {}): ChatModel =>
-  policy.engine.chat === undefined ? completionModel(policy, options) : chatModel(policy, options);
+export const engineModel = (policy: Policy, options: EngineModelOptions = {}): ChatModel => {
+  required(objectWith("a policy", "sample"))(policy, "engineModel: the policy");
+  checked("engineModel", options, chatModelRules);
+  return policy.engine.chat === undefined ? completionModel(policy, options) : chatModel(policy, options);
+};
 
 /**
  * A small completion model as a ChatModel: the prompt is the last user message and the token `<answer>`, the reply

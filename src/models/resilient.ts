@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../clock.ts";
-import { ConfigError, ModelError } from "../errors.ts";
+import { ModelError } from "../errors.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
+import { callback, checked, count, number, objectWith, type Rules, required } from "../options.ts";
 import { circuitBreaker } from "./circuit-breaker.ts";
 import { pause } from "./pause.ts";
 import { rateLimit } from "./rate-limit.ts";
@@ -33,6 +34,21 @@ export interface ResilientOptions {
   readonly clock?: Clock;
 }
 
+const above0 = number({ above: 0 });
+const optionRules: Rules<ResilientOptions> = {
+  attempts: count,
+  deadlineSeconds: above0,
+  attemptSeconds: above0,
+  backOffSeconds: number(),
+  openAfter: count,
+  concurrency: count,
+  requestsPerMinute: above0,
+  tokensPerMinute: above0,
+  onRetry: callback,
+  random: callback,
+  clock: objectWith("a clock", "now", "after"),
+};
+
 /** Models that already try again: one layer is enough. */
 const resilientModels = new WeakSet<ChatModel>();
 
@@ -42,12 +58,12 @@ const resilientModels = new WeakSet<ChatModel>();
  * is given back as it is.
  */
 export const resilient = (model: ChatModel, options: ResilientOptions = {}): ChatModel => {
+  required(objectWith("a chat model", "complete"))(model, "resilient: the model");
+  checked("resilient", options, optionRules);
   if (resilientModels.has(model)) return model;
   const { attempts = 8, deadlineSeconds = 300, attemptSeconds = 120, backOffSeconds = 0.5, openAfter = 5 } = options;
   const { concurrency = 64, requestsPerMinute, tokensPerMinute, onRetry } = options;
   const { random = Math.random, clock = systemClock } = options;
-  for (const [name, value] of Object.entries({ attempts, deadlineSeconds, attemptSeconds, openAfter, concurrency }))
-    if (!(value > 0)) throw new ConfigError(`${name} is ${value}: it must be a number above 0.`);
   const circuit = circuitBreaker({ openAfter, clock });
   const limit = rateLimit({ concurrency, requestsPerMinute, tokensPerMinute, clock });
 
@@ -75,6 +91,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
   const resilientModel: ChatModel = {
     id: model.id,
     ...(model.promptStyle === undefined ? {} : { promptStyle: model.promptStyle }),
+    ...(model.secrets === undefined ? {} : { secrets: model.secrets }),
     complete: async (request) => {
       const end = clock.now() + deadlineSeconds * 1000;
       const deadline = new AbortController();

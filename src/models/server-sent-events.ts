@@ -1,23 +1,48 @@
+import { ModelError } from "../errors.ts";
+
+/** Characters of one event; a part of a reply has hundreds. */
+const LONGEST_EVENT = 2 ** 18;
+const LINES_PER_TURN = 1000;
+
 /**
  * The data of each server-sent event of a body, as text. An event whose end never comes is not given: the body was cut.
+ * Each character is looked at once, however the body is cut into parts. Throws a retryable `ModelError` for an event that
+ * is longer than any part of a reply.
  */
 export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder();
-  let rest = "";
+  let line = "";
+  let data: string[] = [];
+  let size = 0;
+  /** The last part ended in a carriage return, whose newline may come with the next one. */
+  let returned = false;
+  let lines = 0;
   for await (const bytes of body) {
-    rest += decoder.decode(bytes, { stream: true });
-    for (let end = endOfEvent(rest); end !== undefined; end = endOfEvent(rest)) {
-      const data = rest
-        .slice(0, end.start)
-        .split(/\r\n|\r|\n/)
-        .flatMap((line) => (line.startsWith("data:") ? line.slice(5).replace(/^ /, "") : []));
-      rest = rest.slice(end.next);
-      if (data.length > 0) yield data.join("\n");
+    const text = decoder.decode(bytes, { stream: true });
+    let at = returned && text.startsWith("\n") ? 1 : 0;
+    if (text !== "") returned = text.endsWith("\r");
+    const from = at;
+    for (const { 0: end, index } of text.slice(from).matchAll(/\r\n|\r|\n/g)) {
+      line += text.slice(at, from + index);
+      at = from + index + end.length;
+      lines += 1;
+      // Parts that came already are handed on without a turn of the event loop in between.
+      if (lines % LINES_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+      else if (line === "" && data.length > 0) {
+        yield data.join("\n");
+        data = [];
+      }
+      size = line === "" ? 0 : size + line.length;
+      line = "";
+      if (size > LONGEST_EVENT) throw tooLong();
     }
+    line += text.slice(at);
+    if (line.length > LONGEST_EVENT) throw tooLong();
   }
 };
 
-const endOfEvent = (text: string): { readonly start: number; readonly next: number } | undefined => {
-  const found = /\r\n\r\n|\n\n|\r\r/.exec(text);
-  return found === null ? undefined : { start: found.index, next: found.index + found[0].length };
-};
+const tooLong = (): ModelError =>
+  new ModelError(`The endpoint sent an event of more than ${LONGEST_EVENT} characters; the reply was dropped.`, {
+    retryable: true,
+  });

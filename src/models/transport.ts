@@ -1,3 +1,4 @@
+import { abortSignal, address, checked, count, recordOf, required, ruleOf, text } from "../options.ts";
 /** One HTTP request with a body; what an OpenAI-compatible client needs of the network. */
 export interface HttpRequest {
   readonly url: string;
@@ -17,8 +18,17 @@ export interface HttpReply {
 /** Posts a request. Throws whatever the network throws, and the signal's reason once it is aborted. */
 export type Transport = (request: HttpRequest) => Promise<HttpReply>;
 
+const aRequest = ruleOf<HttpRequest>({
+  url: required(address),
+  headers: required(recordOf(text)),
+  body: required(text),
+  signal: required(abortSignal),
+});
+
 /** The portable transport. */
-export const fetchTransport: Transport = async ({ url, headers, body, signal }) => {
+export const fetchTransport: Transport = async (request) => {
+  aRequest(request, "fetchTransport: the request");
+  const { url, headers, body, signal } = request;
   const reply = await fetch(url, { method: "POST", headers, body, signal, redirect: "error" });
   return {
     status: reply.status,
@@ -33,7 +43,8 @@ const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} 
  * A pool of connections of its own, over undici's `request`, which costs about half of what `fetch` does; `fetch` where
  * undici is not installed. A connection that the server had closed meanwhile is replaced and the request sent once more.
  */
-export const pooledTransport = ({ connections = 128 }: { readonly connections?: number } = {}): Transport => {
+export const pooledTransport = (options: { readonly connections?: number } = {}): Transport => {
+  const { connections = 128 } = checked("pooledTransport", options, { connections: count });
   let opened: Promise<Transport> | undefined;
   return async (request) => {
     opened ??= openPool(connections);

@@ -1,25 +1,82 @@
-import { ConfigError } from "../errors.ts";
-import { bubblewrapSandbox, isBubblewrapUsable } from "./bubblewrap-sandbox.ts";
+import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { checked, listOf, name, number, type Rules, truth } from "../options.ts";
+import { bubblewrapFault, bubblewrapSandbox, isBubblewrapUsable } from "./bubblewrap-sandbox.ts";
 import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-export type { RunOptions, RunResult, Sandbox } from "./sandbox.ts";
+export { notCovered, type RunOptions, type RunResult, type Sandbox } from "./sandbox.ts";
 
-export interface SandboxOptions extends PyodideOptions {
-  /** @default "auto": Pyodide; it works everywhere and starts warm */
-  readonly tier?: "auto" | "pyodide" | "bubblewrap";
+const tiers = ["auto", "pyodide-in-bubblewrap", "pyodide", "bubblewrap"] as const;
+
+export interface SandboxOptions extends Omit<PyodideOptions, "inBubblewrap"> {
+  /**
+   * Where programs run. "auto" is the strictest that works here: "pyodide-in-bubblewrap" on Linux with bubblewrap, else
+   * "pyodide". "bubblewrap" runs this machine's python3 instead, with whatever it can import. @default "auto"
+   */
+  readonly tier?: (typeof tiers)[number];
   /** Runs programs with this machine's python3, as you and with all your rights. @default false */
   readonly dangerouslyRunOnHost?: boolean;
 }
 
-/** A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work; it never falls back to the host. */
-export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
-  const { tier = "auto", dangerouslyRunOnHost = false } = options;
-  if (dangerouslyRunOnHost) return hostSandbox();
-  if (tier === "auto" || tier === "pyodide") return pyodideSandbox(options);
-  if (tier === "bubblewrap") return bubblewrapSandbox(options);
-  throw new ConfigError(`There is no sandbox ${JSON.stringify(tier)}: accepted are auto, pyodide, bubblewrap.`);
+const optionRules: Rules<SandboxOptions> = {
+  tier: name,
+  dangerouslyRunOnHost: truth,
+  memoryMegabytes: number({ least: 32, most: 65_536 }),
+  warm: number({ whole: true, most: 64 }),
+  packages: listOf(name),
 };
 
-export { isBubblewrapUsable };
+/**
+ * A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work, and `ConfigError` for
+ * a tier that there is not; it never falls back to the host.
+ */
+export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
+  checked("openSandbox", options, optionRules);
+  const { tier = "auto", dangerouslyRunOnHost = false, ...rest } = options;
+  if (dangerouslyRunOnHost) return hostSandbox();
+  switch (tier) {
+    case "auto":
+      return contained(rest).catch((error: unknown) => {
+        if (error instanceof SandboxError) return pyodideSandbox(rest);
+        throw error;
+      });
+    case "pyodide-in-bubblewrap":
+      return contained(rest);
+    case "pyodide":
+      return pyodideSandbox(rest);
+    case "bubblewrap":
+      return bubblewrapSandbox(rest);
+    default:
+      throw new ConfigError(`There is no sandbox ${JSON.stringify(tier)}: accepted are ${tiers.join(", ")}.`);
+  }
+};
+
+/** Pyodide inside bubblewrap, seen to work. */
+const contained = async (options: PyodideOptions): Promise<Sandbox> => {
+  if (process.platform !== "linux")
+    throw new SandboxError(
+      `The tier "pyodide-in-bubblewrap" is for Linux, and this is ${process.platform}. Use "pyodide".`,
+    );
+  const sandbox = await pyodideSandbox({ ...options, inBubblewrap: true });
+  try {
+    const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
+    if (value === "42") return sandbox;
+    throw new SandboxError(`Pyodide does not run inside bubblewrap: ${error ?? "6 * 7 gave no result"}`);
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+};
+
+/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. */
+export const containmentFault = async (): Promise<string | undefined> => {
+  try {
+    await (await contained({ warm: 0, packages: [] })).close();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+};
+
+export { bubblewrapFault, isBubblewrapUsable };

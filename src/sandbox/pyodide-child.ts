@@ -1,56 +1,58 @@
+import { PYODIDE_PYTHON } from "./pyodide-python.ts";
+import { PYODIDE_SEAL } from "./pyodide-seal.ts";
+
+/** Bytes of files, and of what is written to pipes, that a program may hold beside its memory, in megabytes. */
+export const FILE_MEGABYTES = 64;
+
+/**
+ * A thread of the child that no program can reach: it ends the process when the pipe closes that the parent holds open.
+ * Limits are the parent's to keep (`watcher.ts`); a child without a parent has nothing left to do.
+ */
+const LIFELINE = `
+import { Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+const end = () => process.kill(process.pid, "SIGKILL");
+new Socket({ fd: workerData, readable: true, writable: false }).on("error", end).on("close", end).resume();
+parentPort.postMessage("held");
+`;
+
 /**
  * The program of the child process, as text: it is given to Node with `--eval`, so that the child may read nothing but
- * Pyodide's own folder. One child runs one program. Before Pyodide is loaded everything is taken away that could reach
- * out: sockets, `fetch`, `process.binding`; memory is capped; Python's way to JavaScript gets an empty world.
+ * Pyodide's own folder. One child runs one program. Pyodide is started, its module sealed, and everything else that
+ * JavaScript has is taken away; only then is a program taken in.
  *
  * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then one line of JSON with the result.
  */
 export const PYODIDE_CHILD = String.raw`
-const FILE_MEGABYTES = 64;
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { randomFillSync } from "node:crypto";
+import { closeSync, constants, readFileSync, readSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 
-const { folder, memoryMegabytes, snapshot, make, packages } = JSON.parse(process.argv[1]);
-const write = process.stdout.write.bind(process.stdout);
-const exit = process.exit.bind(process);
-const stdin = process.stdin;
-const require = createRequire(pathToFileURL(folder + "/package.json"));
-const fs = require("node:fs");
-const readFileSync = fs.readFileSync;
+// A program can see its interpreter's arguments: they name nothing of this machine.
+const { folder, memoryMegabytes, lifeline, snapshot, make, packages, user } = JSON.parse(process.argv.splice(0, process.argv.length, "python", "python")[1]);
+const mostBytes = memoryMegabytes * 2 ** 20;
+const { pid } = process;
+const { now } = performance;
+const kill = process.kill.bind(process);
+const clock = Object.freeze({ now: now.bind(performance) });
+process.on("SIGUSR1", () => {});
+// Pyodide asks for the numbers of open's flags by a way that is not permitted.
+process.binding = () => ({ fs: constants });
 
-// What a program must not have is gone before its interpreter is there.
-const refuse = () => { throw new Error("This is not available in the sandbox."); };
-const net = require("node:net");
-net.Socket.prototype.connect = refuse;
-net.Server.prototype.listen = refuse;
-require("node:dgram").createSocket = refuse;
-for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"]) require("node:child_process")[name] = refuse;
-for (const name of ["lookup", "resolve", "resolve4", "resolve6"]) require("node:dns")[name] = refuse;
-require("node:worker_threads").Worker = refuse;
-for (const name of ["fetch", "WebSocket", "EventSource", "XMLHttpRequest"]) Object.defineProperty(globalThis, name, { value: refuse });
-process.binding = () => ({ fs: fs.constants });
-process.dlopen = refuse;
-process.kill = refuse;
-syncBuiltinESMExports();
-const pages = memoryMegabytes * 16;
-const grow = WebAssembly.Memory.prototype.grow;
-WebAssembly.Memory.prototype.grow = function (more) {
-  if (this.buffer.byteLength / 65536 + more > pages) throw new RangeError("out of memory");
-  return grow.call(this, more);
-};
-
-const picture = snapshot ? readFileSync(snapshot) : undefined;
-if (picture) {
-  // A picture with packages is larger than the memory that Pyodide begins with.
-  const instantiate = WebAssembly.instantiate;
-  WebAssembly.instantiate = async (...args) => {
-    const result = await instantiate(...args);
-    const memory = result.instance?.exports.memory;
-    const more = memory ? Math.ceil((picture.length - memory.buffer.byteLength) / 65536) : 0;
-    if (more > 0) memory.grow(more);
-    return result;
-  };
+if (lifeline !== undefined) {
+  const holding = new Worker(${JSON.stringify(LIFELINE)}, {
+    eval: true,
+    env: {},
+    workerData: lifeline,
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+  });
+  await new Promise((held, failed) => holding.once("message", held).once("error", failed));
 }
+
+const picture = snapshot === undefined ? undefined : readFileSync(snapshot).subarray(32);
+if (snapshot !== undefined) closeSync(snapshot);
+${PYODIDE_SEAL}
 const { loadPyodide } = await import(pathToFileURL(folder + "/pyodide.mjs").href);
 const output = { text: "", limit: 0, cut: false };
 const take = (text) => {
@@ -58,37 +60,18 @@ const take = (text) => {
   if (text.length > room) output.cut = true;
   if (room > 0) output.text += text.slice(0, room);
 };
-const decoders = [new TextDecoder(), new TextDecoder()];
 const python = await loadPyodide({
   jsglobals: Object.create(null),
   env: { HOME: "/home/pyodide" },
   stdin: () => null,
+  stdout: take,
+  stderr: take,
   ...(make ? { _makeSnapshot: true } : {}),
   ...(picture ? { _loadSnapshot: picture } : {}),
 });
-// Files and pipes lie outside the memory that is capped above: what they hold is counted.
-let room = FILE_MEGABYTES * 2 ** 20;
-const { FS } = python;
-const hold = (bytes) => {
-  if (bytes > room) throw new FS.ErrnoError(51);
-  room -= bytes;
-};
-const writeTo = FS.write;
-FS.write = (stream, buffer, offset, length, position, own) => {
-  const { node, flags } = stream;
-  const at = flags & 1024 ? node.usedBytes : position ?? stream.position;
-  if (FS.isFile(node.mode)) hold(Math.max(0, at + length - node.usedBytes));
-  else if (FS.isFIFO(node.mode)) hold(length);
-  return writeTo(stream, buffer, offset, length, position, own);
-};
-const file = FS.filesystems.MEMFS.ops_table.file.node;
-const setAttributes = file.setattr;
-file.setattr = (node, attributes) => {
-  if (attributes.size !== undefined) hold(attributes.size - node.usedBytes);
-  return setAttributes(node, attributes);
-};
+const { FS, _module } = python;
 for (const [i, path] of packages.entries()) FS.writeFile("/packages" + i + ".zip", readFileSync(path));
-if (!snapshot && packages.length > 0) {
+if (snapshot === undefined && packages.length > 0) {
   const names = JSON.stringify(packages.map((_, i) => "/packages" + i + ".zip"));
   python.runPython("import sys; sys.path.extend(" + names + ")");
 }
@@ -104,73 +87,116 @@ del _zip, _name
 ${"`"});
   const bytes = python.makeMemorySnapshot();
   await new Promise((done) => process.stdout.write(bytes, done));
-  exit(0);
+  kill(pid, "SIGKILL");
 }
+const decoders = [new TextDecoder(), new TextDecoder()];
 for (const [i, set] of [python.setStdout, python.setStderr].entries())
   set.call(python, { write: (bytes) => { take(decoders[i].decode(bytes, { stream: true })); return bytes.length; } });
-// Hygiene: what would fail anyway fails at once and by its name.
-python.runPython(${"`"}
-import os, sys
-def _refuse(*args, **kwargs):
-    raise PermissionError("not available in the sandbox")
-for _name in ("system", "popen", "fork", "execv", "execve", "kill"):
-    if hasattr(os, _name):
-        setattr(os, _name, _refuse)
-for _name in ("js", "pyodide_js", "_pyodide_core", "ctypes", "_ctypes", "socket", "_socket"):
-    sys.modules[_name] = None
-for _name in [n for n in sys.modules if n == "pyodide" or n.startswith("pyodide.") or n.startswith("_pyodide")]:
-    sys.modules[_name] = None
-sys.setrecursionlimit(800)
-del _refuse, _name
-${"`"});
-const run = python.runPython(${"`"}
-def _make():
-    import ast, io, sys, traceback
-    def run(code):
-        scope = {"__name__": "__main__", "__builtins__": __builtins__}
-        try:
-            tree = ast.parse(code, "<program>")
-            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-            exec(compile(tree, "<program>", "exec"), scope)
-            value = None
-            if last is not None:
-                value = eval(compile(ast.Expression(last.value), "<program>", "eval"), scope)
-            return ("value", None if value is None else str(value) if isinstance(value, str) else repr(value))
-        except SystemExit as end:
-            return ("value", None) if end.code in (None, 0) else ("error", "SystemExit: " + str(end.code))
-        except BaseException as error:
-            lines = traceback.format_exception_only(type(error), error)
-            where = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "<program>"]
-            line = " (line %d)" % where[-1].lineno if where else ""
-            return ("error", "".join(lines).strip()[-2000:] + line)
-        finally:
-            sys.stdout.flush(); sys.stderr.flush()
-    return run
-_make()
-${"`"});
 
-write("ready\n");
-let text = "";
-for await (const chunk of stdin) {
-  text += chunk;
-  if (text.includes("\n")) break;
+// Files and pipes lie outside the memory that is capped above: what they hold is counted where it is stored.
+let room = ${FILE_MEGABYTES} * 2 ** 20;
+const hold = (bytes) => {
+  if (bytes > room) throw new FS.ErrnoError(51);
+  room -= bytes;
+};
+const { MEMFS } = FS.filesystems;
+const store = MEMFS.stream_ops.write;
+const stored = (stream, buffer, offset, length, position, own) => {
+  const { node } = stream;
+  const before = node.contents.length;
+  if (position + length - before > room) throw new FS.ErrnoError(51);
+  const written = store(stream, buffer, offset, length, position, own);
+  room -= node.contents.length - before;
+  return written;
+};
+MEMFS.stream_ops.write = MEMFS.ops_table.file.stream.write = stored;
+const resize = MEMFS.resizeFileStorage;
+MEMFS.resizeFileStorage = (node, size) => {
+  hold(size - node.contents.length);
+  resize(node, size);
+};
+const write = FS.write;
+FS.write = (stream, buffer, offset, length, position, own) => {
+  if (FS.isFIFO(stream.node.mode)) hold(length);
+  return write(stream, buffer, offset, length, position, own);
+};
+// A folder's entries are found by name: no name means anything to JavaScript.
+const bare = (node) => {
+  if (node.node_ops !== MEMFS.ops_table.dir.node) return;
+  node.contents = Object.assign(Object.create(null), node.contents);
+  for (const child of Object.values(node.contents)) bare(child);
+};
+bare(FS.root);
+const createNode = MEMFS.createNode;
+MEMFS.createNode = (parent, name, mode, dev) => {
+  const node = createNode(parent, name, mode, dev);
+  if (FS.isDir(node.mode)) node.contents = Object.create(null);
+  return node;
+};
+
+python.runPython(${JSON.stringify(PYODIDE_PYTHON)});
+const runString = _module._PyRun_SimpleString;
+const call = (limit) => _module.stringToNewUTF8('_run("/program.py", "/result.json", ' + limit + ")");
+if (process.getuid?.() === 0 && user !== undefined) {
+  process.setgroups([]);
+  process.setgid(user);
+  process.setuid(user);
 }
-const { code, outputLimit } = JSON.parse(text);
-output.limit = outputLimit;
-const begun = performance.now();
-let result;
+
+// From here on nothing of Node is left, and nothing of JavaScript can be changed.
+const kept = new Set(["Object", "Function", "Array", "Number", "parseFloat", "parseInt", "Infinity", "NaN", "undefined", "Boolean", "String",
+  "Symbol", "Date", "Promise", "RegExp", "Error", "AggregateError", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
+  "URIError", "globalThis", "JSON", "Math", "Intl", "ArrayBuffer", "Atomics", "Uint8Array", "Int8Array", "Uint16Array", "Int16Array",
+  "Uint32Array", "Int32Array", "Float32Array", "Float64Array", "Uint8ClampedArray", "BigUint64Array", "BigInt64Array", "DataView", "Map",
+  "BigInt", "Set", "WeakMap", "WeakSet", "WeakRef", "Proxy", "Reflect", "isFinite", "isNaN", "TextDecoder", "TextEncoder"]);
+for (const name of Reflect.ownKeys(globalThis)) if (!kept.has(name)) delete globalThis[name];
+globalThis.performance = clock;
+const frozen = new Set();
+const freeze = (value) => {
+  if (value === null || (typeof value !== "object" && typeof value !== "function") || frozen.has(value)) return;
+  frozen.add(value);
+  const properties = Object.getOwnPropertyDescriptors(value);
+  for (const key of Reflect.ownKeys(properties)) for (const part of ["value", "get", "set"]) freeze(properties[key][part]);
+  freeze(Object.getPrototypeOf(value));
+  Object.freeze(value);
+};
+freeze(globalThis);
+
+let begun = 0;
+const reply = (result) => {
+  const line = JSON.stringify({ stdout: output.text, ...result, truncated: output.cut || result.truncated === true, milliseconds: clock.now() - begun });
+  for (let bytes = new TextEncoder().encode(line + "\n"), at = 0; at < bytes.length; ) {
+    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
+  }
+  for (;;) kill(pid, "SIGKILL");
+};
+
+writeSync(1, "ready\n");
+const request = (() => {
+  const chunk = new Uint8Array(65536), decoder = new TextDecoder();
+  for (let text = ""; ; ) {
+    let n = 0;
+    try { n = readSync(0, chunk); } catch (error) { if (error.code === "EAGAIN") continue; }
+    if (n === 0) for (;;) kill(pid, "SIGKILL");
+    text += decoder.decode(chunk.subarray(0, n), { stream: true });
+    if (text.endsWith("\n")) return JSON.parse(text);
+  }
+})();
+output.limit = request.outputLimit;
+begun = clock.now();
+FS.writeFile("/program.py", request.code);
+// As JSON writes it, a character takes at most twelve bytes. The room for the result is kept until it is written.
+const longest = 12 * request.outputLimit + 65_536;
+FS.writeFile("/result.json", new Uint8Array(longest));
+const start = call(request.outputLimit);
+seal((error) => reply({ error }));
 try {
-  const pair = run(code);
-  const [kind, said] = pair.toJs();
-  pair.destroy();
-  const whole = said ?? undefined;
-  const kept = whole?.slice(0, outputLimit);
-  if (kept !== whole) output.cut = true;
-  result = { [kind]: kept };
+  runString(start);
+  const { node } = FS.lookupPath("/result.json");
+  if (node.usedBytes > longest) throw new RangeError("its result is too long");
+  const { value, error, truncated } = JSON.parse(FS.readFile("/result.json", { encoding: "utf8" }));
+  reply({ value, error, truncated });
 } catch (error) {
-  result = { error: "The interpreter died: " + String(error?.message ?? error).slice(0, 300) };
+  reply({ error: "The interpreter died: " + String(error?.message ?? error).slice(0, 300) });
 }
-const milliseconds = performance.now() - begun;
-await new Promise((done) => write(JSON.stringify({ stdout: output.text, ...result, milliseconds, truncated: output.cut }) + "\n", done));
-exit(0);
 `;

@@ -1,15 +1,15 @@
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { messageOf, SandboxError } from "../errors.ts";
-import { type Child, childOf } from "./child.ts";
-import { PYODIDE_CHILD } from "./pyodide-child.ts";
+import { type BubblewrapCommand, bubblewrapCommand, nodeFiles } from "./bubblewrap-command.ts";
+import { type Child, startChild } from "./child.ts";
+import { FILE_MEGABYTES, PYODIDE_CHILD } from "./pyodide-child.ts";
+import { isWhole, snapshotOf } from "./pyodide-snapshot.ts";
 import { pythonPackages } from "./python-packages.ts";
 import { resultOf } from "./result.ts";
 import type { RunOptions, Sandbox } from "./sandbox.ts";
+import { watch } from "./watcher.ts";
 
 export interface PyodideOptions {
   /** Most memory of a program. @default 256 */
@@ -18,62 +18,126 @@ export interface PyodideOptions {
   readonly warm?: number;
   /** Zip files of pure Python that a program can import. @default those of SymPy, where they are found */
   readonly packages?: readonly string[];
+  /** Puts the process into namespaces of its own (Linux, bubblewrap). @default false */
+  readonly inBubblewrap?: boolean;
 }
 
 /** What a start may take on a busy machine without a snapshot. */
 const START_SECONDS = 120;
 
+/** User ids that programs run under where we are root: none is a person's. */
+const FIRST_USER = 61_100;
+const USERS = 800;
+
+/** What Node takes beside the memory of Python, at most: its heap, compiled code, threads. */
+const NODE_MEGABYTES = 512;
+
+interface Launch {
+  /** A picture of a started interpreter. */
+  readonly snapshot?: string | undefined;
+  /** Starts in order to make one. @default false */
+  readonly make?: boolean;
+}
+
 /**
- * Python as WebAssembly in a process of its own, without an environment, a network or files, killed at its deadline. It
- * works wherever Node does. It does not cover: faults of V8 or the kernel, and what can be read from timing. Throws
- * `SandboxError` when Pyodide is not installed.
+ * Python as WebAssembly in a process of its own. A program reaches what its module imports and nothing else: memory, the
+ * clock, randomness, files in memory and its two descriptors; anything else ends it (`pyodide-seal.ts`). Behind that the
+ * process has no environment, no JavaScript beyond the language, no rights to files, and a user of its own where we are
+ * root. It ends with its parent. It works wherever Node does. It does not cover: faults of V8 or the kernel, and what can
+ * be read from timing. Throws `SandboxError` when Pyodide is not installed.
  */
 export const pyodideSandbox = async ({
   memoryMegabytes = 256,
   warm = 1,
   packages,
+  inBubblewrap = false,
 }: PyodideOptions = {}): Promise<Sandbox> => {
   const folder = pyodideFolder();
   const zips = packages ?? (await pythonPackages());
   const children = new Set<Child>();
-  const waiting: Promise<Started>[] = [];
+  const waiting: Promise<Child>[] = [];
+  const mostMegabytes = memoryMegabytes + FILE_MEGABYTES + NODE_MEGABYTES;
+  let launched = 0;
   let snapshot: Promise<string | undefined> | undefined;
   let closed = false;
 
-  const launch = (parameters: object, readable: readonly string[]): Started => {
-    const process_ = spawn(
-      process.execPath,
-      [
-        ...permissionFlags(),
-        ...[folder, ...readable].map((path) => `--allow-fs-read=${path}`),
-        ...FLAGS,
-        PYODIDE_CHILD,
-        JSON.stringify({ folder, memoryMegabytes, packages: zips, ...parameters }),
-      ],
-      { env: {}, stdio: ["pipe", "pipe", "pipe"], cwd: folder, windowsHide: true },
-    );
-    const child = childOf(process_);
-    children.add(child);
-    child.ended.then(
-      () => children.delete(child),
-      () => children.delete(child),
-    );
-    return { child, send: (text) => process_.stdin?.end(text) };
+  const containedIn = (program: readonly string[], user: number): BubblewrapCommand =>
+    bubblewrapCommand({
+      user,
+      memory: { megabytes: mostMegabytes, counted: "data" },
+      readable: [folder, ...zips, ...nodeFiles()],
+      program,
+    });
+
+  const launch = ({ snapshot, make }: Launch): Child => {
+    const user = FIRST_USER + (launched++ % USERS);
+    const first = inBubblewrap ? containedIn([], user).inputs.length : 1;
+    const parameters = {
+      folder,
+      memoryMegabytes,
+      packages: zips,
+      make,
+      user,
+      // bubblewrap ends its program with its parent by itself.
+      lifeline: inBubblewrap ? undefined : 3,
+      snapshot: snapshot === undefined ? undefined : 3 + first,
+    };
+    const arguments_ = [
+      ...flags({ readable: [folder, ...zips], threads: !inBubblewrap }),
+      "--input-type=module",
+      "--eval",
+    ];
+    const program = [process.execPath, ...arguments_, PYODIDE_CHILD, JSON.stringify(parameters)];
+    const { command, env, inputs } = inBubblewrap
+      ? containedIn(program, user)
+      : { command: program, env: {}, inputs: [undefined] };
+    // An open file: its reader needs no right to where it lies.
+    const opened = snapshot === undefined ? [] : [openSync(snapshot, "r")];
+    try {
+      const child = startChild({ command, env, cwd: folder, inputs: [...inputs, ...opened] });
+      children.add(child);
+      const gone = (): void => {
+        children.delete(child);
+      };
+      child.ended.then(gone, gone);
+      return child;
+    } finally {
+      for (const descriptor of opened) closeSync(descriptor);
+    }
   };
 
-  const start = async (): Promise<Started> => {
-    snapshot ??= snapshotOf(launch, zips);
-    const path = await snapshot;
-    const started = launch(path === undefined ? {} : { snapshot: path }, [
-      ...zips,
-      ...(path === undefined ? [] : [path]),
-    ]);
-    const timer = setTimeout(started.child.kill, START_SECONDS * 1000);
+  const make = async (): Promise<Buffer | undefined> => {
+    const child = launch({ make: true });
+    const timer = setTimeout(child.kill, START_SECONDS * 1000);
+    const bytes = await child.bytes().finally(() => clearTimeout(timer));
+    return bytes.length < 2 ** 20 ? undefined : bytes;
+  };
+
+  const ready = async (path: string | undefined): Promise<Child> => {
+    if (closed) throw new SandboxError("The sandbox is closed.");
+    const child = launch({ snapshot: path });
+    const timer = setTimeout(child.kill, START_SECONDS * 1000);
     try {
-      if ((await started.child.line()) === "ready") return started;
-      throw new SandboxError(`The Python sandbox did not start: ${started.child.complaint.slice(-400) || "it ended"}.`);
+      if ((await child.line()) === "ready") return child;
+      child.kill();
+      const { code, signal } = await child.ended;
+      const words = child.complaint.slice(-400) || `it ended (${signal ?? `exit code ${code}`})`;
+      throw new SandboxError(`The Python sandbox did not start: ${words}.`);
     } finally {
       clearTimeout(timer);
+    }
+  };
+
+  const start = async (): Promise<Child> => {
+    snapshot ??= snapshotOf(make, zips);
+    const path = await snapshot;
+    try {
+      return await ready(path);
+    } catch (error) {
+      if (closed || path === undefined || (await isWhole(path))) throw error;
+      // It was damaged since it was looked at.
+      snapshot = snapshotOf(make, zips);
+      return await ready(await snapshot);
     }
   };
 
@@ -86,35 +150,55 @@ export const pyodideSandbox = async ({
     }
   };
 
+  /** An interpreter, unless the signal comes first: then the one that starts waits for the next program. */
+  const take = async (abortSignal: AbortSignal | undefined): Promise<Child> => {
+    const next = waiting.shift() ?? start();
+    let giveUp = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      giveUp = () => reject(abortSignal?.reason);
+      abortSignal?.addEventListener("abort", giveUp, { once: true });
+    });
+    try {
+      return await Promise.race([next, aborted]);
+    } catch (error) {
+      if (abortSignal?.aborted) {
+        next.catch(() => undefined);
+        waiting.unshift(next);
+      }
+      throw error;
+    } finally {
+      abortSignal?.removeEventListener("abort", giveUp);
+    }
+  };
+
   return {
-    tier: "pyodide",
+    tier: inBubblewrap ? "pyodide-in-bubblewrap" : "pyodide",
     runPython: async (code, { timeoutSeconds = 10, outputLimit = 16_384, abortSignal }: RunOptions = {}) => {
       if (closed) throw new SandboxError("The sandbox is closed.");
       abortSignal?.throwIfAborted();
-      const { child, send } = await (waiting.shift() ?? start());
+      const child = await take(abortSignal);
       refill();
-      abortSignal?.throwIfAborted();
-      abortSignal?.addEventListener("abort", child.kill, { once: true });
-      let late = false;
-      const timer = setTimeout(() => {
-        late = true;
-        child.kill();
-      }, timeoutSeconds * 1000);
       const begun = performance.now();
+      const watching = watch({ pid: child.pid ?? 0, group: true, megabytes: mostMegabytes, seconds: timeoutSeconds });
+      abortSignal?.addEventListener("abort", child.kill, { once: true });
       try {
-        send(`${JSON.stringify({ code, outputLimit })}\n`);
+        abortSignal?.throwIfAborted();
+        child.send(`${JSON.stringify({ code, outputLimit })}\n`);
         const line = await child.line();
         abortSignal?.throwIfAborted();
-        if (line !== undefined) return resultOf(line, outputLimit);
         const milliseconds = performance.now() - begun;
-        const error = late
-          ? `TimeoutError: the program took more than ${timeoutSeconds} seconds and was ended.`
-          : `The program ended its interpreter${child.complaint === "" ? "" : `: ${child.complaint.slice(-200)}`}.`;
+        if (line !== undefined) return resultOf(line, outputLimit, milliseconds);
+        const error = {
+          time: `TimeoutError: the program took more than ${timeoutSeconds} seconds and was ended.`,
+          memory: `MemoryError: the program and its interpreter took more than ${mostMegabytes} MB and were ended.`,
+          none: child.complaint.slice(-200) || "The program ended its interpreter.",
+        }[watching.overrun ?? "none"];
         return { stdout: "", error, milliseconds, truncated: false };
       } finally {
-        clearTimeout(timer);
+        watching.stop();
         abortSignal?.removeEventListener("abort", child.kill);
         child.kill();
+        await child.ended.catch(() => undefined);
       }
     },
     close: async () => {
@@ -126,23 +210,26 @@ export const pyodideSandbox = async ({
   };
 };
 
-interface Started {
-  readonly child: Child;
-  readonly send: (text: string) => void;
+interface FlagOptions {
+  /** All that may be read. */
+  readonly readable: readonly string[];
+  /** Whether the child may have a thread, which holds its lifeline. */
+  readonly threads: boolean;
 }
 
-const FLAGS = [
-  "--disallow-code-generation-from-strings",
-  "--no-warnings",
-  "--max-old-space-size=256",
-  "--input-type=module",
-  "--eval",
-];
-
-/** Node 20 calls its permissions experimental. */
-const permissionFlags = (): string[] => [
-  Number(process.versions.node.split(".")[0]) < 22 ? "--experimental-permission" : "--permission",
-];
+/** No evaluation of texts, no inspector, no right but what is named. */
+const flags = ({ readable, threads }: FlagOptions): string[] => {
+  const known = process.allowedNodeEnvironmentFlags;
+  return [
+    known.has("--permission") ? "--permission" : "--experimental-permission",
+    ...(threads ? ["--allow-worker"] : []),
+    ...readable.map((path) => `--allow-fs-read=${path}`),
+    ...(known.has("--disable-sigusr1") ? ["--disable-sigusr1"] : []),
+    "--disallow-code-generation-from-strings",
+    "--no-warnings",
+    "--max-old-space-size=256",
+  ];
+};
 
 const pyodideFolder = (): string => {
   try {
@@ -150,54 +237,7 @@ const pyodideFolder = (): string => {
   } catch (cause) {
     throw new SandboxError(
       `The Python sandbox needs the npm package pyodide (${messageOf(cause)}). Run: npm install pyodide`,
-      {
-        cause,
-      },
+      { cause },
     );
-  }
-};
-
-/** Of packages by their contents; nothing where there are none. */
-const hashOf = async (zips: readonly string[]): Promise<string> => {
-  if (zips.length === 0) return "";
-  const hash = createHash("sha256");
-  for (const path of zips) hash.update(await readFile(path));
-  return `-${hash.digest("hex").slice(0, 12)}`;
-};
-
-/**
- * A picture of the interpreter's memory after its start, its packages imported, which makes the next starts several times
- * quicker. It is made once for a version and its packages and kept beside the models; without it every start is a whole one.
- */
-const snapshotOf = async (
-  launch: (parameters: object, readable: readonly string[]) => Started,
-  zips: readonly string[],
-): Promise<string | undefined> => {
-  const { version } = createRequire(import.meta.url)("pyodide/package.json") as { readonly version: string };
-  const root = process.env.AGENTFLOW_CACHE ?? join(homedir(), ".cache", "agentflow");
-  try {
-    const packages = await hashOf(zips);
-    const name = `pyodide-${version}-${process.version}-${process.arch}${packages}.snapshot`;
-    const path = join(root, "sandbox", name);
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-    const { child } = launch({ make: true }, zips);
-    const timer = setTimeout(child.kill, START_SECONDS * 1000);
-    const bytes = await child.bytes().finally(() => clearTimeout(timer));
-    const { code } = await child.ended;
-    if (code !== 0 || bytes.length < 2 ** 20) return undefined;
-    await mkdir(dirname(path), { recursive: true });
-    const beside = `${path}.${process.pid}`;
-    await writeFile(beside, bytes, { mode: 0o600 });
-    await rename(beside, path);
-    return path;
-  } catch {
-    // A cache that cannot be written costs time only.
-    return undefined;
   }
 };

@@ -1,10 +1,34 @@
+/** What the interpreter writes once it is up. */
+export const READY = "ready";
+
 /**
- * Runs the program that stands on its standard input and writes one line of JSON: for interpreters of the machine, in or
- * out of a sandbox.
+ * Ends the interpreter's process group when descriptor 3 ends, that is with the parent, whatever it died of. A process of
+ * its own does it, which no busy interpreter can hold up, and which is nobody's child that a program would wait for.
+ */
+export const PYTHON_LIFELINE = `
+import os, signal
+if hasattr(os, "fork"):
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            for descriptor in (0, 1, 2): os.close(descriptor)
+            while os.read(3, 1): pass
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(3)
+`;
+
+/**
+ * Says that it is ready, runs the program that it then finds on its standard input, and writes one line of JSON: for
+ * interpreters of the machine, in or out of a sandbox. Without a program it ends.
  */
 export const PYTHON_RUNNER = String.raw`
-import ast, io, json, sys, time, traceback
-request = json.loads(sys.stdin.readline())
+import ast, io, json, os, sys, time, traceback
+print("${READY}", flush=True)
+line = sys.stdin.readline()
+if not line: sys.exit()
+request = json.loads(line)
 limit = request["outputLimit"]
 sys.path.extend(request["packages"])
 class Kept(io.TextIOBase):
@@ -15,7 +39,9 @@ class Kept(io.TextIOBase):
         if len(text) > room: self.cut = True
         if room > 0: self.text += text[:room]
         return len(text)
-kept = Kept(); out = sys.stdout
+# The result has a descriptor of its own: what programs and libraries write past sys.stdout does not get into it.
+kept = Kept(); out = os.fdopen(os.dup(1), "w")
+nowhere = os.open(os.devnull, os.O_WRONLY); os.dup2(nowhere, 1); os.close(nowhere)
 sys.stdout = sys.stderr = kept
 result = {}
 begun = time.monotonic()

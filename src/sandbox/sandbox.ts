@@ -21,9 +21,17 @@ export interface RunResult {
 
 /** Runs programs that nobody has read. Each gets a fresh interpreter; nothing of one is left for the next. */
 export interface Sandbox {
-  readonly tier: "pyodide" | "bubblewrap" | "host";
+  readonly tier: "pyodide-in-bubblewrap" | "pyodide" | "bubblewrap" | "host";
   /** Throws `SandboxError` when the sandbox itself fails, and the signal's reason when it is aborted. */
   runPython(code: string, options?: RunOptions): Promise<RunResult>;
   /** Ends all processes. */
   close(): Promise<void>;
 }
+
+/** What each tier does not keep out. */
+export const notCovered: Readonly<Record<Sandbox["tier"], string>> = {
+  "pyodide-in-bubblewrap": "a fault of V8 together with one of the kernel; timing",
+  pyodide: "faults of V8 or of the kernel; timing",
+  bubblewrap: "faults of the kernel; timing; what anybody may read in /usr",
+  host: "anything: programs run with your rights",
+};

@@ -22,6 +22,29 @@ const refused: readonly (readonly [name: string, x64: number, arm64: number])[] 
   ["process_vm_writev", 311, 271],
   ["pidfd_getfd", 438, 438],
   ["kcmp", 312, 272],
+  // What holds memory that no limit on a process counts: files without a name, System V and POSIX queues and segments,
+  // pages pinned by pipes, larger buffers of sockets, descriptors on their way through one, watches of files, rules about
+  // files, asynchronous requests.
+  ["memfd_create", 319, 279],
+  ["memfd_secret", 447, 447],
+  ["shmget", 29, 194],
+  ["msgget", 68, 186],
+  ["semget", 64, 190],
+  ["mq_open", 240, 180],
+  ["splice", 275, 76],
+  ["tee", 276, 77],
+  ["vmsplice", 278, 75],
+  ["setsockopt", 54, 208],
+  ["sendmsg", 46, 211],
+  ["sendmmsg", 307, 269],
+  ["landlock_create_ruleset", 444, 444],
+  ["inotify_init", 253, -1],
+  ["inotify_init1", 294, 26],
+  ["fanotify_init", 300, 262],
+  ["io_setup", 206, 0],
+  // Other processes cannot be started: what one process holds is all that the program holds.
+  ["fork", 57, -1],
+  ["vfork", 58, -1],
   // Large parts of the kernel.
   ["bpf", 321, 280],
   ["perf_event_open", 298, 241],
@@ -52,12 +75,15 @@ const refused: readonly (readonly [name: string, x64: number, arm64: number])[] 
 ];
 
 const machines = {
-  x64: { audit: 0xc000003e, clone: 56, clone3: 435, socket: 41 },
-  arm64: { audit: 0xc00000b7, clone: 220, clone3: 435, socket: 198 },
+  x64: { audit: 0xc000003e, clone: 56, clone3: 435, socket: 41, fcntl: 72 },
+  arm64: { audit: 0xc00000b7, clone: 220, clone3: 435, socket: 198, fcntl: 25 },
 } as const;
 
-/** Flags of clone that make namespaces. */
+/** Flags of clone that make namespaces, and the one that makes a thread. */
 const NEW_NAMESPACES = 0x7e02_0000;
+const CLONE_THREAD = 0x0001_0000;
+/** Commands of fcntl that lock a part of a file: F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW. Each lock costs the kernel memory. */
+const LOCKS = [6, 7, 37, 38];
 const AF_UNIX = 1;
 
 // Instructions of classic BPF, and what it returns (linux/filter.h, linux/seccomp.h).
@@ -70,16 +96,17 @@ const ALLOW = 0x7fff_0000;
 const KILL = 0x8000_0000;
 const REFUSE = 0x0005_0000;
 const [EPERM, ENOSYS] = [1, 38];
-// Where the kernel keeps the call's number, its machine and the low half of its first argument.
-const [NUMBER, MACHINE, FIRST] = [0, 4, 16];
+// Where the kernel keeps the call's number, its machine and the low halves of its first two arguments.
+const [NUMBER, MACHINE, FIRST, SECOND] = [0, 4, 16, 24];
 
 /**
- * A filter of system calls as bubblewrap takes it (`--seccomp`): the calls above and new namespaces are refused, sockets are
- * local ones only, calls of another machine's numbering end the program. Undefined for a processor that it is not written for.
+ * A filter of system calls as bubblewrap takes it (`--seccomp`): the calls above, new processes and new namespaces are
+ * refused, sockets are local ones only, calls of another machine's numbering end the program. Undefined for a processor that
+ * it is not written for.
  */
 export const seccompFilter = (architecture: string = process.arch): Buffer | undefined => {
   if (architecture !== "x64" && architecture !== "arm64") return undefined;
-  const { audit, clone, clone3, socket } = machines[architecture];
+  const { audit, clone, clone3, socket, fcntl } = machines[architecture];
   const numbers = refused.flatMap(([, x64, arm64]) => {
     const number = architecture === "x64" ? x64 : arm64;
     return number < 0 ? [] : [number];
@@ -102,6 +129,13 @@ export const seccompFilter = (architecture: string = process.arch): Buffer | und
     ...when(IF_EQUAL, clone, [
       [LOAD, 0, 0, FIRST],
       ...when(IF_ANY_BIT, NEW_NAMESPACES, [[RETURN, 0, 0, REFUSE | EPERM]]),
+      ...when(IF_ANY_BIT, CLONE_THREAD, [[RETURN, 0, 0, ALLOW]]),
+      [RETURN, 0, 0, REFUSE | EPERM],
+    ]),
+    // The only process needs no locks: it is told that it has them.
+    ...when(IF_EQUAL, fcntl, [
+      [LOAD, 0, 0, SECOND],
+      ...LOCKS.flatMap((command) => when(IF_EQUAL, command, [[RETURN, 0, 0, REFUSE]])),
       [RETURN, 0, 0, ALLOW],
     ]),
     ...when(IF_EQUAL, socket, [

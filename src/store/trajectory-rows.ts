@@ -124,12 +124,20 @@ const numberOf = (value: unknown): number | null =>
 /** A text as SQLite can keep it: without zeros, which end a text there, and halves of letters, which are none. */
 const cleanText = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
 
+/** Longest text that the index keeps, in characters: the whole of it stands in `trajectories.jsonl`. */
+const TEXT_LENGTH = 50_000;
+
+const bounded = (text: string): string =>
+  text.length <= TEXT_LENGTH
+    ? cleanText(text)
+    : `${cleanText(text.slice(0, TEXT_LENGTH))} [cut: ${text.length - TEXT_LENGTH} more characters]`;
+
 /** A text as it is, anything else as JSON; null for what is not there. */
 const textOf = (value: unknown): string | null => {
   if (value === undefined || value === null) return null;
-  if (typeof value === "string") return cleanText(value);
+  if (typeof value === "string") return bounded(value);
   try {
-    return cleanText(JSON.stringify(value));
+    return bounded(JSON.stringify(value));
   } catch {
     // Only what is nested thousands deep, which JSON is read from but not written to.
     return "(nested too deeply to be shown)";

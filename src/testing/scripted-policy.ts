@@ -1,3 +1,4 @@
+import { FRAME_CONVERSATIONS, frameFrom } from "../chat-frame.ts";
 import type {
   ChatTemplate,
   Engine,
@@ -9,6 +10,7 @@ import type {
   Tokenizer,
   TrainingSequence,
 } from "../engine.ts";
+import type { ChatMessage } from "../model.ts";
 
 const SPECIAL = ["<end>", "<answer>", "<pad>"];
 
@@ -51,11 +53,14 @@ export const chatTokenizer = (): Tokenizer => {
   };
 };
 
+const plainText = (messages: readonly ChatMessage[], addGenerationPrompt: boolean): string =>
+  messages.map(({ role, content }) => `[${role}] ${content}<end>\n`).join("") +
+  (addGenerationPrompt ? "[assistant] " : "");
+
 /** A chat template in its plainest form: each message is `[role] content<end>` on a line. */
 export const plainChat: ChatTemplate = {
-  render: (messages, { addGenerationPrompt = false } = {}) =>
-    messages.map(({ role, content }) => `[${role}] ${content}<end>\n`).join("") +
-    (addGenerationPrompt ? "[assistant] " : ""),
+  render: async (messages, { addGenerationPrompt = false } = {}) => plainText(messages, addGenerationPrompt),
+  frame: frameFrom(plainText(FRAME_CONVERSATIONS[0], true), plainText(FRAME_CONVERSATIONS[1], true)),
 };
 
 /** What a policy double got, in order. */

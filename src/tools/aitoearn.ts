@@ -1,7 +1,9 @@
 import { ConfigError, ToolError } from "../errors.ts";
+import { address, checked, name, objectWith, type Rules } from "../options.ts";
+import { keysOf } from "../secrets.ts";
 import type { AnyTool, Field, JsonSchema, ToolContext, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
-import { fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
+import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 
 export interface AitoearnOptions extends JsonFetchOptions {
   /** Of the service, without a path. @default AITOEARN_URL */
@@ -11,6 +13,13 @@ export interface AitoearnOptions extends JsonFetchOptions {
   /** @default process.env */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
+
+const optionRules: Rules<AitoearnOptions> = {
+  ...jsonFetchRules,
+  baseURL: address,
+  apiKey: name,
+  environment: objectWith("an environment"),
+};
 
 type Values = Readonly<Record<string, string>>;
 
@@ -114,6 +123,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
  * (`/api/v2/channels/…`, `X-Api-Key`). What changes what others see needs approval (`toolApproval`).
  */
 export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
+  checked("aitoearnTools", options, optionRules);
   const environment = options.environment ?? process.env;
   const baseURL = options.baseURL ?? environment.AITOEARN_URL;
   const apiKey = options.apiKey ?? environment.AITOEARN_API_KEY;
@@ -122,13 +132,14 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
   if (apiKey === undefined || apiKey === "")
     throw new ConfigError("aitoearnTools needs a key: give apiKey, or set AITOEARN_API_KEY.");
   const ask = fetchJson(options);
-  const root = `${baseURL.replace(/\/+$/, "")}/api/v2/channels`;
+  const root = `${baseURL.replace(/(?<!\/)\/+$/, "")}/api/v2/channels`;
 
-  const call = async ({ request }: Endpoint, input: Values, { abortSignal }: ToolContext): Promise<unknown> => {
+  const call = async ({ request }: Endpoint, input: Values, { abortSignal, redact }: ToolContext): Promise<unknown> => {
     const { method, path, body } = request(input);
     const reply = await ask(`${root}/${path}`, {
       abortSignal,
       method,
+      redact,
       headers: { "x-api-key": apiKey },
       ...(body === undefined ? {} : { body }),
     });
@@ -145,6 +156,7 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
       description: endpoint.description,
       inputSchema: schemaOf(endpoint.arguments),
       needsApproval: endpoint.publishes === true,
+      secrets: () => keysOf(apiKey),
       ...(name === "channel_platforms"
         ? { check: async (context) => `${new URL(root).host}, ${count(await call(endpoint, {}, context))} platforms` }
         : {}),

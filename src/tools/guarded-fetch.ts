@@ -4,7 +4,9 @@ import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { grantsHost } from "../grants.ts";
+import { callback, checked, count, number, type Rules, seconds, truth } from "../options.ts";
 import type { ToolContext } from "../tool.ts";
+import { isPublicAddress } from "./public-address.ts";
 
 export interface GuardedFetchOptions {
   /** Of the whole fetch, redirects included. @default 20 */
@@ -30,6 +32,17 @@ export interface Fetched {
 /** Fetches a page for a model: `GET` alone, and only from the public internet. */
 export type GuardedFetch = (url: string, context: Pick<ToolContext, "abortSignal" | "grants">) => Promise<Fetched>;
 
+const optionRules: Rules<GuardedFetchOptions> = {
+  timeoutSeconds: seconds,
+  maxBytes: count,
+  maxRedirects: number({ whole: true, most: 100 }),
+  resolve: callback,
+  dangerouslyAllowPrivateAddresses: truth,
+};
+
+const addressesByName = async (host: string): Promise<readonly string[]> =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
+
 const AGENT = "AgentFlow/0.1 (+tool web_page)";
 
 /**
@@ -37,13 +50,10 @@ const AGENT = "AgentFlow/0.1 (+tool web_page)";
  * address is checked when the connection is made, after the name was resolved, on each redirect again. Size (unpacked),
  * time and redirects are bounded, and the solve's grants say which hosts may be asked. Throws `ToolError` for all of that.
  */
-export const guardedFetch = ({
-  timeoutSeconds = 20,
-  maxBytes = 4 * 2 ** 20,
-  maxRedirects = 5,
-  resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  dangerouslyAllowPrivateAddresses: open = false,
-}: GuardedFetchOptions = {}): GuardedFetch => {
+export const guardedFetch = (options: GuardedFetchOptions = {}): GuardedFetch => {
+  checked("guardedFetch", options, optionRules);
+  const { timeoutSeconds = 20, maxBytes = 4 * 2 ** 20, maxRedirects = 5, resolve = addressesByName } = options;
+  const { dangerouslyAllowPrivateAddresses: open = false } = options;
   const guard = addressGuard(resolve, open);
   let opened: ReturnType<typeof openClient> | undefined;
   return async (url, { abortSignal, grants }) => {
@@ -53,7 +63,7 @@ export const guardedFetch = ({
     let next = url;
     try {
       for (let hop = 0; hop <= maxRedirects; hop += 1) {
-        const target = checked(next);
+        const target = readUrl(next);
         const host = bareHost(target);
         if (!grantsHost(grants?.hosts, host)) throw new ToolError(`${host} may not be reached in this run (grants).`);
         if (!open && (await guard.isPublic(host)) === false) throw refusal(host);
@@ -102,7 +112,7 @@ const refusal = (host: string): ToolError =>
     `${clipped(host)} is not on the public internet: addresses of this machine and its network cannot be fetched.`,
   );
 
-const checked = (text: string): URL => {
+const readUrl = (text: string): URL => {
   if (!URL.canParse(text))
     throw new ToolError(`"${clipped(text)}" is no address: give one such as https://example.org/page.`);
   const url = new URL(text);
@@ -132,23 +142,19 @@ export interface AddressGuard {
 
 /** Only public unicast addresses pass; of a name all of its addresses have to. */
 export const addressGuard = (resolve: (host: string) => Promise<readonly string[]>, open = false): AddressGuard => {
-  const isPublic = async (host: string): Promise<boolean | undefined> => {
-    const { default: ipaddr } = await import("ipaddr.js").catch(missing("ipaddr.js"));
-    return ipaddr.isValid(host) ? ipaddr.process(host).range() === "unicast" : undefined;
-  };
   const addressesOf = async (host: string): Promise<readonly string[]> => {
     const addresses = await resolve(host);
     if (addresses.length === 0) throw new ToolError(`There is no host ${clipped(host)}.`);
     // One private address among public ones is as bad: which one is taken is not ours to say.
-    for (const address of addresses) if (!open && (await isPublic(address)) !== true) throw refusal(host);
+    for (const address of addresses) if (!open && (await isPublicAddress(address)) !== true) throw refusal(host);
     return addresses;
   };
   return {
-    isPublic,
+    isPublic: isPublicAddress,
     addressesOf,
     admit: async (text) => {
-      const host = bareHost(checked(text));
-      const known = await isPublic(host);
+      const host = bareHost(readUrl(text));
+      const known = await isPublicAddress(host);
       if (known === undefined) return addressesOf(host);
       if (!known && !open) throw refusal(host);
       return [host];

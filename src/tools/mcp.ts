@@ -1,108 +1,233 @@
+import { basename } from "node:path";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
-import type { AnyTool, JsonSchema, ToolOutput, Toolset } from "../tool.ts";
+import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
+import { redactor } from "../redact.ts";
+import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
+import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
+import { type Listing, listingOf } from "./mcp-listing.ts";
+import { resultText } from "./mcp-result.ts";
+import { plainLine } from "./plain-line.ts";
 
-export type McpServer =
-  | {
-      /** A program that speaks MCP on its standard streams. */
-      readonly command: string;
-      readonly args?: readonly string[];
-      /** All that it gets of an environment, besides PATH and HOME. */
-      readonly env?: Readonly<Record<string, string>>;
-      readonly cwd?: string;
-    }
-  | { readonly url: string; readonly headers?: Readonly<Record<string, string>> };
+interface McpProgram {
+  /** A program that speaks MCP on its standard streams. */
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** All that it gets of an environment, besides PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+interface McpAddress {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type McpServer = McpProgram | McpAddress;
 
 export interface McpOptions {
   /** Put before the tools' names, where two servers have tools of the same name. @default "" */
   readonly prefix?: string;
-  /** Names of the tools to take. @default all */
+  /** Names of the tools to take, as the server calls them. @default all */
   readonly tools?: readonly string[];
+  /**
+   * Names of tools that change nothing, by your own judgement: their calls need no approval. What a server says of its
+   * tools counts for nothing. @default []
+   */
+  readonly readOnly?: readonly string[];
+  /** The tools that there are already: one of the same name is refused. @default {} */
+  readonly besides?: Toolset;
   /** Deadline of connecting and listing. @default 30 */
   readonly timeoutSeconds?: number;
+  /** Deadline of a call. @default the flow's, and 60 at most */
+  readonly callSeconds?: number;
+  /** Told of each tool that is left out, in one line. @default a warning of the process */
+  readonly onSkipped?: (line: string) => void;
 }
 
 export interface McpTools {
   readonly tools: Toolset;
+  /** A line for each tool that is left out, with the reason. */
+  readonly skipped: readonly string[];
   /** Ends the connection, and the server if it was started here. */
   close(): Promise<void>;
 }
 
-const MOST_TOOLS = 256;
+const MOST_PAGES = 16;
+/** Of one message on standard streams. */
+const MOST_BYTES = 2 ** 20;
+
+const optionRules: Rules<McpOptions> = {
+  prefix: text,
+  tools: listOf(name),
+  readOnly: listOf(name),
+  besides: toolset,
+  timeoutSeconds: seconds,
+  callSeconds: seconds,
+  onSkipped: callback,
+};
+const programRules: Rules<McpProgram> = {
+  command: required(name),
+  args: listOf(text),
+  env: recordOf(text),
+  cwd: name,
+};
+const addressRules: Rules<McpAddress> = { url: required(name), headers: recordOf(text) };
 
 /**
- * The tools of an MCP server, over its standard streams or over HTTP. What they bring is untrusted; a tool that the server
- * does not call read-only needs approval. Throws `ConfigError` when the server cannot be reached.
+ * The tools of an MCP server, over its standard streams or over HTTP, as it lists them now: what it changes later is not
+ * looked at. Its words are an outsider's, and what its tools bring is untrusted. Each call needs approval (`toolApproval`) but
+ * those of tools that you name in `readOnly`. Throws `ConfigError` when the server cannot be reached, or has tools whose names
+ * are taken.
  */
 export const mcpTools = async (server: McpServer, options: McpOptions = {}): Promise<McpTools> => {
-  const { prefix = "", tools: wanted, timeoutSeconds = 30 } = options;
+  checked("mcpTools", options, optionRules);
+  const { prefix = "", tools: wanted, readOnly = [], besides = {}, timeoutSeconds = 30, callSeconds } = options;
+  const of = nameOf(server);
   const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client").catch((cause) => {
     throw new ConfigError(
       "MCP needs the npm package @modelcontextprotocol/client. Run: npm install @modelcontextprotocol/client",
       { cause },
     );
   });
-  const named = "url" in server ? server.url : server.command;
+  const secrets = secretsGivenTo(server);
+  const redact = redactor(secrets);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
   const transport =
     "url" in server
-      ? new StreamableHTTPClientTransport(new URL(server.url), { requestInit: { headers: { ...server.headers } } })
+      ? new StreamableHTTPClientTransport(new URL(server.url), {
+          // A redirect would carry the headers, and with them a key, to another host.
+          requestInit: { headers: { ...server.headers }, redirect: "error" },
+          fetch: boundedFetch(),
+        })
       : await stdio(server);
-  const timeout = timeoutSeconds * 1000;
+  const ask = (method: string, params: Readonly<Record<string, unknown>>, seconds: number, signal: AbortSignal) =>
+    client.request({ method, params }, anyResult, { signal, timeout: seconds * 1000 });
+
+  const listed = async (): Promise<Listing> => {
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    await client.connect(transport, { signal, timeout: timeoutSeconds * 1000 });
+    const sent: unknown[] = [];
+    let cursor: unknown;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const reply = await ask("tools/list", typeof cursor === "string" ? { cursor } : {}, timeoutSeconds, signal);
+      const { tools, nextCursor } = Object(reply) as { readonly tools?: unknown; readonly nextCursor?: unknown };
+      if (Array.isArray(tools)) sent.push(...tools.slice(0, 1000));
+      if (typeof nextCursor !== "string" || nextCursor === cursor) break;
+      cursor = nextCursor;
+    }
+    return listingOf(redact.value(sent), { of, prefix, wanted, besides });
+  };
+
   try {
-    await client.connect(transport, { timeout });
-    const listed = await client.listTools(undefined, { timeout });
-    const found = listed.tools.slice(0, MOST_TOOLS).filter(({ name }) => wanted === undefined || wanted.includes(name));
-    const missing = wanted?.find((name) => !found.some((one) => one.name === name));
-    if (missing !== undefined)
-      throw new ConfigError(
-        `The MCP server ${named} has no tool "${missing}": it has ${listed.tools.map(({ name }) => name).join(", ")}.`,
-      );
-    const tools = found.map(({ name, description, inputSchema, annotations }): [string, AnyTool] => [
-      `${prefix}${name}`.replace(/[^\w-]/g, "_"),
+    const listing = await within(listed(), timeoutSeconds, of);
+    for (const asked of [...(wanted ?? []), ...readOnly])
+      if (!listing.tools.some((one) => one.name === asked)) throw missing(asked, of, listing);
+    const { onSkipped = (line: string) => process.emitWarning(line) } = options;
+    for (const line of listing.skipped) onSkipped(line);
+    const tools = listing.tools.map(({ name, as, description, inputSchema }): [string, AnyTool] => [
+      as,
       {
-        description: (description ?? annotations?.title ?? name).slice(0, 1000),
-        inputSchema: inputSchema as JsonSchema,
-        needsApproval: annotations?.readOnlyHint !== true,
+        description: `From the MCP server ${of}, in its own words: ${description}`,
+        inputSchema,
+        secrets: () => secrets,
+        needsApproval: !readOnly.includes(name),
+        ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
         execute: async (input: never, { abortSignal }): Promise<ToolOutput> => {
-          const result = await client.callTool({ name, arguments: input }, { signal: abortSignal }).catch((error) => {
-            abortSignal.throwIfAborted();
-            throw new ToolError(`${name}: ${messageOf(error)}`);
-          });
-          const text = textOf(result);
-          if (result.isError === true) throw new ToolError(`${name}: ${text}`);
-          return { text, source: `mcp: ${named}`, trust: "untrusted" };
+          const result = await ask("tools/call", { name, arguments: input }, callSeconds ?? 60, abortSignal).catch(
+            (error) => {
+              abortSignal.throwIfAborted();
+              throw redact.error(new ToolError(`${name}: ${sayable(redact(messageOf(error)), server, of)}`));
+            },
+          );
+          const { text, failed } = resultText(redact.value(result));
+          if (failed)
+            throw new ToolError(`${name} failed. In the server's words, which are data: ${plainLine(text, 400)}`);
+          return { text, source: `mcp: ${of}`, trust: "untrusted" };
         },
       },
     ]);
-    return { tools: Object.fromEntries(tools), close: () => client.close() };
+    return { tools: Object.fromEntries(tools), skipped: listing.skipped, close: () => client.close() };
   } catch (cause) {
     await client.close().catch(() => undefined);
-    if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`The MCP server ${named} cannot be used: ${messageOf(cause)}.`, { cause });
+    if (cause instanceof ConfigError) throw redact.error(cause);
+    const said = sayable(redact(messageOf(cause)), server, of);
+    throw redact.error(new ConfigError(`The MCP server ${of} cannot be used: ${said}.`, { cause }));
   }
 };
 
-const stdio = async (server: Extract<McpServer, { readonly command: string }>) => {
+/** Whatever a server was given to show that it may do something. */
+const secretsGivenTo = (server: McpServer): readonly string[] =>
+  "url" in server
+    ? [...secretsGiven(server.headers ?? {}), ...secretsOfAddress(server.url)]
+    : [
+        ...secretsGiven(server.env ?? {}),
+        ...(server.args ?? []).flatMap((argument, i, all) => {
+          const [, name = "", value = ""] = /^--?([\w-]+)=(.+)$/s.exec(argument) ?? [];
+          const before = /^--?([\w-]+)$/.exec(all[i - 1] ?? "")?.[1] ?? "ARGUMENT";
+          return name === "" ? secretsOf({ [before]: argument }) : secretsOf({ [name]: value });
+        }),
+      ];
+
+/** A server as it may be shown: of an address origin and path, of a program its name. The rest may hold keys. */
+const nameOf = (server: McpServer): string => {
+  if (typeof server !== "object" || server === null)
+    throw refusal("mcpTools: the server", server, "{ command, args } of a program, or { url } of an address");
+  if (!("url" in server)) return plainLine(basename(checked("The MCP server", server, programRules).command), 100);
+  const { url } = checked("The MCP server", server, addressRules);
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol))
+    throw new ConfigError("The url of the MCP server is no address: accepted is one such as https://example.org/mcp.");
+  return plainLine(`${parsed.origin}${parsed.pathname}`, 200);
+};
+
+/** What went wrong, without the address in full. */
+const sayable = (message: string, server: McpServer, of: string): string =>
+  plainLine(
+    "url" in server ? message.replaceAll(server.url, of).replaceAll(new URL(server.url).href, of) : message,
+    400,
+  );
+
+const missing = (name: string, of: string, { tools, skipped }: Listing): ConfigError =>
+  new ConfigError(
+    skipped.find((line) => line.includes(`"${name}"`)) ??
+      `The MCP server ${of} has no tool "${name}": it has ${
+        tools
+          .map((tool) => tool.name)
+          .join(", ")
+          .slice(0, 1000) || "none that can be used"
+      }.`,
+  );
+
+/** What a server replies is read here, not by a schema that it names itself. */
+const anyResult: StandardSchemaV1<unknown, unknown> = {
+  "~standard": { version: 1, vendor: "agentflow", validate: (value) => ({ value }) },
+};
+
+const within = async <T>(work: Promise<T>, seconds: number, of: string): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const end = () => reject(new ConfigError(`The MCP server ${of} did not list its tools within ${seconds} seconds.`));
+    timer = setTimeout(end, seconds * 1000);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const stdio = async ({ command, args = [], env, cwd }: McpProgram) => {
   const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
   const { PATH = "", HOME = "" } = process.env;
   return new StdioClientTransport({
-    command: server.command,
-    args: [...(server.args ?? [])],
+    command,
+    args: [...args],
     // Keys of this process are not the server's.
-    env: { PATH, HOME, ...server.env },
+    env: { PATH, HOME, ...env },
     stderr: "ignore",
-    ...(server.cwd === undefined ? {} : { cwd: server.cwd }),
+    maxBufferSize: MOST_BYTES,
+    ...(cwd !== undefined && { cwd }),
   });
-};
-
-/** What a result says: its texts, and of anything else what it is. */
-const textOf = (result: { readonly content?: unknown; readonly structuredContent?: unknown }): string => {
-  const parts = Array.isArray(result.content) ? result.content : [];
-  const texts = parts.map((part: { type?: unknown; text?: unknown; uri?: unknown; mimeType?: unknown }) =>
-    typeof part.text === "string"
-      ? part.text
-      : `[${String(part.type)}${part.mimeType === undefined ? "" : ` ${String(part.mimeType)}`}]`,
-  );
-  if (texts.length === 0 && result.structuredContent !== undefined) return JSON.stringify(result.structuredContent);
-  return texts.join("\n");
 };

@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
+import { checked, count, objectWith, type Rules, seconds } from "../options.ts";
 import { openSandbox, type RunResult, type Sandbox } from "../sandbox/index.ts";
 import { type Field, type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
 
@@ -17,6 +18,13 @@ export interface PythonOptions {
 
 /** A `python` tool, and what ends the processes behind it. */
 export type PythonTool<Input> = Tool<Input> & { close(): Promise<void> };
+
+const optionRules: Rules<PythonOptions> = {
+  sandbox: objectWith("a sandbox", "runPython"),
+  model: objectWith("a chat model", "complete"),
+  timeoutSeconds: seconds,
+  outputLimit: count,
+};
 
 const metadata = {
   limits:
@@ -38,6 +46,7 @@ const metadata = {
 export function pythonTool(options: PythonOptions & { readonly model: ChatModel }): PythonTool<{ query: string }>;
 export function pythonTool(options?: Omit<PythonOptions, "model">): PythonTool<{ code: string }>;
 export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: string }> | PythonTool<{ code: string }> {
+  checked("pythonTool", options, optionRules);
   const { model, timeoutSeconds = 10, outputLimit = 4096 } = options;
   let opened: Promise<Sandbox> | undefined;
   const sandbox = async (): Promise<Sandbox> => {
@@ -81,7 +90,7 @@ export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: str
         ];
         const write = async (): Promise<string> => {
           const asked = { messages: [...messages], maxTokens: 800, temperature: 0, abortSignal: context.abortSignal };
-          const { text } = await metered(model, context.meter).complete(asked);
+          const { text } = await metered(model, context.meter, context.redact).complete(asked);
           messages.push({ role: "assistant", content: text });
           return codeIn(text);
         };

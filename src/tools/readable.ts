@@ -1,6 +1,7 @@
 import type { parseHTML } from "linkedom";
 import { ConfigError, ToolError } from "../errors.ts";
 import type { Field } from "../tool.ts";
+import { requireShallow } from "./html-depth.ts";
 
 type Document = ReturnType<typeof parseHTML>["document"];
 
@@ -34,7 +35,7 @@ export const readablePage = async (body: Buffer, contentType: string, url: strin
 const decode = (body: Buffer, type: string): string => {
   const named =
     /charset=["']?([\w-]+)/.exec(type)?.[1] ??
-    /<meta[^>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
+    /<meta[^<>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
   try {
     return new TextDecoder(named ?? "utf-8").decode(body);
   } catch {
@@ -47,6 +48,7 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
   const { parseHTML } = await need("linkedom", () => import("linkedom"));
   const { Readability } = await need("@mozilla/readability", () => import("@mozilla/readability"));
   const { default: Turndown } = await need("turndown", () => import("turndown"));
+  requireShallow(html, url);
   const { document } = parseHTML(html);
   const fields = pairsOf(document);
   for (const gone of document.querySelectorAll("script, style, noscript, template, iframe")) gone.remove();
@@ -83,7 +85,7 @@ const sectionsOf = (markdown: string): ReadablePage["sections"] => {
   const sections: { heading: string; text: string }[] = [];
   let current = { heading: "", text: "" };
   for (const line of markdown.split(/\r?\n/)) {
-    const heading = /^#{1,4}\s+(.+?)\s*#*$/.exec(line)?.[1];
+    const heading = headingOf(line);
     if (heading === undefined) current.text += `${line}\n`;
     else {
       sections.push(current);
@@ -95,7 +97,18 @@ const sectionsOf = (markdown: string): ReadablePage["sections"] => {
     .filter(({ heading, text }) => heading !== "" || text !== "");
 };
 
+/** The words of a heading, without the marks around them; undefined for any other line. */
+const headingOf = (line: string): string | undefined => {
+  const mark = /^#{1,4}\s+(?=\S)/.exec(line)?.[0];
+  if (mark === undefined) return undefined;
+  const words = line.slice(mark.length).trimEnd();
+  // A heading that is nothing but marks is called by the first of them.
+  return words.replace(/(?<!#)#+$/, "").trimEnd() || words.slice(0, 1);
+};
+
 const MOST_FIELDS = 40;
+/** Names that mean something to a flow (`value` is an answer) or to the tool (`title`): a page's row of that name is `page_value`. */
+const RESERVED: ReadonlySet<string> = new Set(["value", "title"]);
 
 const pairsOf = (document: Document): Record<string, Field> => {
   const fields: Record<string, Field> = {};
@@ -105,10 +118,11 @@ const pairsOf = (document: Document): Record<string, Field> => {
     );
     const [name = "", value = ""] = cells;
     if (cells.length !== 2 || name === "" || value === "" || name.length > 40 || value.length > 120) continue;
-    const key = name
+    const plain = name
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, "_")
-      .replace(/^_+|_+$/g, "");
+      .replace(/^_+|(?<!_)_+$/g, "");
+    const key = RESERVED.has(plain) ? `page_${plain}` : plain;
     if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
     fields[key] = fieldOf(value);
     if (Object.keys(fields).length >= MOST_FIELDS) break;

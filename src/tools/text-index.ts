@@ -1,7 +1,10 @@
 import { openSqlite } from "../sqlite.ts";
 import { memoryIndex, type TextIndex } from "./memory-index.ts";
+import { shortQuery } from "./passages.ts";
 
 export type { Piece, TextIndex } from "./memory-index.ts";
+
+const MOST_WORDS = 64;
 
 /** SQLite's FTS5 where there is a SQLite; an index in JavaScript otherwise. */
 export const openTextIndex = async (): Promise<TextIndex> => (await sqliteIndex()) ?? memoryIndex();
@@ -23,13 +26,18 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
     kind: "fts5",
     add: (pieces) => {
       database.exec("BEGIN");
-      for (const { file, text } of pieces) insert.run(file, text);
-      database.exec("COMMIT");
+      try {
+        for (const { file, text } of pieces) insert.run(file, text);
+        database.exec("COMMIT");
+      } catch (error) {
+        database.exec("ROLLBACK");
+        throw error;
+      }
     },
     remove: (file) => remove.run(file),
     search: (query, count) => {
       // Each word as a text of its own: FTS5 has a language, and a query is none.
-      const words = query.match(/[\p{L}\p{N}]+/gu) ?? [];
+      const words = (shortQuery(query).match(/[\p{L}\p{N}]+/gu) ?? []).slice(0, MOST_WORDS);
       if (words.length === 0) return [];
       const rows = select.rows(words.map((word) => `"${word}"`).join(" OR "), count);
       return Array.from(rows, ([file, text]) => ({ file: String(file), text: String(text) }));

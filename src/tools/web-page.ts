@@ -1,12 +1,13 @@
 import { retryableStatus, ToolError } from "../errors.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
 import { type GuardedFetchOptions, guardedFetch } from "./guarded-fetch.ts";
-import { bestPassages, passagesOf } from "./passages.ts";
-import { type ReadablePage, readablePage } from "./readable.ts";
+import { findPassages, readPage } from "./read-page.ts";
+import type { ReadablePage } from "./readable.ts";
 
 /** Longest text of a call, in characters. */
 const LONGEST = 2000;
 const MOST_PAGES = 128;
+const LONGEST_QUERY = 400;
 
 /**
  * Reads a page of the web, HTML, PDF or text: its beginning and its table of sections, one section, or the passages that
@@ -21,7 +22,7 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     const { status, contentType, body, url: from } = await get(url, context);
     if (status !== 200)
       throw new ToolError(`${from} answers with status ${status}.`, { retryable: retryableStatus(status) });
-    const page = await readablePage(body, contentType, from);
+    const page = await readPage({ body, contentType, url: from }, { abortSignal: context.abortSignal });
     if (page.sections.length === 0) throw new ToolError(`${from} has no text that can be read.`);
     pages.set(url, page);
     const [oldest] = pages.keys();
@@ -49,9 +50,10 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     timeoutSeconds: (options.timeoutSeconds ?? 20) + 10,
     execute: async ({ url, section, query }, context): Promise<ToolOutput> => {
       if (typeof url !== "string" || url.trim() === "") throw new ToolError("web_page needs an address.");
-      const page = await read(url.trim(), context);
+      const found = await read(url.trim(), context);
+      const page = context.redact === undefined ? found : context.redact.value(found);
       return {
-        text: textOf(page, section?.trim() ?? "", query?.trim() ?? ""),
+        text: await textOf(page, section?.trim() ?? "", query?.trim() ?? "", context.abortSignal),
         fields: { title: { kind: "text", value: page.title.slice(0, 200) }, ...page.fields },
         source: url.trim(),
         trust: "untrusted",
@@ -60,13 +62,15 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
   });
 };
 
-const textOf = (page: ReadablePage, section: string, query: string): string => {
+const textOf = async (
+  page: ReadablePage,
+  section: string,
+  query: string,
+  abortSignal: AbortSignal,
+): Promise<string> => {
   if (query !== "") {
-    const found = bestPassages(
-      passagesOf(page.sections.map(({ heading, text }) => `${heading}\n${text}`).join("\n")),
-      query,
-      10,
-    );
+    const text = page.sections.map(({ heading, text }) => `${heading}\n${text}`).join("\n");
+    const found = await findPassages({ text, query: query.slice(0, LONGEST_QUERY), count: 10 }, { abortSignal });
     if (found.length === 0)
       throw new ToolError(`The page says nothing of "${query}". Its sections: ${headings(page)}.`);
     return cut([page.title, ...found].join("\n\n"));

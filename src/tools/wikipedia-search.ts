@@ -1,7 +1,8 @@
 import { ToolError } from "../errors.ts";
+import { address, checked, languageCode, type Rules } from "../options.ts";
 import { type Tool, type ToolOutput, tool } from "../tool.ts";
-import { fetchJson, type JsonFetchOptions } from "./fetch-json.ts";
-import { bestPassages, passagesOf } from "./passages.ts";
+import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
+import { findPassages } from "./read-page.ts";
 import { remembered } from "./remembered.ts";
 
 export interface WikipediaOptions extends JsonFetchOptions {
@@ -10,6 +11,8 @@ export interface WikipediaOptions extends JsonFetchOptions {
   /** Another MediaWiki, by the address of its `api.php`. */
   readonly api?: string;
 }
+
+const optionRules: Rules<WikipediaOptions> = { ...jsonFetchRules, language: languageCode, api: address };
 
 interface Article {
   readonly title: string;
@@ -23,6 +26,7 @@ const LONGEST = 2000;
  * query, retrieved from its whole text.
  */
 export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: string }> => {
+  checked("wikipediaSearch", options, optionRules);
   const { language = "en", api = `https://${language}.wikipedia.org/w/api.php` } = options;
   const ask = fetchJson(options);
   const call = (parameters: Readonly<Record<string, string>>, abortSignal: AbortSignal) =>
@@ -69,14 +73,15 @@ export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: s
     },
     check: async ({ abortSignal }) =>
       `${new URL(api).host}, ${(await search("encyclopedia", abortSignal)).length} titles`,
-    execute: async ({ query }, { abortSignal }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("wikipedia_search needs a query.");
       const asked = query.trim().slice(0, 300);
       const [best, ...others] = await titles(asked, () => search(asked, abortSignal));
       if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
-      const { title, text } = await articles(best, () => article(best, abortSignal));
+      const found = await articles(best, () => article(best, abortSignal));
+      const { title, text } = redact === undefined ? found : redact.value(found);
       const lead = text.split(/\n\s*\n|\n==/)[0]?.trim() ?? "";
-      const passages = bestPassages(passagesOf(text.slice(lead.length)), asked, 3);
+      const passages = await findPassages({ text: text.slice(lead.length), query: asked, count: 3 }, { abortSignal });
       const also = others.length === 0 ? "" : `\nOther articles: ${others.join("; ")}`;
       const room = LONGEST - also.length;
       return {

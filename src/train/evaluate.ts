@@ -1,9 +1,20 @@
 import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import {
+  abortSignal as aSignal,
+  callback,
+  checked,
+  count,
+  listOf,
+  objectWith,
+  type Rules,
+  required,
+} from "../options.ts";
 import { randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
 import { mapConcurrently } from "./concurrency.ts";
+import { flowGrpoRules } from "./flow-grpo-options.ts";
 import { type Rollout, rollOut } from "./roll-out.ts";
 import {
   type Interval,
@@ -58,22 +69,27 @@ export interface EvaluateOptions<Sealed> {
   readonly abortSignal?: AbortSignal;
 }
 
+const optionRules: Rules<EvaluateOptions<unknown>> = {
+  flow: flowGrpoRules.flow,
+  tasks: required(listOf(objectWith("a task"))),
+  reward: flowGrpoRules.reward,
+  seed: flowGrpoRules.seed,
+  concurrency: count,
+  policies: listOf(objectWith("a policy", "hold")),
+  families: callback,
+  onProgress: callback,
+  onTrajectory: callback,
+  abortSignal: aSignal,
+};
+
 /**
  * Solves every task once and reports accuracy and conduct. A task's randomness depends on the seed and its id alone,
  * so that two planners meet the same draws and order does not matter. Throws `ConfigError` for two tasks of one id.
  */
-export const evaluate = async <Sealed>({
-  flow,
-  tasks,
-  reward,
-  seed = 0,
-  concurrency = 64,
-  policies = [],
-  families,
-  onProgress,
-  onTrajectory,
-  abortSignal,
-}: EvaluateOptions<Sealed>): Promise<EvaluationReport> => {
+export const evaluate = async <Sealed>(options: EvaluateOptions<Sealed>): Promise<EvaluationReport> => {
+  checked("evaluate", options, optionRules);
+  const { flow, tasks, reward, seed = 0, concurrency = 64, policies = [] } = options;
+  const { families, onProgress, onTrajectory, abortSignal } = options;
   if (tasks.length === 0) throw new ConfigError("Nothing to evaluate: the list of tasks is empty.");
   const ids = new Set(tasks.map(({ id }) => id));
   if (ids.size < tasks.length)

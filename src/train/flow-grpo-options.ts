@@ -2,12 +2,29 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { OptimStepOptions, Policy, TrainingSequence } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import {
+  abortSignal,
+  callback,
+  checked,
+  count,
+  either,
+  listOf,
+  number,
+  objectWith,
+  oneOf,
+  type Rules,
+  required,
+  ruleOf,
+  seed,
+  truth,
+  withDefaults,
+} from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
 import type { Aggregation } from "./batch.ts";
 import type { Group, Rollout } from "./roll-out.ts";
 import type { Schedule } from "./schedule.ts";
-import type { StepGuardOptions } from "./step-guard.ts";
+import { guardRule, type StepGuardOptions } from "./step-guard.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
 export interface FlowGrpoOptions<Sealed = unknown> {
@@ -80,6 +97,47 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly clock?: Clock;
 }
 
+/** What each option accepts; how they go together is looked at in `settingsOf`. */
+export const flowGrpoRules: Rules<FlowGrpoOptions> = {
+  flow: required(objectWith("a flow", "solve")),
+  train: required(listOf(objectWith("a policy", "sample", "backward", "optimStep"))),
+  tasks: required(either(callback, listOf(objectWith("a task")))),
+  reward: required(callback),
+  steps: required(number({ whole: true })),
+  seed,
+  groupSize: number({ least: 2, whole: true }),
+  tasksPerStep: count,
+  learningRate: either(callback, number()),
+  optimiser: ruleOf<Omit<OptimStepOptions, "learningRate">>({
+    beta1: number({ most: 1 }),
+    beta2: number({ most: 1 }),
+    epsilon: number(),
+    weightDecay: number(),
+    gradientClip: number(),
+  }),
+  beta: number(),
+  klEvery: number({ whole: true }),
+  clipLow: number(),
+  clipHigh: number(),
+  importanceCap: number({ above: 0 }),
+  updatesPerBatch: count,
+  aggregation: oneOf("turn-mean", "trajectory-mean", "token-mean"),
+  oldLogProbs: oneOf("behaviour", "forward"),
+  minimumMixedGroups: number({ whole: true }),
+  maxRefills: number({ whole: true }),
+  fullStepGroups: number({ whole: true }),
+  guard: either(oneOf(false), guardRule),
+  maxStaleness: number({ whole: true }),
+  rollOutSeconds: number({ above: 0 }),
+  after: objectWith("the metrics of a step"),
+  concurrency: count,
+  replay: objectWith("replay", "sequences", "weight"),
+  permuteRewards: truth,
+  onTrajectory: callback,
+  abortSignal,
+  clock: objectWith("a clock", "now", "after"),
+};
+
 /** Options with the defaults filled in. */
 export type Settings<Sealed> = FlowGrpoOptions<Sealed> & typeof defaults;
 
@@ -105,7 +163,8 @@ const defaults = {
 
 /** Fills the defaults in. Throws `ConfigError` for what cannot work. */
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
-  const settings = { ...defaults, ...options };
+  checked("flowGrpo", options, flowGrpoRules);
+  const settings = withDefaults(defaults, options);
   // What an older version sampled has other probabilities under the one that is trained.
   if (settings.maxStaleness > 0) settings.oldLogProbs = "forward";
   const { train, tasks, tasksPerStep } = settings;

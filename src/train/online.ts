@@ -1,11 +1,13 @@
 import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions, SolveResult } from "../flow/flow.ts";
+import { checked, count, listOf, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import { type Query, queryOf, type Reward, type Task } from "../task.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+import { flowGrpoRules } from "./flow-grpo-options.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
 type Training =
@@ -47,6 +49,32 @@ export interface OnlineOptions<Sealed = unknown> extends Pick<FlowGrpoOptions<Se
 }
 
 /** What came of one round of learning. */
+const optionRules: Rules<OnlineOptions> = {
+  groupSize: flowGrpoRules.groupSize,
+  tasksPerStep: flowGrpoRules.tasksPerStep,
+  learningRate: flowGrpoRules.learningRate,
+  optimiser: flowGrpoRules.optimiser,
+  beta: flowGrpoRules.beta,
+  oldLogProbs: flowGrpoRules.oldLogProbs,
+  minimumMixedGroups: flowGrpoRules.minimumMixedGroups,
+  fullStepGroups: flowGrpoRules.fullStepGroups,
+  replay: flowGrpoRules.replay,
+  guard: flowGrpoRules.guard,
+  concurrency: flowGrpoRules.concurrency,
+  clock: flowGrpoRules.clock,
+  flow: flowGrpoRules.flow,
+  train: flowGrpoRules.train,
+  reward: flowGrpoRules.reward,
+  gate: required(
+    ruleOf<OnlineOptions["gate"]>({ tasks: required(listOf(objectWith("a task"))), tolerance: number({ most: 1 }) }),
+  ),
+  stepsPerRound: count,
+  recent: count,
+  capacity: count,
+  unjudged: count,
+  seed: flowGrpoRules.seed,
+};
+
 export interface OnlineRound {
   readonly index: number;
   /** Whether the new version serves now. */
@@ -94,8 +122,9 @@ interface Serving {
 
 /** Learns while it serves. Throws `ConfigError` for options that cannot work. */
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
-  const { flow, train, gate, seed = 0, stepsPerRound = 4, tasksPerStep = 8 } = options;
-  const { recent = 256, capacity = 4096, unjudged = 4096 } = options;
+  checked("onlineLearner", options, optionRules);
+  const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, recent = 256, ...others } = options;
+  const { capacity = 4096, unjudged = 4096, tasksPerStep = 8, ...training } = others;
   if (gate.tasks.length === 0)
     throw new ConfigError("The gate has no tasks: give it some that a new version must still solve.");
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
@@ -139,7 +168,7 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
 
   const worth: Reward<Streamed<Sealed>> = (task, answer) => {
     const { sealed } = task;
-    if (sealed.kind === "scored") return options.reward(sealed.task, answer);
+    if (sealed.kind === "scored") return reward(sealed.task, answer);
     if (answer === undefined) return 0;
     const known = sealed.judgements.get(answer.trim());
     return known ?? ([...sealed.judgements.values()].includes(1) ? 0 : undefined);
@@ -176,9 +205,10 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
     };
     const steps: StepMetrics[] = [];
     try {
-      const { gate: _, reward: __, replay, ...training } = options;
       const learnt = flowGrpo<Streamed<Sealed>>({
         ...training,
+        flow,
+        train,
         tasks: taskAt,
         reward: worth,
         tasksPerStep,

@@ -1,3 +1,5 @@
+import { checked, number, required } from "../options.ts";
+
 /** Learning rate of a step, which counts from 0. */
 export type Schedule = (step: number) => number;
 
@@ -12,7 +14,18 @@ export interface LinearScheduleOptions {
 }
 
 /** Linear warm-up, then linear to a share of the peak. */
-export const linearSchedule = ({ peak, steps, warmUp = 0, finalShare = 1 }: LinearScheduleOptions): Schedule => {
+export const linearSchedule = (options: LinearScheduleOptions): Schedule => {
+  const {
+    peak,
+    steps,
+    warmUp = 0,
+    finalShare = 1,
+  } = checked("linearSchedule", options, {
+    peak: required(number()),
+    steps: required(number()),
+    warmUp: number(),
+    finalShare: number(),
+  });
   const decaySteps = Math.max(1, steps - 1 - warmUp);
   return (step) => {
     if (step < warmUp) return (peak * (step + 1)) / (warmUp + 1);

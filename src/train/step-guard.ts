@@ -1,4 +1,5 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
+import { count, number, ruleOf } from "../options.ts";
 
 export interface StepGuardOptions {
   /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.05 */
@@ -8,6 +9,12 @@ export interface StepGuardOptions {
   /** So many steps in a row may be taken back before training ends with an error. @default 12 */
   readonly patience?: number;
 }
+
+export const guardRule = ruleOf<StepGuardOptions>({
+  klStep: number({ above: 0 }),
+  shrink: number({ above: 0, most: 1 }),
+  patience: count,
+});
 
 /**
  * Watches how far each step moves the policies. One that went too far is taken back, and all later ones are smaller:

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { OptimStepOptions, Policy, TrainingSequence } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
+import { abortSignal as aSignal, callback, checked, objectWith, type Rules, required } from "../options.ts";
+import { flowGrpoRules } from "./flow-grpo-options.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 import { requireFinite } from "./step-metrics.ts";
 
@@ -18,6 +20,17 @@ export interface SupervisedOptions {
   /** @default the machine's clock */
   readonly clock?: Clock;
 }
+
+const optionRules: Rules<SupervisedOptions> = {
+  policy: required(objectWith("a policy", "backward", "optimStep")),
+  sequences: required(callback),
+  steps: flowGrpoRules.steps,
+  learningRate: flowGrpoRules.learningRate,
+  optimiser: flowGrpoRules.optimiser,
+  onStep: callback,
+  abortSignal: aSignal,
+  clock: flowGrpoRules.clock,
+};
 
 export interface SupervisedStep {
   readonly step: number;
@@ -39,16 +52,10 @@ export interface SupervisedStep {
  * leave it to stop. The weights are published at the end, also when it was left. Throws `EngineError` for a loss that
  * is not finite.
  */
-export const supervised = async function* ({
-  policy,
-  sequences: sequencesAt,
-  steps,
-  learningRate = 1e-3,
-  optimiser,
-  onStep,
-  abortSignal,
-  clock = systemClock,
-}: SupervisedOptions): AsyncGenerator<SupervisedStep, void> {
+export const supervised = async function* (options: SupervisedOptions): AsyncGenerator<SupervisedStep, void> {
+  checked("supervised", options, optionRules);
+  const { policy, sequences: sequencesAt, steps, learningRate = 1e-3, optimiser } = options;
+  const { onStep, abortSignal, clock = systemClock } = options;
   const schedule = scheduleOf(learningRate);
   try {
     for (let step = 0; step < steps; step += 1) {

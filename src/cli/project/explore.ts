@@ -1,6 +1,7 @@
 import { ruleExecutor } from "../../flow/executor.ts";
 import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
+import { statedValue } from "../../flow/observation.ts";
 import { ruleVerifier } from "../../flow/verifier.ts";
 import type { FlowState, ModuleContext, Planner } from "../../module.ts";
 import { deriveKey, random, randomKey } from "../../random.ts";
@@ -34,7 +35,7 @@ export interface ExploreOptions {
   readonly calculators: ReadonlySet<string>;
   readonly tasks: readonly WorldTask[];
   readonly reward: Reward<WorldSealed>;
-  readonly flow: Pick<FlowOptions, "budget" | "replies">;
+  readonly flow: Pick<FlowOptions, "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: so many that what a question needs comes by within a few walks. */
   readonly turns: number;
@@ -94,7 +95,7 @@ const record = (
   entry.calls += 1;
   if (observation.status === "ok") {
     entry.ok += 1;
-    if (Object.hasOwn(observation.fields, "value")) entry.values += 1;
+    if (statedValue(observation) !== undefined) entry.values += 1;
   } else entry.lastError = observation.error;
   records.set(tool, entry);
 };
@@ -164,7 +165,7 @@ const acceptedCalculations = async (
     if ("error" in call) continue;
     const observation = await executor.run(call, state, context);
     record(records, tool, observation);
-    const value = observation.status === "ok" ? observation.fields.value : undefined;
+    const value = statedValue(observation);
     if (value === undefined || !((await reward(task, fieldText(value))) === 1)) continue;
     const asked = askedBy(subGoal, byReference);
     found.set([asked.operation, ...asked.fields].join(" "), asked);

@@ -3,6 +3,7 @@ import { ConfigError } from "../../errors.ts";
 import { random, randomKey, uniform } from "../../random.ts";
 import type { Reward, Task } from "../../task.ts";
 import { exactMatch, readDate, readNumber } from "../../tasks/index.ts";
+import { settledWithin } from "../waiting.ts";
 import type { WorldSealed, WorldTask } from "../world.ts";
 
 /** Which part of a project's tasks one belongs to. */
@@ -25,6 +26,10 @@ interface SealedHints {
 }
 
 const hintsOf = (sealed: unknown): SealedHints => (typeof sealed === "object" && sealed !== null ? sealed : {});
+
+/** What a function of a project may take: to make the tasks, and to judge one answer. */
+const TASKS_SECONDS = 600;
+const REWARD_SECONDS = 300;
 
 /** Tasks without a family are one. */
 const NO_FAMILY = "tasks";
@@ -54,7 +59,10 @@ export const readTasks = async ({ tasks }: AgentFlowConfig, file: string, seed: 
     throw new ConfigError(
       `${file} has no tasks: give a list of { id, question, sealed }, or a function ({ seed }) => list.`,
     );
-  const list: unknown = typeof tasks === "function" ? await tasks({ seed }) : tasks;
+  const list: unknown =
+    typeof tasks === "function"
+      ? await settledWithin(TASKS_SECONDS, `The function tasks of ${file}`, () => tasks({ seed }))
+      : tasks;
   if (!Array.isArray(list))
     throw new ConfigError(`tasks of ${file} is ${typeof list}: it must be a list, or a function that gives one.`);
   const ids = new Set<string>();
@@ -100,7 +108,12 @@ const answerText = (answer: unknown): string => {
 
 /** The configuration's reward, over the tasks as `learn` handles them. */
 export const rewardOf = ({ reward = equality }: AgentFlowConfig): Reward<WorldSealed> => {
-  return ({ sealed, ...query }, answer) => reward({ ...query, sealed: ownOf(sealed) }, answer);
+  return ({ sealed, ...query }, answer) => {
+    const value = reward({ ...query, sealed: ownOf(sealed) }, answer);
+    return value instanceof Promise
+      ? settledWithin(REWARD_SECONDS, `The reward of task ${query.id}`, () => value)
+      : value;
+  };
 };
 
 /** Tasks come back to the project that made them. */

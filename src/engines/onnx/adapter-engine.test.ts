@@ -70,7 +70,7 @@ describe("an engine over a frozen base", () => {
     const engine = await open(base);
     expect(engine.learns).toBe("adapters");
     expect(engine.endIds).toEqual([END]);
-    expect(engine.chat?.render([{ role: "user", content: "Hi" }], { addGenerationPrompt: true })).toBe(
+    expect(await engine.chat?.render([{ role: "user", content: "Hi" }], { addGenerationPrompt: true })).toBe(
       "[user] Hi<end>\n[assistant] ",
     );
   });

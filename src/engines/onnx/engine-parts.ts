@@ -5,6 +5,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ChatTemplate, Policy, PolicyOptions } from "../../engine.ts";
+import { count, name, number, oneOf, type Rules, recordOf } from "../../options.ts";
 import type { Runtime } from "./carriers/runtime.ts";
 import type { ModelFiles } from "./files/model-files.ts";
 import { chatTemplate } from "./text/chat-template.ts";
@@ -32,6 +33,18 @@ export interface OpenEngineOptions {
 }
 
 /** Runs one native call of a kind at a time: two would share the same memory. */
+/** What each option of an engine accepts. */
+export const engineRules: Rules<OpenEngineOptions> = {
+  runtime: oneOf("native", "wasm"),
+  threads: number({ least: 1, most: 1024, whole: true }),
+  slots: count,
+  cacheBytes: number(),
+  contextLength: number({ least: 2, whole: true }),
+  learns: oneOf("weights", "adapters"),
+  quantisation: oneOf("int8", "int4", "none"),
+  adapters: recordOf(name),
+};
+
 export const oneAtATime = (): {
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   /** Whether a call is under way or waiting. */

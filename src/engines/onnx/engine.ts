@@ -1,13 +1,21 @@
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../../engine.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
+import { checked, name, required } from "../../options.ts";
 import { packageFolder } from "../../package-folder.ts";
 import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
 import { openRuntime } from "./carriers/open-runtime.ts";
 import { elementsOf, floatsOf, type Runtime } from "./carriers/runtime.ts";
 import { selfTest } from "./carriers/self-test.ts";
-import { chatTemplateOf, describeEngine, type OpenEngineOptions, oneAtATime, policiesByName } from "./engine-parts.ts";
+import {
+  chatTemplateOf,
+  describeEngine,
+  engineRules,
+  type OpenEngineOptions,
+  oneAtATime,
+  policiesByName,
+} from "./engine-parts.ts";
 import { isAdapterFolder, readAdapterBase } from "./files/adapter-files.ts";
 import { writeModelFolder } from "./files/checkpoint.ts";
 import type { ModelFiles } from "./files/model-files.ts";
@@ -46,7 +54,9 @@ const SMALL = 20_000_000;
  * damaged or unfinished, EngineError for what is not supported, does not fit into memory, or lacks a runtime.
  */
 export const openEngine = async (model: string, options: OpenEngineOptions = {}): Promise<Engine> => {
-  const builtIn = BUILT_IN[model];
+  required(name)(model, "openEngine: the model");
+  checked("openEngine", options, engineRules);
+  const builtIn = Object.hasOwn(BUILT_IN, model) ? BUILT_IN[model] : undefined;
   if (builtIn === undefined && (await isAdapterFolder(model))) {
     return openEngine(await readAdapterBase(model), { ...options, adapters: { planner: model, ...options.adapters } });
   }

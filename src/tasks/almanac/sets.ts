@@ -1,3 +1,15 @@
+import {
+  seed as aSeed,
+  checked,
+  either,
+  listOf,
+  name,
+  number,
+  objectWith,
+  oneOf,
+  type Rules,
+  required,
+} from "../../options.ts";
 import type { Split } from "./chains.ts";
 import type { Almanac } from "./data.ts";
 import { type AlmanacTask, type Paraphrase, type TaskSource, taskSource } from "./generate.ts";
@@ -13,6 +25,15 @@ export interface GenerateOptions {
   /** @default "trained" */
   readonly paraphrase?: Paraphrase;
 }
+
+const optionRules: Rules<GenerateOptions> = {
+  almanac: required(objectWith("an Almanac (loadAlmanac)")),
+  split: required(oneOf("train", "validation", "test")),
+  cells: required(listOf(objectWith("a cell of the grid"))),
+  count: required(number({ whole: true })),
+  seed: required(either(name, aSeed)),
+  paraphrase: name,
+};
 
 /** Questions that were drawn already are drawn anew this many times before one is taken twice. */
 const redraws = 50;
@@ -37,8 +58,10 @@ const spread = (source: TaskSource, options: Omit<GenerateOptions, "almanac" | "
 };
 
 /** Tasks drawn evenly from cells: the first of each cell, then the second of each, and so on. Deterministic. */
-export const generateTasks = ({ almanac, seed, ...options }: GenerateOptions): AlmanacTask[] =>
-  spread(taskSource(almanac, seed), options);
+export const generateTasks = (options: GenerateOptions): AlmanacTask[] => {
+  const { almanac, seed, ...drawn } = checked("generateTasks", options, optionRules);
+  return spread(taskSource(almanac, seed), drawn);
+};
 
 /** The sets that a planner is measured on. */
 export interface EvaluationSets {
@@ -69,6 +92,7 @@ export interface AlmanacTasks {
 
 /** All tasks of the Almanac behind one seed. */
 export const almanacTasks = (almanac: Almanac, seed: number | string): AlmanacTasks => {
+  optionRules.seed(seed, "almanacTasks: the seed");
   const source = taskSource(almanac, seed);
   return {
     cells: trainedCells,

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "../../../bounded-json.ts";
 import { messageOf, StoreError } from "../../../errors.ts";
 import { floatsOf } from "../carriers/runtime.ts";
 import { type LoraConfig, loraNames, loraShapes } from "../lora.ts";
@@ -148,7 +149,7 @@ const readConfig = async (file: string): Promise<unknown> => {
   try {
     const { size } = await stat(file);
     if (size > MAX_CONFIG_BYTES) throw new StoreError(`${file} has ${size} bytes; accepted are ${MAX_CONFIG_BYTES}.`);
-    return JSON.parse(await readFile(file, "utf8"));
+    return parseJson(await readFile(file, "utf8"));
   } catch (cause) {
     throw unreadable(file, cause);
   }

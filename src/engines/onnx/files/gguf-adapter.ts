@@ -136,7 +136,7 @@ const requireOurGguf = async (path: string): Promise<void> => {
   if ((await stat(path).catch(() => undefined)) === undefined) return;
   let ours = false;
   try {
-    ours = ABOUT in readGgufHeader(path).metadata;
+    ours = ABOUT in (await readGgufHeader(path)).metadata;
   } catch (cause) {
     if (!(cause instanceof StoreError)) throw cause;
   }
@@ -151,7 +151,7 @@ export const readGgufAdapter = async (
   path: string,
   config: ModelConfig,
 ): Promise<{ readonly lora: LoraConfig; readonly tensors: Readonly<Record<string, Float32Array>> }> => {
-  const { metadata, tensors: found } = readGgufHeader(path);
+  const { metadata, tensors: found } = await readGgufHeader(path);
   const firstOf = (linear: string) => found.get(`blk.0.${GGUF_NAMES[linear]}.weight.lora_a`);
   const targets = [...linearShapes(config).keys()].filter((linear) => firstOf(linear) !== undefined);
   const rank = firstOf(targets[0] ?? "")?.shape[0] ?? 0;

@@ -195,7 +195,7 @@ const tensorSource = (file: TensorFile, { tensors }: GgufHeader, config: ModelCo
  * Throws `StoreError` that names what is not supported (architecture, quantisation, tokenizer) or damaged.
  */
 export const openGguf = async (path: string): Promise<ModelFiles> => {
-  const header = readGgufHeader(path);
+  const header = await readGgufHeader(path);
   const file = await openTensorFile(path);
   try {
     const factors = header.tensors.get("rope_freqs.weight");

@@ -1,11 +1,13 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 import { messageOf, StoreError } from "../../../errors.ts";
 import { ggufFormatName, ggufFormats } from "./gguf-quantisation.ts";
 import type { TensorPlace } from "./tensor-files.ts";
 
 /**
  * The header of a GGUF file: "GGUF", a version, then key-value metadata and the tensors' names, shapes, formats and
- * offsets. Every count is held against the bytes that are left in the file before memory is taken for it.
+ * offsets. Every count is held against the bytes that are left in the file, and against what a model has, before memory
+ * is taken for it.
  */
 export interface GgufHeader {
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -16,6 +18,15 @@ export interface GgufHeader {
 const maxNameBytes = 65_536;
 const maxRank = 4;
 const windowBytes = 1 << 20;
+/** The longest texts are chat templates; a description may be long as well. */
+const maxTextBytes = 16 << 20;
+/** Entries of all lists together: an entry of one byte takes eight in memory, and a text thirty more than its own. */
+const maxEntries = 2_500_000;
+const maxListTextBytes = 256 << 20;
+const maxValues = 10_000;
+const maxTensors = 100_000;
+/** Entries that are read before the event loop has its turn. */
+const entriesPerTurn = 5_000;
 
 /** Reads a file from front to back, a window at a time; refuses to go past its end. */
 class Cursor {
@@ -25,6 +36,9 @@ class Cursor {
   #window = Buffer.alloc(0);
   #windowStart = 0;
   position = 0;
+  /** Entries of lists so far, and the bytes of their texts. */
+  entries = 0;
+  textBytes = 0;
 
   constructor(descriptor: number, path: string, size: number) {
     this.#descriptor = descriptor;
@@ -77,9 +91,9 @@ class Cursor {
     return value;
   }
 
-  text(limit = this.left): string {
+  text(limit = maxTextBytes): string {
     const length = this.count("bytes of text", 1);
-    if (length > limit) throw this.broken(`a name of ${length} bytes is too long; accepted are ${limit}`);
+    if (length > limit) throw this.broken(`a text of ${length} bytes is too long; accepted are ${limit}`);
     return this.take(length).toString("utf8");
   }
 }
@@ -106,7 +120,7 @@ const scalars: ReadonlyMap<number, readonly [width: number, read: Reader]> = new
 
 const listType = 9;
 
-const readValue = (cursor: Cursor, type: number, key: string): unknown => {
+const readValue = async (cursor: Cursor, type: number, key: string): Promise<unknown> => {
   const scalar = scalars.get(type);
   if (scalar) return scalar[1](cursor);
   if (type !== listType) throw cursor.broken(`${key} has the unknown type ${type}`);
@@ -114,8 +128,18 @@ const readValue = (cursor: Cursor, type: number, key: string): unknown => {
   const element = scalars.get(of);
   if (!element) throw cursor.broken(`${key} is a list of the type ${of}, which is not supported`);
   const count = cursor.count(`entries of ${key}`, element[0]);
+  cursor.entries += count;
+  if (cursor.entries > maxEntries)
+    throw cursor.broken(`its lists have more than the ${maxEntries} entries accepted, up to ${key}`);
   const list: unknown[] = [];
-  for (let i = 0; i < count; i += 1) list.push(element[1](cursor));
+  for (let i = 0; i < count; i += 1) {
+    const entry = element[1](cursor);
+    if (typeof entry === "string") cursor.textBytes += entry.length;
+    if (cursor.textBytes > maxListTextBytes)
+      throw cursor.broken(`its lists have more than the ${maxListTextBytes} bytes of text accepted, up to ${key}`);
+    list.push(entry);
+    if (i % entriesPerTurn === entriesPerTurn - 1) await turn();
+  }
   return list;
 };
 
@@ -173,7 +197,7 @@ const placesOf = (cursor: Cursor, lines: readonly Line[], start: number, size: n
   return places;
 };
 
-const readAll = (cursor: Cursor, size: number): GgufHeader => {
+const readAll = async (cursor: Cursor, size: number): Promise<GgufHeader> => {
   if (cursor.left < 24 || cursor.take(4).toString("latin1") !== "GGUF")
     throw cursor.broken("it does not begin with GGUF");
   const version = cursor.u32();
@@ -181,10 +205,13 @@ const readAll = (cursor: Cursor, size: number): GgufHeader => {
     throw cursor.broken(`it has version ${version}; readable are 2 and 3, little-endian`);
   const tensorCount = cursor.count("tensors", 24);
   const valueCount = cursor.count("metadata entries", 13);
+  if (tensorCount > maxTensors) throw cursor.broken(`it claims ${tensorCount} tensors; accepted are ${maxTensors}`);
+  if (valueCount > maxValues)
+    throw cursor.broken(`it claims ${valueCount} metadata entries; accepted are ${maxValues}`);
   const metadata: Record<string, unknown> = Object.create(null);
   for (let i = 0; i < valueCount; i += 1) {
     const key = cursor.text(maxNameBytes);
-    metadata[key] = readValue(cursor, cursor.u32(), key);
+    metadata[key] = await readValue(cursor, cursor.u32(), key);
   }
   const lines: Line[] = [];
   for (let i = 0; i < tensorCount; i += 1) lines.push(readLine(cursor));
@@ -196,12 +223,12 @@ const readAll = (cursor: Cursor, size: number): GgufHeader => {
 };
 
 /** Reads and checks the header of a GGUF file. Throws `StoreError`, also for a tensor in a format that is not supported. */
-export const readGgufHeader = (path: string): GgufHeader => {
+export const readGgufHeader = async (path: string): Promise<GgufHeader> => {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(path, "r");
     const { size } = statSync(path);
-    return readAll(new Cursor(descriptor, path, size), size);
+    return await readAll(new Cursor(descriptor, path, size), size);
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
     throw new StoreError(`Cannot read ${path}: ${messageOf(cause)}`, { cause });

@@ -1,3 +1,4 @@
+import { parseLargeJson } from "../../../bounded-json.ts";
 import { ConfigError, EngineError, messageOf, StoreError } from "../../../errors.ts";
 
 /** Where models come from, and as whom. */
@@ -35,11 +36,16 @@ export type HubRequest = (
 /** A connection that failed, or a server that could not answer now: worth another try. */
 export class UnreachableError extends StoreError {}
 
+/** Entries of a repository's list, folders included. */
 const MAX_FILES = 10_000;
+/** Requests for one description: a page of the list has a thousand entries. */
+const MAX_PAGES = 50;
+const MAX_PAGE_BYTES = 4_000_000;
+const PAGE_LIMITS = { values: 100_000 };
 
 /** HF_ENDPOINT and HF_TOKEN, as other tools of the hub read them. */
 export const hubSettings = (environment: Readonly<Record<string, string | undefined>>): HubSettings => {
-  const endpoint = (environment.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
+  const endpoint = (environment.HF_ENDPOINT || "https://huggingface.co").replace(/(?<!\/)\/+$/, "");
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint))
     throw new ConfigError(`HF_ENDPOINT is ${JSON.stringify(endpoint)}: accepted is an address such as https://….`);
   const token = environment.HF_TOKEN?.trim();
@@ -90,6 +96,22 @@ export const hubRequest =
     throw refusal(response, settings, what);
   };
 
+/** The bytes of a reply, as long as they are no more than accepted. Throws `StoreError`. */
+export const boundedReply = async (response: Response, most: number): Promise<Uint8Array> => {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
+    size += part.value.length;
+    if (size > most) {
+      await reader?.cancel();
+      throw new StoreError(`${new URL(response.url).origin} sent more than the ${most} bytes accepted.`);
+    }
+    parts.push(part.value);
+  }
+  return Buffer.concat(parts);
+};
+
 /** The address of a file at a commit. */
 export const fileUrl = ({ endpoint }: HubSettings, { repo, commit }: RemoteRepo, path: string): string =>
   `${endpoint}/${repo}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
@@ -111,21 +133,35 @@ export const describeRepo = async (
     revision === "main" ? `The model ${repo}` : `The model ${repo}@${revision}`,
     abortSignal,
   );
-  // The library only ever gives an address and its headers.
-  const libraryFetch = ((url: string, init?: RequestInit) =>
-    request(url, { headers: { ...(init?.headers as Record<string, string> | undefined) } })) as typeof fetch;
+  let pages = 0;
+  // The library only ever gives an address and its headers, reads whole pages of JSON, and follows them without end.
+  const libraryFetch = (async (url: string, init?: RequestInit) => {
+    pages += 1;
+    if (pages > MAX_PAGES) throw new StoreError(`${repo} is described on more than ${MAX_PAGES} pages.`);
+    const response = await request(url, { headers: { ...(init?.headers as Record<string, string> | undefined) } });
+    const { status, headers } = response;
+    const text = new TextDecoder().decode(await boundedReply(response, MAX_PAGE_BYTES));
+    await parseLargeJson(text, PAGE_LIMITS).catch((cause) => {
+      throw new StoreError(`${settings.endpoint} describes ${repo} by what is not understood: ${messageOf(cause)}.`, {
+        cause,
+      });
+    });
+    return new Response(text, { status, headers });
+  }) as typeof fetch;
   const common = { hubUrl: settings.endpoint, fetch: libraryFetch };
   const { sha: commit } = await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...common });
   if (!/^[0-9a-f]{40}$/.test(commit)) throw new StoreError(`${settings.endpoint} names no commit of ${repo}.`);
   const files: RemoteFile[] = [];
+  let entries = 0;
   for await (const { type, path, size, oid, lfs } of listFiles({
     repo,
     revision: commit,
     recursive: true,
     ...common,
   })) {
+    entries += 1;
+    if (entries > MAX_FILES) throw new StoreError(`${repo} has more than ${MAX_FILES} files.`);
     if (type !== "file") continue;
-    if (files.length >= MAX_FILES) throw new StoreError(`${repo} has more than ${MAX_FILES} files.`);
     files.push({ path, size, algorithm: lfs ? "sha256" : "git", digest: lfs?.oid ?? oid ?? "" });
   }
   return { repo, revision, commit, files };

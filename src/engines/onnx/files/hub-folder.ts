@@ -6,6 +6,7 @@ import { endIdsOf } from "../text/end-ids.ts";
 import { fitTokenizer, type TokenizerJson } from "../text/tokenizer.ts";
 import { isRecord } from "./fields.ts";
 import { parseHubConfig } from "./hub-config.ts";
+import { readJsonFile } from "./json-file.ts";
 import { verifyManifest } from "./manifest.ts";
 import type { ModelFiles, TensorSource } from "./model-files.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -25,14 +26,6 @@ const PREFIXES = [
   { decoder: "model.language_model.", head: "" },
   { decoder: "", head: "" },
 ] as const;
-
-const readJson = async (path: string): Promise<unknown> => {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new StoreError(`Cannot read ${path}: ${messageOf(cause)}`, { cause });
-  }
-};
 
 /** Throws `StoreError` when one of the names is that of something that is still being written. */
 export const requireFinished = (path: string, names: readonly string[]): void => {
@@ -65,7 +58,7 @@ const weightFiles = async (folder: string, names: ReadonlySet<string>): Promise<
       `${folder} has neither model.safetensors nor ${index}${other ? ` (it has ${other})` : ""}; a model folder needs one of them. A GGUF file is opened by its own path.`,
     );
   }
-  const json = await readJson(join(folder, index));
+  const json = await readJsonFile(join(folder, index));
   const map = isRecord(json) && isRecord(json.weight_map) ? json.weight_map : {};
   const files = [...new Set(Object.values(map))].sort();
   if (files.length === 0) throw new StoreError(`${join(folder, index)} is damaged: its weight_map lists no file.`);
@@ -151,7 +144,7 @@ const openTensors = async (folder: string, names: ReadonlySet<string>, config: M
 };
 
 const readTokenizer = async (path: string, vocabularySize: number): Promise<TokenizerJson> => {
-  const json = await readJson(path);
+  const json = await readJsonFile(path);
   if (!isRecord(json) || !isRecord(json.model) || !isRecord(json.model.vocab) || !Array.isArray(json.added_tokens))
     throw new StoreError(
       `${path} is no tokenizer that is supported: it needs model.vocab (of a BPE) and added_tokens.`,
@@ -166,7 +159,7 @@ const chatTemplateOf = async (
   tokenizerConfig: Readonly<Record<string, unknown>>,
 ): Promise<string | undefined> => {
   if (names.has("chat_template.jinja")) return readFile(join(folder, "chat_template.jinja"), "utf8");
-  const json = names.has("chat_template.json") ? await readJson(join(folder, "chat_template.json")) : undefined;
+  const json = names.has("chat_template.json") ? await readJsonFile(join(folder, "chat_template.json")) : undefined;
   const given = (isRecord(json) ? json.chat_template : undefined) ?? tokenizerConfig.chat_template;
   if (typeof given === "string") return given;
   const named = Array.isArray(given) ? given.filter(isRecord) : [];
@@ -185,11 +178,11 @@ export const openModelFolder = async (folder: string): Promise<ModelFiles> => {
   for (const name of ["config.json", "tokenizer.json"])
     if (!names.has(name)) throw new StoreError(`${folder} is no complete model folder: ${name} is missing.`);
   const optional = async (name: string): Promise<Record<string, unknown>> => {
-    const json = names.has(name) ? await readJson(join(folder, name)) : {};
+    const json = names.has(name) ? await readJsonFile(join(folder, name)) : {};
     if (!isRecord(json)) throw new StoreError(`${join(folder, name)} holds no object.`);
     return json;
   };
-  const json = await readJson(join(folder, "config.json"));
+  const json = await readJsonFile(join(folder, "config.json"));
   const config = parseHubConfig(json, join(folder, "config.json"));
   const tokenizer = await readTokenizer(join(folder, "tokenizer.json"), config.vocab_size);
   const tokenizerConfig = await optional("tokenizer_config.json");

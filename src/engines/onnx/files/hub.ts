@@ -1,16 +1,27 @@
-import { mkdir, readFile, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
+import { withLock } from "../../../file-lock.ts";
+import {
+  name as aName,
+  abortSignal as aSignal,
+  callback,
+  checked,
+  number,
+  objectWith,
+  type Rules,
+  required,
+} from "../../../options.ts";
 import { elementsOf } from "../carriers/runtime.ts";
 import { parameterShapes } from "../model-config.ts";
 import { requireMemory } from "../model-memory.ts";
-import { withFileLock } from "./file-lock.ts";
 import { describeRepo, fileUrl, hubRequest, hubSettings, type RemoteFile } from "./hub-client.ts";
 import { parseHubConfig } from "./hub-config.ts";
 import { type DownloadOptions, downloadFile, isWhole, PART } from "./hub-download.ts";
 import { baseName, chooseGguf, chooseShards, chooseSmall, fileNamed, INDEX, SINGLE } from "./hub-files.ts";
 import { remoteGgufFacts } from "./hub-gguf.ts";
+import { limitsOf, readJsonFile } from "./json-file.ts";
 import { writeManifest } from "./manifest.ts";
 import {
   type CachedModel,
@@ -52,6 +63,16 @@ export interface PullOptions {
 }
 
 /** The least that anyone does with a model; what cannot even do that has no use for it. */
+const optionRules: Rules<PullOptions> = {
+  gguf: aName,
+  environment: objectWith("an environment"),
+  abortSignal: aSignal,
+  onEvent: callback,
+  connection: objectWith("settings of a connection"),
+  memoryBytes: number(),
+  freeBytes: callback,
+};
+
 const LEAST = { purpose: "sample", quantisation: "int4", slots: 1, contextLength: 512 } as const;
 /** Room that is left for others. */
 const SPARE_BYTES = 100_000_000;
@@ -76,6 +97,8 @@ const sizeAt = (path: string): Promise<number> =>
  * supported), `EngineError` (no machine for it) and `StoreError` (network, disk, damage); an abort throws its reason.
  */
 export const pullModel = async (name: string, options: PullOptions = {}): Promise<CachedModel> => {
+  required(aName)(name, "pullModel: the name");
+  checked("pullModel", options, optionRules);
   const { environment = process.env, abortSignal, onEvent } = options;
   const asked = parseModelName(name);
   if (asked === undefined)
@@ -105,11 +128,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
   };
   const fetchJson = async (file: RemoteFile): Promise<unknown> => {
     await fetchFile(file);
-    try {
-      return JSON.parse(await readFile(placeOf(file), "utf8"));
-    } catch (cause) {
-      throw new StoreError(`${file.path} of ${repo} is no JSON: ${messageOf(cause)}`, { cause });
-    }
+    return readJsonFile(placeOf(file), limitsOf(file.path));
   };
 
   /** Whether the engine can run it is known before its weights come. */
@@ -173,8 +192,8 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
   };
   try {
     await mkdir(join(folder, ".."), { recursive: true });
-    return await withFileLock(`${folder}.lock`, pull, {
-      ...(abortSignal && { abortSignal }),
+    return await withLock(`${folder}.lock`, pull, {
+      abortSignal,
       onWait: (pid) => onEvent?.({ type: "pull-wait", pid }),
     });
   } catch (cause) {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, readdir, readFile, rename, stat } from "node:fs/promises";
+import { open, readdir, rename, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { messageOf, StoreError } from "../../../errors.ts";
+import { readJsonFile } from "./json-file.ts";
 
 /** What a folder's `manifest.json` holds: every file with its hash, and what the writer says about them. */
 export interface Manifest {
@@ -73,9 +74,11 @@ export const readManifest = async (folder: string): Promise<Manifest> => {
   const path = join(folder, manifestName);
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(path, "utf8"));
+    value = await readJsonFile(path);
   } catch (error) {
-    throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw error instanceof StoreError
+      ? error
+      : new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
   if (!isRecord(value) || !isRecord(value.files)) throw new StoreError(`${path} is damaged: it lists no files.`);
   if (value.schemaVersion !== 1)

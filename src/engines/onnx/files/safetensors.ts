@@ -1,4 +1,5 @@
-import { StoreError } from "../../../errors.ts";
+import { parseJson } from "../../../bounded-json.ts";
+import { messageOf, StoreError } from "../../../errors.ts";
 import { bfloat16, float16, float32, type NumberFormat } from "./number-formats.ts";
 import { openTensorFile, sizeOf, type TensorFile, type TensorPlace } from "./tensor-files.ts";
 
@@ -14,10 +15,12 @@ export interface Tensor {
   readonly data: Float32Array;
 }
 
-/** A header beyond this is an attack or an accident (the reference reader has the same cap). */
-const maxHeaderBytes = 100_000_000;
-const maxTensors = 100_000;
+/** A header beyond this is an attack or an accident: files of the largest models have one megabyte. */
+const maxHeaderBytes = 4_000_000;
+const maxTensors = 12_000;
 const maxRank = 8;
+/** Of the JSON: a tensor has about eight values, and `__metadata__` some. */
+const headerLimits = { depth: 8, values: 120_000 };
 
 /** Readable types. */
 const formats: ReadonlyMap<string, NumberFormat> = new Map(
@@ -116,9 +119,11 @@ const readPlace = (
 const readPlaces = (headerBytes: Uint8Array, size: number, name: string): ReadonlyMap<string, TensorPlace> => {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes));
+    header = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes), headerLimits);
   } catch (error) {
-    throw new StoreError(`${name} is not a safetensors file: its header is no JSON in UTF-8.`, { cause: error });
+    throw new StoreError(`${name} is not a safetensors file: its header is no JSON in UTF-8 (${messageOf(error)}).`, {
+      cause: error,
+    });
   }
   if (!isRecord(header)) throw new StoreError(`${name} is not a safetensors file: its header is no JSON object.`);
   const lines = Object.entries(header).filter(([tensor]) => tensor !== "__metadata__");

@@ -29,7 +29,7 @@ describe("a chat template", () => {
       /^<bos><\|start_header_id\|>system<\|end_header_id\|>\n\nToday Date: 26 Jul 2024\n\nBe brief\.<\|eot_id\|>/u,
     );
     const later = await chatTemplate(chatTemplates.llama3, tokens, { now: () => Date.UTC(2031, 0, 2) });
-    expect(later.render(messages)).toContain("Today Date: 02 Jan 2031\n");
+    expect(await later.render(messages)).toContain("Today Date: 02 Jan 2031\n");
   });
 
   test("of Qwen 3: thinking is switched off where it can be", async () => {
@@ -44,14 +44,16 @@ describe("a chat template", () => {
         "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n",
     );
     const deaf = "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }};{% endif %}{% endfor %}";
-    expect((await chatTemplate(deaf)).render(messages)).toBe("Be brief.\n\nHi;Hello;Bye;");
+    expect(await (await chatTemplate(deaf)).render(messages)).toBe("Be brief.\n\nHi;Hello;Bye;");
   });
 
   test("refuses in its own words, as a ModelError", async () => {
     const template = await chatTemplate(chatTemplates.gemma, tokens);
     const twice = () => template.render([messages[1], messages[1]].flatMap((one) => one ?? []));
-    expect(twice).toThrow(ModelError);
-    expect(twice).toThrow(/refuses this conversation \(user, user\): Conversation roles must alternate/u);
+    await expect(twice()).rejects.toThrow(ModelError);
+    await expect(twice()).rejects.toThrow(
+      /refuses this conversation \(user, user\): Conversation roles must alternate/u,
+    );
     await expect(chatTemplate("{% if %}")).rejects.toThrow(ModelError);
   });
 
@@ -59,6 +61,6 @@ describe("a chat template", () => {
     const source =
       "{% if not tools is defined %}none {% endif %}{{ messages[0] | tojson }} {% for i in range(1, 6, 2) %}{{ i }}{% endfor %}";
     const { render } = await chatTemplate(source);
-    expect(render(messages.slice(1, 2))).toBe('none {"role": "user", "content": "Hi"} 135');
+    expect(await render(messages.slice(1, 2))).toBe('none {"role": "user", "content": "Hi"} 135');
   });
 });

@@ -1,6 +1,6 @@
 import { StoreError } from "../../../errors.ts";
 import { type Fields, fieldsOf } from "../files/fields.ts";
-import { GPT2_PIECES, type TokenizerJson } from "./tokenizer.ts";
+import { GPT2_PIECES, type TokenizerJson, wordPieces } from "./tokenizer.ts";
 
 /** What @huggingface/tokenizers runs, made from a GGUF file's metadata. */
 export interface GgufTokenizer {
@@ -19,15 +19,10 @@ interface PreTokenizer {
   readonly addBos?: boolean;
 }
 
-const ANY_CASE_CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-/** As GPT-2, but a mark or space may stand before a word, and numbers come in groups of up to `digits`. */
-const words = (digits: string): string =>
-  `${ANY_CASE_CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-
 const gpt2: PreTokenizer = { patterns: [GPT2_PIECES] };
 const digitsFirst: PreTokenizer = { patterns: ["\\p{N}", GPT2_PIECES] };
-const llama3: PreTokenizer = { patterns: [words("{1,3}")], ignoreMerges: true, addBos: true };
-const qwen2: PreTokenizer = { patterns: [words("")] };
+const llama3: PreTokenizer = { patterns: [wordPieces("{1,3}")], ignoreMerges: true, addBos: true };
+const qwen2: PreTokenizer = { patterns: [wordPieces("")] };
 
 /** How text is cut before merging, by the names that llama.cpp gives (`tokenizer.ggml.pre`) and the way it does. */
 const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
@@ -44,6 +39,9 @@ const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ["deepseek-r1-qwen", qwen2],
 ]);
 
+/** Ways to cut all tokens in two, by the letters that are looked at; a vocabulary of 262,000 tokens has twenty million. */
+const MOST_CUTS = 100_000_000;
+
 interface Vocabulary {
   readonly tokens: readonly string[];
   readonly vocab: Readonly<Record<string, number>>;
@@ -58,6 +56,8 @@ const vocabularyOf = (given: Fields, size: number): Vocabulary => {
   if (!tokens?.every(isText)) throw new StoreError(`${given.name}tokens must be a list of texts.`);
   if (tokens.length > size)
     throw new StoreError(`${given.name}tokens has ${tokens.length} entries, but the model embeds only ${size}.`);
+  if (tokens.reduce((sum, { length }) => sum + length * length, 0) > MOST_CUTS)
+    throw new StoreError(`${given.name}tokens are too long: no vocabulary has tokens of so many characters.`);
   const types = given.list("token_type") ?? [];
   const added = tokens.flatMap((content, id) => {
     const type = types[id];

@@ -1,5 +1,6 @@
 import type { Tokenizer } from "../../../engine.ts";
 import { EngineError, messageOf } from "../../../errors.ts";
+import { isPlain, makeLinear, patternsIn, requireTokenizer } from "./tokenizer-limits.ts";
 
 /** The parts of a tokenizer.json that this project reads or writes itself; the library reads the rest. */
 export interface TokenizerJson {
@@ -10,6 +11,31 @@ export interface TokenizerJson {
 
 /** GPT-2's way to cut text, in the spelling of a tokenizer.json (where `\\s` is Unicode's white space). */
 export const GPT2_PIECES = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+const ANY_CASE_CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
+/** As GPT-2, but a mark or space may stand before a word, and numbers come in groups of up to `digits`. */
+export const wordPieces = (digits: string, contractions = ANY_CASE_CONTRACTIONS): string =>
+  `${contractions}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+
+/** How the built-in planner's text is cut. */
+export const PLANNER_PIECES = " ?@\\d+|[. ]?[\\p{L}_]+\\d?|\\.\\d| ?\\[\\d+\\]\\n?| ?\\d| ?[^\\s\\p{L}\\d]+|\\s+";
+
+/**
+ * Patterns that JavaScript's engine runs in linear time: no two of their repetitions can share a text, but for
+ * `\\s*[\\r\\n]+`, whose run of white space the next alternative takes in one go.
+ */
+const KNOWN_PIECES: ReadonlySet<string> = new Set([
+  GPT2_PIECES,
+  PLANNER_PIECES,
+  ...["", "{1,3}"].flatMap((digits) => [
+    wordPieces(digits),
+    wordPieces(digits, "(?i:'s|'t|'re|'ve|'m|'ll|'d)"),
+    `\\p{N}${digits}`,
+  ]),
+  "\\p{N}+",
+  "[0-9][0-9][0-9]",
+  "[\\p{P}\\$\\+<=>\\^~\\|]+",
+]);
 
 const split = (Regex: string): unknown => ({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false });
 
@@ -45,12 +71,19 @@ export const loadTokenizer = async (json: unknown, config: object = {}): Promise
   });
   try {
     const definition = json as TokenizerJson;
+    requireTokenizer(definition);
+    patternsIn([definition.pre_tokenizer, definition.decoder]);
+    // The library runs these on the added tokens while it is made.
+    const wild = [...patternsIn([definition.normalizer])].find((pattern) => !isPlain(pattern));
+    if (wild !== undefined)
+      throw new EngineError(`the normalizer's pattern ${JSON.stringify(wild.slice(0, 100))} repeats in its middle`);
     const ids = new Map(Object.entries(definition.model.vocab));
     for (const { content, id } of definition.added_tokens) ids.set(content, id);
     let largest = -1;
     for (const id of ids.values()) largest = Math.max(largest, id);
     const spelled = { ...definition, pre_tokenizer: spellOut(definition.pre_tokenizer) };
     const tokenizer = new Library(spelled as unknown as ConstructorParameters<typeof Library>[0], config as never);
+    await makeLinear([tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder], KNOWN_PIECES);
     return {
       vocabularySize: largest + 1,
       encode: (text, { addSpecialTokens = false } = {}) =>
@@ -62,6 +95,7 @@ export const loadTokenizer = async (json: unknown, config: object = {}): Promise
       idOf: (token) => ids.get(token),
     };
   } catch (cause) {
+    if (cause instanceof EngineError && cause.message.includes("okenizer")) throw cause;
     throw new EngineError(`tokenizer.json cannot be used: ${messageOf(cause)}`, { cause });
   }
 };

@@ -1,11 +1,11 @@
 import { EngineError } from "../../../errors.ts";
-import type { TokenizerJson } from "./tokenizer.ts";
+import { PLANNER_PIECES, type TokenizerJson } from "./tokenizer.ts";
 
 /**
  * How text is cut before pairs are merged: references (`@2`, `.country`), words with an underscore or a digit at the
  * end (`web_search`, `q1`), turns left (`[6]`), single digits, punctuation, white space.
  */
-const PIECES = / ?@\d+|[. ]?[\p{L}_]+\d?|\.\d| ?\[\d+\]\n?| ?\d| ?[^\s\p{L}\d]+|\s+/gu;
+const PIECES = new RegExp(PLANNER_PIECES, "gu");
 
 /** The printable character that stands for each byte in a byte-level vocabulary (the scheme of GPT-2). */
 export const byteCharacters = (): readonly string[] => {
@@ -84,7 +84,7 @@ export const trainTokenizer = (
     pre_tokenizer: {
       type: "Sequence",
       pretokenizers: [
-        { type: "Split", pattern: { Regex: PIECES.source }, behavior: "Isolated", invert: false },
+        { type: "Split", pattern: { Regex: PLANNER_PIECES }, behavior: "Isolated", invert: false },
         { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
       ],
     },
