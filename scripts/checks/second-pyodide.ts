@@ -2,7 +2,7 @@ import type { Assault, Attack, Outside } from "./escape.ts";
 import { inBarePyodide } from "./second/bare.ts";
 import { throughDoors } from "./second/goals.ts";
 import { secondLimits } from "./second/limits.ts";
-import { forged } from "./second/pyodide-forged.ts";
+import { forged, forgedLimits } from "./second/pyodide-forged.ts";
 import { libraries } from "./second/pyodide-linked.ts";
 import { modules } from "./second/pyodide-modules.ts";
 import { closures, collector, framed } from "./second/pyodide-objects.ts";
@@ -25,6 +25,6 @@ const attacks = (outside: Outside): readonly Attack[] => [
 /** Attacks on the Pyodide tier, written without looking at its guard. */
 export const secondOnPyodide: Omit<Assault, "left"> = {
   attacks,
-  limits: secondLimits,
+  limits: [...secondLimits, ...forgedLimits],
   unguarded: inBarePyodide,
 };

@@ -65,10 +65,13 @@ def run(script):
 /** JavaScript that runs at all has escaped, also where a second wall stops what it is after. */
 const ran = (goal: string): string => `(() => { try { return ${goal} } catch { return true } })()`;
 
+/** The end of a program that bound `F`: it runs JavaScript that is after a goal. */
+export const thenRun = (goal: string): string => `${ending}'ESCAPED' if run(${quoted(ran(goal))}) else 'held'`;
+
 export const throughDoors = (group: string, doors: readonly Door[], outside: Outside): readonly Attack[] => {
   const goals = goalsOf(outside);
   return doors.map(({ name, code, goal }) => ({
     name: `${group}: ${name}, ${goal}`,
-    code: `${restored}${running}${code}${ending}'ESCAPED' if run(${quoted(ran(goals[goal]))}) else 'held'`,
+    code: `${restored}${running}${code}${thenRun(goals[goal])}`,
   }));
 };

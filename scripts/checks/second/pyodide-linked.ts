@@ -1,5 +1,5 @@
 import type { Attack, Outside } from "../escape.ts";
-import { type Goal, goalsOf, quoted, restored } from "./goals.ts";
+import { type Goal, goalsOf, quoted, restored, thenRun } from "./goals.ts";
 import { sideModule } from "./wasm.ts";
 
 /** JavaScript that leaves a file in the interpreter when it reached its goal. */
@@ -76,22 +76,40 @@ const payloads: readonly Linked[] = [
       calls: { name: "emscripten_run_script_int", more: [], returns: true },
     }),
   },
+  {
+    how: "that imports emscripten_console_log",
+    goal: "global",
+    module: () => ({
+      data: '\n{"value": "ESCAPED"}\n',
+      calls: { name: "emscripten_console_log", more: [], returns: false },
+    }),
+  },
+  {
+    how: "that imports _emscripten_system",
+    goal: "global",
+    module: () => ({
+      data: `echo; echo '{"value": "ESCAPED"}'`,
+      calls: { name: "_emscripten_system", more: [], returns: true },
+    }),
+  },
 ];
 
 const linked = (outside: Outside): readonly Attack[] =>
   loaders.flatMap(([loader, load], i) => {
-    // Every loader with two payloads, so that each of them comes with several.
-    return [payloads[i % payloads.length], payloads[(i + 1) % payloads.length]].flatMap((payload, j) => {
-      if (payload === undefined) return [];
-      const [path, file] = [`/tmp/linked${i}${j}.so`, `/tmp/linked${i}${j}`];
-      const bytes = sideModule(payload.module(goalsOf(outside)[payload.goal], file));
-      return [
-        {
-          name: `linked: ${loader}, a module ${payload.how}, ${payload.goal}`,
-          code: `${restored}${written(bytes, path)}${load(path)}${answer(file)}`,
-        },
-      ];
-    });
+    // Every loader with three payloads, so that each of them comes with several.
+    return [0, 1, 2]
+      .map((j) => payloads[(i * 2 + j) % payloads.length])
+      .flatMap((payload, j) => {
+        if (payload === undefined) return [];
+        const [path, file] = [`/tmp/linked${i}${j}.so`, `/tmp/linked${i}${j}`];
+        const bytes = sideModule(payload.module(goalsOf(outside)[payload.goal], file));
+        return [
+          {
+            name: `linked: ${loader}, a module ${payload.how}, ${payload.goal}`,
+            code: `${restored}${written(bytes, path)}${load(path)}${answer(file)}`,
+          },
+        ];
+      });
   });
 
 /** Functions of Emscripten's library that a program looks up by name and calls by their address. */
@@ -136,12 +154,12 @@ const symbols = (outside: Outside): readonly Attack[] => {
     ),
     attack(
       "PyRun_SimpleString",
-      `ctypes.pythonapi.PyRun_SimpleString(${quoted(`import pyodide_js\nf = pyodide_js.runPython.constructor(${quoted(`return ${goals.read}`)})\nopen('/tmp/simple', 'w').write('ESCAPED' if f() else 'held')`)}.encode())${answer("/tmp/simple")}`,
+      `ctypes.pythonapi.PyRun_SimpleString(${quoted(`import pyodide_js\nF = pyodide_js.runPython.constructor${thenRun(goals.read)}\nopen('/tmp/simple', 'w').write('ESCAPED' if run('true') else 'held')`)}.encode())${answer("/tmp/simple")}`,
     ),
     attack(
       "a module that PyImport_ImportModule finds",
       `p = ctypes.pythonapi.PyImport_ImportModule; p.restype = ctypes.py_object
-'ESCAPED' if p(b'pyodide_js').runPython.constructor(${quoted(`return ${goals.process}`)})() else 'held'`,
+F = p(b'pyodide_js').runPython.constructor${thenRun(goals.process)}`,
     ),
     attack(
       "a callback of qsort that calls on",

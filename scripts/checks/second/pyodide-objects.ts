@@ -43,7 +43,7 @@ export const collector: readonly Door[] = [
 seen, todo = set(), [sys.meta_path]
 while todo:
     o = todo.pop(0)
-    if type(o).__name__ == 'JsProxy': break
+    if type(o).__name__ == 'JsProxy' and hasattr(o, 'constructor'): break
     if id(o) not in seen: seen.add(id(o)); todo += gc.get_referents(o)
 F = o.constructor.constructor`,
     goal: "list",

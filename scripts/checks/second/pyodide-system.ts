@@ -1,5 +1,5 @@
 import type { Attack, Outside } from "../escape.ts";
-import { goalsOf, quoted, restored } from "./goals.ts";
+import { goalsOf, quoted, restored, thenRun } from "./goals.ts";
 
 const MB = 1024 * 1024;
 const mine = `import pyodide_js
@@ -11,7 +11,6 @@ def text(s): return M.stringToNewUTF8(s)
 const emscripten = (outside: Outside): readonly (readonly [string, string])[] => {
   const goals = goalsOf(outside);
   const folder = outside.canary.slice(0, outside.canary.lastIndexOf("/"));
-  const canary = quoted(outside.canary);
   const writable = outside.writable.slice(outside.writable.lastIndexOf("/") + 1);
   const mounted = (at: string, mount: string, then: string) =>
     `import os\nos.makedirs('${at}', exist_ok=True)\n${mount}\ntry: r = ${then}\nfinally: FS.unmount('${at}')\n'ESCAPED' if r else 'held'`;
@@ -73,21 +72,15 @@ const emscripten = (outside: Outside): readonly (readonly [string, string])[] =>
         `b'PATH=' in open('/host6/${outside.pid}/environ', 'rb').read()`,
       ),
     ],
-    [
-      "a function of the table",
-      `'ESCAPED' if M.wasmTable.get(1).constructor(${quoted(`return ${goals.environment}`)})() else 'held'`,
-    ],
+    ["a function of the table", `F = M.wasmTable.get(1).constructor${thenRun(goals.environment)}`],
     [
       "the stream of standard input",
-      `'ESCAPED' if FS.streams[0].devops.stream.constructor.constructor(${quoted(`return ${goals.process}`)})() else 'held'`,
+      `F = FS.streams[0].devops.stream.constructor.constructor${thenRun(goals.process)}`,
     ],
     ["the stream of standard output", `FS.streams[1].devops.stream.write('\\n{"value": "ESCAPED"}\\n')\n'held'`],
     ["console.log behind _emscripten_out", `M._emscripten_out(text('{"value": "ESCAPED"}'))\n'held'`],
     ["console.log behind _emscripten_console_log", `M._emscripten_console_log(text('{"value": "ESCAPED"}'))\n'held'`],
-    [
-      "a module that loadWebAssemblyModule links",
-      `'ESCAPED' if M.loadWebAssemblyModule.constructor(${quoted(`return ${goals.tcp}`)})() else 'held'`,
-    ],
+    ["a module that loadWebAssemblyModule links", `F = M.loadWebAssemblyModule.constructor${thenRun(goals.tcp)}`],
     [
       "a device with a function of JavaScript",
       `p = '/dev/held'
@@ -97,20 +90,14 @@ FS.createDevice('/dev', 'held', f())
     ],
     [
       "API.rawRun",
-      `r = pyodide_js._api.rawRun(${quoted(`import pyodide_js\nif pyodide_js.runPython.constructor(${quoted(`return ${goals.signal}`)})(): open('/tmp/raw', 'w').write('ESCAPED')`)})\nopen('/tmp/raw').read()`,
+      `r = pyodide_js._api.rawRun(${quoted(`import pyodide_js\nF = pyodide_js.runPython.constructor${thenRun(goals.signal)}\nif run('true'): open('/tmp/raw', 'w').write('ESCAPED')`)})\nopen('/tmp/raw').read()`,
     ],
     [
       "runPython within a program",
-      `pyodide_js.runPython(${quoted(`import pyodide_js\n'ESCAPED' if pyodide_js.runPython.constructor(${quoted(`return ${goals.list}`)})() else 'held'`)})`,
+      `pyodide_js.runPython(${quoted(`import pyodide_js\nF = pyodide_js.runPython.constructor${thenRun(goals.list)}`)})`,
     ],
-    [
-      "a library of a known path",
-      `'ESCAPED' if pyodide_js._api.loadBinaryFile.constructor(${quoted(`return ${goals.read}`)}) and pyodide_js._api.loadDynlib.constructor.constructor(${quoted(`return ${goals.write}`)})() else 'held'`,
-    ],
-    [
-      "bytes of a file that is preloaded",
-      `f = FS.createPreloadedFile.constructor(${quoted(`return process.getBuiltinModule("fs").readFileSync(${canary}, "utf8")`)})()\n'ESCAPED' if f.startswith('can') else 'held'`,
-    ],
+    ["a library of a known path", `F = pyodide_js._api.loadDynlib.constructor.constructor${thenRun(goals.write)}`],
+    ["a node of the file system", `F = FS.root.node_ops.lookup.constructor${thenRun(goals.read)}`],
   ].map(([name, code]) => [name ?? "", `${mine}${code}`] as const);
 };
 
