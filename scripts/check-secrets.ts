@@ -98,8 +98,9 @@ const trial = async (folder: string, canaries: Canaries, server: EchoServer, bro
   const echo = echoing(canaries);
   const known = broken ? {} : environment;
   const secrets = secretsOf(known);
-  const settings = { baseURL: `${server.origin}/model/v1`, model: "double", keyFrom: KEY_FROM };
-  const remote = await remoteModel(settings, { ...known, [KEY_FROM]: key });
+  const settings = { model: "double" };
+  const named = { ...settings, baseURL: `${server.origin}/model/v1`, keyFrom: KEY_FROM };
+  const remote = await remoteModel(named, { ...known, [KEY_FROM]: key });
   if (remote === undefined) throw new Error("The double is no model.");
   const model = recordingModel(remote.model, join(folder, "calls.jsonl"));
   const mcp = await mcpTools({

@@ -147,8 +147,6 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
   const run = join(runs, "plain");
   json(join(run, "config.json"), { schemaVersion: 1, config: { command: text, question: text, seed: 7 } });
   json(join(run, "trajectories.jsonl"), storedSolve(text));
-  const odd = place("odd");
-  json(join(odd, name, "config.json"), { schemaVersion: 1, config: {} });
   const tasks = write(
     place("tasks.jsonl"),
     [text, `again ${text}`].map((said) => JSON.stringify({ question: said, answer: text, family: said })).join("\n"),
@@ -241,7 +239,6 @@ export const hostilePlace = async (text: string, folder: string): Promise<Hostil
     { name: "solve --replay, no such run", args: ["solve", "--replay", text] },
     { name: "runs list", args: ["runs", "list", "--out", runs] },
     { name: "runs list --json", args: ["runs", "list", "--out", runs, "--json"], json: true },
-    { name: "runs list, odd name", args: ["runs", "list", "--out", odd] },
     { name: "runs list, no runs", args: ["runs", "list", "--out", text] },
     { name: "runs show", args: ["runs", "show", run] },
     { name: "runs show --json", args: ["runs", "show", run, "--json"], json: true },
