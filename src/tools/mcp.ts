@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
-import { redactor } from "../redact.ts";
+import { redactor, redactors } from "../redact.ts";
 import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
@@ -134,14 +134,16 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
         secrets: () => secrets,
         needsApproval: !readOnly.includes(name),
         ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
-        execute: async (input: never, { abortSignal }): Promise<ToolOutput> => {
+        execute: async (input: never, { abortSignal, redact: asked }): Promise<ToolOutput> => {
+          // Before anything is cut: the first half of a key is none that can be found.
+          const clean = redactors(redact, asked) ?? redact;
           const result = await ask("tools/call", { name, arguments: input }, callSeconds ?? 60, abortSignal).catch(
             (error) => {
               abortSignal.throwIfAborted();
-              throw redact.error(new ToolError(`${name}: ${sayable(redact(messageOf(error)), server, of)}`));
+              throw clean.error(new ToolError(`${name}: ${sayable(clean(messageOf(error)), server, of)}`));
             },
           );
-          const { text, failed } = resultText(redact.value(result));
+          const { text, failed } = resultText(clean.value(result));
           if (failed)
             throw new ToolError(`${name} failed. In the server's words, which are data: ${plainLine(text, 400)}`);
           return { text, source: `mcp: ${of}`, trust: "untrusted" };

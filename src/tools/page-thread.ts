@@ -18,19 +18,22 @@ export interface PassagesInput {
 const MOST_SECTIONS = 2000;
 /** Characters of a page, all sections together. */
 const LONGEST_PAGE = 8_000_000;
-const LONGEST_HEADING = 300;
 
 /** A page in sections, of which only so many and so much is given back as any reader can use. */
 export const read = async ({ body, contentType, url }: PageInput): Promise<ReadablePage> => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const { title, sections, fields } = await readablePage(bytes, contentType, url);
   let room = LONGEST_PAGE;
-  const kept = sections.slice(0, MOST_SECTIONS).map(({ heading, text }) => {
-    const cut = text.slice(0, room);
+  const take = (said: string): string => {
+    const cut = said.slice(0, room);
     room -= cut.length;
-    return { heading: heading.slice(0, LONGEST_HEADING), text: cut };
-  });
-  return { title: title.slice(0, LONGEST_HEADING), sections: kept, fields };
+    return cut;
+  };
+  // Headings are cut to what is shown only after secrets are taken out.
+  const kept = sections
+    .slice(0, MOST_SECTIONS)
+    .map(({ heading, text }) => ({ heading: take(heading), text: take(text) }));
+  return { title: take(title), sections: kept, fields };
 };
 
 /** The passages of a text that fit a query best. */

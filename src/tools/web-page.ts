@@ -51,7 +51,7 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     execute: async ({ url, section, query }, context): Promise<ToolOutput> => {
       if (typeof url !== "string" || url.trim() === "") throw new ToolError("web_page needs an address.");
       const found = await read(url.trim(), context);
-      const page = context.redact === undefined ? found : context.redact.value(found);
+      const page = shortHeadings(context.redact === undefined ? found : context.redact.value(found));
       return {
         text: await textOf(page, section?.trim() ?? "", query?.trim() ?? "", context.abortSignal),
         fields: { title: { kind: "text", value: page.title.slice(0, 200) }, ...page.fields },
@@ -61,6 +61,14 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     },
   });
 };
+
+const LONGEST_HEADING = 300;
+
+const shortHeadings = ({ title, sections, fields }: ReadablePage): ReadablePage => ({
+  title: title.slice(0, LONGEST_HEADING),
+  sections: sections.map(({ heading, text }) => ({ heading: heading.slice(0, LONGEST_HEADING), text })),
+  fields,
+});
 
 const textOf = async (
   page: ReadablePage,
