@@ -1,25 +1,30 @@
 /**
- * R8: programs that a model wrote do no harm, in either tier of the sandbox. Every attack is run without the sandbox first,
+ * R8: programs that a model wrote do no harm, in any tier of the sandbox. Every attack is run without the sandbox first,
  * where it has to succeed, and then inside it, where it must not; harmless programs work inside, and limits on time, memory,
  * processes, descriptors, files and output bite. Without `--n` every attack on every tier that works here is made.
  *
  *   npm run check:sandbox [-- --n 100 --seed 7]
+ *
+ * CHECK_SANDBOX names the one tier that is attacked.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isBubblewrapUsable, openSandbox, type Sandbox } from "../src/sandbox/index.ts";
+import { isBubblewrapUsable, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
 import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 import { type Assault, CANARY, harmless, LIMIT_SECONDS, type Outside, SECRET } from "./checks/escape.ts";
 import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
 import { onPyodide } from "./checks/escape-pyodide.ts";
+import { onWasi } from "./checks/escape-wasi.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
 const assaults: Readonly<Record<Tier, Assault>> = {
   "pyodide-in-bubblewrap": onPyodide,
   pyodide: onPyodide,
+  "wasi-in-bubblewrap": onWasi,
+  wasi: onWasi,
   bubblewrap: onBubblewrap,
 };
 
@@ -101,7 +106,13 @@ export const check: Check = {
     const { port } = sink.address() as AddressInfo;
     const outside: Outside = { canary, writable: join(scratch, "outside"), port, pid: process.pid };
     const usable = await isBubblewrapUsable();
-    const tiers: readonly Tier[] = usable ? ["pyodide", "bubblewrap"] : ["pyodide"];
+    const only = process.env.CHECK_SANDBOX;
+    const wasiFault = await tierFault("wasi");
+    const tiers: readonly Tier[] = [
+      "pyodide",
+      ...(usable ? (["bubblewrap"] as const) : []),
+      ...(wasiFault === undefined ? (["wasi"] as const) : []),
+    ].filter((tier) => only === undefined || only === tier);
     const parts: Counted[] = [];
     try {
       process.env[SECRET] = CANARY;
@@ -113,14 +124,17 @@ export const check: Check = {
         );
       // One tier whose attacks are idle shows nothing of the other one.
       if (broken) return parts.every(({ failed }) => failed > 0) ? sum(parts) : { ...sum(parts), failed: 0 };
+      const skipped = [
+        ...(usable ? [] : ["bubblewrap does not work here: its tier was not attacked"]),
+        ...(wasiFault === undefined ? [] : [`The tier "wasi" was not attacked: ${wasiFault}`]),
+      ];
       const marks = [
         ...(connections > 0 ? [`${connections} connections to the listener`] : []),
         ...readdirSync(scratch).flatMap((name) => (name === "canary.txt" ? [] : `${name} was made outside`)),
         ...(existsSync(canary) ? [] : ["the canary is gone"]),
-        ...(usable ? [] : ["bubblewrap does not work here: its tier was not attacked"]),
       ];
       const { n: total, failed, lines } = sum(parts);
-      return { n: total, failed: failed + marks.length - (usable ? 0 : 1), lines: [...lines, ...marks] };
+      return { n: total, failed: failed + marks.length, lines: [...lines, ...marks, ...skipped] };
     } finally {
       sink.close();
       sink.closeAllConnections();
