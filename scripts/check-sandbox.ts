@@ -108,11 +108,12 @@ export const check: Check = {
     const usable = await isBubblewrapUsable();
     const only = process.env.CHECK_SANDBOX;
     const wasiFault = await tierFault("wasi");
-    const tiers: readonly Tier[] = [
+    const usableTiers: readonly Tier[] = [
       "pyodide",
       ...(usable ? (["bubblewrap"] as const) : []),
       ...(wasiFault === undefined ? (["wasi"] as const) : []),
-    ].filter((tier) => only === undefined || only === tier);
+    ];
+    const tiers = usableTiers.filter((tier) => only === undefined || only === tier);
     const parts: Counted[] = [];
     try {
       process.env[SECRET] = CANARY;

@@ -14,7 +14,9 @@ const LEAST_NODE = 24;
 /** What the interpreter has from its start, and a little to work with. */
 const LEAST_MEGABYTES = 64;
 /** What Node takes beside the memory of Python, at most: the module twice while it compiles, compiled code, its heap. */
-const NODE_MEGABYTES = 640;
+const NODE_MEGABYTES = 512;
+/** What V8 reserves for the code of so large a module and hardly uses: a limit of the kernel counts it all the same. */
+const RESERVED_MEGABYTES = 1024;
 const PAGES_A_MEGABYTE = 16;
 
 /**
@@ -46,7 +48,7 @@ export const wasiSandbox = async ({
   const containedIn = (program: readonly string[], user: number): BubblewrapCommand =>
     bubblewrapCommand({
       user,
-      memory: { megabytes: mostMegabytes, counted: "data" },
+      memory: { megabytes: mostMegabytes + RESERVED_MEGABYTES, counted: "data" },
       readable: nodeFiles(),
       program,
     });
