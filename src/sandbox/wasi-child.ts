@@ -8,14 +8,17 @@ export const WASI_FILE_MEGABYTES = 64;
 /** Where the interpreter looks for its library: a zip file. */
 const LIBRARY = "/usr/local/lib/python315.zip";
 
-/** What Python runs first. Its first line of input comes with the program: until then it waits, started. */
+/**
+ * What Python runs first. Its first line of input comes with the program: until then it waits, started. The file for the
+ * result is opened before: a program may use up all descriptors.
+ */
 const PYTHON = `${PYTHON_RESULT}
-import sys
+import os, sys
 sys.path.extend(sys.argv[1:])
 sys.argv[:], sys.orig_argv[:] = [""], []
-_run = _make_run()
-del _make_run, sys
-_run("/program.py", "/result.json", int(input()))
+_run, _result = _make_run(), os.open("/result.json", os.O_WRONLY)
+del _make_run, os, sys
+_run("/program.py", _result, int(input()))
 `;
 
 /**
@@ -49,7 +52,6 @@ const take = (more) => {
 };
 const decoders = [1, 2].map(() => new TextDecoder());
 
-let begun = 0;
 const end = (error, more = {}) => {
   const line = JSON.stringify({ stdout: text.kept, error, ...more, truncated: text.cut || more.truncated === true, milliseconds: performance.now() - begun });
   for (let bytes = encoder.encode(line + "\n"), at = 0; at < bytes.length; ) {
@@ -79,26 +81,26 @@ const zips = packages.map((path, i) => {
   files.putReadable(name, fstatSync(path).size, (into, at) => readSync(path, into, 0, into.length, at));
   return name;
 });
-let longest = 0;
+let begun, longest = 0;
 const result = [];
+files.putDevice("/result.json", (bytes) => {
+  longest -= bytes.length;
+  if (longest <= 0) end("The interpreter died: its result is too long.");
+  result.push(bytes.slice());
+});
 
 const world = worldOf({
   args: ["python", "-I", "-c", ${JSON.stringify(PYTHON)}, ...zips],
   env: ["HOME=/home", "TMPDIR=/tmp", "PYTHONTZPATH="],
   files,
   input: () => {
-    if (longest > 0) return new Uint8Array(0);
+    if (begun !== undefined) return new Uint8Array(0);
     const { code, outputLimit } = requested();
     begun = performance.now();
     text.limit = outputLimit;
     // As JSON writes it, a character takes at most twelve bytes.
     longest = 12 * outputLimit + 65_536;
     files.putFile("/program.py", encoder.encode(code));
-    files.putDevice("/result.json", (bytes) => {
-      longest -= bytes.length;
-      if (longest <= 0) end("The interpreter died: its result is too long.");
-      result.push(bytes.slice());
-    });
     return encoder.encode(outputLimit + "\n");
   },
   output: (descriptor, bytes) => take(decoders[descriptor - 1].decode(bytes, { stream: true })),

