@@ -31,8 +31,15 @@ const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: root, stdio: "inherit" });
 await build({
   absWorkingDir: root,
-  // The folder of the package is found from a file at the top of `dist`.
-  entryPoints: [...code.map(sourceOf), "src/package-folder.ts", "src/thread-entry.ts", ...threadModules],
+  // The folder of the package is found from a file at the top of `dist`; SQL of people runs in a process of its own.
+  entryPoints: [
+    ...code.map(sourceOf),
+    "src/package-folder.ts",
+    "src/store/query-process.ts",
+    "src/thread-entry.ts",
+    "src/thread-work.ts",
+    ...threadModules,
+  ],
   outdir: out,
   outbase: "src",
   bundle: true,

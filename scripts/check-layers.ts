@@ -1,6 +1,7 @@
 /**
  * Checks who imports whom. Nouns (files in `src/`) import nouns only, a part never sees its siblings, and nothing
- * imports in a circle. Tests may import across folders; shipped code never imports a test.
+ * imports in a circle. Tests may import across folders; shipped code never imports a test. And the streams of the process
+ * have one writer.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -23,6 +24,23 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["nouns", "flow", "train", "store", "models"],
   cli: ["*"],
 };
+
+/** Who may name the streams of a process, and why: all else is written through `cli/screen.ts`, which escapes it. */
+const mayWrite: Readonly<Record<string, string>> = {
+  "cli/terminal.ts": "gives the streams to the screens",
+  "cli/waiting.ts": "says the last line of a process that is ended under it, where no stream has its turn any more",
+  "sandbox/pyodide-child.ts": "writes its result into a pipe to its parent",
+  "sandbox/wasi-child.ts": "writes its result into a pipe to its parent",
+  "store/query-process.ts": "writes its result into a pipe to its parent",
+};
+const WRITES = [
+  /\bprocess\s*(?:\?\.|\.|\[\s*["'`])\s*(?:stdout|stderr|_rawDebug)\b/,
+  /\b(?:stdout|stderr)\b[^;{}]*\}\s*=\s*(?:globalThis\.)?process\b/,
+  /\bconsole\s*(?:\?\.|\.|\[)\s*["'`]?\w/,
+  /["'`](?:node:)?(?:tty|console|repl)["'`]/,
+  /["'`]inherit["'`]|\/dev\/(?:tty|stdout|stderr|fd\/[12])\b/,
+  /\bwrite(?:v|File|)(?:Sync)?\(\s*[12]\s*,/,
+];
 
 const source = resolve(dirname(fileURLToPath(import.meta.url)), "../src");
 const isTest = (file: string): boolean => file.endsWith(".test.ts");
@@ -64,6 +82,11 @@ const findCycle = (graph: ReadonlyMap<string, readonly string[]>): string[] | un
   return undefined;
 };
 
+const namesStream = (file: string): boolean => {
+  const text = readFileSync(join(source, file), "utf8");
+  return WRITES.some((pattern) => pattern.test(text));
+};
+
 const files = (readdirSync(source, { recursive: true }) as string[])
   .map((file) => file.replaceAll("\\", "/"))
   .filter((file) => file.endsWith(".ts"))
@@ -75,6 +98,8 @@ for (const [file, imports] of graph) {
   const part = partOf(file);
   const allowed = mayImport[part];
   if (allowed === undefined) faults.push(`src/${file}: folder ${part} has no row in scripts/check-layers.ts`);
+  if (!Object.hasOwn(mayWrite, file) && namesStream(file))
+    faults.push(`src/${file} writes to a stream of the process: only ${Object.keys(mayWrite).join(" and ")} may`);
   for (const target of imports) {
     const to = partOf(target);
     if (isTest(target)) faults.push(`src/${file} imports the test src/${target}`);

@@ -1,5 +1,5 @@
 /**
- * R8: programs that a model wrote do no harm, in any tier of the sandbox. Every attack is run without the sandbox first,
+ * R8: programs that a model wrote do no harm, in either tier of the sandbox. Every attack is run without the sandbox first,
  * where it has to succeed, and then inside it, where it must not; harmless programs work inside, and limits on time, memory,
  * processes, descriptors, files and output bite. Without `--n` every attack on every tier that works here is made.
  *
@@ -12,25 +12,37 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isBubblewrapUsable, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
+import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
 import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 import { type Assault, CANARY, harmless, LIMIT_SECONDS, type Outside, SECRET } from "./checks/escape.ts";
 import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
 import { onPyodide } from "./checks/escape-pyodide.ts";
 import { onWasi } from "./checks/escape-wasi.ts";
+import { secondOnBubblewrap } from "./checks/second-bubblewrap.ts";
+import { secondOnPyodide } from "./checks/second-pyodide.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
-const assaults: Readonly<Record<Tier, Assault>> = {
-  "pyodide-in-bubblewrap": onPyodide,
-  pyodide: onPyodide,
-  "wasi-in-bubblewrap": onWasi,
-  wasi: onWasi,
-  bubblewrap: onBubblewrap,
+const pyodide: readonly Assault[] = [onPyodide, { ...secondOnPyodide, left: onPyodide.left }];
+/** For each tier two sets of attacks; the second one was written without looking at the guard. */
+const assaults: Readonly<Record<Tier, readonly Assault[]>> = {
+  "pyodide-in-bubblewrap": pyodide,
+  pyodide,
+  wasi: [onWasi],
+  "wasi-in-bubblewrap": [onWasi],
+  bubblewrap: [onBubblewrap, { ...secondOnBubblewrap, left: onBubblewrap.left }],
 };
 
 /** Where nothing holds them, all attacks have to work: one that does not shows nothing. */
-const withoutSandbox = async (tier: Tier, assault: Assault, outside: Outside): Promise<Counted> => {
-  const attacks = assault.attacks(outside);
+const withoutSandbox = async (
+  tier: Tier,
+  assault: Assault,
+  outside: Outside,
+  wanted: number,
+  seed: number,
+): Promise<Counted> => {
+  const all = assault.attacks(outside);
+  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted)));
+  const attacks = all.filter((_, i) => (i + seed) % stride === 0);
   const said = await assault.unguarded(attacks);
   const idle = attacks.flatMap(({ name }, i) => (said[i] === "ESCAPED" ? [] : `${tier}, ${name}: ${said[i]}`));
   const worked = attacks.length - idle.length;
@@ -60,7 +72,8 @@ const inside = async (
       const result = await sandbox.runPython(code, { timeoutSeconds: 20 });
       if (result.value !== value) failures.push(`harmless: ${code.slice(0, 40)} gave ${JSON.stringify(result)}`);
     }
-    for (const { name, code, holds } of limits) {
+    for (const { name, code, holds, before = [] } of limits) {
+      for (const earlier of before) await sandbox.runPython(earlier, { timeoutSeconds: LIMIT_SECONDS });
       const result = await sandbox.runPython(code, { timeoutSeconds: LIMIT_SECONDS });
       if (!holds(result)) failures.push(`limit on ${name}: ${JSON.stringify(result).slice(0, 200)}`);
     }
@@ -92,7 +105,7 @@ const sum = (parts: readonly Counted[]): Counted => ({
 export const check: Check = {
   name: "sandbox",
   n: Number.MAX_SAFE_INTEGER,
-  brokenN: 1,
+  brokenN: Number.MAX_SAFE_INTEGER,
   run: async ({ n, seed, broken }) => {
     const scratch = mkdtempSync(join(tmpdir(), "agentflow-sandbox-"));
     const canary = join(scratch, "canary.txt");
@@ -106,36 +119,40 @@ export const check: Check = {
     const { port } = sink.address() as AddressInfo;
     const outside: Outside = { canary, writable: join(scratch, "outside"), port, pid: process.pid };
     const usable = await isBubblewrapUsable();
-    const only = process.env.CHECK_SANDBOX;
+    const contained: readonly Tier[] = (await containmentFault()) === undefined ? ["pyodide-in-bubblewrap"] : [];
+    // Without a guard, Pyodide is the same in both of its tiers.
     const wasiFault = await tierFault("wasi");
-    const usableTiers: readonly Tier[] = [
+    const only = process.env.CHECK_SANDBOX;
+    const working: readonly Tier[] = [
       "pyodide",
+      ...(broken ? [] : contained),
       ...(usable ? (["bubblewrap"] as const) : []),
       ...(wasiFault === undefined ? (["wasi"] as const) : []),
     ];
-    const tiers = usableTiers.filter((tier) => only === undefined || only === tier);
+    const tiers = working.filter((tier) => only === undefined || tier === only);
     const parts: Counted[] = [];
     try {
       process.env[SECRET] = CANARY;
       for (const tier of tiers)
-        parts.push(
-          broken
-            ? await withoutSandbox(tier, assaults[tier], outside)
-            : await inside(tier, assaults[tier], outside, n / tiers.length, seed),
-        );
-      // One tier whose attacks are idle shows nothing of the other one.
+        for (const assault of assaults[tier])
+          parts.push(
+            broken
+              ? await withoutSandbox(tier, assault, outside, n / tiers.length / assaults[tier].length, seed)
+              : await inside(tier, assault, outside, n / tiers.length / assaults[tier].length, seed),
+          );
+      // One set whose attacks are idle shows nothing of the other ones.
       if (broken) return parts.every(({ failed }) => failed > 0) ? sum(parts) : { ...sum(parts), failed: 0 };
-      const skipped = [
-        ...(usable ? [] : ["bubblewrap does not work here: its tier was not attacked"]),
-        ...(wasiFault === undefined ? [] : [`The tier "wasi" was not attacked: ${wasiFault}`]),
-      ];
       const marks = [
         ...(connections > 0 ? [`${connections} connections to the listener`] : []),
         ...readdirSync(scratch).flatMap((name) => (name === "canary.txt" ? [] : `${name} was made outside`)),
         ...(existsSync(canary) ? [] : ["the canary is gone"]),
       ];
+      const missing = [
+        ...(usable && contained.length > 0 ? [] : ["bubblewrap does not work here: its tiers were not attacked"]),
+        ...(wasiFault === undefined ? [] : [`wasi was not attacked: ${wasiFault}`]),
+      ];
       const { n: total, failed, lines } = sum(parts);
-      return { n: total, failed: failed + marks.length, lines: [...lines, ...marks, ...skipped] };
+      return { n: total, failed: failed + marks.length, lines: [...lines, ...marks, ...missing] };
     } finally {
       sink.close();
       sink.closeAllConnections();

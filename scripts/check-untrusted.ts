@@ -12,7 +12,7 @@ import { AgentFlowError } from "../src/index.ts";
 import { replayModel } from "../src/models/index.ts";
 import { readCheckpoint } from "../src/store/checkpoint.ts";
 import { readLines } from "../src/store/lines.ts";
-import { readRun, readTrajectories } from "../src/store/run-folder.ts";
+import { readRun, readTrajectories } from "../src/store/stored-run.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
 
 const deep = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);

@@ -111,6 +111,6 @@ const realFolder = (folder: string): string | undefined => {
 
 /** Whether a path lies in a folder or is it. Both are written out: no `..`, no links. */
 const isWithin = (folder: string, path: string): boolean => {
-  const [outer = "", inner = ""] = [folder, path].map((one) => one.replaceAll("\\", "/").replace(/\/+$/, ""));
+  const [outer = "", inner = ""] = [folder, path].map((one) => one.replaceAll("\\", "/").replace(/(?<!\/)\/+$/, ""));
   return inner === outer || inner.startsWith(`${outer}/`);
 };

@@ -77,6 +77,7 @@ export type {
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
 export { type Redactor, redactor } from "./redact.ts";
 export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
+export { secretsOf } from "./secrets.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,

@@ -1,21 +1,32 @@
 import type { Meter } from "./budget.ts";
-import type { ChatModel } from "./model.ts";
+import type { ChatModel, ChatReply } from "./model.ts";
+import type { Redactor } from "./redact.ts";
 
 /**
  * A model whose calls a meter counts: it is asked before each call, which it may forbid by throwing, and told after it.
- * Without a meter it is the model itself.
+ * What the model says has no secrets in it. Without a meter and a redactor it is the model itself.
  */
-export const metered = (model: ChatModel, meter: Meter | undefined): ChatModel =>
-  meter === undefined
+export const metered = (model: ChatModel, meter: Meter | undefined, redact?: Redactor): ChatModel =>
+  meter === undefined && redact === undefined
     ? model
     : {
         id: model.id,
         ...(model.promptStyle === undefined ? {} : { promptStyle: model.promptStyle }),
+        ...(model.secrets === undefined ? {} : { secrets: model.secrets }),
         complete: async (request) => {
-          meter.check();
-          const reply = await model.complete(request);
+          meter?.check();
+          const reply = await model.complete(redact === undefined ? request : { ...request, redact });
           const { promptTokens, sampledTokens, cachedTokens = 0, dollars = 0 } = reply;
-          meter.charge({ promptTokens, sampledTokens, cachedTokens, dollars });
-          return reply;
+          meter?.charge({ promptTokens, sampledTokens, cachedTokens, dollars });
+          return redact === undefined ? reply : redactedReply(reply, redact);
         },
       };
+
+/** A reply without secrets. Its tokens spell the text: they go where it was changed. */
+export const redactedReply = (reply: ChatReply, redact: Redactor): ChatReply => {
+  const { tokens, ...said } = reply;
+  const text = redact(said.text);
+  const clean = said.model === undefined ? { ...said, text } : { ...said, text, model: redact(said.model) };
+  if (text !== said.text) return clean;
+  return clean.model === said.model ? reply : { ...reply, ...clean };
+};

@@ -1,6 +1,7 @@
 import type { Grammar } from "./grammar.ts";
 import { number, oneOf, required, ruleOf } from "./options.ts";
 import type { RandomKey } from "./random.ts";
+import type { Redactor } from "./redact.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -24,6 +25,8 @@ export interface ChatRequest {
   /** Streams the text while it is made. What counts is the reply's text: a try that failed may have streamed a beginning. */
   readonly onText?: (delta: string) => void;
   readonly abortSignal?: AbortSignal;
+  /** Takes secrets out of what the model or its endpoint says, before it is cut, kept or streamed. */
+  readonly redact?: Redactor;
 }
 
 export interface ChatReply {
@@ -47,6 +50,8 @@ export interface ChatModel {
   readonly id: string;
   /** How its prompts are best written: tagged plain text for small models, JSON for large ones. @default "tagged" */
   readonly promptStyle?: PromptStyle;
+  /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
+  readonly secrets?: () => readonly string[];
   complete(request: ChatRequest): Promise<ChatReply>;
 }
 

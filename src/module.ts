@@ -1,6 +1,7 @@
 import type { Meter } from "./budget.ts";
 import type { Experience } from "./experience.ts";
 import type { RandomKey } from "./random.ts";
+import type { Redactor } from "./redact.ts";
 import type { Query } from "./task.ts";
 import type { Grants, Toolset } from "./tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, ToolCall, TrainedTurn, Verdict } from "./trajectory.ts";
@@ -43,6 +44,8 @@ export interface ModuleContext {
   /** The solve's budget: checked before each call of a model, and shared by all that is called beneath. */
   readonly meter?: Meter;
   readonly grants?: Grants;
+  /** Takes secrets out of what outsiders said, before it is cut or kept. */
+  readonly redact?: Redactor;
 }
 
 /** `error` says why the text is no plan; the step then has an empty tool. */

@@ -2,6 +2,7 @@
  * Counter-based randomness. There is no generator state: a number is a pure function of a key and a counter,
  * so results do not depend on the order in which concurrent work finishes, and nothing must be saved to resume.
  */
+import { ConfigError } from "./errors.ts";
 
 /** 64 bits as two unsigned 32-bit halves. */
 export interface RandomKey {
@@ -68,7 +69,7 @@ export const random = (key: RandomKey): Random => {
     below,
     pick: (list) => {
       const item = list[below(list.length)];
-      if (item === undefined && list.length === 0) throw new RangeError("pick() needs a list that is not empty");
+      if (item === undefined && list.length === 0) throw new ConfigError("pick() needs a list that is not empty.");
       return item as (typeof list)[number];
     },
     shuffle: (list) => {

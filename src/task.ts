@@ -1,3 +1,5 @@
+import { objectWith } from "./options.ts";
+
 /** What the modules of a flow get to see of a task. Nothing else of it ever reaches them. */
 export interface Query {
   readonly id: string;
@@ -14,9 +16,14 @@ export interface Task<Sealed = unknown> extends Query {
   readonly sealed: Sealed;
 }
 
+const aQuery = objectWith("a query with id and question");
+
 /** The query of a task, with the sealed part left behind. */
-export const queryOf = ({ id, question, turnLimit }: Query): Query =>
-  turnLimit === undefined ? { id, question } : { id, question, turnLimit };
+export const queryOf = (query: Query): Query => {
+  aQuery(query, "The query");
+  const { id, question, turnLimit } = query;
+  return turnLimit === undefined ? { id, question } : { id, question, turnLimit };
+};
 
 /**
  * A pure function of task and answer, in [0, 1]. `undefined` means "no sample" (an infrastructure failure), never 0.

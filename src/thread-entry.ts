@@ -1,26 +1,46 @@
-/** What a thread of `threads.ts` runs: the functions of its module, one call after another. */
-import { parentPort, workerData } from "node:worker_threads";
-import { ModelError, messageOf, ToolError } from "./errors.ts";
-import type { ThreadCall, ThreadReply } from "./threads.ts";
+/**
+ * What `threads.ts` starts: a process that holds one thread, which does the work, and stays free itself. It ends with the
+ * process that started it, and when the work takes more memory than it may, whatever kind of memory that is.
+ */
+import { Worker } from "node:worker_threads";
+import type { ThreadReply } from "./threads.ts";
 
-const { module } = workerData as { readonly module: string };
-const functions = (await import(module)) as Readonly<Record<string, (input: unknown) => unknown>>;
-const reply = (message: ThreadReply): void => parentPort?.postMessage(message);
+const [, , entry = "", module = "", megabytes = "256", fromSource = ""] = process.argv;
+const reply = (message: ThreadReply): void => void process.send?.(message);
+const WATCH_MILLISECONDS = 50;
+/** Of a process that has done nothing yet. */
+const BASE_MEGABYTES = 192;
 
-/** V8's words for a text that nests too deeply say nothing to a reader. */
-const wordsOf = (thrown: unknown): string =>
-  thrown instanceof RangeError && /call stack/i.test(thrown.message) ? "it nests too deeply" : messageOf(thrown);
+const options = {
+  workerData: { entry, module },
+  env: {},
+  execArgv: [],
+  stdout: true,
+  stderr: true,
+  resourceLimits: { maxOldGenerationSizeMb: Number(megabytes), maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
+};
+const worker =
+  fromSource === "" ? new Worker(new URL(entry), options) : new Worker(fromSource, { ...options, eval: true });
+worker.stdout.resume();
+worker.stderr.resume();
 
-parentPort?.on("message", async ({ name, input }: ThreadCall) => {
-  try {
-    reply({ type: "value", value: await functions[name]?.(input) });
-  } catch (thrown) {
-    reply({
-      type: "error",
-      name: thrown instanceof Error ? thrown.name : "",
-      message: wordsOf(thrown).slice(0, 1000),
-      retryable: (thrown instanceof ToolError || thrown instanceof ModelError) && thrown.retryable,
-    });
-  }
+const watch = (): void => {
+  const used = process.memoryUsage.rss() / 2 ** 20;
+  if (used <= Number(megabytes) + BASE_MEGABYTES) return;
+  process.send?.({ type: "memory", message: "" } satisfies ThreadReply, () => process.kill(process.pid, "SIGKILL"));
+};
+let watching: NodeJS.Timeout | undefined;
+
+worker.on("message", (message: ThreadReply) => {
+  clearInterval(watching);
+  reply(message);
 });
-reply({ type: "ready" });
+worker.on("error", (error: NodeJS.ErrnoException) => {
+  const type = error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "memory" : "broken";
+  reply({ type, message: error.message });
+});
+process.on("message", (call) => {
+  watching = setInterval(watch, WATCH_MILLISECONDS);
+  worker.postMessage(call);
+});
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));

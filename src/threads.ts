@@ -1,4 +1,4 @@
-import type { Worker } from "node:worker_threads";
+import type { ChildProcess } from "node:child_process";
 import { type AgentFlowError, ConfigError, EngineError, ModelError, StoreError, ToolError } from "./errors.ts";
 import { codeFolder } from "./package-folder.ts";
 
@@ -12,12 +12,14 @@ export interface ThreadCall {
 export type ThreadReply =
   | { readonly type: "ready" }
   | { readonly type: "value"; readonly value: unknown }
+  /** The thread is gone: it took too much memory, or it broke. */
+  | { readonly type: "memory" | "broken"; readonly message: string }
   | { readonly type: "error"; readonly name: string; readonly message: string; readonly retryable: boolean };
 
 export interface ThreadsOptions {
   /** Threads at once; one more is started only when all are busy. @default 2 */
   readonly most?: number;
-  /** JavaScript memory of a thread. @default 256 */
+  /** Memory of a thread. @default 256 */
   readonly megabytes?: number;
   /** What the caller throws when the work cannot be done. @default a `ToolError` */
   readonly failure?: (message: string, cause?: unknown) => AgentFlowError;
@@ -26,11 +28,9 @@ export interface ThreadsOptions {
 export interface Limits {
   /** What is read, as errors name it: `The page https://…`. */
   readonly what: string;
-  /** After so long the thread is ended. @default 10 */
+  /** After so long, waiting for a thread included, the thread is ended. @default 10 */
   readonly seconds?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
-  /** Buffers that move to the thread instead of being copied. */
-  readonly transfer?: readonly ArrayBuffer[];
 }
 
 /** Threads that run the exported functions of one module. */
@@ -45,16 +45,17 @@ export interface Threads {
   close(): void;
 }
 
-/** Starting a thread and waiting for a free one take at most so long. */
-const WAIT_SECONDS = 30;
+/** Starting a thread takes at most so long. */
+const START_SECONDS = 30;
 
 const toolFailure = (message: string, cause?: unknown): ToolError => new ToolError(message, { cause });
 
 /**
  * Threads for work on text of outsiders, which may be made to take for ever: pages, documents, templates. The event loop
  * stays free, so that budgets, deadlines and Ctrl-C hold whatever the text is. `module` is a path in `src` that ends in
- * `-thread`, of which the build makes a file. Nothing starts before the first call; an idle thread keeps no process alive,
- * and sees nothing of the environment. Throws `ConfigError` where there are no worker threads, such as in a browser.
+ * `-thread`, of which the build makes a file. Each thread lives in a process of its own: one that runs out of memory inside
+ * V8 takes its whole process with it. Nothing starts before the first call; an idle thread keeps this process not alive,
+ * ends with it, and sees nothing of its environment. Throws `ConfigError` where there are no processes, as in a browser.
  */
 export const threadsOf = (
   module: `${string}-thread`,
@@ -92,22 +93,21 @@ export const threadsOf = (
   };
 
   const run = async (name: string, input: unknown, limits: Limits): Promise<unknown> => {
-    const { what, seconds = 10, abortSignal, transfer = [] } = limits;
+    const { what, seconds = 10, abortSignal } = limits;
     abortSignal?.throwIfAborted();
+    const end = performance.now() + 1000 * seconds;
+    const late = (): AgentFlowError => failure(`${what} took longer than ${seconds} seconds to read.`);
     const taken = take();
     let thread: Thread | undefined;
     try {
-      thread = await within(taken, WAIT_SECONDS, abortSignal, () =>
-        failure(`${what} was not read: no thread was free within ${WAIT_SECONDS} seconds.`),
-      );
+      thread = await within(taken, seconds, abortSignal, late);
     } finally {
       // Who gave up waiting hands the thread that comes too late to the next one.
       if (thread === undefined) taken.then(release, () => undefined);
     }
     try {
-      const reply = await within(thread.ask({ name, input }, transfer), seconds, abortSignal, () =>
-        failure(`${what} took longer than ${seconds} seconds to read.`),
-      );
+      const left = (end - performance.now()) / 1000;
+      const reply = await within(thread.ask({ name, input }), left, abortSignal, late);
       release(thread);
       return reply;
     } catch (error) {
@@ -158,9 +158,9 @@ class Refusal extends Error {
 class Death extends Error {
   readonly outOfMemory: boolean;
 
-  constructor(cause: Error) {
-    super(cause.message, { cause });
-    this.outOfMemory = (cause as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
+  constructor(message: string, outOfMemory = false) {
+    super(message);
+    this.outOfMemory = outOfMemory;
   }
 }
 
@@ -168,7 +168,7 @@ interface Thread {
   state(): "busy" | "idle" | "ended";
   wake(): Thread;
   rest(): void;
-  ask(call: ThreadCall, transfer: readonly ArrayBuffer[]): Promise<unknown>;
+  ask(call: ThreadCall): Promise<unknown>;
   end(): void;
 }
 
@@ -182,62 +182,83 @@ import(new URL("./dist/esm/api/index.mjs", tsx)).then(({ register }) => { regist
 `;
 
 const startThread = async (module: string, megabytes: number): Promise<Thread> => {
-  const threads = await import("node:worker_threads").catch(() => undefined);
-  if (threads?.Worker === undefined)
-    throw new ConfigError("Reading untrusted text needs worker threads, which this runtime lacks: use Node.js.");
+  const processes = await import("node:child_process").catch(() => undefined);
+  if (processes?.fork === undefined)
+    throw new ConfigError("Reading untrusted text needs a process of its own, which this runtime lacks: use Node.js.");
   const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const entry = new URL(`thread-entry${ending}`, codeFolder);
-  const options = {
-    workerData: { entry: entry.href, module: new URL(module + ending, codeFolder).href },
-    // Keys of this process are not for who reads a page, and libraries do not print on our terminal.
-    env: {},
-    execArgv: [],
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: megabytes, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
-  };
-  const worker =
-    ending === ".ts" ? new threads.Worker(FROM_SOURCE, { ...options, eval: true }) : new threads.Worker(entry, options);
-  return threadOf(worker);
+  const work = new URL(`thread-work${ending}`, codeFolder);
+  const loader = ending === ".ts" ? ["--import", await developmentLoader()] : [];
+  const { SystemRoot } = process.env;
+  const child = processes.fork(
+    new URL(`thread-entry${ending}`, codeFolder),
+    [work.href, new URL(module + ending, codeFolder).href, String(megabytes), ending === ".ts" ? FROM_SOURCE : ""],
+    {
+      // Keys of this process are not for who reads a page, and libraries do not print on our terminal.
+      env: SystemRoot === undefined ? {} : { SystemRoot },
+      execArgv: loader,
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    },
+  );
+  return threadOf(child);
 };
 
-const threadOf = async (worker: Worker): Promise<Thread> => {
+const developmentLoader = async (): Promise<string> => {
+  const [{ createRequire }, { pathToFileURL }] = await Promise.all([import("node:module"), import("node:url")]);
+  return pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+};
+
+const threadOf = async (child: ChildProcess): Promise<Thread> => {
   let state: "busy" | "idle" | "ended" = "busy";
-  let settle: ((outcome: ThreadReply | Death) => void) | undefined;
+  let settle: ((outcome: ThreadReply) => void) | undefined;
   const next = (): Promise<ThreadReply> =>
     new Promise((resolve, reject) => {
-      settle = (outcome) => (outcome instanceof Death ? reject(outcome) : resolve(outcome));
+      settle = (outcome) => {
+        if (outcome.type === "memory" || outcome.type === "broken")
+          reject(new Death(outcome.message, outcome.type === "memory"));
+        else resolve(outcome);
+      };
     });
-  worker.on("message", (reply: ThreadReply) => settle?.(reply));
-  worker.on("error", (error: Error) => settle?.(new Death(error)));
-  worker.on("exit", () => {
+  const broken = (message: string): void => {
     state = "ended";
-    settle?.(new Death(new Error("its thread ended")));
+    settle?.({ type: "broken", message });
+  };
+  child.on("message", (reply: ThreadReply) => settle?.(reply));
+  child.on("error", (error: Error) => broken(error.message));
+  // V8 ends a process that is out of memory by an abort.
+  child.on("exit", (_, signal) => {
+    state = "ended";
+    settle?.({ type: signal === "SIGABRT" ? "memory" : "broken", message: "its process ended" });
   });
-  worker.stdout.resume();
-  worker.stderr.resume();
   const thread: Thread = {
     state: () => state,
     wake: () => {
       state = "busy";
-      worker.ref();
+      child.ref();
+      child.channel?.ref();
       return thread;
     },
     rest: () => {
       state = "idle";
-      worker.unref();
+      child.unref();
+      child.channel?.unref();
     },
-    ask: async (call, transfer) => {
+    ask: async (call) => {
       const reply = next();
-      worker.postMessage(call, transfer);
+      child.send(call, (error) => {
+        if (error !== null) broken(error.message);
+      });
       const outcome = await reply;
       if (outcome.type === "error") throw new Refusal(outcome);
       return outcome.type === "value" ? outcome.value : undefined;
     },
-    end: () => void worker.terminate(),
+    end: () => {
+      state = "ended";
+      child.kill("SIGKILL");
+    },
   };
   try {
-    await within(next(), WAIT_SECONDS, undefined, () => new Death(new Error("its thread did not start")));
+    await within(next(), START_SECONDS, undefined, () => new Death("its thread did not start"));
     return thread;
   } catch (error) {
     thread.end();

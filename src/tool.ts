@@ -15,6 +15,7 @@ import {
   text,
   truth,
 } from "./options.ts";
+import type { Redactor } from "./redact.ts";
 
 /** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -60,6 +61,8 @@ export interface ToolContext {
   /** The solve's budget, for tools that ask models or cost money. */
   readonly meter?: Meter;
   readonly grants?: Grants;
+  /** Takes secrets out of a text. The flow does so with all that a tool gives back: a tool that cuts texts does it before. */
+  readonly redact?: Redactor;
 }
 
 /** What planners and people are told of a tool beside its description. */
@@ -85,6 +88,8 @@ export interface Tool<Input = never> {
   readonly needsApproval?: boolean;
   /** Deadline of a call. @default the flow's */
   readonly timeoutSeconds?: number;
+  /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
+  readonly secrets?: () => readonly string[];
   /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;
@@ -106,6 +111,7 @@ const toolRules: Rules<AnyTool> = {
   needsApproval: either(callback, truth),
   timeoutSeconds: seconds,
   check: callback,
+  secrets: callback,
   execute: required(callback),
 };
 const definition = ruleOf(toolRules, { others: "unlike" });

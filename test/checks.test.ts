@@ -6,10 +6,14 @@ import { check as faults } from "../scripts/check-faults.ts";
 import { check as fetching } from "../scripts/check-fetch.ts";
 import { check as gullible } from "../scripts/check-gullible.ts";
 import { check as interrupt } from "../scripts/check-interrupt.ts";
+import { check as own } from "../scripts/check-own.ts";
 import { check as sandbox } from "../scripts/check-sandbox.ts";
 import { check as scorers } from "../scripts/check-scorers.ts";
 import { check as secrets } from "../scripts/check-secrets.ts";
+import { check as stall } from "../scripts/check-stall.ts";
+import { check as terminal } from "../scripts/check-terminal.ts";
 import { check as untrusted } from "../scripts/check-untrusted.ts";
+import { check as verify } from "../scripts/check-verify.ts";
 
 /** Every promise with few trials; `npm run check:<name>` makes as many as docs/promises.md says. */
 const promises = [
@@ -24,11 +28,15 @@ const promises = [
   { check: interrupt, n: 40 },
   { check: damage, n: 120 },
   { check: untrusted, n: 1000 },
+  { check: own, n: 120 },
+  { check: stall, n: 40 },
+  { check: verify, n: 100 },
+  { check: terminal, n: 2 },
 ];
 
 describe.each(promises)("check:$check.name", ({ check, n }) => {
   it("catches what has no guard", async () => {
-    expect((await check.run({ n: check.brokenN, seed: 7, broken: true })).failed).toBeGreaterThan(0);
+    expect((await check.run({ n: Math.min(check.brokenN, n), seed: 7, broken: true })).failed).toBeGreaterThan(0);
   }, 300_000);
 
   it("finds no failure", async () => {

@@ -67,18 +67,18 @@ it("a run with tools that never answer alike goes on from its journal, and is ve
   const [kept, asked] = [readFileSync(step, "utf8"), linesOf(log)];
   const whole = kept.slice(0, kept.lastIndexOf("\n") + 1);
 
-  const resumed = await start(["learn", "--resume", run, "--quiet"]).ended;
+  const resumed = await start(["learn", "--resume", run, "--config", config, "--quiet"]).ended;
   expect(resumed).toEqual({ code: 0, signal: null, stderr: "" });
   // What was kept is there as it was: none of it was asked again.
   expect(readFileSync(step, "utf8").startsWith(whole)).toBe(true);
   const after = linesOf(log);
   expect(after).toBeGreaterThan(asked);
 
-  const verified = await start(["runs", "verify", run, "--quiet"]).ended;
+  const verified = await start(["runs", "verify", run, "--config", config, "--quiet"]).ended;
   expect(verified).toEqual({ code: 0, signal: null, stderr: "" });
   expect(linesOf(log)).toBe(after);
 
   // Without the journal the same tools give another run: that is what it is for.
   rmSync(join(run, "replies"), { recursive: true });
-  expect((await start(["runs", "verify", run, "--quiet"]).ended).code).toBe(1);
+  expect((await start(["runs", "verify", run, "--config", config, "--quiet"]).ended).code).toBe(1);
 }, 300_000);

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -55,6 +55,49 @@ describe("a run that was killed", () => {
   );
 });
 
+describe("a run that is resumed", () => {
+  it(
+    "by several at once is resumed by one, and the others say who that is",
+    async () => {
+      const out = join(scratch, "several");
+      const whole = join(scratch, "whole-of-several");
+      await learn(whole).ended;
+      const id = await killIn(out, "training");
+      const started = Array.from({ length: 4 }, () => start(["learn", "--resume", join(out, id), "--quiet"]));
+      const ended = await Promise.all(started.map((one) => one.ended));
+      const [winner, ...more] = started.filter((_, i) => ended[i]?.code === 0);
+      expect({ more: more.length, stderr: ended.map(({ stderr }) => stderr) }).toMatchObject({ more: 0 });
+      for (const { code, stderr } of ended.filter(({ code }) => code !== 0)) {
+        expect(code).toBe(1);
+        // One that came when all was over is told so.
+        expect(stderr).toMatch(new RegExp(`belongs to the process ${winner?.child.pid},|is finished`));
+      }
+      expect(fingerprint(out)).toBe(fingerprint(whole));
+    },
+    SLOW,
+  );
+
+  it(
+    "is refused when a file of it was changed, by name and hash, and stays as it is",
+    async () => {
+      const out = join(scratch, "changed");
+      const run = join(out, await killIn(out, "training"));
+      for (const name of ["phases.json", "metrics.jsonl", "trajectories.jsonl", "options.json", "config.json"]) {
+        const path = join(run, name);
+        const content = readFileSync(path);
+        const digit = content.findIndex((byte, i) => i > 40 && byte >= 0x31 && byte <= 0x38);
+        writeFileSync(path, Buffer.from(content).fill((content[digit] ?? 0) ^ 1, digit, digit + 1));
+        const { code, stderr } = await start(["learn", "--resume", run, "--quiet"]).ended;
+        expect({ name, code }).toEqual({ name, code: 1 });
+        expect(stderr).toContain(name);
+        writeFileSync(path, content);
+      }
+      expect((await start(["learn", "--resume", run, "--quiet"]).ended).code).toBe(0);
+    },
+    SLOW,
+  );
+});
+
 describe("the three classic bugs of resuming", () => {
   it(
     "a finished phase is not entered again",
@@ -64,7 +107,7 @@ describe("the three classic bugs of resuming", () => {
       const { ended } = start(["learn", "--resume", join(out, id)]);
       // What is told of an evaluation goes to stdout, which is not read here; a second one would add its rows.
       expect((await ended).code).toBe(0);
-      const { readTrajectories } = await import("../src/store/run-folder.ts");
+      const { readTrajectories } = await import("../src/store/stored-run.ts");
       const rows = (await readTrajectories({ folder: join(out, id) })) as { phase: string; task: string }[];
       const before = rows.filter(({ phase }) => phase === "before").map(({ task }) => task);
       expect(before.length).toBeGreaterThan(0);
@@ -88,10 +131,10 @@ describe("the three classic bugs of resuming", () => {
       kept: { best: { step: 0, accuracy: 0, states: [await policy.exportState()] }, since: 0, last: 0 },
       spent: { rollOut: 0, train: 0, validate: 0 },
     };
-    await saveState({ folder, lengths: async () => ({ "metrics.jsonl": 0 }) }, [policy], state);
+    await saveState({ folder, extents: async () => ({ "metrics.jsonl": { bytes: 0, sha256: "" } }) }, [policy], state);
     const stored = await loadState(folder, [policy.name], () => expect.unreachable());
     expect(stored?.state).toEqual(state);
-    expect(stored?.lengths).toEqual({ "metrics.jsonl": 0 });
+    expect(stored?.extents).toEqual({ "metrics.jsonl": { bytes: 0, sha256: "" } });
   });
 
   it(

@@ -42,9 +42,19 @@ const limits: readonly Limit[] = [
     holds: ({ error }) => /no tools/.test(error ?? ""),
   },
   {
-    name: "a forged result",
-    code: "import os\nf = open('/result.json', 'w')\nwhile True: f.write('x' * 10**6)",
+    name: "a result without an end",
+    code: "import os\nwhile True: os.write(1000, b'x' * 10**6)",
     holds: ({ error }) => /too long/.test(error ?? ""),
+  },
+  {
+    name: "a result after all descriptors were closed",
+    code: "import os\nfor fd in range(2000):\n  try: os.close(fd)\n  except OSError: pass\n'still here'",
+    holds: ({ value }) => value === "still here",
+  },
+  {
+    name: "a result after all descriptors were taken",
+    code: "import os\ntry:\n  while True: os.open('/tmp/x', os.O_CREAT)\nexcept OSError: pass\n'still here'",
+    holds: ({ value }) => value === "still here",
   },
 ];
 

@@ -31,6 +31,8 @@ export interface Limit {
   readonly name: string;
   readonly code: string;
   readonly holds: (result: RunResult) => boolean;
+  /** Programs that are run before it, in their order, whatever comes of them. */
+  readonly before?: readonly string[];
 }
 
 /** Attacks on one tier, and how they fare without it. */

@@ -126,8 +126,8 @@ export const modelEntrances: readonly Entrance[] = [
   template("nested blocks", "{% if true %}".repeat(10_000)),
   template("spaces before a tag", `${" ".repeat(190_000)}x{% generation`),
   template("too long", "x".repeat(5_000_000)),
-  tokenizer("(a+)+b", cut("(a+)+b"), "a".repeat(50_000)),
-  tokenizer("(a|a)*b", cut("(a|a)*b"), "a".repeat(50_000)),
+  tokenizer("(a+)+b", cut("(a+)+b"), "a".repeat(20_000)),
+  tokenizer("(a|a)*b", cut("(a|a)*b"), "a".repeat(20_000)),
   tokenizer("(.*)*x", cut("(.*)*x"), "a".repeat(20_000)),
   tokenizer("a look-ahead", cut("(?=(a+)+b)a"), "a".repeat(50)),
   tokenizer("large counts", cut("((a{900}){900}){900}"), "a"),
@@ -153,11 +153,11 @@ export const modelEntrances: readonly Entrance[] = [
     "b".repeat(30_000),
   ),
   header("16 MB of bytes in a list", gguf(0, 16_000_000, Buffer.alloc(16_000_000))),
-  header("3 MB of bytes in a list", gguf(0, 3_000_000, Buffer.alloc(3_000_100))),
+  header("1 MB of bytes in a list", gguf(0, 1_000_000, Buffer.alloc(1_000_100))),
   header("a list of 2^60", gguf(0, 2n ** 60n, Buffer.alloc(100))),
   header("empty texts", gguf(8, 3_000_000, Buffer.alloc(24_000_100))),
   header(
-    "a text of 200 MB",
+    "a text of 40 MB",
     Buffer.concat([
       Buffer.from("GGUF"),
       u32(3),
@@ -178,14 +178,14 @@ export const modelEntrances: readonly Entrance[] = [
     `{${Array.from({ length: 60_000 }, (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join()}}`,
   ),
   tensors("many keys", `{${Array.from({ length: 300_000 }, (_, i) => `"${i}":1`).join()}}`),
-  tensors("a header of 90 MB", " ".repeat(90_000_000)),
+  tensors("a header of 9 MB", " ".repeat(9_000_000)),
   settings("20 MB of brackets", "[".repeat(20_000_000)),
   settings("nested objects", `${'{"a":'.repeat(1_000_000)}1${"}".repeat(1_000_000)}`),
-  settings("ten million values", `[${"1,".repeat(10_000_000)}1]`),
+  settings("six million values", `[${"1,".repeat(6_100_000)}1]`),
 ];
 
 const backtrack = /(a+)+b/u;
-const deep = (): string => `${"[".repeat(400_000)}${"]".repeat(400_000)}`;
+const deep = (): string => `${"[".repeat(1_500_000)}${"]".repeat(1_500_000)}`;
 
 /** The same in this thread and without bounds, as it was: each has to hold the event loop. */
 export const brokenModels: readonly Entrance[] = [

@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deflateSync } from "node:zlib";
+import { constants, deflateRawSync, deflateSync } from "node:zlib";
 import { corpusSearch } from "../../src/tools/corpus-search.ts";
 import { findPassages, readPage } from "../../src/tools/read-page.ts";
 import { readablePage } from "../../src/tools/readable.ts";
@@ -40,6 +40,14 @@ const pdf = (stream: Uint8Array, dictionary = "/Filter/FlateDecode"): Uint8Array
   const end = `xref\n0 6\n0000000000 65535 f \n${table}trailer<</Size 6/Root 1 0 R>>\nstartxref\n${file.length}\n%%EOF`;
   return Buffer.concat([file, Buffer.from(end)]);
 };
+/** A stream that unpacks to so many times 16 MB of spaces, packed once. */
+const SPACES = deflateRawSync(Buffer.alloc(2 ** 24, 32), { finishFlush: constants.Z_SYNC_FLUSH, level: 1 });
+const spaces = (times: number): Uint8Array =>
+  Buffer.concat([
+    Buffer.from([0x78, 0x9c]),
+    ...Array.from({ length: times }, () => SPACES),
+    Buffer.from([3, 0, 0, 0, 0, 0]),
+  ]);
 const text = (content: string): Uint8Array => deflateSync(Buffer.from(`BT /F1 9 Tf ${content} ET`));
 
 const corpus = (name: string, files: Readonly<Record<string, string | Uint8Array>>): Entrance => ({
@@ -84,7 +92,7 @@ export const pageEntrances: readonly Entrance[] = [
   page("one line of hashes", `# a${"#".repeat(1_000_000)} b`, "text/plain"),
   page("blank lines", "\n".repeat(4_000_000), "text/plain"),
   page("escapes for markdown", `${START}<p>${"*_[]`\\".repeat(300_000)}`),
-  page("PDF: 1 GB of spaces", pdf(deflateSync(Buffer.alloc(2 ** 30, 32))), "application/pdf"),
+  page("PDF: 1 GB of spaces", pdf(spaces(64)), "application/pdf"),
   page("PDF: million operators", pdf(text("(x) Tj ".repeat(2_000_000))), "application/pdf"),
   page("PDF: nested arrays", pdf(text(`${"[".repeat(1_000_000)} TJ`)), "application/pdf"),
   page(
@@ -105,7 +113,7 @@ export const pageEntrances: readonly Entrance[] = [
   corpus("heading of spaces", { "a.md": `# a${" ".repeat(100_000)}b`, "b.txt": "The notice period is a month." }),
   corpus("8 MB of words", { "a.txt": "notice period ".repeat(590_000) }),
   corpus("a PDF that grows", {
-    "a.pdf": pdf(deflateSync(Buffer.alloc(2 ** 29, 32))),
+    "a.pdf": pdf(spaces(40)),
     "b.txt": "The notice period is a month.",
   }),
   corpus("one word of 8 MB", { "a.txt": "notice".repeat(1_300_000), "b.txt": "The notice period is a month." }),

@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.ts";
 import type { FlowState, Plan, Planner } from "../module.ts";
 import type { Random } from "../random.ts";
 import { type AlmanacTask, almanacTasks, almanacTools, exactMatch, hintOf, loadAlmanac } from "../tasks/index.ts";
@@ -37,7 +38,7 @@ export const openWorld = async (seed: number | string): Promise<World> => {
     families: [...cells.keys()],
     train: (family, index) => {
       const cell = cells.get(family);
-      if (cell === undefined) throw new RangeError(`The Almanac has no family ${family} for training.`);
+      if (cell === undefined) throw new ConfigError(`The Almanac has no family ${family} for training.`);
       return tasks.train(cell, index);
     },
     evaluation: tasks.evaluation,
@@ -69,7 +70,7 @@ export const openWorld = async (seed: number | string): Promise<World> => {
 };
 
 const unknown = (id: string): never => {
-  throw new RangeError(`A baseline was asked about the task ${id}, which is not in its sets.`);
+  throw new ConfigError(`A baseline was asked about the task ${id}, which is not in its sets.`);
 };
 
 /** The plan's searches and pages, each once what it refers to is there, then a calculation of the scripted planner. */

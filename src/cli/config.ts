@@ -29,6 +29,14 @@ const own = (): Record<string, string> => {
   };
 };
 
+/** The SHA-256 of a configuration's text, without running it. Throws `ConfigError` where there is none. */
+export const hashOfConfig = async (file: string): Promise<string> => {
+  const text = await readFile(file).catch((cause: Error) => {
+    throw new ConfigError(`Cannot read the configuration ${file}: ${cause.message}`, { cause });
+  });
+  return createHash("sha256").update(text).digest("hex");
+};
+
 /** Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`. */
 export const loadConfig = async (file: string): Promise<LoadedConfig> => {
   const path = resolve(file);

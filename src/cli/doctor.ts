@@ -1,9 +1,10 @@
 import { messageOf } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
+import { type Redactor, redactor } from "../redact.ts";
+import { secretsOf } from "../secrets.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { secretsOf } from "./models.ts";
-import { screenOn } from "./screen.ts";
 import { openSetUp, type SetUpOptions } from "./set-up.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { settledWithin } from "./waiting.ts";
 
 export interface DoctorOptions extends SetUpOptions {
@@ -42,15 +43,18 @@ const SECONDS = 60;
  */
 export const doctor = async (options: DoctorOptions): Promise<number> => {
   const { json, quiet } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const findings: Finding[] = [];
-  const tell = (finding: Finding): void => {
+  // Until a configuration is read, what the environment holds is all that there is.
+  let redact: Redactor = redactor(secretsOf(process.env));
+  const tell = ({ detail: said, ...found }: Finding): void => {
+    const finding: Finding = { ...found, name: redact(found.name), detail: redact(said) };
     findings.push(finding);
     const { part, name, state, detail, milliseconds } = finding;
     const paint = state === "ok" ? screen.good : state === "broken" ? screen.bad : screen.dim;
     const time = milliseconds === undefined ? "" : `, ${Math.round(milliseconds)} ms`;
-    screen.line(`${paint(state.padEnd(7))} ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
+    screen.line(paint(state.padEnd(7)), ` ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
   };
   try {
     tell({
@@ -60,6 +64,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
       detail: `${process.version}, ${process.platform}-${process.arch}`,
     });
     const setUp = await openSetUp(options, process.env);
+    redact = setUp.redact;
     try {
       if (setUp.engine !== undefined) {
         const { runtime, version, threads } = setUp.engine.description;
@@ -71,7 +76,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
         screen.live(`asking ${id} …`);
         if (model === undefined) tell({ part: "role", name: role, state: "ok", detail: `${id}, ${where}` });
         else {
-          const asking = asked.get(model) ?? ask(model, interrupts.abortSignal);
+          const asking = asked.get(model) ?? ask(model, { ...toolContext(interrupts.abortSignal), redact });
           asked.set(model, asking);
           const { state, detail, milliseconds } = await asking;
           tell({ part: "role", name: role, state, detail: `${id}, ${where}: ${detail}`, milliseconds });
@@ -86,7 +91,9 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
             part: "tool",
             name,
             ...(await timed(() =>
-              settledWithin(SECONDS, `The check of ${name}`, () => check(toolContext(interrupts.abortSignal))),
+              settledWithin(SECONDS, `The check of ${name}`, () =>
+                check({ ...toolContext(interrupts.abortSignal), redact }),
+              ),
             )),
           });
       }
@@ -109,7 +116,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
     const broken = findings.filter(({ state }) => state === "broken").length;
     screen.line();
     screen.line(broken === 0 ? "Everything that is configured works." : `${broken} of ${findings.length} do not work.`);
-    if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ok: broken === 0, findings })}\n`);
+    if (json) writeJson({ schemaVersion: 1, ok: broken === 0, findings });
     return broken === 0 ? 0 : 1;
   } finally {
     interrupts.close();
@@ -121,14 +128,18 @@ const toolContext = (abortSignal: AbortSignal): { readonly abortSignal: AbortSig
   abortSignal: AbortSignal.any([abortSignal, AbortSignal.timeout(SECONDS * 1000)]),
 });
 
-const ask = (model: ChatModel, abortSignal: AbortSignal) =>
+const ask = (
+  model: ChatModel,
+  { abortSignal, redact }: { readonly abortSignal: AbortSignal; readonly redact: Redactor },
+) =>
   timed(async () => {
     const { text } = await model.complete({
       messages: [{ role: "user", content: "Reply with the one word: ready" }],
       maxTokens: 16,
-      ...toolContext(abortSignal),
+      abortSignal,
+      redact,
     });
-    return `says ${JSON.stringify(text.slice(0, 40))}`;
+    return `says ${JSON.stringify(redact(text).slice(0, 40))}`;
   });
 
 const timed = async (

@@ -9,8 +9,8 @@ import { type AnswerKey, answerReward, readTaskFile, scoreAnswer, type TaskForma
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
 import { openWorld } from "./almanac-world.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { screenOn } from "./screen.ts";
 import { openSetUp, type SetUpOptions } from "./set-up.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { setNames } from "./world.ts";
 
 export interface EvalOptions extends SetUpOptions {
@@ -65,7 +65,7 @@ interface Done {
  */
 export const evalCommand = async (set: string, options: EvalOptions): Promise<number> => {
   const { seed, json, quiet, concurrency } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const begun = performance.now();
   try {
@@ -151,8 +151,8 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
       await keep?.close();
       if (options.out !== undefined) await writeDurably(options.out, `${JSON.stringify(told, null, 1)}\n`);
       for (const line of reportLines(told)) screen.line(line);
-      if (json) process.stdout.write(`${JSON.stringify(told)}\n`);
-      else if (quiet) process.stdout.write(`${accuracy}\n`);
+      if (json) writeJson(told);
+      else if (quiet) openScreen().line(`${accuracy}`);
       return 0;
     } finally {
       await keep?.close().catch(() => undefined);

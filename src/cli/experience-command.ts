@@ -1,18 +1,18 @@
 import { openExperience } from "../store/experience.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 /** `agentflow experience list`: what is kept in a folder. */
 export const listExperience = async (folder: string, { json }: { readonly json: boolean }): Promise<number> => {
   const store = await openExperience(folder);
   const kept = store.list();
   await store.close();
-  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, experience: kept })}\n`);
+  if (json) writeJson({ schemaVersion: 1, experience: kept });
   else {
-    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    const screen = openScreen();
     if (kept.length === 0) screen.line(`There is no experience in ${folder}.`);
     for (const { question, plan, reward, source } of kept) {
       const worth = reward === undefined ? "" : `, reward ${reward}`;
-      screen.line(`${screen.bold(question)}  (${source}${worth})`);
+      screen.line(screen.bold(question), `  (${source}${worth})`);
       screen.line(`  ${plan.map(({ tool, failed }) => `${tool}${failed ? " ✗" : ""}`).join(" → ")}`);
     }
   }
@@ -24,6 +24,6 @@ export const pruneExperience = async (folder: string, source: string): Promise<n
   const store = await openExperience(folder);
   const gone = await store.prune(source);
   await store.close();
-  process.stdout.write(`${gone} forgotten, ${store.list().length} kept\n`);
+  openScreen().line(`${gone} forgotten, ${store.list().length} kept`);
   return 0;
 };

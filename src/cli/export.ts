@@ -6,7 +6,7 @@ import type { WrittenType } from "../engines/onnx/files/safetensors-writer.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { findModelPath } from "./model.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { percent } from "./words.ts";
 
 export interface ExportCommandOptions {
@@ -42,7 +42,7 @@ export const exportCommand = async (
   source: string,
   { format, out, base: named, type, json, quiet }: ExportCommandOptions,
 ): Promise<number> => {
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const from = await findModelPath(source);
   const adapts = await isAdapterFolder(from);
@@ -63,10 +63,9 @@ export const exportCommand = async (
       abortSignal: interrupts.abortSignal,
       onTensor: (done, total) => screen.live(`merging ${percent(done / total)} · tensor ${done} of ${total}`),
     });
-    screen.line(`${screen.good("proved")} ${out}: ${tensors} tensors read back, each equal to what was meant`);
+    screen.line(screen.good("proved"), ` ${out}: ${tensors} tensors read back, each equal to what was meant`);
     screen.line(screen.dim(`       ${NEXT[format]}`));
-    if (json)
-      process.stdout.write(`${JSON.stringify({ schemaVersion: 1, source, base: baseName, format, out, tensors })}\n`);
+    if (json) writeJson({ schemaVersion: 1, source, base: baseName, format, out, tensors });
     return 0;
   } finally {
     interrupts.close();

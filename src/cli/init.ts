@@ -2,7 +2,7 @@ import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promi
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface InitOptions {
   readonly json: boolean;
@@ -34,9 +34,8 @@ export const init = async (folder: string, { json, quiet }: InitOptions): Promis
     throw new ConfigError(`Cannot write the project into ${folder}: ${messageOf(error)}`, { cause: error });
   }
   const next = nextSteps(folder);
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, folder: root, files: [...files.keys()], next })}\n`);
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  if (json) writeJson({ schemaVersion: 1, folder: root, files: [...files.keys()], next });
+  const screen = openScreen({ json, quiet });
   screen.line(`A project is in ${root}: ${[...files.keys()].join(", ")}`);
   screen.line();
   for (const [i, line] of next.entries()) screen.line(`${i === 0 ? "Next" : "    "}     ${line}`);
@@ -64,7 +63,7 @@ const packageJson = async (root: string): Promise<string> => {
   const name = basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9-]+/gu, "-")
-    .replace(/^-+|-+$/gu, "");
+    .replace(/^-+|(?<!-)-+$/gu, "");
   const config = "--config agentflow.config.ts";
   const content = {
     name: name === "" ? "my-agent" : name,

@@ -1,76 +1,90 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { type Run, readTrajectories } from "../store/run-folder.ts";
+import { ConfigError, StoreError } from "../errors.ts";
+import type { FileLock } from "../file-lock.ts";
+import { own } from "../store/owner.ts";
+import { type Extents, extentOf, type Run } from "../store/run-folder.ts";
+import { readTrajectories, requirePlainFiles } from "../store/stored-run.ts";
 import type { Trajectory } from "../trajectory.ts";
 import type { Baselines } from "./baselines.ts";
 import type { Evaluated } from "./evaluation.ts";
+import { hashOf } from "./journal.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { findRun } from "./model.ts";
+import { type NamedHere, optionsHere, readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
 import type { StoredState } from "./training-state.ts";
 
 /** Parts of a run that are done before training: they are read again and not done again. */
 export interface Phases {
-  readonly lengths?: Readonly<Record<string, number>>;
+  /** How far the files of the run reached when the last part was done. */
+  readonly extents?: Extents;
   readonly before?: Pick<Evaluated, "figures" | "outcomes">;
   readonly coldStart?: Pick<Evaluated, "figures" | "outcomes">;
   readonly baselines?: Baselines;
   readonly seconds?: Readonly<Record<string, number>>;
 }
 
-/** A run that is gone on with. */
-export interface Resumed {
-  readonly root: string;
+/** A run that is gone on with. This process owns it. */
+export interface Resumed extends StoredOptions {
   readonly id: string;
   readonly folder: string;
-  readonly options: LearnOptions;
-  /** What the engine said of the machine when the run began. */
-  readonly machine: unknown;
+  /** The options, with what was named here instead of what the run's folder names. */
+  readonly here: LearnOptions;
   readonly phases: Phases;
+  readonly lock: FileLock;
 }
 
-const readJson = async (path: string): Promise<Record<string, unknown> | undefined> => {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw new StoreError(`Cannot read ${path}: ${error.message}`, { cause: error });
-  });
-  if (text === undefined) return undefined;
+const PHASES = "phases.json";
+
+/** Keeps the parts that are done, with how far the run's files reach and a hash of all that. */
+export const writePhases = async (run: Pick<Run, "extents" | "writeJson">, phases: Phases): Promise<void> => {
+  const { [PHASES]: _, ...extents } = await run.extents();
+  const kept = { ...phases, extents };
+  await run.writeJson(PHASES, { ...kept, check: hashOf(kept) });
+};
+
+/** The parts that a run has done. Throws `StoreError` when what is kept of them is not what was written. */
+export const readPhases = async (folder: string): Promise<Phases> => {
+  const path = join(folder, PHASES);
+  const stored = await readJson(path);
+  if (stored === undefined) return {};
+  const { schemaVersion: _, check, ...phases } = stored;
+  const found = hashOf(phases);
+  if (check !== found)
+    throw new StoreError(
+      `${path} was changed: its parts had the hash ${String(check)} when they were written, and now it is ${found}. Bring the file back from a copy, or begin a new run.`,
+    );
+  const extents = { ...(phases as Phases).extents, [PHASES]: extentOf(await readFile(path, "utf8")) };
+  return { ...(phases as Phases), extents };
+};
+
+/**
+ * Takes a run that is to be gone on with, and only then reads it: it is nobody else's from here on. Throws `ConfigError` for
+ * one that is finished, or that was no `learn`, and `StoreError` for one that another process has.
+ */
+export const resumable = async (name: string, named: NamedHere): Promise<Resumed> => {
+  const { root, id } = await findRun(name);
+  const folder = join(root, id);
+  await requirePlainFiles(folder);
+  const lock = await own(folder);
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    const stored = await readStoredOptions(folder, id);
+    const report = await readJson(join(folder, "report.json"));
+    if (report !== undefined && report.interrupted !== true)
+      throw new ConfigError(`The run ${id} is finished: its report is in ${join(folder, "report.json")}.`);
+    const here = await optionsHere(id, stored, named);
+    return { ...stored, id, folder, here, phases: await readPhases(folder), lock };
   } catch (error) {
-    throw new StoreError(`${path} is damaged: ${messageOf(error)}`, { cause: error });
+    await lock.release();
+    throw error;
   }
 };
 
-/** Looks a run up that is to be gone on with. Throws `ConfigError` for one that is finished, or that was no `learn`. */
-export const resumable = async (name: string): Promise<Resumed> => {
-  const { root, id } = await findRun(name);
-  const folder = join(root, id);
-  const { options, machine } = await optionsOfRun(folder, id);
-  const report = await readJson(join(folder, "report.json"));
-  if (report !== undefined && report.interrupted !== true)
-    throw new ConfigError(`The run ${id} is finished: its report is in ${join(folder, "report.json")}.`);
-  const phases = ((await readJson(join(folder, "phases.json"))) ?? {}) as Phases;
-  return { root, id, folder, options, machine, phases };
-};
-
-/** What a run was asked for, and the machine that it began on. Throws `ConfigError` for one that is no run of learn. */
-export const optionsOfRun = async (
-  folder: string,
-  id: string,
-): Promise<{ readonly options: LearnOptions; readonly machine: unknown }> => {
-  const config = (await readJson(join(folder, "config.json")))?.config as { readonly machine?: unknown } | undefined;
-  const options = (await readJson(join(folder, "options.json")))?.options as LearnOptions | undefined;
-  if (options === undefined)
-    throw new ConfigError(`The run ${id} cannot be gone on with: it died before it began, or is no run of learn.`);
-  return { options, machine: config?.machine };
-};
-
-/** How long the files of rows were when the last part was done; later rows are written again. */
-export const lengthsOf = (phases: Phases, stored: StoredState | undefined): Readonly<Record<string, number>> => {
+/** How far the files of the run reached when the last part was done; later rows are written again. */
+export const extentsOf = (phases: Phases, stored: StoredState | undefined): Extents => {
   const began = stored === undefined || stored.state.after.index < 0;
-  if (began && (stored === undefined || phases.coldStart !== undefined)) return phases.lengths ?? {};
-  return stored?.lengths ?? {};
+  if (began && (stored === undefined || phases.coldStart !== undefined)) return phases.extents ?? {};
+  return stored?.extents ?? {};
 };
 
 /** An evaluation as it was: its figures, and its trajectories from the run's rows. */

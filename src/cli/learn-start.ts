@@ -14,6 +14,7 @@ import { makeMicroPlanner } from "./project/micro-planner.ts";
 import { findingLines, openProject, requireSound } from "./project/open-project.ts";
 import { recipe as builtInRecipe, microRecipe, type Recipe, withColdStart, withPeak, withVerdicts } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
+import { writeJson } from "./terminal.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -47,7 +48,7 @@ export const openWorldOf = async (
 /** What `learn --check` says. Returns the exit code: 1 when training would be vain. */
 export const showFindings = (findings: readonly Finding[], screen: Screen, json: boolean): number => {
   const sound = findings.every(({ level }) => level !== "error");
-  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, sound, findings })}\n`);
+  if (json) writeJson({ schemaVersion: 1, sound, findings });
   for (const line of findingLines(findings)) screen.line(line);
   screen.line(sound ? "The project is ready to learn." : "Not ready: see the errors above.");
   return sound ? 0 : 1;

@@ -1,26 +1,22 @@
 import { rm } from "node:fs/promises";
-import type { Engine, Policy } from "../engine.ts";
+import type { Engine } from "../engine.ts";
+import { StoreError } from "../errors.ts";
 import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
-import { coldStartAdapter } from "./adapter-cold-start.ts";
-import { measureBaselines } from "./baselines.ts";
-import type { ModuleName } from "./cast.ts";
-import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
+import { hashOfConfig } from "./config.ts";
 import { INTERRUPTED, Interruption, listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
-import type { LearnReport } from "./learn-report.ts";
-import { evaluatedAgain, lengthsOf, type Phases, type Resumed, resumable } from "./learn-resume.ts";
+import { recordOf, setsOf } from "./learn-record.ts";
+import { extentsOf, type Resumed, resumable } from "./learn-resume.ts";
+import { learnInRun } from "./learn-run.ts";
 import { openLearning, openWorldOf, showFindings } from "./learn-start.ts";
-import { baselineLines, conclude, introduction, summary } from "./learn-words.ts";
-import { BUILT_IN_MODEL } from "./model.ts";
-import { MICRO_PLANNER } from "./project/micro-planner.ts";
-import { aboutPrompts, type Recipe } from "./recipe.ts";
-import { type Screen, screenOn } from "./screen.ts";
+import { conclude, introduction } from "./learn-words.ts";
+import type { Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
-import { taskSampler } from "./task-sampler.ts";
-import { train } from "./training.ts";
-import { loadState, type StoredState, saveState, type TrainingState } from "./training-state.ts";
-import { type SetName, setNames, type World, type WorldSets } from "./world.ts";
+import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
+import { openScreen, writeJson } from "./terminal.ts";
+import { loadState, type StoredState } from "./training-state.ts";
+import { setNames } from "./world.ts";
 
 /**
  * `agentflow learn`: evaluate, train in the flow, evaluate again on the same tasks, compare. Everything that can be
@@ -28,20 +24,19 @@ import { type SetName, setNames, type World, type WorldSets } from "./world.ts";
  */
 export const learn = async ({
   resume,
+  acceptChangedConfig,
   ...asked
-}: LearnOptions & { readonly resume?: string | undefined }): Promise<number> => {
-  const resumed = resume === undefined ? undefined : await resumable(resume);
+}: LearnOptions & {
+  readonly resume?: string | undefined;
+  readonly acceptChangedConfig?: boolean | undefined;
+}): Promise<number> => {
+  const resumed = resume === undefined ? undefined : await resumable(resume, { ...asked, acceptChangedConfig });
   const { json, quiet } = asked;
+  /** What the run is asked for, and the same with files of this machine instead of those that a run's folder names. */
   const options: LearnOptions = resumed === undefined ? asked : { ...resumed.options, json, quiet };
-  const { seed } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const here: LearnOptions = resumed === undefined ? asked : { ...resumed.here, json, quiet };
+  const screen = openScreen({ json, quiet });
   const started = performance.now();
-  const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
-    total: 0,
-    evaluate: 0,
-    rollOut: 0,
-    train: 0,
-  };
   const interrupts = listenToInterrupts(() =>
     screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
   );
@@ -49,184 +44,42 @@ export const learn = async ({
   let run: Run | undefined;
   const replies = replyJournal(resumed?.folder);
   try {
-    const { world, findings } = await openWorldOf(options, screen, interrupts, replies);
-    if (options.check === true) return showFindings(findings, screen, json);
-    const opened = await openLearning(options, world, screen, interrupts);
-    engine = opened.engine;
-    if (opened.seconds !== undefined) seconds.coldStart = opened.seconds;
-    const { policies, recipe, modules, steps, concurrency, tools, flow, adapters } = opened;
-    const split = options.validation ? "validation" : "test";
-    const sets = world.evaluation(split, sizesOf(options.evalTasks));
-    const config = configOf({ ...options, concurrency }, recipe, steps, engine, {
-      policies,
-      modules,
-      world: world.hash,
-      split,
-    });
+    const projectSha256 =
+      resumed?.config.projectSha256 ?? (here.config === undefined ? undefined : await hashOfConfig(here.config));
+    const { world, findings } = await openWorldOf(here, screen, interrupts, replies);
+    if (here.check === true) return showFindings(findings, screen, json);
+    const learning = await openLearning(here, world, screen, interrupts);
+    engine = learning.engine;
+    const { policies, recipe, steps } = learning;
+    const config = recordOf(options, learning, world, projectSha256);
     const names = policies.map(({ name }) => name);
     const tell = (damage: string): void => screen.line(`A checkpoint is passed over: ${damage}.`);
     const stored = resumed === undefined ? undefined : await loadState(resumed.folder, names, tell);
-    run = resumed === undefined ? await begin(options, config) : await goOn(resumed, stored, engine, screen);
+    run = resumed === undefined ? await begin(options, config) : await goOn(resumed, stored, config, screen);
+    if (run.ownedBy === "create")
+      screen.line(
+        `${run.folder} is on a file system without hard links: should a process die just as it takes the run, the next one waits for some seconds.`,
+      );
     await replies.attach(run.folder);
     for (const [i, policy] of policies.entries()) {
       const state = stored?.policies[i];
       if (state !== undefined) await policy.importState(state);
     }
-    let phases: Phases = resumed?.phases ?? {};
-    const keep = async (more: Phases): Promise<void> => {
-      phases = { ...phases, ...more, seconds: { ...seconds } };
-      if (run !== undefined) await run.writeJson("phases.json", { ...phases, lengths: await run.lengths() });
-    };
-    Object.assign(seconds, phases.seconds);
+    const sets = setsOf(world, options);
     const questions = setNames.reduce((sum, name) => sum + sets[name].length, 0);
     for (const line of introduction(options, recipe, steps, engine, questions, run)) screen.line(line);
     screen.line();
-
-    const evaluatePlanner = async (title: "before" | "coldStart" | "after"): Promise<Evaluated> => {
-      const begun = performance.now();
-      await replies.enter(title);
-      const evaluated = await evaluateSets({
-        flow,
-        sets,
-        reward: world.reward,
-        seed,
-        concurrency,
-        policies,
-        onProgress: (done, total) => screen.live(`${title}: ${done}/${total} tasks`),
-        abortSignal: interrupts.abortSignal,
-      });
-      const spent = (performance.now() - begun) / 1000;
-      seconds.evaluate += spent;
-      if (run !== undefined) store(run, title, sets, evaluated);
-      run?.appendTimings({ evaluation: title, seconds: spent });
-      screen.line(screen.bold(`${title.padEnd(8)} ${summary(evaluated.figures, world.titles)}`));
-      return evaluated;
-    };
-
-    /** What was evaluated before the run was resumed is read, and not evaluated again. */
-    const phase = async (title: "before" | "coldStart"): Promise<Evaluated> => {
-      const known = phases[title];
-      if (known !== undefined && run !== undefined) return evaluatedAgain(run, title, known);
-      const evaluated = await evaluatePlanner(title);
-      const { figures, outcomes } = evaluated;
-      await keep({ [title]: { figures, outcomes } });
-      return evaluated;
-    };
-
-    const before = await phase("before");
-    const secondsAfter = seconds.evaluate;
-    const begun = performance.now();
-    await replies.enter("baselines");
-    const baselines =
-      phases.baselines ??
-      (await measureBaselines({
-        world,
-        sets,
-        tools,
-        seed,
-        concurrency,
-        searchTasks: Math.min(recipe.fixedOrderTasks, options.evalTasks ?? Number.POSITIVE_INFINITY),
-        onStage: (stage) => screen.live(`baselines: ${stage}`),
-        abortSignal: interrupts.abortSignal,
-      }));
-    seconds.evaluate += (performance.now() - begun) / 1000;
-    if (phases.baselines === undefined) await keep({ baselines });
-    for (const line of baselineLines(baselines, world.titles)) screen.line(line);
-    screen.line();
-
-    let coldStart: Evaluated | undefined;
-    const [learner] = policies;
-    if (
-      recipe.coldStart.steps > 0 &&
-      learner?.name === "planner" &&
-      engine.learns === "adapters" &&
-      adapters?.planner === undefined
-    ) {
-      const from = performance.now();
-      await replies.enter("imitation");
-      if (stored === undefined)
-        await coldStartAdapter({
-          world,
-          tools,
-          policy: learner,
-          recipe,
-          seed,
-          onStep: (step, loss) => {
-            const text = `cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`;
-            if (screen.interactive) screen.live(text);
-            else if ((step + 1) % 10 === 0) screen.line(text);
-          },
-          abortSignal: interrupts.abortSignal,
-        });
-      if (stored === undefined) {
-        seconds.coldStart = (performance.now() - from) / 1000;
-        run.appendTimings({ coldStart: seconds.coldStart });
-        await saveState(run, policies, beforeTraining(world, seed, recipe));
-      }
-      coldStart = await phase("coldStart");
-      screen.line();
-    }
-
-    interrupts.stopAtOnce = false;
-    const trained = await train({
-      options,
-      recipe,
-      steps,
-      concurrency,
-      world,
-      tools,
-      flow,
-      policies,
-      run,
-      replies,
-      screen,
-      interrupts,
-      secondsAfter,
-      from: stored?.state,
-      onCheckpoint: async (state) => {
-        if (run !== undefined) await saveState(run, policies, state);
-      },
-    });
-    seconds.rollOut = trained.rollOut;
-    seconds.train = trained.train;
-    seconds.evaluate += trained.validate;
-    // A folder that a crash left half-way is written anew.
-    await rm(run.path("weights"), { recursive: true, force: true });
-    await savePolicies(policies, run, {
-      tools: Object.keys(tools),
-      tasks: world.hash,
-      ...aboutPrompts(recipe),
-    });
-    await run.flush();
-
-    const after = await evaluatePlanner("after");
+    const phases = resumed?.phases ?? {};
+    const parts = { options, learning, world, config, run, replies, screen, interrupts, phases, stored, started };
+    const done = await learnInRun(parts);
+    if (done === undefined) return 0;
+    const { report, before, after } = done;
     screen.line();
     for (const line of beforeAndAfter(sets, before, after, screen.width)) screen.line(line);
     screen.line();
-    const report: LearnReport = {
-      schemaVersion: 1,
-      run: run.id,
-      seconds: { ...seconds, total: (performance.now() - started) / 1000 },
-      config,
-      stepsDone: trained.steps,
-      interrupted: trained.steps < steps && !trained.endedAsTold,
-      ...(trained.keptStep === undefined ? {} : { keptStep: trained.keptStep }),
-      before: before.figures,
-      ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
-      after: after.figures,
-      gain: gainOf(before, after),
-      baselines,
-    };
-    await run.writeJson("report.json", report);
-    if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (json) writeJson(report);
     // Quiet means without progress: the result is what was asked for.
-    conclude(
-      quiet && !json ? screenOn({ stream: process.stdout, environment: process.env }) : screen,
-      report,
-      run,
-      world,
-      options.config,
-    );
+    conclude(quiet && !json ? openScreen() : screen, report, run, world, here.config);
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof Interruption && run !== undefined)
@@ -239,6 +92,7 @@ export const learn = async ({
       await replies.close();
     } finally {
       await run?.close();
+      await resumed?.lock.release();
       await engine?.dispose();
     }
   }
@@ -247,116 +101,30 @@ export const learn = async ({
 /** A new run, with the options that a later call goes on by. */
 const begin = async (options: LearnOptions, config: object): Promise<Run> => {
   const run = await createRun(options.out, runId(new Date(), Math.random), config);
-  await run.writeJson("options.json", { options });
+  await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options });
   return run;
 };
 
 /** An interrupted run, cut to where it can be gone on from. */
 const goOn = async (
-  { root, id, phases, machine }: Resumed,
+  { folder, config: recorded, phases, lock }: Resumed,
   stored: StoredState | undefined,
-  engine: Engine,
+  config: Readonly<Record<string, unknown>>,
   screen: Screen,
 ): Promise<Run> => {
-  if (JSON.stringify(machine) !== JSON.stringify(engine.description))
+  const differs = keyThatDiffers(recorded, config);
+  if (differs !== undefined)
+    throw new StoreError(
+      `The run ${folder} began with ${differs} ${JSON.stringify(recorded[differs])} by its config.json, and its options.json with what is named here comes to ${JSON.stringify(config[differs])}. Name the same model and configuration; if they are the same, one of these files was changed.`,
+    );
+  if (JSON.stringify(recorded.machine) !== JSON.stringify(config.machine))
     screen.line(
       "This machine or its runtime is another one than the run began on: it goes on, but not to the same bits.",
     );
-  const run = await reopenRun(root, id, lengthsOf(phases, stored));
-  await rm(run.path("report.json"), { force: true });
+  const run = await reopenRun(folder, extentsOf(phases, stored), lock);
+  for (const name of ["seal.json", "report.json"]) await rm(run.path(name), { force: true });
   screen.line(
     `Resumed  ${run.folder}, after ${stored === undefined ? "no step" : `step ${stored.state.after.index + 1}`}`,
   );
   return run;
-};
-
-/** The state of a run whose first step is still to come. */
-const beforeTraining = (world: World, seed: number, recipe: Recipe): TrainingState => ({
-  after: { index: -1, tasksDrawn: 0 },
-  sampler: taskSampler(world, seed, recipe).state(),
-  kept: { best: undefined, since: 0, last: undefined },
-  spent: { rollOut: 0, train: 0, validate: 0 },
-});
-
-/** Every evaluated trajectory, in the order of the tasks. */
-const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectories }: Evaluated): void => {
-  for (const set of setNames)
-    for (const { id, sealed } of sets[set])
-      run.appendTrajectory({
-        phase,
-        set,
-        task: id,
-        family: sealed.family,
-        expected: sealed.answer,
-        reward: outcomes[set][id],
-        trajectory: trajectories.get(id),
-      });
-};
-
-/** One policy's weights are the run's; several lie in folders by their names. */
-const savePolicies = async (
-  policies: readonly Policy[],
-  run: Run,
-  about: { readonly tools: readonly string[]; readonly tasks: string; readonly verdicts?: true },
-): Promise<void> => {
-  const [only] = policies;
-  if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);
-  for (const policy of policies) await policy.save(run.path(`weights/${policy.name}`), about);
-};
-
-const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
-  tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
-
-/** Everything that decides about the result, and what it ran on. */
-const configOf = (
-  {
-    seed,
-    config,
-    model = config === undefined ? BUILT_IN_MODEL : MICRO_PLANNER,
-    concurrency,
-    evalTasks,
-    replay,
-    permuteRewards,
-    minutes,
-    rank = 16,
-    maxStaleness,
-    guard,
-    patience,
-  }: LearnOptions,
-  { secondsPerStep: _, secondsAround: __, ...used }: Recipe,
-  steps: number,
-  engine: Engine,
-  {
-    policies,
-    modules,
-    world,
-    split,
-  }: {
-    readonly policies: readonly Policy[];
-    readonly modules: readonly ModuleName[];
-    readonly world: string;
-    readonly split: string;
-  },
-): Readonly<Record<string, unknown>> => {
-  return {
-    ...used,
-    seed,
-    steps,
-    model,
-    weights: policies[0]?.version,
-    modules,
-    train: policies.map(({ name }) => name),
-    ...(minutes === undefined ? {} : { minutes }),
-    ...(engine.learns === "adapters" ? { rank } : {}),
-    ...(config === undefined ? { almanac: world } : { project: config, tasks: world }),
-    split,
-    ...(evalTasks === undefined ? {} : { evalTasks }),
-    ...(replay ? {} : { replay: false }),
-    ...(guard ? {} : { guard: false }),
-    ...(maxStaleness === undefined ? {} : { maxStaleness }),
-    ...(patience === undefined ? {} : { patience }),
-    permuteRewards,
-    concurrency,
-    machine: engine.description,
-  };
 };

@@ -2,14 +2,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
-import { messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
+import { redactor } from "../redact.ts";
+import { secretsOf } from "../secrets.ts";
 import { formats } from "../tasks/task-file.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
 import { evalCommand } from "./eval-command.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
+import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learn } from "./learn.ts";
@@ -22,6 +24,7 @@ import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-comm
 import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
+import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
 import { verify } from "./verify.ts";
 import { guarded } from "./waiting.ts";
 import { watch } from "./watch.ts";
@@ -87,13 +90,9 @@ const program = new Command("agentflow")
   .version(manifest.version)
   .exitOverride()
   .configureOutput({
-    outputError: (text, write) =>
-      write(
-        `agentflow: ${text
-          .replace(/^error: /, "")
-          .trim()
-          .replaceAll("\n", " ")}\n`,
-      ),
+    writeOut: (text) => openScreen().text(text.replace(/\n$/, "")),
+    writeErr: (text) => sideScreen().text(text.replace(/\n$/, "")),
+    outputError: (text) => showFailure(text.replace(/^error: /, "")),
   });
 
 program
@@ -132,7 +131,11 @@ program
   .option("--watch <file>", "learn from a file of tasks while it grows: JSON lines of question and answer")
   .option("--every <number>", "with --watch: new tasks that start a round", wholeNumber(1), 32)
   .option("--rounds <number>", "with --watch: end after so many rounds", wholeNumber(1))
-  .option("--resume <run>", "go on with a run that was interrupted, by its folder or its id in runs/")
+  .option(
+    "--resume <run>",
+    "resume an interrupted run, by its folder or its id in runs/; name its --config and --model again",
+  )
+  .option("--accept-changed-config", "resume with another configuration than the run began with", false)
   .option("--checkpoint-every <steps>", "what a crash costs at most (default: 25; of adapters 2)", wholeNumber(1))
   .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
   .option("--no-guard", "leave steps that go too far, and do not go back to the best version")
@@ -279,6 +282,7 @@ runs
   .argument("[sql]", "one statement that reads: SELECT, WITH … SELECT, VALUES, EXPLAIN")
   .option("--search <words>", "questions, answers and what tools said, that have all these words")
   .option("--limit <number>", `rows at most (default: 100; with --json ${LARGEST})`, wholeNumber(1))
+  .option("--seconds <number>", "how long the query may take", wholeNumber(1, 3600), 10)
   .option(...jsonOption)
   .addHelpText(
     "after",
@@ -292,9 +296,12 @@ runs
 
 runs
   .command("verify")
-  .description("execute a run's steps again and compare every turn and every weight")
+  .description("do a run again and compare every file of it with what comes out")
   .argument("<run>")
   .option("--step <number>", "one step, counted from 1 (default: all)", wholeNumber(1))
+  .option("--config <file>", "the configuration of the project that the run began with")
+  .option("--model <model>", "the model that the run began with, where it is not the built-in one")
+  .option("--accept-changed-config", "verify with another configuration than the run began with", false)
   .option(...jsonOption)
   .option("--quiet", "only the exit code", false)
   .action(async (name, options) => {
@@ -434,25 +441,20 @@ program
     process.exitCode = await exportCommand(source, options);
   });
 
-// Who reads no further, such as `head`, ends the command.
-for (const stream of [process.stdout, process.stderr])
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(FAILED);
-  });
+guardStreams();
+takeReports();
 
 try {
   // What the environment says already goes before what .env says.
   if (existsSync(".env")) process.loadEnvFile(".env");
   await guarded(() => program.parseAsync());
 } catch (error) {
+  // The last words of a crash go through the same gate as all others.
+  redactor(secretsOf(process.env)).error(error);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {
-    const debug = process.env.AGENTFLOW_DEBUG === "1" && error instanceof Error;
-    process.stderr.write(
-      `agentflow: ${debug ? (error.stack ?? error.message) : messageOf(error).replaceAll("\n", " ")}\n`,
-    );
+    showFailure(error);
     process.exitCode = FAILED;
   }
 }

@@ -2,7 +2,7 @@ import { type PullEvent, pullModel } from "../engines/onnx/files/hub.ts";
 import { type CachedModel, cacheFolder, listModels, removeModel } from "../engines/onnx/files/model-cache.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { pullProgress } from "./pull-progress.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { bytes, columns, count } from "./words.ts";
 
 export interface PullCommandOptions {
@@ -26,7 +26,7 @@ const jsonOf = ({ repo, commit, folder, path, complete, bytes: size, about }: Ca
 
 /** `agentflow model pull <owner/name>[@revision]`: brings a model into the cache. Returns the exit code. */
 export const pull = async (name: string, { gguf, json, quiet }: PullCommandOptions): Promise<number> => {
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const progress = pullProgress(screen, name);
   try {
@@ -38,9 +38,9 @@ export const pull = async (name: string, { gguf, json, quiet }: PullCommandOptio
     progress.end();
     const { about } = model;
     const size = about?.parameters === undefined ? "" : `${count(about.parameters)} parameters, `;
-    screen.line(`${screen.good("ready")}  ${name}: ${about?.architecture}, ${size}${bytes(model.bytes)}`);
+    screen.line(screen.good("ready"), `  ${name}: ${about?.architecture}, ${size}${bytes(model.bytes)}`);
     screen.line(screen.dim(`       ${model.path}`));
-    if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...jsonOf(model) })}\n`);
+    if (json) writeJson({ schemaVersion: 1, ...jsonOf(model) });
     return 0;
   } catch (error) {
     screen.clear();
@@ -57,10 +57,10 @@ export const list = async ({ json }: { readonly json: boolean }): Promise<number
   const cache = cacheFolder(process.env);
   const models = await listModels(cache);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, cache, models: models.map(jsonOf) })}\n`);
+    writeJson({ schemaVersion: 1, cache, models: models.map(jsonOf) });
     return 0;
   }
-  const screen = screenOn({ stream: process.stdout, environment: process.env });
+  const screen = openScreen();
   if (models.length === 0) {
     screen.line(`There are no models in ${cache}. To get one: agentflow model pull <owner/name>`);
     return 0;
@@ -85,6 +85,6 @@ export const list = async ({ json }: { readonly json: boolean }): Promise<number
 /** `agentflow model remove <owner/name>`: takes a model out of the cache, complete or begun. */
 export const remove = async (name: string): Promise<number> => {
   const freed = await removeModel(name, cacheFolder(process.env));
-  process.stdout.write(`removed ${name}: ${bytes(freed)}\n`);
+  openScreen().line(`removed ${name}: ${bytes(freed)}`);
   return 0;
 };

@@ -5,6 +5,7 @@ import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { ChatMessage } from "../model.ts";
 import { findModel } from "./model.ts";
+import { writeJson } from "./terminal.ts";
 
 export interface ScoreOptions {
   /** A file of JSON lines; `-` is standard input. */
@@ -35,8 +36,7 @@ export const score = async (model: string, options: ScoreOptions): Promise<numbe
     const flush = async (): Promise<void> => {
       const sequences = batch.map((ids): TrainingSequence => ({ ids, targets: ids.map((_, i) => i).slice(1) }));
       const { logProbs } = await policy.forward(sequences);
-      for (const [i, ids] of batch.entries())
-        process.stdout.write(`${JSON.stringify({ ids, logprobs: [...(logProbs[i] ?? [])] })}\n`);
+      for (const [i, ids] of batch.entries()) writeJson({ ids, logprobs: [...(logProbs[i] ?? [])] });
       batch = [];
     };
     for await (const line of lines) {

@@ -2,9 +2,7 @@ import type { ModelSettings } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
 import { type AiSdkLanguageModel, aiSdkModel, openaiCompatible, replayModel, resilient } from "../models/index.ts";
-
-/** Variables of the environment, as `process.env` has them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { type Environment, secretsOf } from "../secrets.ts";
 
 /** A chat model that is somewhere else, and where. A local one is opened by an engine instead. */
 export interface RemoteModel {
@@ -28,7 +26,7 @@ export const remoteModel = async (
   if ("complete" in settings) return { model: settings, where: "in this process" };
   if ("specificationVersion" in settings)
     return {
-      model: resilient(aiSdkModel(settings as AiSdkLanguageModel)),
+      model: resilient(aiSdkModel(settings as AiSdkLanguageModel, { secrets: secretsOf(environment) })),
       where: `AI SDK, ${settings.provider}`,
     };
   const { baseURL, keyFrom = KEY, ...rest } = settings;
@@ -36,7 +34,7 @@ export const remoteModel = async (
     throw new ConfigError(
       `A model is given as ${JSON.stringify(Object.keys(settings))}: accepted are { baseURL, model }, a model of the AI SDK, a ChatModel, or a name such as "openai:gpt-5-mini".`,
     );
-  return endpoint({ ...rest, baseURL, apiKey: keyOf(keyFrom, baseURL, environment) });
+  return endpoint({ ...rest, baseURL, apiKey: keyOf(keyFrom, baseURL, environment) }, environment);
 };
 
 const namedModel = async (name: string, environment: Environment): Promise<RemoteModel | undefined> => {
@@ -46,18 +44,19 @@ const namedModel = async (name: string, environment: Environment): Promise<Remot
   if (kind === "replay") return { model: await replayModel(rest), where: `recorded in ${rest}` };
   if (kind === "openai") {
     const baseURL = base ?? OPENAI;
-    return endpoint({ baseURL, model: rest, apiKey: keyOf(KEY, baseURL, environment) });
+    return endpoint({ baseURL, model: rest, apiKey: keyOf(KEY, baseURL, environment) }, environment);
   }
   const [, baseURL, model] = /^(https?:\/\/[^#]+)#(.+)$/s.exec(name) ?? [];
   if (baseURL === undefined || model === undefined) return undefined;
-  return endpoint({ baseURL, model, apiKey: environment[KEY] });
+  return endpoint({ baseURL, model, apiKey: environment[KEY] }, environment);
 };
 
 /** The name of a local model, as a person typed it. */
 export const localName = (settings: string): string => settings.replace(/^local:/, "");
 
-const endpoint = (options: Parameters<typeof openaiCompatible>[0]): RemoteModel => ({
-  model: resilient(openaiCompatible(options)),
+/** An endpoint may say what it likes: no key of this environment comes back from it. */
+const endpoint = (options: Parameters<typeof openaiCompatible>[0], environment: Environment): RemoteModel => ({
+  model: resilient(openaiCompatible({ ...options, secrets: secretsOf(environment) })),
   where: new URL(options.baseURL).host,
 });
 
@@ -71,9 +70,3 @@ const keyOf = (variable: string, baseURL: string, environment: Environment): str
     );
   return undefined;
 };
-
-/** Values of the environment that must not appear anywhere: keys, tokens, passwords. */
-export const secretsOf = (environment: Environment): string[] =>
-  Object.entries(environment).flatMap(([name, value]) =>
-    value !== undefined && /(?:_|^)(?:KEY|TOKEN|SECRET|PASSWORD)$/i.test(name) && value.length >= 6 ? [value] : [],
-  );

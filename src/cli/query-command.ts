@@ -1,15 +1,20 @@
 import { join } from "node:path";
 import type { SqlValue } from "../sqlite.ts";
+import { queryWithin } from "../store/query-limits.ts";
 import { openTrajectoryIndex, type QueryResult } from "../store/trajectory-index.ts";
 import { findRun } from "./model.ts";
-import { type Screen, screenOn } from "./screen.ts";
-import { cellsOf, clip, pad, padStart, printable } from "./text-width.ts";
+import type { Screen } from "./screen.ts";
+import { openScreen, sideScreen, writeJson } from "./terminal.ts";
+import { cellsOf, clip, pad, padStart } from "./text-width.ts";
+import { visible } from "./visible.ts";
 
 export interface QueryOptions {
   /** Rows at most. */
   readonly limit: number;
   /** Words to look for, instead of SQL. */
   readonly search?: string;
+  /** How long the query may take. */
+  readonly seconds: number;
   readonly json: boolean;
 }
 
@@ -33,10 +38,10 @@ const examples = [
 export const queryCommand = async (
   name: string,
   sql: string | undefined,
-  { search, limit, json }: QueryOptions,
+  { search, limit, seconds, json }: QueryOptions,
 ): Promise<number> => {
   const { root, id } = await findRun(name);
-  const progress = screenOn({ stream: process.stderr, environment: process.env });
+  const progress = sideScreen();
   const index = await openTrajectoryIndex(
     { folder: join(root, id) },
     {
@@ -46,16 +51,24 @@ export const queryCommand = async (
   );
   progress.clear();
   try {
-    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    const screen = openScreen();
     if (sql === undefined && search === undefined) {
       const tables = index.tables();
-      if (json) writeJson({ run: id, tables, examples: examples.map(([about, query]) => ({ about, query })) });
+      if (json)
+        writeJson({
+          schemaVersion: 1,
+          run: id,
+          tables,
+          examples: examples.map(([about, query]) => ({ about, query })),
+        });
       else showTables(screen, name, tables);
       return 0;
     }
-    const found = search === undefined ? index.query(sql ?? "", { limit }) : index.search(search, { limit });
+    const asked = search === undefined ? { sql: sql ?? "" } : { search };
+    const found = await queryWithin({ path: index.path, limit, ...asked }, { seconds });
     if (json)
       writeJson({
+        schemaVersion: 1,
         columns: found.columns,
         rows: found.rows.map((row) => row.map(jsonCell)),
         truncated: found.truncated,
@@ -63,12 +76,8 @@ export const queryCommand = async (
     else showRows(screen, found);
     return 0;
   } finally {
-    index.close();
+    await index.close();
   }
-};
-
-const writeJson = (value: object): void => {
-  process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...value })}\n`);
 };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -79,7 +88,7 @@ const shown = (value: SqlValue): string => {
   if (value === null) return "";
   if (value instanceof Uint8Array) return hex(value);
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
-  return printable(value).replace(/\s+/gu, " ");
+  return visible(value.replace(/\s+/gu, " "));
 };
 
 const NARROWEST = 6;
@@ -89,7 +98,8 @@ const BETWEEN = "  ";
 const showRows = (screen: Screen, { columns, rows, truncated }: QueryResult): void => {
   // More than a screen's width of a text is never seen.
   const texts = rows.map((row) => row.map((value) => shown(typeof value === "string" ? value.slice(0, 1000) : value)));
-  const wanted = columns.map((column, i) =>
+  const names = columns.map(visible);
+  const wanted = names.map((column, i) =>
     texts.reduce((most, row) => Math.max(most, cellsOf(row[i] ?? "")), cellsOf(column)),
   );
   const room = screen.width - BETWEEN.length * (columns.length - 1);
@@ -107,7 +117,7 @@ const showRows = (screen: Screen, { columns, rows, truncated }: QueryResult): vo
       })
       .join(BETWEEN)
       .trimEnd();
-  screen.line(screen.bold(lineOf(columns.map((column) => printable(column)))));
+  screen.line(screen.bold(lineOf(names)));
   for (const row of texts) screen.line(lineOf(row));
   const count = `${rows.length} ${rows.length === 1 ? "row" : "rows"}`;
   screen.line(screen.dim(truncated ? `the first ${count}: --limit takes more, --json shows texts whole` : count));
@@ -119,7 +129,7 @@ const showTables = (
   tables: readonly { readonly name: string; readonly rows: number; readonly columns: readonly string[] }[],
 ): void => {
   for (const { name: table, rows, columns } of tables) {
-    screen.line(`${screen.bold(table)}  ${rows} rows`);
+    screen.line(screen.bold(table), `  ${rows} rows`);
     screen.line(`  ${columns.join(", ")}`);
   }
   screen.line();

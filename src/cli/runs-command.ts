@@ -1,11 +1,12 @@
-import { cp, mkdir, rm } from "node:fs/promises";
+import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
-import { listRuns, readRun, runId } from "../store/run-folder.ts";
+import { runId } from "../store/run-folder.ts";
+import { listRuns, readRun, requirePlainFiles } from "../store/stored-run.ts";
 import { findRun } from "./model.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface RunsOptions {
   /** Where the runs are. */
@@ -26,9 +27,9 @@ interface RunRow {
 export const listCommand = async ({ out, json }: RunsOptions): Promise<number> => {
   const rows: RunRow[] = [];
   for (const id of await listRuns(out)) rows.push(await rowOf(out, id));
-  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, runs: rows })}\n`);
+  if (json) writeJson({ schemaVersion: 1, runs: rows });
   else {
-    const screen = screenOn({ stream: process.stdout, environment: process.env });
+    const screen = openScreen();
     if (rows.length === 0) screen.line(`There are no runs in ${out}.`);
     for (const row of rows) screen.line(lineOf(row));
   }
@@ -42,12 +43,10 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const row = await rowOf(root, id);
   if (json) {
     const { config, report } = run;
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null })}\n`,
-    );
+    writeJson({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null });
     return 0;
   }
-  const screen = screenOn({ stream: process.stdout, environment: process.env });
+  const screen = openScreen();
   screen.line(lineOf(row));
   screen.line(`folder       ${run.folder}`);
   screen.line(
@@ -61,9 +60,13 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
       `last step    reward ${(100 * last.reward.mean).toFixed(0)} %, tool errors ${(100 * (last.toolErrorRate ?? 0)).toFixed(0)} %`,
     );
   if (row.state !== "finished" && row.checkpoints.length > 0)
-    screen.line(`go on        agentflow learn --resume ${run.folder}`);
+    screen.line(`go on        agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
   return 0;
 };
+
+/** What has to be named again to resume a run: nothing of it is taken from the run's folder. */
+const namedAgain = (config: unknown): string =>
+  (config as { readonly project?: unknown } | null)?.project === undefined ? "" : " --config <file>";
 
 /** `agentflow runs prune`: takes the oldest runs away, all but so many. A run that a process is at work on stays. */
 export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Promise<number> => {
@@ -71,15 +74,16 @@ export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Pr
   const removed: string[] = [];
   for (const id of ids.slice(0, Math.max(0, ids.length - keep))) {
     const folder = join(out, id);
-    const release = await own(folder).catch(() => undefined);
-    if (release === undefined) continue;
-    await release();
-    await rm(folder, { recursive: true });
+    const lock = await own(folder).catch(() => undefined);
+    if (lock === undefined) continue;
+    // Out of the way in one step, lock and all: nobody resumes half of a run.
+    const removing = join(out, `.removed-${id}`);
+    await rename(folder, removing);
+    await rm(removing, { recursive: true });
     removed.push(id);
   }
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, removed, kept: ids.length - removed.length })}\n`);
-  else process.stdout.write(`${removed.length} runs removed, ${ids.length - removed.length} kept\n`);
+  if (json) writeJson({ schemaVersion: 1, removed, kept: ids.length - removed.length });
+  else openScreen().line(`${removed.length} runs removed, ${ids.length - removed.length} kept`);
   return 0;
 };
 
@@ -88,6 +92,7 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const [, source = "", at] = /^(.*?)(?:@(\d+))?$/s.exec(name) ?? [];
   const { root, id } = await findRun(source);
   const from = join(root, id);
+  await requirePlainFiles(from);
   const wanted = at === undefined ? undefined : Number(at);
   const { checkpoint, damage } = await readCheckpoint(from, wanted);
   const steps = await stepsIn(from);
@@ -97,19 +102,22 @@ export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     );
   const fork = runId(new Date(), Math.random);
   const to = join(root, fork);
-  await mkdir(to);
-  await cp(from, to, {
+  // Under another name until it is whole.
+  const draft = join(root, `.fork-${fork}`);
+  await mkdir(draft);
+  await cp(from, draft, {
     recursive: true,
     filter: (path) => {
       const name_ = relative(from, path).replaceAll("\\", "/");
       const step = /^(?:checkpoints|replies)\/step-(\d+)/.exec(name_)?.[1];
-      return !(/^(?:\.owner|report\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step);
+      return !(
+        /^(?:\.owner|report\.json|seal\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step
+      );
     },
   });
-  if (json)
-    process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step })}\n`);
-  else
-    process.stdout.write(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}\n`);
+  await rename(draft, to);
+  if (json) writeJson({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step });
+  else openScreen().line(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}`);
   return 0;
 };
 

@@ -1,11 +1,14 @@
 import { expect, it } from "vitest";
 import { sparkline } from "./progress.ts";
-import { screenOn } from "./screen.ts";
+import { labelled, screenOn } from "./screen.ts";
 import { clip } from "./text-width.ts";
 import { columns, duration, percent, percentInterval, points } from "./words.ts";
 
-const streamTo = (written: string[], terminal: boolean): NodeJS.WriteStream =>
-  ({ isTTY: terminal, columns: 60, write: (text: string) => written.push(text) }) as unknown as NodeJS.WriteStream;
+const streamTo = (written: string[], terminal: boolean) => ({
+  isTTY: terminal,
+  columns: 60,
+  write: (text: string) => written.push(text),
+});
 
 const show = (terminal: boolean, environment: Readonly<Record<string, string>>): string => {
   const written: string[] = [];
@@ -42,13 +45,35 @@ it("says figures as people read them", () => {
   expect(sparkline([0, 0, 1, 1], 2)).toBe("▁█");
 });
 
-it("passes nothing on that a page or a model wrote for the terminal", () => {
+const hostile = "\u001b[31mred\u001b]52;c;aGk=\u0007 a\u009bb\u202ec\nagentflow: done\t\u{e0041}";
+const shown = "\\u001b[31mred\\u001b]52;c;aGk=\\u0007 a\\u009bb\\u202ec\\nagentflow: done\\t\\udb40\\udc41";
+
+it("obeys its own styles alone, and writes each line as one line", () => {
   const written: string[] = [];
   const screen = screenOn({ stream: streamTo(written, true), environment: {} });
-  screen.line(screen.bad("\u001b[2J\u001b]52;c;aGk=\u0007 a\u009bb"));
-  screen.live("\u001b[1mhidden\u001b[8m");
-  expect(written).toEqual([
-    "\u001b[31m\ufffd[2J\ufffd]52;c;aGk=\ufffd a\ufffdb\u001b[39m\n",
-    "\ufffd[1mhidden\ufffd[8m",
-  ]);
+  screen.line(screen.bad(hostile), hostile);
+  screen.line(`${screen.bold("a style that went through a text is lost")}`);
+  expect(written).toEqual([`\u001b[31m${shown}\u001b[39m${shown}\n`, "a style that went through a text is lost\n"]);
+});
+
+it("redraws no more than a line", () => {
+  const written: string[] = [];
+  const screen = screenOn({ stream: streamTo(written, true), environment: {} });
+  screen.live("\u001b".repeat(60));
+  expect(written).toEqual([`${"\\u001b".repeat(9)}\\u00…`]);
+});
+
+it("writes JSON that is the same value", () => {
+  const written: string[] = [];
+  const value = { [hostile]: [hostile, "\ud800", "\u2028", "\u007f"] };
+  screenOn({ stream: streamTo(written, true), environment: {} }).json(value);
+  expect(written.join("")).toMatch(/^[ -~]*\n$/);
+  expect(JSON.parse(written.join(""))).toEqual(value);
+});
+
+it("keeps texts of outsiders beside their label", () => {
+  const written: string[] = [];
+  const screen = screenOn({ stream: streamTo(written, false), environment: {} });
+  labelled(screen, "answer", "one\r\nanswer\ttwo\u0007");
+  expect(written.join("")).toBe("answer    one\n          answer    two\\u0007\n");
 });

@@ -11,13 +11,15 @@ import { chatPlanner } from "../flow/planner.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
+import { type Redactor, redactor } from "../redact.ts";
+import { type Environment, secretsOf } from "../secrets.ts";
 import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { openWorld } from "./almanac-world.ts";
 import { castOf, type ModuleName, trainableNames } from "./cast.ts";
 import { loadConfig } from "./config.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./model.ts";
-import { type Environment, localName, remoteModel, secretsOf } from "./models.ts";
+import { localName, type RemoteModel, remoteModel } from "./models.ts";
 
 export interface SetUpOptions {
   readonly seed: number;
@@ -53,6 +55,8 @@ export interface SetUp {
   readonly players: readonly Player[];
   readonly config: AgentFlowConfig | undefined;
   readonly engine: Engine | undefined;
+  /** Takes all secrets out that the environment, the models and the tools hold. */
+  readonly redact: Redactor;
   dispose(): Promise<void>;
 }
 
@@ -80,6 +84,7 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
       ...options.budget,
       ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),
     };
+    const secrets = secretsIn(environment, remote, roles, tools);
     const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
     return {
       flow: {
@@ -87,13 +92,14 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
         ...(experience === undefined ? {} : { experience: { store: experience, source: "solve" } }),
         tools,
         budget,
-        secrets: secretsOf(environment),
+        secrets,
         ...(config?.instructions === undefined ? {} : { instructions: config.instructions }),
         ...(config?.grants === undefined ? {} : { grants: config.grants }),
       },
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,
       engine: engine?.engine,
+      redact: redactor(secrets),
       dispose: async () => {
         await experience?.close();
         await engine?.engine.dispose();
@@ -122,6 +128,22 @@ const remoteRoles = async (roles: Roles, environment: Environment): Promise<Remo
   }
   return found;
 };
+
+/** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
+const secretsIn = (
+  environment: Environment,
+  remote: RemoteModel | undefined,
+  roles: RemoteRoles,
+  tools: Toolset,
+): readonly string[] => {
+  const models = [remote, ...Object.values(roles)].flatMap((one) =>
+    one === undefined || one === "rules" ? [] : [one.model],
+  );
+  return [...new Set([...secretsOf(environment), ...[...models, ...Object.values(tools)].flatMap(keysIn)])];
+};
+
+const keysIn = (holder: { readonly secrets?: () => readonly string[] } | undefined): readonly string[] =>
+  holder?.secrets?.() ?? [];
 
 const coversAll = (roles: RemoteRoles): boolean =>
   (["planner", "executor", "verifier", "generator"] as const).every((role) => roles[role] !== undefined);

@@ -17,7 +17,7 @@ import { listenToInterrupts } from "./interrupt.ts";
 import { summary } from "./learn-words.ts";
 import { BUILT_IN_MODEL, engineOptions, findPlayers, findRun, roomFor } from "./model.ts";
 import { aboutPrompts } from "./recipe.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 import { setNames, type World } from "./world.ts";
 
 export interface SftOptions {
@@ -43,7 +43,7 @@ export interface SftOptions {
  */
 export const sft = async (options: SftOptions): Promise<number> => {
   const { seed, steps, json, quiet } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const { abortSignal } = interrupts;
   const begun = performance.now();
@@ -117,7 +117,7 @@ export const sft = async (options: SftOptions): Promise<number> => {
     };
     await run.writeJson("report.json", report);
     await run.close();
-    if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+    if (json) writeJson(report);
     screen.line(`Run      ${run.folder}`);
     return 0;
   } finally {

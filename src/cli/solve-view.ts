@@ -9,6 +9,10 @@ import { counted } from "./words.ts";
 /** Of a result: the planner sees more of it than a person wants to read. */
 const RESULT_LINES = 6;
 const ANSWER_LINES = 40;
+/** Of a text that grows its end is shown, which this holds. */
+const GROWING = 4000;
+
+const grown = (text: string, more: string): string => (text + more).slice(-GROWING);
 
 /** Shows the events of a solve as they come: plan, call, observation and verdict of each turn, then answer and usage. */
 export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
@@ -29,7 +33,7 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
         live(`turn ${event.turn}`, "…");
         break;
       case "plan-delta":
-        growing += event.text;
+        growing = grown(growing, event.text);
         live(`turn ${event.turn}`, growing);
         break;
       case "plan-end": {
@@ -65,7 +69,7 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
         break;
       }
       case "answer-delta":
-        growing += event.text;
+        growing = grown(growing, event.text);
         live("answer", growing);
         break;
       case "finish": {

@@ -1,16 +1,16 @@
-import { createInterface } from "node:readline/promises";
 import type { Budget, Usage } from "../budget.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
 import { randomKey } from "../random.ts";
-import { createRun, readRun, readTrajectories, runId } from "../store/run-folder.ts";
-import type { ToolCall, Trajectory } from "../trajectory.ts";
+import { createRun, runId } from "../store/run-folder.ts";
+import { readRun, readTrajectories } from "../store/stored-run.ts";
+import type { Trajectory } from "../trajectory.ts";
+import { openApproval } from "./approval.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { findRun } from "./model.ts";
-import { type Screen, screenOn } from "./screen.ts";
 import { openSetUp, type SetUpOptions } from "./set-up.ts";
 import { eventsOf, solveView } from "./solve-view.ts";
-import { argumentOf } from "./transcript.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface SolveOptions extends SetUpOptions {
   readonly budget?: Budget;
@@ -28,13 +28,13 @@ export interface SolveOptions extends SetUpOptions {
  */
 export const solve = async (question: string, options: SolveOptions): Promise<number> => {
   const { seed, json, quiet } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
+  const approval = options.approve ? openApproval(() => screen.clear()) : undefined;
   try {
     const setUp = await openSetUp({ ...options, solution: options.solution ?? "remote" }, process.env);
     try {
-      const approval = options.approve ? { toolApproval: (call: ToolCall) => approved(call, screen) } : {};
-      const flow = createFlow({ ...setUp.flow, ...approval });
+      const flow = createFlow(approval === undefined ? setUp.flow : { ...setUp.flow, toolApproval: approval.approve });
       const result = await flow.solve(question, {
         id: "solve",
         randomKey: randomKey(seed, "solve"),
@@ -42,10 +42,10 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
         abortSignal: interrupts.abortSignal,
       });
       const players = setUp.players.map(({ role, id, where }) => ({ role, id, where }));
-      const kept = options.out === undefined ? undefined : await keep(options.out, question, seed, players, result);
+      const kept = options.out === undefined ? undefined : await keep(options.out, seed, players, result);
       interrupts.abortSignal.throwIfAborted();
-      if (json) process.stdout.write(`${JSON.stringify(jsonOf(question, seed, result, kept))}\n`);
-      else if (quiet && "answer" in result) process.stdout.write(`${result.answer}\n`);
+      if (json) writeJson(jsonOf(result.trajectory.query.question, seed, result, kept));
+      else if (quiet && "answer" in result) openScreen().text(String(result.answer));
       if (result.status === "failed") throw result.error;
       if (kept !== undefined) screen.line(screen.dim(`run       ${kept}  (agentflow solve --replay ${kept})`));
       return result.answer === undefined ? 1 : 0;
@@ -53,6 +53,7 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
       await setUp.dispose();
     }
   } finally {
+    approval?.close();
     interrupts.close();
     screen.clear();
   }
@@ -71,16 +72,14 @@ export const replaySolve = async (
   if (row === undefined)
     throw new ConfigError(`The run ${id} is no solve: its trajectories are shown by the report of its own command.`);
   const { trajectory, usage } = row;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   if (!json) screen.line(screen.dim(`replay   ${trajectory.query.question}`));
   const show = solveView(screen);
   for (const event of eventsOf(trajectory, usage)) show(event);
   if (json) {
     const { status, stopReason } = trajectory;
-    const seed = (run.config as { readonly seed?: number }).seed ?? 0;
-    process.stdout.write(
-      `${JSON.stringify(jsonOf(trajectory.query.question, seed, { status, stopReason, usage, trajectory }, id))}\n`,
-    );
+    const seed = (run.config as { readonly seed?: number } | undefined)?.seed ?? 0;
+    writeJson(jsonOf(trajectory.query.question, seed, { status, stopReason, usage, trajectory }, id));
   }
   return trajectory.answer === undefined ? 1 : 0;
 };
@@ -88,28 +87,15 @@ export const replaySolve = async (
 /** Keeps a solve as a run, so that it can be shown again. Returns its id. */
 const keep = async (
   root: string,
-  question: string,
   seed: number,
   players: readonly object[],
   { trajectory, usage }: SolveResult,
 ): Promise<string> => {
+  const { question } = trajectory.query;
   const run = await createRun(root, runId(new Date(), Math.random), { command: "solve", question, seed, players });
   run.appendTrajectory({ phase: "solve", trajectory, usage });
   await run.close();
   return run.id;
-};
-
-/** Asks at the terminal; where there is none, nobody can say yes. */
-const approved = async (call: ToolCall, screen: Screen): Promise<boolean> => {
-  if (!process.stdin.isTTY) return false;
-  screen.clear();
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await asking.question(`Call ${call.tool}(${argumentOf(call.input, "")})? [y/N] `);
-    return /^y(?:es)?$/i.test(answer.trim());
-  } finally {
-    asking.close();
-  }
 };
 
 const jsonOf = (

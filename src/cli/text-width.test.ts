@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { cellsOf, clip, pad, padStart, printable, tail, wrap } from "./text-width.ts";
+import { cellsOf, clip, pad, padStart, tail, wrap } from "./text-width.ts";
 
 it("counts the cells of what people see, not code units", () => {
   expect(["abc", "日本", "é", "e\u0301", "👩‍👩‍👧", "가", "a\u200bb"].map(cellsOf)).toEqual([3, 4, 1, 1, 2, 2, 2]);
@@ -19,10 +19,4 @@ it("wraps at spaces where there are some, and always comes to an end", () => {
   expect(wrap("日本語の頁", 4)).toEqual(["日本", "語の", "頁"]);
   expect(wrap("日本", 1)).toEqual(["日本"]);
   expect(wrap("a\n\nb", 8)).toEqual(["a", "", "b"]);
-});
-
-it("keeps nothing that a terminal would obey", () => {
-  expect(printable("\u001b]0;title\u0007 \u009b2J a\r\nb\tc \u202edlrow")).toBe(
-    "\ufffd]0;title\ufffd \ufffd2J a\nb\tc \ufffddlrow",
-  );
 });

@@ -1,7 +1,7 @@
 import type { Policy } from "../engine.ts";
 import { StoreError } from "../errors.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../store/checkpoint.ts";
-import type { Run } from "../store/run-folder.ts";
+import type { Extents, Run } from "../store/run-folder.ts";
 import type { FlowGrpoOptions } from "../train/index.ts";
 import type { KeptBest } from "./keep-best.ts";
 import type { SamplerState } from "./task-sampler.ts";
@@ -15,15 +15,15 @@ export interface TrainingState {
   readonly spent: { readonly rollOut: number; readonly train: number; readonly validate: number };
 }
 
-/** The state of a run in a checkpoint: of what length its files of rows were, the policies, and the rest. */
+/** The state of a run in a checkpoint: how far its files reached and their hashes, the policies, and the rest. */
 export interface StoredState {
-  readonly lengths: Readonly<Record<string, number>>;
+  readonly extents: Extents;
   readonly state: TrainingState;
   readonly policies: readonly Uint8Array[];
 }
 
 interface Progress {
-  readonly lengths: StoredState["lengths"];
+  readonly extents: StoredState["extents"];
   readonly state: Omit<TrainingState, "kept"> & {
     readonly kept: {
       readonly since: number;
@@ -36,7 +36,7 @@ interface Progress {
 
 /** Writes a checkpoint of training; the rows that were appended until now are part of it. */
 export const saveState = async (
-  run: Pick<Run, "folder" | "lengths">,
+  run: Pick<Run, "folder" | "extents">,
   policies: readonly Policy[],
   { kept, ...state }: TrainingState,
 ): Promise<void> => {
@@ -48,7 +48,7 @@ export const saveState = async (
     if (bytes !== undefined) files.set(`best-${policy.name}.state`, bytes);
   }
   const progress: Progress = {
-    lengths: await run.lengths(),
+    extents: await run.extents(),
     state: {
       ...state,
       kept: {
@@ -80,14 +80,14 @@ const storedOf = ({ step, files }: Checkpoint, names: readonly string[]): Stored
     if (found === undefined) throw new StoreError(`The checkpoint of step ${step} lacks ${name}.`);
     return found;
   };
-  const { lengths, state } = JSON.parse(new TextDecoder().decode(bytes("progress.json"))) as Progress;
+  const { extents, state } = JSON.parse(new TextDecoder().decode(bytes("progress.json"))) as Progress;
   const { step: bestStep, accuracy, since, last } = state.kept;
   const best =
     bestStep === undefined || accuracy === undefined
       ? undefined
       : { step: bestStep, accuracy, states: names.map((name) => bytes(`best-${name}.state`)) };
   return {
-    lengths,
+    extents,
     state: { ...state, kept: { best, since, last } },
     policies: names.map((name) => bytes(`policy-${name}.state`)),
   };

@@ -35,10 +35,22 @@ export interface TrainingParts {
   readonly secondsAfter: number;
   /** Where to go on; the policies hold their state of then. @default at the first step */
   readonly from?: TrainingState | undefined;
-  /** The last step to do, of those that the recipe has. @default the recipe's last */
-  readonly until?: number | undefined;
+  /** A run that is done again, as it went. */
+  readonly again?: DoneBefore | undefined;
   /** Called when everything until now can be gone on from. */
   readonly onCheckpoint?: (state: TrainingState) => Promise<void>;
+}
+
+/** How a run went that is done again: what is decided by a clock or a person and not by options. */
+export interface DoneBefore {
+  /** Its last step. */
+  readonly until: number;
+  /** Whether it was ended after that, as a run ends; one that died was not. */
+  readonly finished: boolean;
+  /** Whether it was its time that was up. */
+  readonly outOfTime: boolean;
+  /** Steps after which it was told to end, and was gone on with later. */
+  readonly stops: ReadonlySet<number>;
 }
 
 /** Where the rows of training go. */
@@ -61,7 +73,8 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, recipe, steps, world, policies, run, replies, screen, interrupts, from, until = steps - 1 } = parts;
+  const { options, recipe, steps, world, policies, run, replies, screen, interrupts, from, again } = parts;
+  const until = again?.until ?? steps - 1;
   const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(world, options.seed, recipe, from?.sampler);
   const progress = trainingProgress(screen, steps, parts.secondsAfter);
@@ -113,19 +126,24 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.rollOut += rollOut;
     spent.train += learn + publish;
     progress.step({ ...metrics, timings }, rollOut + learn + publish);
-    const outOfTime = options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes;
+    const outOfTime =
+      again === undefined
+        ? options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes
+        : again.outOfTime && index === until;
     const impatient = options.patience !== undefined && best.since >= options.patience;
     spent.endedAsTold = outOfTime || impatient;
-    const last = interrupts.asked || spent.endedAsTold || index === steps - 1;
+    const ended = again?.finished === true && index === until;
+    const last = ended || interrupts.asked || spent.endedAsTold || index === steps - 1;
+    const stopped = last || again?.stops.has(index) === true;
     // At the end only what the best one is compared with.
-    const due = last ? best.best !== undefined && options.guard : (index + 1) % recipe.validation.every === 0;
+    const due = stopped ? best.best !== undefined && options.guard : (index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
     if (accuracy !== undefined) await best.offer(index, accuracy);
     run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
     run.appendTimings({ step: index, ...timings });
     journal.stepDone(index);
     if (accuracy !== undefined) progress.validated(accuracy);
-    if (last || (index + 1) % every === 0) {
+    if (stopped || (index + 1) % every === 0) {
       const { tasksDrawn, guard } = metrics;
       await parts.onCheckpoint?.({
         after: guard === undefined ? { index, tasksDrawn } : { index, tasksDrawn, guard },
@@ -141,7 +159,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     await enterStep(index + 1);
   }
   progress.end();
-  if (until < steps - 1) return spent;
+  if (again?.finished === false) return spent;
   if (options.guard) spent.keptStep = await best.settle();
   if (spent.keptStep !== undefined)
     screen.line(`Validation was clearly better after step ${spent.keptStep + 1}: those weights are kept.`);

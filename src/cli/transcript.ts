@@ -12,7 +12,9 @@ export const outcomeOf = (observation: Observation): string => {
 /** The text that a tool was called with; the sub-goal where no call came of it. */
 export const argumentOf = (input: unknown, subGoal: string): string => {
   const values = typeof input === "object" && input !== null ? Object.values(input) : [];
-  return values.length === 0 ? subGoal : values.map(String).join(", ");
+  return values.length === 0
+    ? subGoal
+    : values.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(", ");
 };
 
 /** How a solve ended, in one line. */

@@ -1,122 +1,184 @@
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { verifyManifest } from "../engines/onnx/files/manifest.ts";
-import { messageOf, StoreError } from "../errors.ts";
+import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { stepsIn } from "../store/checkpoint.ts";
 import { readLines } from "../store/lines.ts";
-import { replyJournal } from "../store/reply-journal.ts";
-import { readTrajectories } from "../store/run-folder.ts";
+import { requireIdle } from "../store/owner.ts";
+import { type ReplyJournal, replyJournal } from "../store/reply-journal.ts";
+import { changedSince, createRun, exists, idShape, type Run } from "../store/run-folder.ts";
+import { changesSince } from "../store/run-seal.ts";
+import { requirePlainFiles } from "../store/stored-run.ts";
+import { indexFits } from "../store/trajectory-index.ts";
 import type { Interrupts } from "./interrupt.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { hashOf, type JournalTurn } from "./journal.ts";
-import { optionsOfRun } from "./learn-resume.ts";
-import { openLearning, openWorldOf } from "./learn-start.ts";
+import { recordOf } from "./learn-record.ts";
+import { readPhases } from "./learn-resume.ts";
+import { learnInRun } from "./learn-run.ts";
+import { type Learning, openLearning, openWorldOf } from "./learn-start.ts";
 import { findRun } from "./model.ts";
-import { screenOn } from "./screen.ts";
-import { type TrainingRun, train } from "./training.ts";
+import type { Screen } from "./screen.ts";
+import {
+  keyThatDiffers,
+  type NamedHere,
+  OPTIONS_VERSION,
+  optionsHere,
+  readJson,
+  readStoredOptions,
+  type StoredOptions,
+} from "./stored-options.ts";
+import { openScreen, sideScreen, writeJson } from "./terminal.ts";
+import { type DoneBefore, train } from "./training.ts";
 import { loadState } from "./training-state.ts";
+import { filesThatDiffer, notCovered } from "./verify-files.ts";
+import { checkJournal, comparing, Difference, readKeptRows } from "./verify-rows.ts";
+import type { World } from "./world.ts";
 
-export interface VerifyOptions {
-  /** One step, counted from 1; all of them when absent. */
+export interface VerifyOptions extends NamedHere {
+  /** One step, counted from 1; the whole run when absent. */
   readonly step?: number | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
-/** Where what was done again differs from what was kept. */
-class Difference extends Error {}
+/** A run that is verified. */
+interface Verified {
+  readonly id: string;
+  readonly folder: string;
+  readonly stored: StoredOptions;
+  readonly screen: Screen;
+  readonly interrupts: Interrupts;
+  readonly replies: ReplyJournal;
+  /** Told after each step that came out the same. */
+  readonly onStep: (index: number) => void;
+}
 
 /**
- * `agentflow runs verify`: a certificate. Executes steps of a run again, from the newest checkpoint before them, and compares
- * all that was kept: the journal with itself, tokens, log-probabilities, calls and replies turn by turn, metrics with the
- * coefficients' traces, and the hash of the weights after each step. Returns the exit code: 1 for a difference.
+ * `agentflow runs verify`: a certificate. First the files of a run against the hashes that were kept of them, which takes
+ * no time; then the run is done again, and everything that comes out is compared with what is there, row by row and file by
+ * file. What cannot be done again is listed. Returns the exit code: 1 for a difference.
  */
-export const verify = async (name: string, { step, json, quiet }: VerifyOptions): Promise<number> => {
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
-  const interrupts = listenToInterrupts(() => undefined);
+export const verify = async (name: string, { step, json, quiet, ...named }: VerifyOptions): Promise<number> => {
+  const screen = openScreen({ json, quiet });
   const { root, id } = await findRun(name);
   const folder = join(root, id);
-  const { options, machine } = await optionsOfRun(folder, id);
-  const metrics = await readLines(join(folder, "metrics.jsonl"));
-  const digests = await readLines(join(folder, "digests.jsonl"));
-  const wanted = step ?? metrics.length;
-  if (metrics.length === 0 || wanted > metrics.length)
-    throw new StoreError(
-      `The run ${id} has ${metrics.length} steps${step === undefined ? "" : `; there is no step ${step}`}.`,
-    );
-  // Only read: what tools replied then is what they reply now.
-  const replies = replyJournal(folder);
-  const { world } = await openWorldOf({ ...options, check: false }, screen, interrupts, replies);
-  const learning = await openLearning(options, world, screen, interrupts);
-  const { engine, policies } = learning;
+  await requireIdle(folder);
+  await requireThisVersion(folder);
+  const interrupts = listenToInterrupts(() => undefined);
   let compared = 0;
-  let difference: string | undefined;
-  const damage: string[] = [];
-  const sameMachine = isDeepStrictEqual(machine, engine.description);
+  let sameMachine: boolean | undefined;
+  let open: readonly string[] = notCovered;
+  let differences = await integrityOf(folder);
+  let learning: Learning | undefined;
   try {
-    await checkJournal(folder, digests);
-    await checkWeights(
-      folder,
-      policies.map((policy) => policy.name),
-    );
-    const names = policies.map((policy) => policy.name);
-    const stored = await loadState(folder, names, (one) => damage.push(one), step === undefined ? 0 : step - 1);
-    if (
-      stored === undefined &&
-      damage.length === 0 &&
-      learning.recipe.coldStart.steps > 0 &&
-      engine.learns === "adapters"
-    )
-      throw new StoreError(
-        `The run ${id} has no checkpoint before step ${wanted}: its cold start cannot be done again from here.`,
-      );
-    for (const [i, policy] of policies.entries()) {
-      const state = stored?.policies[i];
-      if (state !== undefined) await policy.importState(state);
+    if (differences.length === 0) {
+      const stored = await readStoredOptions(folder, id);
+      const options = await optionsHere(id, stored, named);
+      if ((options.maxStaleness ?? 0) > 0)
+        throw new ConfigError(
+          `The run ${id} rolled out while it trained (--max-staleness): such a run does not repeat.`,
+        );
+      const replies = replyJournal(folder, {
+        onMissing: (file) => {
+          throw new Difference(`${file} lacks a reply that the run used`);
+        },
+      });
+      const { world } = await openWorldOf({ ...options, check: false }, screen, interrupts, replies);
+      learning = await openLearning(options, world, screen, interrupts);
+      sameMachine = isDeepStrictEqual(stored.config.machine, learning.engine.description);
+      const onStep = (index: number): void => {
+        compared += 1;
+        screen.live(`verified step ${index + 1}`);
+      };
+      const parts = { id, folder, stored, screen, interrupts, replies, onStep };
+      if (step === undefined) {
+        const done = await doAgain(parts, learning, world);
+        differences = done.differences;
+        open = [...notCovered, ...done.open];
+      } else {
+        await trainAgain(parts, learning, world, step);
+        open = [`everything but step ${step}: verify without --step for the whole run`];
+      }
     }
-    // Checkpoints that are kept have to be whole, whether they are needed here or not.
-    await loadState(folder, names, (one) => damage.push(one));
-    if (damage.length > 0) throw new Difference(damage[0]);
-    const onStep = (index: number): void => {
-      compared += 1;
-      screen.live(`verified step ${index + 1}/${wanted}`);
-    };
-    await train({
-      ...learning,
-      options,
-      world,
-      replies,
-      run: comparing({
-        metrics,
-        digests,
-        trajectories: await trajectoriesFrom(folder, stored === undefined ? 0 : stored.state.after.index + 1),
-        journal: await journalAt(folder),
-        onStep,
-        sameMachine,
-      }),
-      screen: screenOn({ stream: process.stderr, environment: process.env, quiet: true }),
-      interrupts: silent(interrupts),
-      secondsAfter: 0,
-      from: stored?.state,
-      until: wanted - 1,
-    });
   } catch (error) {
-    if (!(error instanceof Difference)) throw error;
-    difference = error.message;
+    if (!(error instanceof Difference || error instanceof StoreError)) throw error;
+    differences = [error.message];
   } finally {
     interrupts.close();
     screen.clear();
-    await engine.dispose();
+    await learning?.engine.dispose();
   }
-  const machineText = sameMachine ? "the same machine and runtime" : "another machine or runtime than the run's";
-  if (difference === undefined)
-    screen.line(`verified  ${compared} steps of ${id}, every turn and every weight, on ${machineText}`);
-  else screen.line(screen.bad(`differs   ${difference} (${machineText})`));
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, run: id, verified: difference === undefined, steps: compared, sameMachine, difference: difference ?? null })}\n`,
+  const verified = differences.length === 0;
+  const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
+  if (verified)
+    screen.line(
+      `verified  ${compared} steps of ${id}${step === undefined ? ", every row and every file" : ""}${machine}`,
     );
-  return difference === undefined ? 0 : 1;
+  for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
+  if (verified) for (const one of open) screen.line(`not covered  ${one}`);
+  if (json)
+    writeJson({
+      schemaVersion: 1,
+      run: id,
+      verified,
+      steps: compared,
+      sameMachine: sameMachine ?? null,
+      difference: differences[0] ?? null,
+      differences,
+      notCovered: open,
+    });
+  return verified ? 0 : 1;
+};
+
+/** Throws `ConfigError` for a run of an earlier version: it kept no hashes. One that cannot be read is another matter. */
+const requireThisVersion = async (folder: string): Promise<void> => {
+  const stored = await readJson(join(folder, "options.json")).catch(() => undefined);
+  const version = stored?.schemaVersion;
+  if (typeof version === "number" && version < OPTIONS_VERSION && !(await exists(join(folder, "seal.json"))))
+    throw new ConfigError(
+      `The run ${folder} is of an earlier version (options.json has schemaVersion ${version}, and ${OPTIONS_VERSION} is verified here), which kept no hashes of its files. Verify it with that version.`,
+    );
+};
+
+/** What differs from the hashes that a run keeps of its own files: nothing is done again for it. */
+export const integrityOf = async (folder: string): Promise<string[]> => {
+  try {
+    await requirePlainFiles(folder);
+    const ended = (await exists(join(folder, "report.json"))) || (await exists(join(folder, "seal.json")));
+    const changes = ended ? await changesSince(folder) : await changedSinceCheckpoint(folder);
+    if (changes.length > 0) return changes;
+    await readPhases(folder);
+    await checkJournal(folder);
+    await checkWeights(folder);
+    if (!(await indexFits({ folder })))
+      throw new Difference("index.sqlite does not fit trajectories.jsonl: runs query makes it again");
+    return [];
+  } catch (error) {
+    if (error instanceof Difference || error instanceof StoreError) return [error.message];
+    throw error;
+  }
+};
+
+/** Checkpoints that are damaged, and rows that are not those of the newest one. */
+const changedSinceCheckpoint = async (folder: string): Promise<string[]> => {
+  const damage: string[] = [];
+  const stored = await loadState(folder, [], (one) => damage.push(one));
+  return [...damage, ...(stored === undefined ? [] : await changedSince(folder, stored.extents))];
+};
+
+/** The weights that the run gave, against the hashes of their manifests. */
+const checkWeights = async (folder: string): Promise<void> => {
+  const weights = join(folder, "weights");
+  const inside = await readdir(weights, { withFileTypes: true }).catch(() => []);
+  const several = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(weights, name));
+  // A run that was interrupted has none yet.
+  if (inside.length > 0)
+    for (const place of several.length === 0 ? [weights] : several)
+      await verifyManifest(place).catch((error: unknown) => {
+        throw new Difference(messageOf(error));
+      });
 };
 
 /** Nothing asks training to end early but the abort. */
@@ -127,145 +189,130 @@ const silent = (interrupts: Interrupts): Interrupts => ({
   close: () => undefined,
 });
 
-/** What a run has kept. */
-interface Kept {
-  readonly metrics: readonly unknown[];
-  readonly digests: readonly unknown[];
-  /** Rows of training from the first step on that is done again. */
-  readonly trajectories: readonly Readonly<Record<string, unknown>>[];
-  readonly journal: ReadonlyMap<string, readonly JournalTurn[]>;
-  readonly onStep: (index: number) => void;
-  readonly sameMachine: boolean;
-}
+const quietly = (): Screen => sideScreen({ quiet: true });
 
-/** Rows of the trajectories of training, from a step on. */
-const trajectoriesFrom = async (folder: string, step: number): Promise<Kept["trajectories"]> =>
-  ((await readTrajectories({ folder })) as Kept["trajectories"]).filter(
-    (row) => row.phase === "train" && Number(row.step) >= step,
+/** Does the whole run again in a folder of its own and compares the folders. What is not compared is `open`. */
+const doAgain = async (
+  { id, folder, stored, interrupts, replies, onStep }: Verified,
+  learning: Learning,
+  world: World,
+): Promise<{ readonly differences: string[]; readonly open: readonly string[] }> => {
+  const { options, config: recorded } = stored;
+  const config = recordOf(options, learning, world, recorded.projectSha256);
+  const key = keyThatDiffers(recorded, config);
+  if (key !== undefined)
+    throw new Difference(
+      `config.json: ${key} is ${JSON.stringify(recorded[key])}, and options.json comes to ${JSON.stringify(config[key])}`,
+    );
+  const again = await wentBefore(folder, learning);
+  const kept = await readKeptRows(folder);
+  const differences: string[] = [];
+  const scratch = await mkdtemp(join(tmpdir(), "agentflow-verify-"));
+  let run: Run | undefined;
+  try {
+    run = await createRun(scratch, await nameIn(folder, id), { ...config, machine: recorded.machine });
+    await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options });
+    const redone = run.folder;
+    const isFinal = again.finished ? () => true : (file: string) => /^(?:config|options|phases)\.json$/.test(file);
+    await learnInRun({
+      options,
+      learning,
+      world,
+      config: { ...config, machine: recorded.machine },
+      run: comparing(run, kept, onStep),
+      replies,
+      screen: quietly(),
+      interrupts: silent(interrupts),
+      phases: {},
+      stored: undefined,
+      started: performance.now(),
+      again,
+      onSaved: async (step) => {
+        const place = `checkpoints/step-${String(step).padStart(7, "0")}/`;
+        if (!(await exists(join(folder, place)))) return;
+        const [first] = await filesThatDiffer(folder, redone, (file) => file.startsWith(place));
+        if (first !== undefined) throw new Difference(first);
+      },
+    });
+    await run.flush();
+    differences.push(...(await filesThatDiffer(folder, redone, isFinal)), ...(await replies.unused()));
+  } finally {
+    await run?.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+  const rest = "the run has no report: rows after its newest checkpoint, its journal, and weights";
+  return { differences, open: again.finished ? [] : [rest] };
+};
+
+/** The name that a run had when it ended: its folder may have got another one. */
+const nameIn = async (folder: string, id: string): Promise<string> => {
+  const named = (await readJson(join(folder, "report.json")))?.run;
+  return typeof named === "string" && idShape.test(named) ? named : id;
+};
+
+/** How a run went, by its files: where it ended, and after which steps it was told to end and gone on with. */
+const wentBefore = async (folder: string, { recipe, steps }: Learning): Promise<DoneBefore> => {
+  const report = await readJson(join(folder, "report.json"));
+  const metrics = (await readLines(join(folder, "metrics.jsonl"))) as { readonly validation?: number }[];
+  const saved = await stepsIn(folder);
+  const done = report === undefined ? (saved.at(-1) ?? 0) : metrics.length;
+  if (done === 0) throw new ConfigError(`The run ${folder} has no step that it kept: there is nothing to verify yet.`);
+  const journals = (await readdir(join(folder, "journal")).catch(() => [])).map((name) => Number.parseInt(name, 10));
+  const validated = metrics.flatMap(({ validation }, index) =>
+    validation !== undefined && (index + 1) % recipe.validation.every !== 0 ? [index + 1] : [],
   );
-
-/** Where training writes to, that compares instead. */
-const comparing = ({ metrics, digests, trajectories, journal, onStep, sameMachine }: Kept): TrainingRun => {
-  let next = 0;
-  const again = new Map<string, readonly JournalTurn[]>();
-  const replies = new Map<string, unknown>();
   return {
-    appendTimings: () => undefined,
-    appendTrajectory: (row) => {
-      const { schemaVersion: _, ...kept } = trajectories[next] ?? {};
-      next += 1;
-      const now = JSON.parse(JSON.stringify(row)) as Record<string, unknown>;
-      if (!isDeepStrictEqual(kept, now))
-        throw new Difference(
-          `step ${Number(now.step) + 1}, task ${String(now.task)}: the trajectory that was kept is another one`,
-        );
-    },
-    turnJournal: async () => undefined,
-    appendJournal: (row) => {
-      const { reply, observation, trajectory, turns } = row as {
-        readonly reply?: string;
-        readonly observation?: unknown;
-        readonly trajectory?: string;
-        readonly turns?: readonly (Omit<JournalTurn, "observation"> & { readonly observation: string | null })[];
-      };
-      if (reply !== undefined) replies.set(reply, observation);
-      if (trajectory === undefined || turns === undefined) return;
-      again.set(
-        trajectory,
-        turns.map((turn) => ({
-          ...turn,
-          observation: turn.observation === null ? null : (replies.get(turn.observation) as JournalTurn["observation"]),
-        })),
-      );
-    },
-    appendMetrics: (row) => {
-      const index = (row as { readonly index: number }).index;
-      const { schemaVersion: _, ...kept } = (metrics[index] ?? {}) as Record<string, unknown>;
-      const now = JSON.parse(JSON.stringify(row)) as Record<string, unknown>;
-      for (const key of new Set([...Object.keys(kept), ...Object.keys(now)]))
-        if (!isDeepStrictEqual(kept[key], now[key]))
-          throw new Difference(
-            `step ${index + 1}: ${key} was ${JSON.stringify(kept[key])} and is ${JSON.stringify(now[key])}${sameMachine ? "" : " (other machine)"}`,
-          );
-    },
-    appendDigest: (row) => {
-      const { step, turns } = row as {
-        readonly step: number;
-        readonly turns: Readonly<Record<string, readonly string[]>>;
-      };
-      const kept = (digests[step] as { readonly turns?: typeof turns } | undefined)?.turns ?? {};
-      for (const id of new Set([...Object.keys(kept), ...Object.keys(turns)])) {
-        const [was, is] = [kept[id] ?? [], turns[id] ?? []];
-        const at = Array.from({ length: Math.max(was.length, is.length) }, (_, i) => i).find((i) => was[i] !== is[i]);
-        if (at !== undefined)
-          throw new Difference(
-            `step ${step + 1}, trajectory ${id}, turn ${at + 1}: ${partThatDiffers(journal.get(id)?.[at], again.get(id)?.[at])}`,
-          );
-      }
-      again.clear();
-      onStep(step);
-    },
+    until: done - 1,
+    finished: report !== undefined,
+    outOfTime: report?.interrupted === false && done < steps,
+    stops: new Set(
+      [...saved, ...journals, ...validated].filter((step) => step > 0 && step < done).map((step) => step - 1),
+    ),
   };
 };
 
-const partThatDiffers = (was: JournalTurn | undefined, is: JournalTurn | undefined): string => {
-  if (was === undefined || is === undefined) return "what was sampled or answered is another";
-  if (
-    !isDeepStrictEqual(
-      was.sampled.map(({ ids }) => ids),
-      is.sampled.map(({ ids }) => ids),
-    )
-  )
-    return "other tokens were sampled";
-  if (!isDeepStrictEqual(was.sampled, is.sampled)) return "log-probabilities or the version differ";
-  return isDeepStrictEqual(was.call, is.call) ? "the tool's reply differs" : "another call was made";
-};
-
-/** The turns that the journal holds in full, by trajectory. */
-const journalAt = async (folder: string): Promise<Map<string, readonly JournalTurn[]>> => {
-  const found = new Map<string, readonly JournalTurn[]>();
-  for (const name of (await readdir(join(folder, "journal")).catch(() => [])).sort()) {
-    const replies = new Map<string, JournalTurn["observation"]>();
-    for (const row of (await readLines(join(folder, "journal", name))) as Record<string, unknown>[]) {
-      if (typeof row.reply === "string") replies.set(row.reply, row.observation as JournalTurn["observation"]);
-      else if (typeof row.trajectory === "string")
-        found.set(
-          row.trajectory,
-          (row.turns as (Omit<JournalTurn, "observation"> & { observation: string | null })[]).map((turn) => ({
-            ...turn,
-            observation: turn.observation === null ? null : (replies.get(turn.observation) ?? null),
-          })),
-        );
-    }
+/** Trains one step again, from the newest checkpoint before it, and compares its rows. */
+const trainAgain = async (
+  { id, folder, stored: { options }, interrupts, replies, onStep }: Verified,
+  learning: Learning,
+  world: World,
+  step: number,
+): Promise<void> => {
+  const { policies, recipe, engine } = learning;
+  const { length } = await readLines(join(folder, "metrics.jsonl"));
+  if (step > length) throw new ConfigError(`The run ${id} has ${length} steps; there is no step ${step}.`);
+  const names = policies.map((policy) => policy.name);
+  const damage: string[] = [];
+  const stored = await loadState(folder, names, (one) => damage.push(one), step - 1);
+  if (damage[0] !== undefined) throw new Difference(damage[0]);
+  if (stored === undefined && recipe.coldStart.steps > 0 && engine.learns === "adapters")
+    throw new StoreError(
+      `The run ${id} has no checkpoint before step ${step}: its cold start cannot be done again from here. Verify without --step.`,
+    );
+  for (const [i, policy] of policies.entries()) {
+    const state = stored?.policies[i];
+    if (state !== undefined) await policy.importState(state);
   }
-  return found;
-};
-
-/** The journal against the hashes of its turns: what was altered in it is found without doing anything again. */
-const checkJournal = async (folder: string, digests: readonly unknown[]): Promise<void> => {
-  const hashes = new Map<string, readonly string[]>();
-  for (const row of digests as { readonly turns: Readonly<Record<string, readonly string[]>> }[])
-    for (const [id, turns] of Object.entries(row.turns)) hashes.set(id, turns);
-  for (const [id, turns] of await journalAt(folder)) {
-    const kept = hashes.get(id);
-    // A step that was under way when the run died has no hashes yet.
-    if (kept === undefined) continue;
-    const at = turns.findIndex((turn, i) => hashOf(turn) !== kept[i]);
-    if (at >= 0)
-      throw new Difference(
-        `step ${Number(id.split("/")[0]) + 1}, trajectory ${id}, turn ${at + 1}: the journal does not have the hash that was kept of it`,
-      );
-  }
-};
-
-/** The weights that the run gave, against the hashes of their manifest. */
-const checkWeights = async (folder: string, names: readonly string[]): Promise<void> => {
-  const weights = join(folder, "weights");
-  for (const place of names.length === 1 ? [weights] : names.map((name) => join(weights, name))) {
-    // A run that was interrupted has none yet.
-    if ((await readdir(place).catch(() => [])).length === 0) continue;
-    await verifyManifest(place).catch((error: unknown) => {
-      throw new Difference(messageOf(error));
-    });
-  }
+  const nothing = (): void => undefined;
+  const run = {
+    appendTimings: nothing,
+    appendTrajectory: nothing,
+    appendJournal: nothing,
+    appendMetrics: nothing,
+    appendDigest: nothing,
+    turnJournal: async () => undefined,
+  };
+  const from = stored === undefined ? 0 : stored.state.after.index + 1;
+  await train({
+    ...learning,
+    options,
+    world,
+    replies,
+    run: comparing(run, await readKeptRows(folder, from), onStep),
+    screen: quietly(),
+    interrupts: silent(interrupts),
+    secondsAfter: 0,
+    from: stored?.state,
+    again: { ...(await wentBefore(folder, learning)), until: step - 1, finished: false },
+  });
 };

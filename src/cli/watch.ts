@@ -12,7 +12,7 @@ import { listenToInterrupts } from "./interrupt.ts";
 import type { LearnOptions } from "./learn-options.ts";
 import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "./model.ts";
 import { aboutPrompts } from "./recipe.ts";
-import { screenOn } from "./screen.ts";
+import { openScreen, writeJson } from "./terminal.ts";
 
 export interface WatchOptions
   extends Pick<LearnOptions, "seed" | "out" | "model" | "json" | "quiet" | "learningRate" | "concurrency"> {
@@ -35,7 +35,7 @@ const POLL = 500;
  */
 export const watch = async (options: WatchOptions): Promise<number> => {
   const { seed, json, quiet } = options;
-  const screen = screenOn({ stream: json ? process.stderr : process.stdout, environment: process.env, quiet });
+  const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => screen.line("Ending after this round. Ctrl-C again stops at once."));
   interrupts.stopAtOnce = false;
   const world = await openWorld(seed);
@@ -99,8 +99,7 @@ export const watch = async (options: WatchOptions): Promise<number> => {
             );
         await run.flush();
       }
-      if (json)
-        process.stdout.write(`${JSON.stringify({ schemaVersion: 1, run: run.id, versions: learner.versions })}\n`);
+      if (json) writeJson({ schemaVersion: 1, run: run.id, versions: learner.versions });
     } finally {
       learner.close();
       await run.close();

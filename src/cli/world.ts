@@ -36,7 +36,7 @@ export interface World {
   /** `model` is behind tools that ask one. */
   tools(model: ChatModel): Toolset;
   /** Budget and instructions of its flows, who makes its calls, and who keeps what its tools reply. */
-  readonly flow: Pick<FlowOptions, "budget" | "instructions" | "replies" | "executor">;
+  readonly flow: Pick<FlowOptions, "budget" | "instructions" | "replies" | "secrets" | "executor">;
   /** Random but valid calls. `reading`: how often a calculation whose operands can be in memory is the asked one. */
   randomValid(reading: number, taskOf: TaskOf): Planner;
   /** Whether a tool computes with what is in memory, and looks nothing up. */

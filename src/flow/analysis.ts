@@ -4,7 +4,7 @@ import { findEntities } from "./entities.ts";
 import { unitOf } from "./units.ts";
 
 /** Longest question that is read, in characters; what follows is left out of the template. */
-const QUESTION_LENGTH = 2000;
+export const QUESTION_LENGTH = 2000;
 const ENTITY_LIMIT = 12;
 
 /** Query analysis by rules of English: entities in order of appearance, the template, the unit or kind of the answer. */

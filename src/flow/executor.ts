@@ -39,13 +39,14 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         const parsing = parseInput(tool.inputSchema, call.input);
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
-        return observe(await tool.execute(parsed.value as never, context), outputLimit);
+        return observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
       } catch (thrown) {
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
         const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
-        return failed(reason, textOfThrown(thrown));
+        const error = textOfThrown(thrown);
+        return failed(reason, context.redact?.(error) ?? error);
       }
     },
   };
@@ -111,6 +112,9 @@ const inOrder = (tool: string, names: readonly string[]): string =>
   `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
   `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
 
+/** Longest argument, in characters: references stand for texts, and a sub-goal may have many. */
+const ARGUMENT_LENGTH = 100_000;
+
 const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = argument === "expression";
@@ -130,6 +134,11 @@ const writeText = (tool: string, argument: string, subGoal: string, state: FlowS
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
+  if (text.length > ARGUMENT_LENGTH)
+    return refused(
+      "bad-arguments",
+      `${tool}: with its references written out, ${argument} has ${text.length} characters; accepted are ${ARGUMENT_LENGTH}.`,
+    );
   return { tool, input: { [argument]: text } };
 };
 

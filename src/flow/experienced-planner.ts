@@ -1,5 +1,6 @@
 import type { Experience } from "../experience.ts";
 import type { Planner } from "../module.ts";
+import { callback } from "../options.ts";
 import { stepOf } from "../trajectory.ts";
 
 /**
@@ -8,6 +9,7 @@ import { stepOf } from "../trajectory.ts";
  * for experience, such as the built-in one.
  */
 export const experiencedPlanner = (planner: Planner): Planner => {
+  callback(planner, "experiencedPlanner: the planner");
   const plan: Planner = (state, context) => {
     const { experience = [], memory, turn } = state;
     const known = experience.find(({ reward }) => reward === undefined || reward === 1);

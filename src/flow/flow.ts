@@ -5,7 +5,7 @@ import type { FlowEvent, FlowEventBody } from "../event.ts";
 import { narrow } from "../grants.ts";
 import { checked, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
-import { redactor } from "../redact.ts";
+import { type Redactor, redactor } from "../redact.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
@@ -72,6 +72,8 @@ const partsOf = (options: FlowOptions): FlowParts => {
       "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
+  const redact = redactorOf(options);
+  const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
   const unlimited = Number.POSITIVE_INFINITY;
   const budget = withDefaults(
@@ -84,21 +86,40 @@ const partsOf = (options: FlowOptions): FlowParts => {
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
-    tools: options.tools,
+    tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,
     toolTimeoutSeconds,
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
-    instructions: options.instructions,
+    instructions:
+      options.instructions === undefined ? undefined : (redact?.(options.instructions) ?? options.instructions),
     grants: options.grants,
     tracing: options.tracing,
     replies: options.replies,
     experience: options.experience,
-    redact: options.secrets === undefined || options.secrets.length === 0 ? undefined : redactor(options.secrets),
+    redact,
   };
 };
+
+const redactorOf = ({ secrets = [], model, tools }: FlowOptions): Redactor | undefined => {
+  const held = [model, ...Object.values(tools)].flatMap((one) => one?.secrets?.() ?? []);
+  const all = [...secrets, ...held].filter((secret) => typeof secret === "string" && secret !== "");
+  return all.length === 0 ? undefined : redactor(all);
+};
+
+/** What a tool says of itself may come from outside too, such as from an MCP server. */
+const redactedTools = (tools: Toolset, redact: Redactor): Toolset =>
+  Object.fromEntries(
+    Object.entries(tools).map(([name, tool]) => {
+      const { description, metadata, inputSchema } = tool ?? {};
+      const said = { description, metadata, ...(inputSchema && !("~standard" in inputSchema) ? { inputSchema } : {}) };
+      const clean = redact.value(said);
+      const known = redact(name);
+      return [known === name ? name : known.replace(/[^\w-]/g, "_"), clean === said ? tool : { ...tool, ...clean }];
+    }),
+  ) as Toolset;
 
 const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query): number => {
   if (!Number.isInteger(turnLimit) || turnLimit < 1)
@@ -116,7 +137,8 @@ const solveWith = async (
   if (typeof input !== "string") queryRule(input, "The query");
   const id = options.id ?? newId();
   // A copy: whatever else the caller's object holds, such as a sealed answer, stays behind.
-  const query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const asked: Query = typeof input === "string" ? { id, question: input } : queryOf(input);
+  const query = parts.redact === undefined ? asked : parts.redact.value(asked);
   if (typeof query.question !== "string" || query.question.trim() === "")
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
@@ -147,8 +169,7 @@ const solveWith = async (
   };
   try {
     const outcome = await runLoop(parts, run);
-    if (outcome.error !== undefined && parts.redact !== undefined)
-      outcome.error.message = parts.redact(outcome.error.message);
+    parts.redact?.error(outcome.error);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);

@@ -20,10 +20,11 @@ import type { ReplyLog } from "../reply-log.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import { fixedCall } from "./fixed-call.ts";
 import { ruleGenerator } from "./generator.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
-import { failed, refused } from "./observation.ts";
+import { failed, redacted, refused } from "./observation.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
 
@@ -90,8 +91,13 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   let stopReason: StopReason | undefined;
   let part: Part = "analyst";
   let experience: readonly Experience[] | undefined;
-  const onText =
-    emit === undefined ? undefined : (text: string) => emit({ type: "plan-delta", turn: memory.length + 1, text });
+  // Whatever a module says, its words pass here before anyone else sees them.
+  const clean = <Said>(said: Said): Said => (parts.redact === undefined ? said : parts.redact.value(said));
+  const planText = parts.redact?.stream();
+  const tell = (text: string): void => {
+    if (text !== "") emit?.({ type: "plan-delta", turn: memory.length + 1, text });
+  };
+  const onText = emit === undefined ? undefined : (text: string) => tell(planText?.push(text) ?? text);
   const count = ({ prompt, sampled }: TokenCount): void => {
     usage.promptTokens += prompt;
     usage.sampledTokens += sampled;
@@ -113,21 +119,27 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     emit?.({ type: "plan-start", turn: state.turn });
     const planning = parts.planner(state, context);
     const plan = isPromise(planning) ? await interruption.guard(planning) : planning;
-    const { step } = plan;
+    tell(planText?.end() ?? "");
+    const step = clean(plan.step);
+    // What a plan holds of a secret is to be sent away: the call is not made, with or without it.
+    const tells = step.tool !== plan.step.tool || step.subGoal !== plan.step.subGoal;
     usage.turns += 1;
     if (plan.tokens !== undefined) count(plan.tokens);
     if (plan.sampled !== undefined) turns.push(plan.sampled);
     emit?.({ type: "plan-end", turn: state.turn, tool: step.tool, subGoal: step.subGoal, step });
-    const { call, observation } =
-      plan.error === undefined
-        ? await execute(step, state)
-        : { call: undefined, observation: refused("malformed", plan.error) };
+    const { call, observation }: Executed =
+      plan.error !== undefined
+        ? { observation: refused("malformed", clean(plan.error)) }
+        : tells
+          ? { observation: refused("bad-arguments", secretIn("sub-goal")) }
+          : await execute(step, state);
     if (observation.status === "ok") emit?.({ type: "tool-result", turn: state.turn, observation });
     else emit?.({ type: "tool-error", turn: state.turn, observation });
     part = "verifier";
     const judging = parts.verifier.judge(step, observation, state, context);
     const judged = isPromise(judging) ? await interruption.guard(judging) : judging;
-    const verdict = "verdict" in judged ? judged.verdict : judged;
+    const said = "verdict" in judged ? judged.verdict : judged;
+    const verdict = parts.redact === undefined ? said : { ...clean(said), decision: said.decision };
     if ("verdict" in judged) {
       if (judged.tokens !== undefined) count(judged.tokens);
       if (judged.sampled !== undefined) turns.push(judged.sampled);
@@ -139,40 +151,42 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
       : { index: state.turn, step, call, observation, verdict, turnsLeft };
   };
 
-  const execute = async (
-    step: Step,
-    state: FlowState,
-  ): Promise<{ readonly call?: ToolCall; readonly observation: Observation }> => {
+  const execute = async (step: Step, state: FlowState): Promise<Executed> => {
     part = "executor";
     const writing = parts.executor.write(step, state, context);
-    const written = isPromise(writing) ? await interruption.guard(writing) : writing;
-    if ("error" in written) return { observation: written };
+    const raw = isPromise(writing) ? await interruption.guard(writing) : writing;
+    if ("error" in raw) return { observation: { ...raw, error: clean(raw.error) } };
+    const written = clean(raw);
+    // Pieces that were harmless apart may have been put together.
+    if (written !== raw) return { call: written, observation: refused("bad-arguments", secretIn("call")) };
+    const call = parts.toolApproval === undefined ? written : fixedCall(written);
+    if ("error" in call) return { observation: call };
     part = "verifier";
-    const admitting = parts.verifier.admit(written, state, context);
+    const admitting = parts.verifier.admit(call, state, context);
     const refusal = isPromise(admitting) ? await interruption.guard(admitting) : admitting;
-    if (refusal !== undefined) return { call: written, observation: refusal };
+    if (refusal !== undefined) return { call, observation: { ...refusal, error: clean(refusal.error) } };
     part = "caller";
     if (parts.toolApproval === undefined) {
-      if (asksApproval(run.tools[written.tool]))
-        return { call: written, observation: refused("not-approved", unapproved(written.tool)) };
-    } else if ((await settle(parts.toolApproval(written, state))) !== true) {
-      return { call: written, observation: refused("not-approved", `The call of ${written.tool} was not approved.`) };
+      if (asksApproval(run.tools[call.tool]))
+        return { call, observation: refused("not-approved", unapproved(call.tool)) };
+    } else if ((await settle(parts.toolApproval(call, state))) !== true) {
+      return { call, observation: refused("not-approved", `The call of ${call.tool} was not approved.`) };
     }
     part = "executor";
     usage.calls += 1;
-    emit?.({ type: "tool-call", turn: state.turn, call: written });
-    return { call: written, observation: await replyOf(parts, run, written, state, turns) };
+    emit?.({ type: "tool-call", turn: state.turn, call });
+    return { call, observation: await replyOf(parts, run, call, state, turns) };
   };
 
   try {
     const analysing = parts.analyst(query, context);
-    analysis = isPromise(analysing) ? await interruption.guard(analysing) : analysing;
+    analysis = clean(isPromise(analysing) ? await interruption.guard(analysing) : analysing);
     emit?.({ type: "analysis-end", analysis });
     // By the question without its names: what is alike is how it is asked.
     if (parts.experience !== undefined) {
       part = "caller";
       const { store, limit = 2 } = parts.experience;
-      experience = await interruption.guard(store.retrieve(analysis.template, { limit }));
+      experience = clean(await interruption.guard(store.retrieve(analysis.template, { limit })));
     }
     while (stopReason === undefined) {
       const turn = memory.length + 1;
@@ -195,7 +209,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   const ended = { turns, error: undefined };
   try {
     const state = stateAt(memory.length + 1);
-    const written = await writtenBy(parts, state, context, interruption);
+    const written = clean(await writtenBy(parts, state, context, interruption));
     const { answer, solution } = typeof written === "object" ? written : { answer: written, solution: undefined };
     return { ...ended, analysis, memory, stopReason, answer, solution };
   } catch (thrown) {
@@ -221,23 +235,17 @@ const writtenBy = async (
   }
 };
 
+/** What came of a step, and the call that it became. */
+interface Executed {
+  readonly call?: ToolCall;
+  readonly observation: Observation;
+}
+
 const unapproved = (tool: string): string =>
   `${tool} changes things outside and needs somebody's approval, and nobody is there to give it (toolApproval).`;
 
-const redacted = (observation: Observation, redact: Redactor): Observation =>
-  observation.status === "ok"
-    ? {
-        ...observation,
-        text: redact(observation.text),
-        fields: Object.fromEntries(
-          Object.entries(observation.fields).map(([name, field]) => [
-            name,
-            typeof field.value === "string" ? { ...field, value: redact(field.value) } : field,
-          ]),
-        ),
-        ...(observation.source === undefined ? {} : { source: redact(observation.source) }),
-      }
-    : { ...observation, error: redact(observation.error) };
+const secretIn = (what: string): string =>
+  `The ${what} holds a secret. Secrets are not passed on to tools: write it without.`;
 
 /** What comes of a call: the reply that it got when it was made before, or the tool's, which is kept before it is used. */
 const replyOf = async (
@@ -314,7 +322,7 @@ const runTool = async (
 };
 
 const contextOf = (
-  { instructions }: FlowParts,
+  { instructions, redact }: FlowParts,
   { id, randomKey, versions, meter, grants }: Run,
   turns: readonly TrainedTurn[],
   signal: () => AbortSignal,
@@ -333,6 +341,7 @@ const contextOf = (
   if (instructions !== undefined) context.instructions = instructions;
   if (onText !== undefined) context.onText = onText;
   if (grants !== undefined) context.grants = grants;
+  if (redact !== undefined) context.redact = redact;
   return context;
 };
 

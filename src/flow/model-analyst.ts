@@ -2,7 +2,8 @@ import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst } from "../module.ts";
 import { deriveKey } from "../random.ts";
-import { analyse } from "./analysis.ts";
+import { analyse, QUESTION_LENGTH } from "./analysis.ts";
+import { labelledLine } from "./labelled-line.ts";
 
 const SYSTEM = [
   "You read a question. Write two lines:",
@@ -15,19 +16,19 @@ const NAME_LIMIT = 12;
 export const modelAnalyst =
   (model: ChatModel): Analyst =>
   async (query, context) => {
-    const rules = analyse(query.question);
-    const { text } = await metered(model, context.meter).complete({
+    const question = query.question.slice(0, QUESTION_LENGTH);
+    const rules = analyse(question);
+    const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
         { role: "system", content: SYSTEM },
-        { role: "user", content: query.question.slice(0, 2000) },
+        { role: "user", content: question },
       ],
       maxTokens: 96,
       temperature: 0,
       randomKey: deriveKey(context.randomKey, "analyst"),
       abortSignal: context.abortSignal,
     });
-    const line = (label: string): string =>
-      new RegExp(`^\\W*${label}\\s*:\\s*(.+)$`, "imu").exec(text)?.[1]?.trim() ?? "";
+    const line = (label: string): string => labelledLine(text, label, /^\s*:/u)?.trim() ?? "";
     const entities = [
       ...new Set(
         line("names")
@@ -35,13 +36,13 @@ export const modelAnalyst =
           .map((name) => name.trim()),
       ),
     ]
-      .filter((name) => name !== "" && query.question.includes(name))
+      .filter((name) => name !== "" && question.includes(name))
       .slice(0, NAME_LIMIT);
     const unit = /^[\p{L}%°/ ]{1,24}$/u.exec(line("unit"))?.[0] ?? rules.unit;
     if (entities.length === 0) return unit === undefined ? rules : { ...rules, unit };
     // Longest first: a name may be part of another one.
     const template = [...entities]
       .sort((a, b) => b.length - a.length)
-      .reduce((question, name) => question.replaceAll(name, `q${entities.indexOf(name) + 1}`), query.question);
+      .reduce((template, name) => template.replaceAll(name, `q${entities.indexOf(name) + 1}`), question);
     return { entities, template, ...(unit === undefined ? {} : { unit }) };
   };

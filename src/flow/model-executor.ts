@@ -41,7 +41,7 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       const messages = callPrompt(step, state, tool, schema);
       let problem = "";
       for (let attempt = 0; attempt < 2; attempt += 1) {
-        const { text } = await metered(model, context.meter).complete({
+        const { text } = await metered(model, context.meter, context.redact).complete({
           messages,
           maxTokens,
           temperature: 0,
@@ -84,8 +84,12 @@ const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSch
   ];
 };
 
+/** Longest reply that is read, in characters. */
+const REPLY_LENGTH = 100_000;
+
 /** The first JSON object in a text, if there is one. */
 const parseObject = (text: string): Record<string, unknown> | undefined => {
+  if (text.length > REPLY_LENGTH) return undefined;
   const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
   if (start < 0 || end < start) return undefined;
   try {

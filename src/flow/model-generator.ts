@@ -37,7 +37,7 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
         results.map(({ length }) => length + 1),
         room,
       ) ?? results.length - 1;
-    const { text } = await metered(model, context.meter).complete({
+    const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
         { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
         {

@@ -103,7 +103,7 @@ const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVer
     admit,
     judge: async (step, observation, state, context) => {
       const turns = [...state.memory, { index: state.turn, step, observation }];
-      const { text } = await metered(model, context.meter).complete({
+      const { text } = await metered(model, context.meter, context.redact).complete({
         messages: conversation(state, turns, form, room),
         maxTokens,
         temperature,

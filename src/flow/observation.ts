@@ -1,3 +1,4 @@
+import type { Redactor } from "../redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
 
@@ -21,24 +22,58 @@ export const failed = (reason: ErrorReason, error: string): Observation & { stat
   error: error.length > ERROR_LENGTH ? `${error.slice(0, ERROR_LENGTH)}…` : error,
 });
 
-/** Any value that a tool may return, as a bounded observation. Never throws. */
-export const observe = (value: unknown, limit = TEXT_LIMIT): Observation => {
+/**
+ * Any value that a tool may return, as a bounded observation. Never throws. Secrets are taken out of its texts before they
+ * are cut: half a key would not be found.
+ */
+export const observe = (value: unknown, limit = TEXT_LIMIT, redact: Clean = asItIs): Observation => {
   try {
-    return isToolOutput(value) ? ofOutput(value, limit) : ofValue(value, limit);
+    return isToolOutput(value) ? ofOutput(value, limit, redact) : ofValue(value, limit, redact);
   } catch {
     // A getter or proxy of the tool's own making: its text cannot be had, which is what the planner then sees.
     return failed("tool-error", "The tool returned a value that cannot be read.");
   }
 };
 
+type Clean = (text: string) => string;
+const asItIs: Clean = (text) => text;
+
+/** An observation without secrets: in its text, its source and its error, and in names, values, units and labels of fields. */
+export const redacted = (observation: Observation, redact: Redactor): Observation => {
+  const clean = redact.value(observation);
+  if (clean === observation) return observation;
+  // Words of ours are no secrets, whatever somebody chose for a password.
+  if (observation.status !== "ok")
+    return { ...clean, status: observation.status, reason: observation.reason, error: redact(observation.error) };
+  const fields = Object.entries(observation.fields).map(([name, field]) => [
+    redact(name),
+    redactedField(field, redact),
+  ]);
+  return {
+    ...clean,
+    status: "ok",
+    text: redact(observation.text),
+    fields: Object.fromEntries(fields),
+    ...(observation.trust === undefined ? {} : { trust: observation.trust }),
+  };
+};
+
+const kinds: readonly unknown[] = ["text", "number", "date", "address"];
+
+const redactedField = (field: Field, redact: Redactor): Field => {
+  const clean = redact.value(field);
+  if (clean === field || !kinds.includes(field.kind)) return clean;
+  return { ...clean, kind: typeof field.value === "number" && clean.value !== field.value ? "text" : field.kind };
+};
+
 const isToolOutput = (value: unknown): value is ToolOutput =>
   typeof value === "object" && value !== null && typeof (value as ToolOutput).text === "string";
 
-const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number): Observation => ({
+const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number, redact: Clean): Observation => ({
   status: "ok",
-  text: bound(text, limit),
+  text: bound(redact(text), limit),
   fields: fields === undefined ? {} : boundFields(fields, trust === undefined || trust === "trusted"),
-  ...(source === undefined ? {} : { source: bound(String(source), VALUE_LENGTH) }),
+  ...(source === undefined ? {} : { source: bound(redact(String(source)), VALUE_LENGTH) }),
   // Whatever else a tool says of trust, such as a misspelt word, is no trust.
   ...(trust === undefined || trust === "trusted" ? {} : { trust: "untrusted" }),
 });
@@ -57,11 +92,13 @@ const boundFields = (fields: Readonly<Record<string, Field>>, trusted: boolean):
   const names = Object.keys(fields);
   const fits = (name: string): boolean => isField(fields[name]) && (trusted || isFieldName(name));
   if (names.length <= FIELD_LIMIT && names.every(fits)) return fields;
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([name]) => fits(name))
-      .slice(0, FIELD_LIMIT),
-  );
+  const kept: [string, Field][] = [];
+  for (const name of names) {
+    const field = fields[name];
+    if (field === undefined || !fits(name)) continue;
+    if (kept.push([name, field]) === FIELD_LIMIT) break;
+  }
+  return Object.fromEntries(kept);
 };
 
 const isField = (field: Field | undefined): boolean =>
@@ -74,18 +111,18 @@ const isField = (field: Field | undefined): boolean =>
 const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= VALUE_LENGTH;
 
 /** A plain value: its JSON as text; a primitive is the field `value`, an object's primitives are fields by their names. */
-const ofValue = (value: unknown, limit: number): Observation => {
-  if (typeof value === "string") return { status: "ok", text: bound(value, limit), fields: {} };
+const ofValue = (value: unknown, limit: number, redact: Clean): Observation => {
+  if (typeof value === "string") return { status: "ok", text: bound(redact(value), limit), fields: {} };
   const single = fieldOf(value);
   if (single !== undefined) return { status: "ok", text: String(value), fields: { value: single } };
   const fields: Record<string, Field> = {};
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    for (const [name, inner] of Object.entries(value).slice(0, FIELD_LIMIT)) {
-      const field = fieldOf(inner);
+    for (const name of Object.keys(value).slice(0, FIELD_LIMIT)) {
+      const field = fieldOf((value as Readonly<Record<string, unknown>>)[name]);
       if (field !== undefined && isFieldName(name)) fields[name] = field;
     }
   }
-  return { status: "ok", text: bound(textOf(value), limit), fields };
+  return { status: "ok", text: bound(redact(textOf(value)), limit), fields };
 };
 
 /** A name that a reference can spell. */

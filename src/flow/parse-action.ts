@@ -1,10 +1,12 @@
 import type { Plan } from "../module.ts";
+import { text as aText, listOf } from "../options.ts";
 import { type Step, stepOf } from "../trajectory.ts";
 
 const ACTION_LENGTH = 2000;
 
 /** An action in text: the first word is the tool, the rest the sub-goal. Pure, never throws. */
 export const parseAction = (text: string): Step | { readonly error: string } => {
+  aText(text, "parseAction: the text");
   if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
   const step = stepOf(text);
   if (!/^[A-Za-z_][\w-]*$/u.test(step.tool))
@@ -20,6 +22,8 @@ export const parseAction = (text: string): Step | { readonly error: string } => 
  * one, the first line is read as it stands. `raw` is the whole text. Pure, never throws.
  */
 export const parseChatAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
+  aText(text, "parseChatAction: the text");
+  listOf(aText)(tools, "parseChatAction: the tools");
   if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
   const lines = text.split("\n");
   for (const line of lines) {

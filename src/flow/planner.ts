@@ -122,7 +122,7 @@ export const chatPlanner = (model: ChatModel, options: ChatPlannerOptions = {}):
         streamed = true;
         context.onText?.(delta);
       };
-      const reply = await metered(model, context.meter).complete({
+      const reply = await metered(model, context.meter, context.redact).complete({
         messages,
         maxTokens,
         temperature,

@@ -1,6 +1,7 @@
 import type { FlowState } from "../module.ts";
 import type { Observation, Step, Verdict } from "../trajectory.ts";
 import { entryText, oneLine } from "./entry-text.ts";
+import { labelledLine } from "./labelled-line.ts";
 import { questionText } from "./planner-prompt.ts";
 
 /** How much a verifier says: `word` alone, or lines with what it thinks of the result and of memory. */
@@ -39,7 +40,7 @@ const REASON_LENGTH = 300;
 /** Reads a verdict leniently: labelled lines, else the first word. Undefined when it says neither stop nor continue. */
 export const parseVerdict = (text: string): Verdict | undefined => {
   const line = (label: string): string | undefined => {
-    const found = new RegExp(`^\\W*${label}\\W*[:=]\\s*(.+)$`, "imu").exec(text)?.[1];
+    const found = labelledLine(text, label, /^\W*[:=]/u);
     return found === undefined ? undefined : oneLine(found, REASON_LENGTH);
   };
   const said = line("decision") ?? oneLine(text, REASON_LENGTH);

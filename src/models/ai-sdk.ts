@@ -1,4 +1,5 @@
 import { ConfigError, ModelError, messageOf } from "../errors.ts";
+import { redactedReply } from "../metered.ts";
 import {
   type ChatModel,
   type ChatReply,
@@ -8,7 +9,9 @@ import {
   priceRule,
   promptStyleRule,
 } from "../model.ts";
-import { count as aCount, checked, objectWith, type Rules, required } from "../options.ts";
+import { count as aCount, checked, listOf, objectWith, type Rules, required, text } from "../options.ts";
+import { type Redactor, redactor, redactors } from "../redact.ts";
+import { keysOf, secretsGiven } from "../secrets.ts";
 import { dollarsOf } from "./price.ts";
 
 /** What is used of a language model of the AI SDK, whatever its specification version (v2, v3, v4). */
@@ -29,40 +32,72 @@ export interface AiSdkModelOptions {
   readonly promptStyle?: PromptStyle | undefined;
   /** Of requests that name none. @default 1024 */
   readonly maxTokens?: number | undefined;
+  /** Further secrets that are taken out of what the model says. @default none */
+  readonly secrets?: readonly string[] | undefined;
 }
 
-const optionRules: Rules<AiSdkModelOptions> = { price: priceRule, promptStyle: promptStyleRule, maxTokens: aCount };
+const optionRules: Rules<AiSdkModelOptions> = {
+  price: priceRule,
+  promptStyle: promptStyleRule,
+  maxTokens: aCount,
+  secrets: listOf(text),
+};
 
 const versions = ["v2", "v3", "v4"];
 
 /** Any language model of the AI SDK as a ChatModel. Throws `ConfigError` for one of another specification version. */
 export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions = {}): ChatModel => {
   required(objectWith("a model of the AI SDK", "doGenerate", "doStream"))(model, "aiSdkModel: the model");
-  const { price, promptStyle = "json", maxTokens = 1024 } = checked("aiSdkModel", options, optionRules);
+  const { price, promptStyle = "json", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);
   const { specificationVersion, provider, modelId } = model;
   if (!versions.includes(specificationVersion))
     throw new ConfigError(
       `${provider} ${modelId} implements specification ${specificationVersion}; accepted are ${versions.join(", ")}: use a provider for AI SDK 5, 6 or 7.`,
     );
   const id = `${provider}:${modelId}`;
+  let known: readonly string[] | undefined;
+  const keys = (): readonly string[] => {
+    known ??= [...secrets, ...keysOfModel(model)];
+    return known;
+  };
+  let own: Redactor | undefined;
   return {
     id,
     promptStyle,
+    secrets: keys,
     complete: async (request) => {
+      own ??= redactor(keys());
+      const redact = redactors(own, request.redact) ?? own;
       try {
         const options = optionsOf(request, maxTokens);
-        const reply =
+        const said =
           request.onText === undefined
             ? readResult(await model.doGenerate(options), id)
-            : await readStream(await model.doStream(options), request.onText, id);
+            : await readStream(await model.doStream(options), request.onText, id, redact);
+        const reply = redactedReply(said, redact);
         const dollars = dollarsOf(reply, price);
         return dollars === undefined ? reply : { ...reply, dollars };
       } catch (error) {
         request.abortSignal?.throwIfAborted();
-        throw error instanceof ModelError ? error : failureOf(error, id);
+        throw redact.error(error instanceof ModelError ? error : failureOf(error, id));
       }
     },
   };
+};
+
+/** The keys of a provider, as far as its models show them: its settings hold headers, or a function that makes them. */
+const keysOfModel = (model: AiSdkLanguageModel): readonly string[] => {
+  const { config } = model as { readonly config?: { readonly headers?: unknown; readonly apiKey?: unknown } };
+  const key = typeof config?.apiKey === "string" ? keysOf(config.apiKey) : [];
+  try {
+    const headers: unknown = typeof config?.headers === "function" ? config.headers() : config?.headers;
+    if (typeof headers !== "object" || headers === null) return key;
+    const texts = Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+    return [...key, ...secretsGiven(Object.fromEntries(texts))];
+  } catch {
+    // A provider without its key says so when it is asked.
+    return key;
+  }
 };
 
 const optionsOf = (request: ChatRequest, maxTokens: number): object => {
@@ -105,9 +140,14 @@ const readStream = async (
   { stream }: { readonly stream: ReadableStream<StreamPart> },
   onText: (delta: string) => void,
   id: string,
+  redact: Redactor,
 ): Promise<ChatReply> => {
   let text = "";
   let end: Result | undefined;
+  const clean = redact.stream();
+  const tell = (delta: string): void => {
+    if (delta !== "") onText(delta);
+  };
   const reader = stream.getReader();
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -116,8 +156,9 @@ const readStream = async (
       if (type === "finish") end = part.value;
       if (type !== "text-delta" || typeof delta !== "string") continue;
       text += delta;
-      onText(delta);
+      tell(clean.push(delta));
     }
+    tell(clean.end());
   } finally {
     await reader.cancel().catch(() => undefined);
   }

@@ -1,5 +1,6 @@
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, ModelError, messageOf, retryableStatus } from "../errors.ts";
+import { redactedReply } from "../metered.ts";
 import {
   type ChatModel,
   type ChatReply,
@@ -9,7 +10,21 @@ import {
   priceRule,
   promptStyleRule,
 } from "../model.ts";
-import { callback, checked, count, name, number, type Rules, recordOf, required, seconds, text } from "../options.ts";
+import {
+  callback,
+  checked,
+  count,
+  listOf,
+  name,
+  number,
+  type Rules,
+  recordOf,
+  required,
+  seconds,
+  text,
+} from "../options.ts";
+import { type Redactor, redactor, redactors } from "../redact.ts";
+import { keysOf, secretsGiven } from "../secrets.ts";
 import { threadsOf } from "../threads.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
@@ -19,9 +34,11 @@ export interface OpenAICompatibleOptions {
   /** Up to and with `/v1`, such as `http://127.0.0.1:8000/v1`. */
   readonly baseURL: string;
   readonly model: string;
-  /** Sent as a bearer token; it never appears in an error. @default none */
+  /** Sent as a bearer token, to this endpoint alone; it appears in no reply and in no error. @default none */
   readonly apiKey?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Further secrets that are taken out of what the endpoint says. @default none */
+  readonly secrets?: readonly string[] | undefined;
   readonly price?: Price | undefined;
   /** @default "json" */
   readonly promptStyle?: PromptStyle | undefined;
@@ -59,6 +76,7 @@ const optionRules: Rules<OpenAICompatibleOptions> = {
   timeoutSeconds: seconds,
   maxBytes: count,
   transport: callback,
+  secrets: listOf(text),
 };
 
 const formats = ["json_schema", "json_object", "none"] as const;
@@ -89,7 +107,11 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
     ...options.headers,
   };
 
+  const keys = [...keysOf(options.apiKey ?? ""), ...secretsGiven(options.headers ?? {}), ...(options.secrets ?? [])];
+  const own = keys.length === 0 ? undefined : redactor(keys);
+
   const ask = async (request: ChatRequest): Promise<ChatReply> => {
+    const redact = redactors(own, request.redact);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutSeconds * 1000);
     const stop = (): void => deadline.abort();
@@ -99,26 +121,30 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
       const body = JSON.stringify(bodyOf(request, options, habits));
       const reply = await transport({ url, headers, body, signal: deadline.signal });
       const bytes = bounded(reply.body, maxBytes, model);
-      if (reply.status !== 200) throw refusalOf(reply, await textOf(bytes), model);
+      if (reply.status !== 200) throw refusalOf(reply, await textOf(bytes), model, redact);
       const streams = request.onText !== undefined && (reply.header("content-type") ?? "").includes("event-stream");
-      if (streams) return await readStream(bytes, model, request.onText);
+      if (streams) return await readStream(bytes, model, request.onText, redact);
       const text = await textOf(bytes);
-      if (text.length < LONG_REPLY) return readReply(text, model);
-      return await threads.run<ChatReply>(
+      if (text.length < LONG_REPLY) return readReply(text, model, { redact });
+      const said = await threads.run<ChatReply>(
         "read",
         { text, model },
         { what: `The reply of ${model}`, abortSignal: deadline.signal },
       );
-    } catch (error) {
+      return redact === undefined ? said : redactedReply(said, redact);
+    } catch (thrown) {
       // The caller's own abort is no fault of the model.
       request.abortSignal?.throwIfAborted();
-      if (error instanceof ModelError) throw error;
-      throw new ModelError(
-        deadline.signal.aborted
-          ? `${model} gave no reply within ${timeoutSeconds} seconds.`
-          : `${model} at ${new URL(url).host} cannot be reached, or broke off: ${reasonOf(error)}.`,
-        { retryable: true, cause: error },
-      );
+      const error =
+        thrown instanceof ModelError
+          ? thrown
+          : new ModelError(
+              deadline.signal.aborted
+                ? `${model} gave no reply within ${timeoutSeconds} seconds.`
+                : `${model} at ${new URL(url).host} cannot be reached, or broke off: ${reasonOf(thrown)}.`,
+              { retryable: true, cause: thrown },
+            );
+      throw redact === undefined ? error : redact.error(error);
     } finally {
       clearTimeout(timer);
       request.abortSignal?.removeEventListener("abort", stop);
@@ -128,6 +154,7 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
   return {
     id: model,
     promptStyle,
+    secrets: () => keys,
     complete: async (request) => {
       if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
       for (;;) {
@@ -150,12 +177,19 @@ const addressOf = (baseURL: string): string => {
   const url = URL.canParse(baseURL) ? new URL(baseURL) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw new ConfigError(
-      `baseURL is ${JSON.stringify(baseURL)}: it must be an address such as http://127.0.0.1:8000/v1.`,
+      `baseURL is ${JSON.stringify(shownAddress(baseURL))}: it must be an address such as http://127.0.0.1:8000/v1.`,
     );
   if (url.username !== "" || url.password !== "")
     throw new ConfigError("baseURL holds a user name or a password: give the key as apiKey.");
-  return url.href.replace(/\/+$/, "");
+  if (url.search !== "" || url.hash !== "")
+    throw new ConfigError(
+      `baseURL is ${shownAddress(baseURL)}: it must end with its path. Give a key as apiKey, and other settings as headers.`,
+    );
+  return url.href.replace(/(?<!\/)\/+$/, "");
 };
+
+/** An address without what may open something. */
+const shownAddress = (address: string): string => address.replace(/(?<![^/])[^/]*@/, "…@").replace(/[?#].*$/s, "?…");
 
 const bodyOf = (
   { messages, grammar, stop, onText, logProbs, ...request }: ChatRequest,
@@ -209,9 +243,9 @@ const unlearn = (habits: Habits, { grammar, logProbs }: ChatRequest, message: st
 
 const same = (a: Habits, b: Habits): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-const refusalOf = (reply: HttpReply, text: string, model: string): ModelError => {
+const refusalOf = (reply: HttpReply, text: string, model: string, redact: Redactor | undefined): ModelError => {
   const retryAfterSeconds = secondsOf(reply.header("retry-after"));
-  return new ModelError(`${model} refused the request with ${reply.status}: ${complaintOf(text)}`, {
+  return new ModelError(`${model} refused the request with ${reply.status}: ${complaintOf(text, redact)}`, {
     status: reply.status,
     retryable: retryableStatus(reply.status),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
@@ -226,7 +260,7 @@ const secondsOf = (value: string | undefined): number | undefined => {
 };
 
 /** The endpoint's own words, in one bounded line. */
-const complaintOf = (text: string): string => {
+const complaintOf = (text: string, redact: (text: string) => string = (said) => said): string => {
   let said = text;
   try {
     const { error } = parseJson(text.slice(0, LONGEST_COMPLAINT)) as {
@@ -236,7 +270,7 @@ const complaintOf = (text: string): string => {
   } catch {
     // Not JSON: a proxy's page, of which the beginning will do.
   }
-  const line = said.slice(0, LONGEST_COMPLAINT).replace(/\s+/g, " ").trim();
+  const line = redact(said.slice(0, LONGEST_COMPLAINT)).replace(/\s+/g, " ").trim();
   return line === "" ? "without a word." : line.slice(0, 300);
 };
 

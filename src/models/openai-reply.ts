@@ -1,6 +1,8 @@
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { ModelError } from "../errors.ts";
+import { redactedReply } from "../metered.ts";
 import type { ChatReply } from "../model.ts";
+import type { Redactor } from "../redact.ts";
 import { dataOf } from "./server-sent-events.ts";
 
 interface Choice {
@@ -25,18 +27,25 @@ interface Completion {
 }
 
 /** A whole reply. Throws a retryable `ModelError` for what is none. */
-export const readReply = (text: string, model: string, limits: JsonLimits = {}): ChatReply => {
+export const readReply = (
+  text: string,
+  model: string,
+  { redact, ...limits }: JsonLimits & { readonly redact?: Redactor | undefined } = {},
+): ChatReply => {
   const completion = parse(text, model, limits);
   const [choice] = completion.choices ?? [];
   const content = choice?.message?.content;
-  if (choice === undefined || typeof content !== "string")
+  if (choice === undefined || typeof content !== "string") {
+    const refusal = choice?.message?.refusal;
     throw new ModelError(
-      typeof choice?.message?.refusal === "string"
-        ? `${model} refused to answer: ${choice.message.refusal.slice(0, 200)}`
+      typeof refusal === "string"
+        ? `${model} refused to answer: ${firstOf(refusal, redact)}`
         : `${model} sent a reply without a text.`,
       { retryable: true },
     );
-  return replyOf(completion, content, choice.finish_reason, tokensOf(choice), model);
+  }
+  const reply = replyOf(completion, content, choice.finish_reason, tokensOf(choice), model);
+  return redact === undefined ? reply : redactedReply(reply, redact);
 };
 
 /** A streamed reply, whose text is passed on as it comes. Throws a retryable `ModelError` when it breaks off. */
@@ -44,7 +53,12 @@ export const readStream = async (
   body: AsyncIterable<Uint8Array>,
   model: string,
   onText: (delta: string) => void = () => undefined,
+  redact?: Redactor,
 ): Promise<ChatReply> => {
+  const clean = redact?.stream();
+  const tell = (delta: string): void => {
+    if (delta !== "") onText(delta);
+  };
   let text = "";
   let parts = 0;
   let finish: unknown;
@@ -59,7 +73,7 @@ export const readStream = async (
     }
     const completion = parse(data, model);
     if (completion.error != null)
-      throw new ModelError(`${model} broke off: ${String(completion.error.message).slice(0, 200)}`, {
+      throw new ModelError(`${model} broke off: ${firstOf(String(completion.error.message), redact)}`, {
         retryable: true,
       });
     const [choice] = completion.choices ?? [];
@@ -73,8 +87,9 @@ export const readStream = async (
     if (typeof delta !== "string" || delta === "") continue;
     parts += 1;
     text += delta;
-    onText(delta);
+    tell(clean?.push(delta) ?? delta);
   }
+  tell(clean?.end() ?? "");
   if (!ended && finish == null)
     throw new ModelError(`${model} broke off in the middle of a reply.`, { retryable: true });
   const sampled = count(last.usage?.completion_tokens);
@@ -84,8 +99,12 @@ export const readStream = async (
       retryable: true,
     });
   const tokens = logProbs.length === 0 ? undefined : { ...(ids.length === logProbs.length ? { ids } : {}), logProbs };
-  return replyOf(last, text, finish, tokens, model);
+  const reply = replyOf(last, text, finish, tokens, model);
+  return redact === undefined ? reply : redactedReply(reply, redact);
 };
+
+/** The beginning of what an endpoint says, cut after its secrets are out. */
+const firstOf = (said: string, redact: Redactor | undefined): string => (redact?.(said) ?? said).slice(0, 200);
 
 const replyOf = (
   { usage, model: called }: Completion,

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { appendFile, readFile } from "node:fs/promises";
 import { ModelError, messageOf, StoreError } from "../errors.ts";
+import { redactedReply } from "../metered.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
 import { name, objectWith, required } from "../options.ts";
+import { redactor, redactors } from "../redact.ts";
 
 /** One line of a recording. */
 interface Recorded {
@@ -15,17 +17,25 @@ interface Recorded {
   readonly reply: ChatReply;
 }
 
-/** A model whose calls are written down, a line each, as they are answered: `replayModel` gives them again. */
+/**
+ * A model whose calls are written down, a line each, as they are answered: `replayModel` gives them again. No secret that
+ * the model was given, or that its caller looks for, is in them.
+ */
 export const recordingModel = (model: ChatModel, file: string): ChatModel => {
   required(objectWith("a chat model", "complete"))(model, "recordingModel: the model");
   required(name)(file, "recordingModel: the file");
   let writing = Promise.resolve();
+  const keys = model.secrets?.() ?? [];
+  const own = keys.length === 0 ? undefined : redactor(keys);
   return {
     ...model,
     complete: async (request) => {
-      const reply = await model.complete(request);
-      const asked = askedOf(request);
-      const line: Recorded = { schemaVersion: 1, model: model.id, key: keyOf(asked), request: asked, reply };
+      const said = await model.complete(request);
+      const redact = redactors(own, request.redact);
+      const reply = redact === undefined ? said : redactedReply(said, redact);
+      const asked = redact === undefined ? askedOf(request) : redact.value(askedOf(request));
+      // The key is that of the request as it is: so it is found again.
+      const line: Recorded = { schemaVersion: 1, model: model.id, key: keyOf(askedOf(request)), request: asked, reply };
       writing = writing.then(() => appendFile(file, `${JSON.stringify(line)}\n`));
       await writing;
       return reply;

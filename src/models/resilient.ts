@@ -91,6 +91,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
   const resilientModel: ChatModel = {
     id: model.id,
     ...(model.promptStyle === undefined ? {} : { promptStyle: model.promptStyle }),
+    ...(model.secrets === undefined ? {} : { secrets: model.secrets }),
     complete: async (request) => {
       const end = clock.now() + deadlineSeconds * 1000;
       const deadline = new AbortController();

@@ -2,6 +2,7 @@ import { ModelError } from "../errors.ts";
 
 /** Characters of one event; a part of a reply has hundreds. */
 const LONGEST_EVENT = 2 ** 18;
+const LINES_PER_TURN = 1000;
 
 /**
  * The data of each server-sent event of a body, as text. An event whose end never comes is not given: the body was cut.
@@ -15,13 +16,18 @@ export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGe
   let size = 0;
   /** The last part ended in a carriage return, whose newline may come with the next one. */
   let returned = false;
+  let lines = 0;
   for await (const bytes of body) {
     const text = decoder.decode(bytes, { stream: true });
     let at = returned && text.startsWith("\n") ? 1 : 0;
     if (text !== "") returned = text.endsWith("\r");
-    for (let end = endOfLine(text, at); end !== undefined; end = endOfLine(text, at)) {
-      line += text.slice(at, end.start);
-      at = end.next;
+    const from = at;
+    for (const { 0: end, index } of text.slice(from).matchAll(/\r\n|\r|\n/g)) {
+      line += text.slice(at, from + index);
+      at = from + index + end.length;
+      lines += 1;
+      // Parts that came already are handed on without a turn of the event loop in between.
+      if (lines % LINES_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
       if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
       else if (line === "" && data.length > 0) {
         yield data.join("\n");
@@ -40,13 +46,3 @@ const tooLong = (): ModelError =>
   new ModelError(`The endpoint sent an event of more than ${LONGEST_EVENT} characters; the reply was dropped.`, {
     retryable: true,
   });
-
-const endOfLine = (text: string, from: number): { readonly start: number; readonly next: number } | undefined => {
-  const newline = text.indexOf("\n", from);
-  const until = newline < 0 ? text.length : newline;
-  for (let at = from; at < until; at += 1) {
-    if (text.charCodeAt(at) !== 13) continue;
-    return { start: at, next: text.charCodeAt(at + 1) === 10 ? at + 2 : at + 1 };
-  }
-  return newline < 0 ? undefined : { start: newline, next: newline + 1 };
-};

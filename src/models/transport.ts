@@ -1,4 +1,4 @@
-import { checked, count } from "../options.ts";
+import { abortSignal, address, checked, count, recordOf, required, ruleOf, text } from "../options.ts";
 /** One HTTP request with a body; what an OpenAI-compatible client needs of the network. */
 export interface HttpRequest {
   readonly url: string;
@@ -18,8 +18,17 @@ export interface HttpReply {
 /** Posts a request. Throws whatever the network throws, and the signal's reason once it is aborted. */
 export type Transport = (request: HttpRequest) => Promise<HttpReply>;
 
+const aRequest = ruleOf<HttpRequest>({
+  url: required(address),
+  headers: required(recordOf(text)),
+  body: required(text),
+  signal: required(abortSignal),
+});
+
 /** The portable transport. */
-export const fetchTransport: Transport = async ({ url, headers, body, signal }) => {
+export const fetchTransport: Transport = async (request) => {
+  aRequest(request, "fetchTransport: the request");
+  const { url, headers, body, signal } = request;
   const reply = await fetch(url, { method: "POST", headers, body, signal, redirect: "error" });
   return {
     status: reply.status,

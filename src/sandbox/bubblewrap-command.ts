@@ -95,8 +95,12 @@ export const bubblewrapCommand = ({
 
 /** What this Node needs to run in there besides /usr: its executable and the libraries that it was linked with. */
 export const nodeFiles = (): string[] => {
-  const mapped = readFileSync("/proc/self/maps", "utf8").matchAll(/^\S+ r.xp \S+ \S+ \S+\s+(\/.*)$/gm);
-  const files = new Set([process.execPath, ...[...mapped].map(([, path = ""]) => path)]);
+  // A line: addresses, permissions, offset, device, inode, path.
+  const mapped = readFileSync("/proc/self/maps", "utf8")
+    .split("\n")
+    .filter((line) => line.split(" ")[1]?.includes("x") === true && line.includes("/"))
+    .map((line) => line.slice(line.indexOf("/")));
+  const files = new Set([process.execPath, ...mapped]);
   return [...files].filter((path) => !path.startsWith("/usr/") && !path.endsWith(".node") && isFile(path));
 };
 

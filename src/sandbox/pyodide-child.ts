@@ -114,8 +114,17 @@ MEMFS.createNode = (parent, name, mode, dev) => {
 };
 
 python.runPython(${JSON.stringify(PYODIDE_PYTHON)});
-const runString = _module._PyRun_SimpleString;
-const call = (limit) => _module.stringToNewUTF8('_run("/program.py", "/result.json", ' + limit + ")");
+// A program is handed over, and its result taken, by functions of C: no file and no descriptor that it could take away.
+const EXPRESSION = 258;
+const scope = _module._PyModule_GetDict(_module._PyImport_AddModule(_module.stringToNewUTF8("__main__")));
+const textOf = (object, longest) => {
+  const from = object === 0 ? 0 : _module._PyUnicode_AsUTF8(object);
+  if (from === 0) throw new Error("it gave no result");
+  const bytes = _module.HEAPU8.subarray(from, from + longest);
+  const length = bytes.indexOf(0);
+  if (length < 0) throw new RangeError("its result is too long");
+  return new TextDecoder().decode(bytes.slice(0, length));
+};
 if (process.getuid?.() === 0 && user !== undefined) {
   process.setgroups([]);
   process.setgid(user);
@@ -163,17 +172,13 @@ const request = (() => {
 })();
 output.limit = request.outputLimit;
 begun = clock.now();
-FS.writeFile("/program.py", request.code);
-// As JSON writes it, a character takes at most twelve bytes. The room for the result is kept until it is written.
-const longest = 12 * request.outputLimit + 65_536;
-FS.writeFile("/result.json", new Uint8Array(longest));
-const start = call(request.outputLimit);
+// A text of JSON is one of Python, too.
+const command = _module.stringToNewUTF8("_run(" + JSON.stringify(request.code) + ", " + request.outputLimit + ")");
 seal((error) => reply({ error }));
 try {
-  runString(start);
-  const { node } = FS.lookupPath("/result.json");
-  if (node.usedBytes > longest) throw new RangeError("its result is too long");
-  const { value, error, truncated } = JSON.parse(FS.readFile("/result.json", { encoding: "utf8" }));
+  // As JSON writes it, a character takes at most twelve bytes.
+  const text = textOf(_module._PyRun_String(command, EXPRESSION, scope, scope), 12 * request.outputLimit + 65_536);
+  const { value, error, truncated } = JSON.parse(text);
   reply({ value, error, truncated });
 } catch (error) {
   reply({ error: "The interpreter died: " + String(error?.message ?? error).slice(0, 300) });

@@ -2,8 +2,8 @@ import { PYTHON_RESULT } from "./python-result.ts";
 
 /**
  * Python's half of the child process, run once Pyodide has started: it puts back what Pyodide replaced by ways to
- * JavaScript, so that programs find plain Python, and defines `_run`, which reads a program from a file and writes what
- * came of it to another. It keeps nothing out: the seal of the module does.
+ * JavaScript, so that programs find plain Python, and defines `_run`, which runs a program and gives what came of
+ * it as JSON. It keeps nothing out: the seal of the module does.
  */
 export const PYODIDE_PYTHON = `
 def _start():

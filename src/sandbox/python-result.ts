@@ -1,10 +1,10 @@
 /**
- * Python text that defines `_make_run()`. What that returns reads a program from a file, runs it, and writes what came of
- * it to another file, as JSON: for interpreters in WebAssembly, whose files are in memory.
+ * Python text that defines `_make_run()`. What that returns runs a program and gives what came of it as JSON: for
+ * interpreters in WebAssembly.
  */
 export const PYTHON_RESULT = `
 def _make_run():
-    import ast, io, json, sys, traceback
+    import ast, json, sys, traceback
 
     def result_of(code):
         try:
@@ -26,14 +26,11 @@ def _make_run():
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
 
-    def run(program, result, limit):
-        with io.open(program, encoding="utf-8") as file:
-            code = file.read()
+    def run(code, limit):
         kept = result_of(code)
         cut = len(kept.get("value", "")) > limit
         if cut:
             kept["value"] = kept["value"][:limit]
-        with io.open(result, "w", encoding="utf-8") as file:
-            json.dump({**kept, "truncated": cut}, file)
+        return json.dumps({**kept, "truncated": cut})
     return run
 `;

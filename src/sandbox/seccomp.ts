@@ -70,6 +70,7 @@ const refused: readonly (readonly [name: string, x64: number, arm64: number])[] 
   ["syslog", 103, 116],
   ["sethostname", 170, 161],
   ["setdomainname", 171, 162],
+  ["modify_ldt", 154, -1],
   ["iopl", 172, -1],
   ["ioperm", 173, -1],
 ];

@@ -8,17 +8,19 @@ export const WASI_FILE_MEGABYTES = 64;
 /** Where the interpreter looks for its library: a zip file. */
 const LIBRARY = "/usr/local/lib/python315.zip";
 
-/**
- * What Python runs first. Its first line of input comes with the program: until then it waits, started. The file for the
- * result is opened before: a program may use up all descriptors.
- */
+/** The descriptor that the result is written to. A program cannot close it. */
+const RESULT = 1000;
+
+/** What Python runs first. It starts, asks for a line of input, and that line brings its program. */
 const PYTHON = `${PYTHON_RESULT}
-import os, sys
-sys.path.extend(sys.argv[1:])
-sys.argv[:], sys.orig_argv[:] = [""], []
-_run, _result = _make_run(), os.open("/result.json", os.O_WRONLY)
-del _make_run, os, sys
-_run("/program.py", _result, int(input()))
+def _serve():
+    import json, os, sys
+    sys.path.extend(sys.argv[1:])
+    sys.argv[:], sys.orig_argv[:] = [""], []
+    run, write = _make_run(), os.write
+    request = json.loads(sys.stdin.readline())
+    write(${RESULT}, run(request["code"], request["outputLimit"]).encode())
+_serve()
 `;
 
 /**
@@ -81,29 +83,29 @@ const zips = packages.map((path, i) => {
   files.putReadable(name, fstatSync(path).size, (into, at) => readSync(path, into, 0, into.length, at));
   return name;
 });
-let begun, longest = 0;
+let begun, longest;
 const result = [];
-files.putDevice("/result.json", (bytes) => {
+const keep = (bytes) => {
   longest -= bytes.length;
-  if (longest <= 0) end("The interpreter died: its result is too long.");
+  if (longest < 0) end("The interpreter died: its result is too long.");
   result.push(bytes.slice());
-});
+};
 
 const world = worldOf({
   args: ["python", "-I", "-c", ${JSON.stringify(PYTHON)}, ...zips],
   env: ["HOME=/home", "TMPDIR=/tmp", "PYTHONTZPATH="],
   files,
+  outputs: [1, 2, ${RESULT}],
   input: () => {
     if (begun !== undefined) return new Uint8Array(0);
-    const { code, outputLimit } = requested();
+    const request = requested();
     begun = performance.now();
-    text.limit = outputLimit;
+    text.limit = request.outputLimit;
     // As JSON writes it, a character takes at most twelve bytes.
-    longest = 12 * outputLimit + 65_536;
-    files.putFile("/program.py", encoder.encode(code));
-    return encoder.encode(outputLimit + "\n");
+    longest = 12 * text.limit + 65_536;
+    return encoder.encode(JSON.stringify(request) + "\n");
   },
-  output: (descriptor, bytes) => take(decoders[descriptor - 1].decode(bytes, { stream: true })),
+  output: (descriptor, bytes) => descriptor === ${RESULT} ? keep(bytes) : take(decoders[descriptor - 1].decode(bytes, { stream: true })),
   end: (why) => end(why instanceof Error ? "The interpreter died: " + why.message.slice(0, 300) : "The program ended its interpreter."),
 });
 
@@ -118,6 +120,7 @@ const { exports } = new WebAssembly.Instance(module, { wasi_snapshot_preview1: w
 world.memory = exports.memory;
 try {
   exports.run();
+  if (result.length === 0) throw new Error("it gave no result");
   const { value, error, truncated } = JSON.parse(new TextDecoder().decode(Buffer.concat(result)));
   end(error, { value, truncated });
 } catch (error) {

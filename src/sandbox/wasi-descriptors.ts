@@ -7,14 +7,15 @@ const MOST_DESCRIPTORS = 256;
  * Descriptors of a WASI program, as JavaScript text for the child process: its standard streams, the root folder, and what it
  * opens of its files in memory.
  *
- * Text that follows it can call `descriptorsOf({ memory, files, input, output })`, which gives WASI's functions `fd_…` and
+ * Text that follows it can call `descriptorsOf({ memory, files, outputs, input, output })`, which gives WASI's functions `fd_…` and
  * `path_…`: `input()` gives the next bytes of the standard input, none at its end; `output(descriptor, bytes)` gets what the
  * program writes. They return an error number or throw an `Errno`.
  */
 export const WASI_DESCRIPTORS = `
 ${WASI_FILES}
 const MOST_DESCRIPTORS = ${MOST_DESCRIPTORS};
-const descriptorsOf = ({ memory, files, input, output }) => {
+const ROOT = 3;
+const descriptorsOf = ({ memory, files, outputs, input, output }) => {
   const { bytesAt, put8, put16, put32, put64, buffersAt, pathAt } = memory;
   const encoder = new TextEncoder();
   /** A size or a place in a file, as WASI passes it. */
@@ -22,9 +23,8 @@ const descriptorsOf = ({ memory, files, input, output }) => {
 
   const opened = new Map([
     [0, { one: files.device(), at: 0, flags: 0, reads: true, input: true }],
-    [1, { one: files.device(), at: 0, flags: 0, writes: true, output: 1 }],
-    [2, { one: files.device(), at: 0, flags: 0, writes: true, output: 2 }],
-    [3, { one: files.root, at: 0, flags: 0 }],
+    [ROOT, { one: files.root, at: 0, flags: 0 }],
+    ...outputs.map((fd) => [fd, { one: files.device(), at: 0, flags: 0, writes: true, output: fd }]),
   ]);
   for (const { one } of opened.values()) one.opened = 1;
   const descriptor = (fd) => opened.get(fd) ?? fail(BADF);
@@ -91,13 +91,13 @@ const descriptorsOf = ({ memory, files, input, output }) => {
   return {
     // Descriptor 3 is the root, the one folder that a program has from the start.
     fd_prestat_get: (fd, pointer) => {
-      if (fd !== 3) fail(BADF);
+      if (fd !== ROOT) fail(BADF);
       put32(pointer, 0);
       put32(pointer + 4, 1);
       return there(fd);
     },
     fd_prestat_dir_name: (fd, pointer) => {
-      if (fd !== 3) fail(BADF);
+      if (fd !== ROOT) fail(BADF);
       put8(pointer, "/".charCodeAt(0));
       return there(fd);
     },
@@ -120,10 +120,12 @@ const descriptorsOf = ({ memory, files, input, output }) => {
     fd_datasync: there,
     fd_close: (fd) => {
       const { one } = descriptor(fd);
+      // That of the result stays open.
+      if (fd > MOST_DESCRIPTORS) fail(BADF);
       opened.delete(fd);
       one.opened -= 1;
       // The first three were never counted.
-      if (fd > 3) files.free(one);
+      if (fd > ROOT) files.free(one);
       return 0;
     },
     fd_seek: (fd, offset, whence, pointer) => {

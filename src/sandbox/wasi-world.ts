@@ -6,8 +6,8 @@ import { WASI_DESCRIPTORS } from "./wasi-descriptors.ts";
  * WASI preview 1 take numbers and pointers, write their answer to the program's memory and return an error number. What
  * is not there (links, sockets) answers so.
  *
- * Text that follows it can call `worldOf({ args, env, files, input, output, end })`: `input()` gives the next bytes of the
- * standard input, none at its end; `output(descriptor, bytes)` gets what the program writes; `end(why)`, with an exit code
+ * Text that follows it can call `worldOf({ args, env, files, outputs, input, output, end })`: `input()` gives the next bytes of the
+ * standard input, none at its end; `output(descriptor, bytes)` gets what the program writes to one of `outputs`; `end(why)`, with an exit code
  * or an error, must not return. The world's `memory` is to be set once the module is instantiated.
  */
 export const WASI_WORLD = String.raw`
@@ -37,7 +37,7 @@ const memoryOf = (world) => {
   return { bytesAt, view, put8, put16, put32, put64, get32, buffersAt, pathAt };
 };
 
-const worldOf = ({ args, env, files, input, output, end }) => {
+const worldOf = ({ args, env, files, outputs, input, output, end }) => {
   const world = { memory: undefined, imports: {} };
   const memory = memoryOf(world);
   const { bytesAt, view, put8, put32, put64, get32 } = memory;
@@ -100,7 +100,7 @@ const worldOf = ({ args, env, files, input, output, end }) => {
       return 0;
     },
 
-    ...descriptorsOf({ memory, files, input, output }),
+    ...descriptorsOf({ memory, files, outputs, input, output }),
     sock_accept: absent,
     sock_recv: absent,
     sock_send: absent,

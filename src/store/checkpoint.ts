@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
+import { remove, rename, syncFolder } from "../file-calls.ts";
 import { writeDurably, writeSynced } from "./durable.ts";
-import { remove, rename, syncFolder } from "./file-calls.ts";
 
 /** A state of a run, in files. */
 export interface Checkpoint {

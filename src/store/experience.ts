@@ -30,6 +30,9 @@ const shapeOf = (template: string): string =>
     .replace(/\s+/g, " ")
     .trim();
 
+/** Longest question whose shape is looked for, in characters. */
+const QUESTION_LENGTH = 2000;
+
 interface Stored extends Experience {
   readonly shape: string;
 }
@@ -50,7 +53,7 @@ export const openExperience = async (
   return {
     list: () => known,
     retrieve: async (question, { limit = 2 } = {}) => {
-      const shape = shapeOf(question);
+      const shape = shapeOf(question.slice(0, QUESTION_LENGTH));
       const found = index
         .search(shape)
         .slice(0, 20)

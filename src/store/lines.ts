@@ -1,7 +1,16 @@
+import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, readFile, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, StoreError } from "../errors.ts";
-import { open, sync, write } from "./file-calls.ts";
+import { open, sync, write } from "../file-calls.ts";
+import { pacer } from "../pacer.ts";
+
+/** How far a file of rows reaches: so many bytes, which have this hash. */
+export interface Extent {
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /** A file of JSON lines that only grows. */
 export interface LineWriter {
@@ -9,8 +18,8 @@ export interface LineWriter {
   append(row: object): void;
   /** Waits until everything queued is handed to the system. Throws `StoreError` if any write failed. */
   flush(): Promise<void>;
-  /** Flushes, syncs to the disk, and says how long the file is: what a checkpoint remembers of it. */
-  settled(): Promise<number>;
+  /** Flushes, syncs to the disk, and says how far the file reaches: what a checkpoint remembers of it. */
+  settled(): Promise<Extent>;
   /** Flushes, syncs to the disk and closes. Further lines are refused. */
   close(): Promise<void>;
 }
@@ -22,20 +31,20 @@ export const lineWriter = (path: string): LineWriter => {
   let writing: Promise<void> | undefined;
   let failure: StoreError | undefined;
   let closed = false;
-  let length: number | undefined;
+  /** Goes along with what is written: nothing is read again for it. */
+  let begun: { bytes: number; readonly hash: Hash } | undefined;
 
   /** Suspends before it ends, whatever fails: `writing` is set before it is cleared. */
   const drain = async (): Promise<void> => {
     try {
-      if (handle === undefined) {
-        handle = await open(path, "a");
-        length = (await stat(path)).size;
-      }
+      handle ??= await open(path, "a");
+      begun ??= await begunIn(path);
       while (queue.length > 0) {
         const text = queue.join("");
         queue = [];
         await write(handle, text);
-        length = (length ?? 0) + Buffer.byteLength(text);
+        begun.bytes += Buffer.byteLength(text);
+        begun.hash.update(text);
       }
     } catch (error) {
       failure = new StoreError(`Cannot write ${path}: ${messageOf(error)}`, { cause: error });
@@ -60,11 +69,8 @@ export const lineWriter = (path: string): LineWriter => {
     settled: async () => {
       await flush();
       if (handle !== undefined) await sync(handle);
-      length ??= await stat(path).then(
-        ({ size }) => size,
-        () => 0,
-      );
-      return length;
+      begun ??= await begunIn(path);
+      return { bytes: begun.bytes, sha256: begun.hash.copy().digest("hex") };
     },
     close: async () => {
       closed = true;
@@ -79,30 +85,55 @@ export const lineWriter = (path: string): LineWriter => {
   };
 };
 
+/** A line that takes more is none of ours, and takes long to read. */
+const LINE_BYTES = 8 * 2 ** 20;
+const LINE: JsonLimits = { depth: 100_000, values: 2_000_000 };
+
+/** What a line of JSON says. Throws `StoreError` with its number when it is no JSON, or more of it than anything of ours. */
+export const parseLine = (line: Buffer, path: string, number: number): unknown => {
+  try {
+    return parseJson(line.toString("utf8"), LINE);
+  } catch (cause) {
+    throw new StoreError(`${path} is damaged: line ${number} is no JSON that can be read: ${messageOf(cause)}.`, {
+      cause,
+    });
+  }
+};
+
+/** So many bytes are read at once; then others have their turn. A line costs as much as some bytes more. */
+const [PACE, LINE_COST] = [2 ** 18, 100];
+
+/** The hash of the first so many bytes of a file, or of all, to go on with. A file that is not there has none. */
+export const begunIn = async (path: string, bytes?: number): Promise<{ bytes: number; readonly hash: Hash }> => {
+  const begun = { bytes: 0, hash: createHash("sha256") };
+  if (bytes === 0) return begun;
+  try {
+    for await (const chunk of createReadStream(path, {
+      highWaterMark: 2 ** 20,
+      ...(bytes !== undefined && { end: bytes - 1 }),
+    }) as AsyncIterable<Buffer>) {
+      begun.bytes += chunk.length;
+      begun.hash.update(chunk);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  return begun;
+};
+
 /**
  * The rows of a file of JSON lines; none when the file does not exist. A last line without its line break was cut by
  * a crash and is left out; any other line that is not JSON throws `StoreError` with its number.
  */
 export const readLines = async (path: string): Promise<unknown[]> => {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw new StoreError(`Cannot read ${path}: ${error.message}`, { cause: error });
-  });
-  return text
-    .slice(0, text.lastIndexOf("\n") + 1)
-    .split("\n")
-    .slice(0, -1)
-    .map((line, index) => {
-      try {
-        return JSON.parse(line) as unknown;
-      } catch (error) {
-        throw new StoreError(`${path} is damaged: line ${index + 1} is no JSON.`, { cause: error });
-      }
-    });
+  const pace = pacer(PACE);
+  const rows: unknown[] = [];
+  for await (const line of streamLines(path)) {
+    rows.push(parseLine(line, path, rows.length + 1));
+    await pace(line.length + LINE_COST);
+  }
+  return rows;
 };
-
-/** A line that takes more bytes is none of ours. */
-const LONGEST_LINE = 256 * 2 ** 20;
 
 /**
  * The lines of a file from a place on, one by one and with their line breaks, so that the whole never lies in memory;
@@ -125,8 +156,8 @@ export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffe
       if (start === chunk.length) continue;
       begun.push(chunk.subarray(start));
       length += chunk.length - start;
-      if (length > LONGEST_LINE)
-        throw new StoreError(`${path} has a line of more than ${LONGEST_LINE} bytes, which nothing of ours writes.`);
+      if (length > LINE_BYTES)
+        throw new StoreError(`${path} has a line of more than ${LINE_BYTES} bytes, which nothing of ours writes.`);
     }
   } catch (error) {
     if (error instanceof StoreError) throw error;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, StoreError } from "../errors.ts";
 import { writeDurably } from "./durable.ts";
-import { createRun, listRuns, readRun, readTrajectories, runId } from "./run-folder.ts";
+import { createRun, runId } from "./run-folder.ts";
+import { listRuns, readRun, readTrajectories } from "./stored-run.ts";
 
 let root = "";
 beforeEach(async () => {

@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { access, mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { access, mkdir, readdir, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { remove, syncFolder, truncate } from "../file-calls.ts";
+import type { FileLock } from "../file-lock.ts";
 import { writeDurably } from "./durable.ts";
-import { remove, syncFolder, truncate } from "./file-calls.ts";
-import { type LineWriter, lineWriter, readLines } from "./lines.ts";
+import { begunIn, type Extent, type LineWriter, lineWriter } from "./lines.ts";
 import { own } from "./owner.ts";
+import { SEAL, sealOf } from "./run-seal.ts";
 
 /**
  * A run is a folder `<root>/<id>/`:
@@ -20,10 +23,13 @@ import { own } from "./owner.ts";
  *   checkpoints/        states to go on from
  *   report.json         the result; a run that has one is finished
  *   weights/            what was learnt
+ *   seal.json           the hash of every file, when the run ended
  */
 export interface Run {
   readonly id: string;
   readonly folder: string;
+  /** How the run is owned: `create` on a file system without hard links, where that takes two steps. */
+  readonly ownedBy: FileLock["by"];
   appendMetrics(row: object): void;
   appendTimings(row: object): void;
   appendTrajectory(row: object): void;
@@ -35,28 +41,23 @@ export interface Run {
   turnJournal(step: number, keepFrom: number): Promise<void>;
   /** Writes a JSON file of the run atomically, with a `schemaVersion` (1 unless the value has one). */
   writeJson(name: string, value: object): Promise<void>;
+  /** Ends a run: writes the hash of every file of it, and then its last one. Throws `StoreError`. */
+  end(name: string, value: object): Promise<void>;
   /** A path inside the run's folder. Throws `StoreError` for one outside it. */
   path(name: string): string;
   /** Waits until all rows are written. Throws `StoreError` if one could not be. */
   flush(): Promise<void>;
-  /** Flushes and syncs; the lengths of the files of rows now, by name. */
-  lengths(): Promise<Readonly<Record<string, number>>>;
+  /** Flushes and syncs; how far each file of rows reaches, and what was written of the files of JSON, by name. */
+  extents(): Promise<Extents>;
   /** Flushes and closes the streams. Throws `StoreError` if a row could not be written. */
   close(): Promise<void>;
 }
 
-/** A run as it lies on the disk. */
-export interface StoredRun {
-  readonly id: string;
-  readonly folder: string;
-  readonly config: unknown;
-  /** Undefined while the run is under way, or when it was interrupted. */
-  readonly report: unknown;
-  readonly metrics: readonly unknown[];
-  readonly timings: readonly unknown[];
-}
+/** Files of a run by name, with their length and hash. */
+export type Extents = Readonly<Record<string, Extent>>;
 
-const idShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+/** What a run may be called. */
+export const idShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** An id such as `2026-11-25-1412-7f3a`: the minute in UTC, and four random hexadecimal digits. `uniform` is in [0, 1). */
 export const runId = (now: Date, uniform: () => number): string => {
@@ -66,7 +67,7 @@ export const runId = (now: Date, uniform: () => number): string => {
   return `${now.toISOString().slice(0, 16).replace("T", "-").replace(":", "")}-${suffix}`;
 };
 
-const exists = (path: string): Promise<boolean> =>
+export const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     () => false,
@@ -119,41 +120,61 @@ export const createRun = async (root: string, id: string, config: object): Promi
     throw new StoreError(`Cannot make the run folder ${folder}: ${messageOf(error)}`, { cause: error });
   }
 
-  const release = await own(folder);
+  const lock = await own(folder);
   await writeDurably(join(folder, "config.json"), configText);
-  return runOn(id, folder, release);
+  return runOn(id, folder, lock, { "config.json": extentOf(configText) });
 };
 
 /**
- * A run that was begun, to go on with: its files of rows are cut to the given lengths, for what was written after them is
- * done again. Throws `StoreError` when another process has it, or when a file is shorter than it has to be.
+ * A run that was begun, to go on with, by the process that owns it: its files of rows are cut to the given lengths, for
+ * what was written after them is done again. Throws `StoreError` for a file that is not as it was at that length, before
+ * anything is changed. The lock is given back when the run is closed.
  */
-export const reopenRun = async (root: string, id: string, lengths: Readonly<Record<string, number>>): Promise<Run> => {
-  const folder = join(root, id);
-  if (!idShape.test(id) || !(await exists(join(folder, "config.json"))))
-    throw new StoreError(`There is no run ${JSON.stringify(id)} in ${root}.`);
-  const release = await own(folder);
-  try {
-    for (const name of rowFiles) {
-      const file = join(folder, name);
-      const [wanted, size] = [lengths[name] ?? 0, (await exists(file)) ? (await stat(file)).size : 0];
-      if (size < wanted)
-        throw new StoreError(
-          `${file} has ${size} bytes, and had ${wanted} when its checkpoint was written: it was cut.`,
-        );
-      if (size > wanted) await truncate(file, wanted);
-    }
-    return runOn(id, folder, release);
-  } catch (error) {
-    await release();
-    throw error;
+export const reopenRun = async (folder: string, extents: Extents, lock: FileLock): Promise<Run> => {
+  const [change] = await changedSince(folder, extents);
+  if (change !== undefined)
+    throw new StoreError(
+      `${join(folder, change)}. Bring the file back from a copy, or begin a new run; agentflow runs fork goes on from an earlier checkpoint.`,
+    );
+  for (const name of rowFiles) {
+    const [file, wanted] = [join(folder, name), extents[name]?.bytes ?? 0];
+    if ((await exists(file)) && (await stat(file)).size > wanted) await truncate(file, wanted);
   }
+  const written = Object.entries(extents).filter(([name]) => !isRows(name));
+  return runOn(basename(folder), folder, lock, Object.fromEntries(written));
+};
+
+/** Files of a run that are not what they were, a line each that begins with the file's name. Rows may be more by now. */
+export const changedSince = async (folder: string, extents: Extents): Promise<string[]> => {
+  const changes: string[] = [];
+  for (const [name, expected] of Object.entries(extents)) {
+    if (!/^[a-z]+\.jsonl?$/.test(name))
+      throw new StoreError(`${JSON.stringify(name)} is no file of the run ${folder}.`);
+    const file = join(folder, name);
+    const found = await begunIn(file, isRows(name) ? expected.bytes : undefined);
+    const sha256 = found.hash.digest("hex");
+    if (found.bytes === expected.bytes && sha256 === expected.sha256) continue;
+    changes.push(
+      `${name} was changed: its first ${expected.bytes} bytes had the SHA-256 ${expected.sha256.slice(0, 12)}… when the run was last kept, and now there are ${found.bytes} with ${sha256.slice(0, 12)}…`,
+    );
+  }
+  return changes;
 };
 
 /** Files of rows, which only grow. */
 const rowFiles = ["metrics.jsonl", "timings.jsonl", "trajectories.jsonl", "digests.jsonl"] as const;
 
-const runOn = (id: string, folder: string, release: () => Promise<void>): Run => {
+const isRows = (name: string): boolean => rowFiles.some((rows) => rows === name);
+
+/** Of a whole file. */
+export const extentOf = (text: string): Extent => ({
+  bytes: Buffer.byteLength(text),
+  sha256: createHash("sha256").update(text).digest("hex"),
+});
+
+/** `known` are the files of JSON that were written, as they were written. */
+const runOn = (id: string, folder: string, lock: FileLock, known: Extents): Run => {
+  const written = new Map(Object.entries(known));
   const path = (name: string): string => {
     const inside = relative(folder, resolve(folder, name));
     if (inside === "" || inside.startsWith("..") || isAbsolute(inside))
@@ -178,9 +199,23 @@ const runOn = (id: string, folder: string, release: () => Promise<void>): Run =>
     });
   };
 
+  const extents = async (): Promise<Extents> => {
+    await journal?.settled();
+    const found = await all((stream) => stream.settled());
+    const rows = rowFiles.flatMap((name, i): [string, Extent][] => (found[i] === undefined ? [] : [[name, found[i]]]));
+    return Object.fromEntries([...written, ...rows]);
+  };
+
+  const writeJson = async (name: string, value: object): Promise<void> => {
+    const text = json(value);
+    await writeDurably(path(name), text);
+    written.set(name, extentOf(text));
+  };
+
   return {
     id,
     folder,
+    ownedBy: lock.by,
     appendMetrics: metrics.append,
     appendTimings: timings.append,
     appendTrajectory: trajectories.append,
@@ -197,69 +232,25 @@ const runOn = (id: string, folder: string, release: () => Promise<void>): Run =>
       }
       journal = lineWriter(join(folder_, `${String(step).padStart(7, "0")}.jsonl`));
     },
-    writeJson: (name, value) => writeDurably(path(name), json(value)),
+    writeJson,
+    end: async (name, value) => {
+      const files = await sealOf(folder, { ...(await extents()), [name]: extentOf(json(value)) });
+      await writeJson(SEAL, { files });
+      await writeJson(name, value);
+    },
     path,
     flush: async () => {
       await all((stream) => stream.flush());
       await journal?.flush();
     },
-    lengths: async () => {
-      await journal?.settled();
-      const found = await all((stream) => stream.settled());
-      return Object.fromEntries(rowFiles.map((name, i) => [name, found[i] ?? 0]));
-    },
+    extents,
     close: async () => {
       try {
         await all((stream) => stream.close());
         await journal?.close();
       } finally {
-        await release();
+        await lock.release();
       }
     },
   };
 };
-
-/** Ids of the runs in a folder, oldest first; none when the folder does not exist. */
-export const listRuns = async (root: string): Promise<string[]> => {
-  const found = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw new StoreError(`Cannot list the runs in ${root}: ${error.message}`, { cause: error });
-  });
-  const ids: string[] = [];
-  for (const entry of found)
-    if (entry.isDirectory() && (await exists(join(root, entry.name, "config.json")))) ids.push(entry.name);
-  return ids.sort();
-};
-
-const readJson = async (path: string): Promise<Record<string, unknown>> => {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (version !== 1)
-    throw new StoreError(`${path} has schemaVersion ${JSON.stringify(version)}; this version reads 1.`);
-  return value as Record<string, unknown>;
-};
-
-/** Reads a run, finished or not. Throws `StoreError` naming the file that is missing or damaged. */
-export const readRun = async (root: string, id: string): Promise<StoredRun> => {
-  const folder = join(root, id);
-  if (!idShape.test(id) || !(await exists(join(folder, "config.json"))))
-    throw new StoreError(`There is no run ${JSON.stringify(id)} in ${root}.`);
-  const reportPath = join(folder, "report.json");
-  return {
-    id,
-    folder,
-    config: (await readJson(join(folder, "config.json"))).config,
-    report: (await exists(reportPath)) ? await readJson(reportPath) : undefined,
-    metrics: await readLines(join(folder, "metrics.jsonl")),
-    timings: await readLines(join(folder, "timings.jsonl")),
-  };
-};
-
-/** The trajectories that a run stored, in the order in which they were appended. Throws `StoreError`. */
-export const readTrajectories = (run: { readonly folder: string }): Promise<unknown[]> =>
-  readLines(join(run.folder, "trajectories.jsonl"));

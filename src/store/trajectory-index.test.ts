@@ -249,7 +249,7 @@ describe("an index that is there", () => {
 
 describe("rows that nobody of us wrote", () => {
   it("are taken as they are, or named", async () => {
-    const deep = `${'{"a":['.repeat(20_000)}${"]}".repeat(20_000)}`;
+    const deep = `${'{"a":['.repeat(12_000)}${"]}".repeat(12_000)}`;
     const lines = [
       '{"schemaVersion":1,"__proto__":{"phase":"polluted"},"task":"constructor","trajectory":{"__proto__":null,"memory":[7,null,{}]}}',
       '{"schemaVersion":1,"task":"half a letter \\ud800 and a zero \\u0000 here","reward":"much","turns":-1,"actions":{"length":9}}',
@@ -265,8 +265,8 @@ describe("rows that nobody of us wrote", () => {
     expect(await select("SELECT expected FROM trajectories WHERE id = 3")).toEqual([
       ["(nested too deeply to be shown)"],
     ]);
-    expect(await select("SELECT length(phase), length(answer) FROM trajectories WHERE id = 4")).toEqual([
-      [1000, 5_000_000],
+    expect(await select("SELECT length(phase), substr(answer, -31) FROM trajectories WHERE id = 4")).toEqual([
+      [1000, " [cut: 4950000 more characters]"],
     ]);
     expect(({} as { phase?: unknown }).phase).toBeUndefined();
   });

@@ -95,17 +95,20 @@ export const valuesOf = (row: IndexRow<Columns>, textId: (text: string) => numbe
   ...Object.values(row.texts).map((text) => (text === null ? null : textId(text))),
 ];
 
-/** Texts with all the words, the best first: where one was said, how often, and the first trajectory that has it. */
+/**
+ * Texts with all the words, the best first: where one was said, how often, and the first trajectory that has it. In
+ * place of a snippet stands the number of the text: SQLite's own `snippet` takes a quadratic time.
+ */
 export const searchTexts = `
 WITH hits AS MATERIALIZED (
-  SELECT rowid AS hit, snippet(text_search, 0, '', '', '…', 16) AS snippet, rank AS best
+  SELECT rowid AS hit, rank AS best
   FROM text_search WHERE text_search MATCH ? ORDER BY rank LIMIT 1000
 )
 SELECT found, trajectory, turn, times, snippet FROM (
 ${searched
   .map(([name, column]) => {
     const [trajectory, turn] = name === "turns" ? ["min(trajectory)", "turn"] : ["min(id)", "NULL"];
-    return `SELECT '${column}' AS found, ${trajectory} AS trajectory, ${turn} AS turn, count(*) AS times, snippet, best
+    return `SELECT '${column}' AS found, ${trajectory} AS trajectory, ${turn} AS turn, count(*) AS times, hits.hit AS snippet, best
   FROM hits JOIN ${name}_stored ON ${column}_id = hits.hit GROUP BY hits.hit`;
   })
   .join("\nUNION ALL\n")}
@@ -124,12 +127,20 @@ const numberOf = (value: unknown): number | null =>
 /** A text as SQLite can keep it: without zeros, which end a text there, and halves of letters, which are none. */
 const cleanText = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
 
+/** Longest text that the index keeps, in characters: the whole of it stands in `trajectories.jsonl`. */
+const TEXT_LENGTH = 50_000;
+
+const bounded = (text: string): string =>
+  text.length <= TEXT_LENGTH
+    ? cleanText(text)
+    : `${cleanText(text.slice(0, TEXT_LENGTH))} [cut: ${text.length - TEXT_LENGTH} more characters]`;
+
 /** A text as it is, anything else as JSON; null for what is not there. */
 const textOf = (value: unknown): string | null => {
   if (value === undefined || value === null) return null;
-  if (typeof value === "string") return cleanText(value);
+  if (typeof value === "string") return bounded(value);
   try {
-    return cleanText(JSON.stringify(value));
+    return bounded(JSON.stringify(value));
   } catch {
     // Only what is nested thousands deep, which JSON is read from but not written to.
     return "(nested too deeply to be shown)";

@@ -1,4 +1,9 @@
+import { text as aString, objectWith, required } from "../options.ts";
 import type { Reward } from "../task.ts";
+
+const aText = required(aString);
+const aTask = required(objectWith("a task"));
+const aKey = required(objectWith("a sealed part with an answer"));
 
 /** What a sealed part must hold to be scored by equality. */
 export interface ExactAnswer {
@@ -11,19 +16,34 @@ export interface ExactAnswer {
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /** The text of the last `<answer>…</answer>`, else the whole output. */
-export const finalAnswer = (output: string): string =>
-  ([...output.matchAll(/<answer>([\s\S]*?)<\/answer>/gi)].at(-1)?.[1] ?? output).trim();
+export const finalAnswer = (output: string): string => {
+  aText(output, "finalAnswer: the output");
+  let [from, answer]: [number | undefined, string] = [undefined, output];
+  for (const { 0: tag, index } of output.matchAll(/<\/?answer>/gi)) {
+    if (!tag.startsWith("</")) from ??= index + tag.length;
+    else if (from !== undefined) [answer, from] = [output.slice(from, index), undefined];
+  }
+  return answer.trim();
+};
+
+/** Without the `\boxed{…}` around a part: from the first opening to the last brace. */
+const unboxed = (text: string): string => {
+  const box = /\\boxed\s*\{/.exec(text);
+  const end = text.lastIndexOf("}");
+  if (box === null || end < box.index + box[0].length) return text;
+  return text.slice(0, box.index) + text.slice(box.index + box[0].length, end) + text.slice(end + 1);
+};
 
 /** A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none. */
 export const readNumber = (text: string, unit?: string): number | undefined => {
-  const bare = text
-    .replace(/\\boxed\s*\{(.*)\}/s, "$1")
+  aText(text, "readNumber: the text");
+  const bare = unboxed(text)
     .replace(/\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, "$1/$2")
     .replace(/−/g, "-")
     .replace(/[,$%\s\\]/g, "")
     .replace(/\.$/, "");
   const [, top = "", bottom, rest = ""] =
-    /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/([-+]?\d+(?:\.\d+)?))?(.*)$/i.exec(bare) ?? [];
+    /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/([-+]?\d+(?:\.\d+)?))?(.*)/is.exec(bare) ?? [];
   if (top === "") return undefined;
   const named =
     unit === undefined ? /^$|^[\p{L}°²³]+$/u.test(rest) : rest === "" || rest === unit || rest === `${unit}s`;
@@ -32,6 +52,7 @@ export const readNumber = (text: string, unit?: string): number | undefined => {
 
 /** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined if it is none. */
 export const readDate = (text: string): string | undefined => {
+  aText(text, "readDate: the text");
   const trimmed = text.trim().replace(/\.$/, "");
   if (/^-?\d{4,6}-\d{2}-\d{2}$/.test(trimmed)) return trimmed;
   const dayFirst = /^(\d{1,2})(?:st|nd|rd|th)?\s+(\p{L}+)\.?,?\s+(\d{1,4})$/u.exec(trimmed);
@@ -42,15 +63,22 @@ export const readDate = (text: string): string | undefined => {
   return `${year.padStart(4, "0")}-${String(month).padStart(2, "0")}-${day.padStart(2, "0")}`;
 };
 
-/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. */
-export const normaliseText = (text: string): string =>
-  text
+/** Longest text that is compared, in characters. A ligature may be written out as eighteen letters. */
+const COMPARED_LENGTH = 100_000;
+
+/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. Of a long text its beginning. */
+export const normaliseText = (text: string): string => {
+  aText(text, "normaliseText: the text");
+  return text
+    .slice(0, COMPARED_LENGTH)
     .normalize("NFKC")
+    .slice(0, COMPARED_LENGTH)
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s]/gu, "")
     .replace(/\b(?:a|an|the)\b/g, " ")
     .replace(/\s+/g, " ")
     .trim();
+};
 
 const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
   if (kind === "date") return (readDate(given) ?? given) === answer;
@@ -61,5 +89,8 @@ const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
 };
 
 /** 1 when the final answer equals the expected one, else 0. An absent answer is a 0. */
-export const exactMatch: Reward<ExactAnswer> = ({ sealed }, answer) =>
-  answer !== undefined && equal(sealed, finalAnswer(answer)) ? 1 : 0;
+export const exactMatch: Reward<ExactAnswer> = (task, answer) => {
+  aTask(task, "exactMatch: the task");
+  aKey(task.sealed, "exactMatch: the task's sealed part");
+  return answer !== undefined && equal(task.sealed, finalAnswer(answer)) ? 1 : 0;
+};

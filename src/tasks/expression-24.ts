@@ -1,3 +1,5 @@
+import { anything, text as aText, listOf, required } from "../options.ts";
+
 /** A fraction in lowest terms; integers are enough for four small numbers. */
 interface Fraction {
   readonly top: number;
@@ -16,8 +18,11 @@ const fraction = (top: number, bottom: number): Fraction | undefined => {
  * parsed and computed in fractions: nothing is evaluated.
  */
 export const solvesTwentyFour = (text: string, numbers: readonly number[]): boolean => {
+  required(aText)(text, "solvesTwentyFour: the text");
+  required(listOf(anything))(numbers, "solvesTwentyFour: the numbers");
   const expression = text
-    .replace(/=\s*24\s*\.?\s*$/, "")
+    .trimEnd()
+    .replace(/=\s*24\s*\.?$/, "")
     .replaceAll("×", "*")
     .replaceAll("·", "*")
     .replaceAll("÷", "/")

@@ -2,11 +2,15 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError, messageOf, TaskError } from "../errors.ts";
+import { pacer } from "../pacer.ts";
 
 const MAGIC = "PAR1";
 /** A file that is made to look small can keep a reader busy for ever, or fill its memory: it reads beside, within limits. */
 const SECONDS = 120;
 const MEGABYTES = 4096;
+const MOST_ROWS = 500_000;
+/** Rows come in parts, so that others have their turn between two. */
+const ROWS_AT_ONCE = 200;
 
 /** Whether a file is Parquet by its first bytes. */
 export const isParquet = (bytes: Uint8Array): boolean => letters(bytes.subarray(0, MAGIC.length)) === MAGIC;
@@ -37,24 +41,33 @@ export const parquetRecords = async (
       },
     );
   });
-  return rows.map((row) =>
-    Object.fromEntries(
-      Object.entries(row).flatMap(([name, value]) => {
-        const told = asJson(value);
-        return told === null ? [] : [[name, told]];
-      }),
-    ),
-  );
+  const pace = pacer(ROWS_AT_ONCE);
+  const records: unknown[] = [];
+  for (const row of rows) {
+    const told = Object.entries(row).map(([name, value]) => [name, asJson(value)] as const);
+    records.push(Object.fromEntries(told.filter(([, value]) => value !== null)));
+    await pace(1);
+  }
+  return records;
 };
 
 /** What the thread does that reads. */
 const READER = `
-const { parentPort, workerData: { bytes, libraries: [main, more] } } = require("node:worker_threads");
+const { parentPort, workerData: { bytes, libraries: [main, more], most, part } } = require("node:worker_threads");
 (async () => {
   const [{ parquetReadObjects }, { compressors }] = await Promise.all([import(main), import(more)]);
-  parentPort.postMessage({ rows: await parquetReadObjects({ file: bytes.buffer, compressors }) });
+  const rows = await parquetReadObjects({ file: bytes.buffer, compressors });
+  if (rows.length > most) throw new Error("it has " + rows.length + " rows; accepted are " + most);
+  for (let i = 0; i < rows.length; i += part) parentPort.postMessage({ rows: rows.slice(i, i + part) });
+  parentPort.postMessage({ done: true });
 })().catch((error) => parentPort.postMessage({ error: String(error?.message ?? error) }));
 `;
+
+interface ReaderMessage {
+  readonly rows?: readonly object[];
+  readonly done?: true;
+  readonly error?: string;
+}
 
 const unpack = (
   { bytes, libraries }: { readonly bytes: Uint8Array<ArrayBuffer>; readonly libraries: readonly string[] },
@@ -62,7 +75,8 @@ const unpack = (
 ): Promise<readonly object[]> =>
   new Promise<readonly object[]>((resolve, reject) => {
     // A copy: the bytes may be a part of a larger buffer.
-    const workerData = { bytes: Uint8Array.from(bytes), libraries };
+    const workerData = { bytes: Uint8Array.from(bytes), libraries, most: MOST_ROWS, part: ROWS_AT_ONCE };
+    const read: object[] = [];
     const worker = new Worker(READER, {
       eval: true,
       workerData,
@@ -77,9 +91,11 @@ const unpack = (
       settle();
       void worker.terminate();
     };
-    worker.on("message", ({ rows, error }: { readonly rows?: readonly object[]; readonly error?: string }) =>
-      end(() => (rows === undefined ? reject(new Error(error)) : resolve(rows))),
-    );
+    worker.on("message", ({ rows = [], done, error }: ReaderMessage) => {
+      for (const row of rows) read.push(row);
+      if (done === true) end(() => resolve(read));
+      else if (error !== undefined) end(() => reject(new Error(error)));
+    });
     worker.on("error", (error) => end(() => reject(error)));
     worker.on("exit", () => end(() => reject(new Error("its reader ended"))));
   });

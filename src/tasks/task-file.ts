@@ -1,5 +1,6 @@
 import { TaskError } from "../errors.ts";
 import { seed as aSeed, checked, name, oneOf, required } from "../options.ts";
+import { pacer } from "../pacer.ts";
 import { random, randomKey } from "../random.ts";
 import type { Task } from "../task.ts";
 import { readNumber } from "./exact-match.ts";
@@ -42,8 +43,8 @@ export interface TaskFileOptions {
 
 /**
  * Reads a file of tasks: a JSON array, JSON lines, CSV or Parquet, in the fields of a known benchmark or of this project
- * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Throws `TaskError` naming file, record
- * and field.
+ * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Of a task there are at most 26
+ * options, 32 numbers and 100,000 letters of answers. Throws `TaskError` naming file, record and field.
  */
 export const readTaskFile = async (path: string, options: TaskFileOptions = {}): Promise<FileTask[]> => {
   required(name)(path, "readTaskFile: the path");
@@ -53,17 +54,47 @@ export const readTaskFile = async (path: string, options: TaskFileOptions = {}):
   if (first === undefined) throw new TaskError(`${path} holds no tasks.`);
   const known = format ?? detect(first, path);
   const ids = new Map<string, number>();
-  return records.map((record, index) => {
+  const pace = pacer(PACE);
+  const tasks: FileTask[] = [];
+  for (const [index, record] of records.entries()) {
     const read = readers[known](record, fieldsOf(record, path, index), seed);
     const [id, question] = [String(read.id ?? index), stripped(read.question)];
-    if (question === "") throw new TaskError(`${path}, record ${index}: the question is empty.`);
-    if (read.key.answers.length === 0 && read.key.kind !== "expression24")
-      throw new TaskError(`${path}, record ${index}: there is no answer.`);
+    const problem = problemOf(id, question, read.key);
+    if (problem !== undefined) throw new TaskError(`${path}, record ${index}: ${problem}.`);
     const times = ids.get(id) ?? 0;
     ids.set(id, times + 1);
-    return { id: times === 0 ? id : `${id}#${times}`, question, sealed: read.key };
-  });
+    tasks.push({ id: times === 0 ? id : `${id}#${times}`, question, sealed: read.key });
+    await pace(question.length + lettersOf(read.key) + 500);
+  }
+  return tasks;
 };
+
+/** So many letters of tasks are read at once; then others have their turn. */
+const PACE = 100_000;
+const LONGEST_ID = 200;
+const ANSWER_LETTERS = 100_000;
+const MOST_CHOICES = 26;
+const MOST_NUMBERS = 32;
+
+const lettersOf = ({ answers, choices = [] }: AnswerKey): number =>
+  [...answers, ...choices].reduce((sum, { length }) => sum + length, 0);
+
+/** Why a task is none, or cannot be scored in a short time. */
+const problemOf = (id: string, question: string, key: AnswerKey): string | undefined => {
+  const { kind, answers, choices = [], numbers = [] } = key;
+  if (question === "") return "the question is empty";
+  if (answers.length === 0 && kind !== "expression24") return "there is no answer";
+  if (id.length > LONGEST_ID) return `the id has ${id.length} letters; accepted are ${LONGEST_ID}`;
+  if (choices.length > MOST_CHOICES) return `there are ${choices.length} options; accepted are ${MOST_CHOICES}`;
+  if (numbers.length > MOST_NUMBERS) return `there are ${numbers.length} numbers; accepted are ${MOST_NUMBERS}`;
+  const letters = lettersOf(key);
+  return letters > ANSWER_LETTERS
+    ? `the answers and options have ${letters} letters; accepted are ${ANSWER_LETTERS}`
+    : undefined;
+};
+
+/** The first fields of a record by name. */
+const namesOf = (record: RecordOf): string => Object.keys(record).slice(0, 20).join(", ").slice(0, 400);
 
 /** Reads fields of a record, with errors that name them. */
 interface Fields {
@@ -78,7 +109,7 @@ const fieldsOf = (record: RecordOf, path: string, index: number): Fields => {
   const missing = (names: readonly string[], value: unknown): TaskError =>
     new TaskError(
       value === undefined
-        ? `${path}, record ${index}: the field ${names.join(" or ")} is missing. It has ${Object.keys(record).join(", ")}.`
+        ? `${path}, record ${index}: the field ${names.join(" or ")} is missing. It has ${namesOf(record)}.`
         : `${path}, record ${index}: ${names[0]} is ${JSON.stringify(value).slice(0, 60)}, which is not what stands there.`,
     );
   return {
@@ -287,10 +318,12 @@ const detect = (record: RecordOf, path: string): TaskFormat => {
   if (has("question") && (has("answer") || has("answers"))) return "plain";
   if (has("query", "answer")) return "2wiki";
   throw new TaskError(
-    `${path}: its format is not known by the fields ${Object.keys(record).join(", ")}. Name it with --format (${formats.join(", ")}), or use question and answer.`,
+    `${path}: its format is not known by the fields ${namesOf(record)}. Name it with --format (${formats.join(", ")}), or use question and answer.`,
   );
 };
 
 /** Some sets end their questions with how to answer: said once is enough. */
-const stripped = (question: string): string =>
-  question.replace(/\s*When ready, output the final answer enclosed in <answer>[\s\S]*$/i, "").trim();
+const stripped = (question: string): string => {
+  const end = question.search(/When ready, output the final answer enclosed in <answer>/i);
+  return question.slice(0, end < 0 ? undefined : end).trim();
+};

@@ -133,7 +133,7 @@ export const hubServer = async ({
     const url = new URL(request.url ?? "/", "http://localhost");
     const given = /^Bearer (.*)$/.exec(request.headers.authorization ?? "")?.[1];
     const [, api, name = "", action = "", revision = "", path = ""] =
-      /^(\/api\/models)?\/([^/]+\/[^/]+)\/(revision|tree|resolve|content)\/([^/]+)\/?(.*)$/.exec(
+      /^(\/api\/models)?\/([^/]+\/[^/]+)\/(revision|tree|resolve|content)\/([^/]+)(?:\/(.*))?$/s.exec(
         decodeURIComponent(url.pathname),
       ) ?? [];
     const part = api ? "api" : action === "content" ? "content" : "resolve";

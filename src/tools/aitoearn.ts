@@ -1,5 +1,6 @@
 import { ConfigError, ToolError } from "../errors.ts";
 import { address, checked, name, objectWith, type Rules } from "../options.ts";
+import { keysOf } from "../secrets.ts";
 import type { AnyTool, Field, JsonSchema, ToolContext, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
 import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
@@ -131,13 +132,14 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
   if (apiKey === undefined || apiKey === "")
     throw new ConfigError("aitoearnTools needs a key: give apiKey, or set AITOEARN_API_KEY.");
   const ask = fetchJson(options);
-  const root = `${baseURL.replace(/\/+$/, "")}/api/v2/channels`;
+  const root = `${baseURL.replace(/(?<!\/)\/+$/, "")}/api/v2/channels`;
 
-  const call = async ({ request }: Endpoint, input: Values, { abortSignal }: ToolContext): Promise<unknown> => {
+  const call = async ({ request }: Endpoint, input: Values, { abortSignal, redact }: ToolContext): Promise<unknown> => {
     const { method, path, body } = request(input);
     const reply = await ask(`${root}/${path}`, {
       abortSignal,
       method,
+      redact,
       headers: { "x-api-key": apiKey },
       ...(body === undefined ? {} : { body }),
     });
@@ -154,6 +156,7 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
       description: endpoint.description,
       inputSchema: schemaOf(endpoint.arguments),
       needsApproval: endpoint.publishes === true,
+      secrets: () => keysOf(apiKey),
       ...(name === "channel_platforms"
         ? { check: async (context) => `${new URL(root).host}, ${count(await call(endpoint, {}, context))} platforms` }
         : {}),

@@ -6,15 +6,29 @@ import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
 
 const aModel = required(objectWith("a chat model", "complete"));
+/** Longest part of a reply that is read, in characters: what it states stands in front. */
+const REPLY_LENGTH = 4000;
+
+/** What stands between the first `<answer>` and its end, else all of it. */
+const answerIn = (reply: string): string => {
+  const tag = /<answer>/i.exec(reply);
+  if (tag === null) return reply;
+  const rest = reply.slice(tag.index + tag[0].length);
+  const end = rest.search(/<\/answer>/i);
+  return end < 0 ? reply : rest.slice(0, end);
+};
 
 /** The first date, number (with the word right after it as unit when it is one) or name that a reply states. */
 const readValue = (reply: string): Field | undefined => {
-  const text = /<answer>([\s\S]*?)<\/answer>/i.exec(reply)?.[1] ?? reply;
+  const text = answerIn(reply.slice(0, REPLY_LENGTH));
   const date = /\b\d{4}-\d{2}-\d{2}\b/.exec(text)?.[0];
   if (date !== undefined) return { kind: "date", value: date };
-  const number = /(-?\d[\d,]*(?:\.\d+)?)(?:\s+(ft|km|u|USD|percent|days?|people|persons?)\b)?/.exec(text);
-  const [, digits = "", unit] = number ?? [];
+  const number = /-?\d[\d,]*(?:\.\d+)?/.exec(text);
   if (number !== null) {
+    const [digits] = number;
+    const unit = /^\s+(ft|km|u|USD|percent|days?|people|persons?)\b/.exec(
+      text.slice(number.index + digits.length),
+    )?.[1];
     const name = unit === undefined ? undefined : ({ days: "day", people: "person", persons: "person" }[unit] ?? unit);
     return { kind: "number", value: Number(digits.replaceAll(",", "")), ...(name !== undefined && { unit: name }) };
   }
@@ -32,10 +46,10 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
       properties: { query: { type: "string", description: "The whole question." } },
       required: ["query"],
     },
-    execute: async ({ query }, { abortSignal, meter }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, meter, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
       const content = `${query}\nReply with the number, date or name alone.`;
-      const { text } = await metered(model, meter).complete({
+      const { text } = await metered(model, meter, redact).complete({
         messages: [{ role: "user", content }],
         maxTokens: 64,
         abortSignal,

@@ -4,6 +4,9 @@ import { ToolError } from "../errors.ts";
 /** Bytes of one reply, and of one event of a stream. */
 const MOST_BYTES = 2 ** 20;
 
+/** A tool that nests too deep is left out of a list by itself (`mcp-listing.ts`): this is for what no reader survives. */
+const DEEPEST = 512;
+
 const tooMuch = (): ToolError => new ToolError(`The server sent more than ${MOST_BYTES} bytes at once.`);
 
 /**
@@ -19,7 +22,7 @@ export const boundedFetch =
     if ((headers.get("content-type") ?? "").includes("event-stream"))
       return new Response(reply.body.pipeThrough(boundedEvents()), { status, statusText, headers });
     const text = await boundedText(reply.body);
-    if (text.trim() !== "" && (headers.get("content-type") ?? "").includes("json")) parseJson(text);
+    if (text.trim() !== "" && (headers.get("content-type") ?? "").includes("json")) parseJson(text, { depth: DEEPEST });
     return new Response(text, { status, statusText, headers });
   };
 

@@ -30,11 +30,11 @@ const search = (options: CorpusOptions) => {
 /** Each makes one bad file, and says how it is spoken of. */
 const bad: readonly (readonly [string, (root: string) => unknown, RegExp])[] = [
   ["binary", (root) => writeFile(join(root, "a.txt"), Buffer.from([1, 0, 2, 0, 255])), /a\.txt: no text/],
-  ["a damaged PDF", (root) => writeFile(join(root, "a.pdf"), "%PDF-1.7 nothing"), /a\.pdf: it cannot be read/],
+  ["a damaged PDF", (root) => writeFile(join(root, "a.pdf"), "%PDF-1.7 nothing"), /a\.pdf: .*cannot be read/],
   [
     "a PDF by its first bytes",
     (root) => writeFile(join(root, "a.txt"), "%PDF-1.7 nothing"),
-    /a\.txt: it cannot be read/,
+    /a\.txt: .*cannot be read/,
   ],
   ["too large", (root) => writeFile(join(root, "a.txt"), "x".repeat(20_000)), /a\.txt: larger than 10000 bytes/],
   [

@@ -153,7 +153,9 @@ export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & 
             `corpus_search found nothing for "${query.slice(0, 100)}" in ${searched()} files${left}.`,
           );
         const each = Math.floor((LONGEST - left.length) / Math.min(SHOWN, best.length));
-        const passages = best.slice(0, SHOWN).map(({ file, text }, i) => `${i + 1}. ${file}: ${text}`.slice(0, each));
+        const passages = best
+          .slice(0, SHOWN)
+          .map(({ file, text }, i) => `${i + 1}. ${file}: ${context.redact?.(text) ?? text}`.slice(0, each));
         return {
           text: [...passages, ...(left === "" ? [] : [left.trim()])].join("\n"),
           fields: Object.fromEntries(

@@ -1,6 +1,8 @@
 import { parseJson } from "../bounded-json.ts";
 import { messageOf, retryableStatus, ToolError } from "../errors.ts";
 import { callback, type Rules, seconds } from "../options.ts";
+import { type Redactor, redactor, redactors } from "../redact.ts";
+import { secretsGiven, secretsOfAddress } from "../secrets.ts";
 
 export interface JsonFetchOptions {
   /** @default the global fetch */
@@ -15,6 +17,8 @@ export interface JsonRequest {
   /** Sent as JSON by POST; without one it is a GET. */
   readonly body?: unknown;
   readonly method?: string;
+  /** Takes further secrets out of the answer. Those of the headers and of the address never stay in it. */
+  readonly redact?: Redactor | undefined;
 }
 
 /** What the options of a tool that asks an API accept. */
@@ -28,9 +32,11 @@ const MOST_BYTES = 4 * 2 ** 20;
 /** For the fixed addresses of APIs that a person has configured; pages that a model names go through `guardedFetch`. */
 export const fetchJson =
   ({ fetch: send = fetch, timeoutSeconds = 20 }: JsonFetchOptions = {}): FetchJson =>
-  async (url, { abortSignal, headers, body, method }) => {
+  async (url, { abortSignal, headers, body, method, redact: others }) => {
     const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(timeoutSeconds * 1000)]);
     const { host } = new URL(url);
+    const keys = [...secretsGiven(headers ?? {}), ...secretsOfAddress(url)];
+    const redact = redactors(keys.length === 0 ? undefined : redactor(keys), others);
     try {
       const reply = await send(url, {
         method: method ?? (body === undefined ? "GET" : "POST"),
@@ -44,14 +50,14 @@ export const fetchJson =
         redirect: "error",
       });
       const text = await bounded(reply, host);
-      if (!reply.ok)
-        throw new ToolError(
-          `${host} answers with status ${reply.status}: ${text.slice(0, 2000).replace(/\s+/g, " ").slice(0, 200)}`,
-          {
-            retryable: retryableStatus(reply.status),
-          },
-        );
-      const value = parseJson(text);
+      if (!reply.ok) {
+        const said = (redact?.(text) ?? text).slice(0, 2000).replace(/\s+/g, " ").slice(0, 200);
+        throw new ToolError(`${host} answers with status ${reply.status}: ${said}`, {
+          retryable: retryableStatus(reply.status),
+        });
+      }
+      const parsed = parseJson(text);
+      const value = redact === undefined ? parsed : redact.value(parsed);
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
       throw new ToolError(`${host} sent a reply that is no JSON object.`);
     } catch (error) {
@@ -61,9 +67,8 @@ export const fetchJson =
         throw new ToolError(`${host} gave no reply within ${timeoutSeconds} seconds.`, { retryable: true });
       if (error instanceof SyntaxError) throw new ToolError(`${host} sent a reply that is no JSON.`);
       const { cause } = error as { readonly cause?: unknown };
-      throw new ToolError(`${host} cannot be reached: ${messageOf(cause instanceof Error ? cause : error)}.`, {
-        retryable: true,
-      });
+      const reason = messageOf(cause instanceof Error ? cause : error);
+      throw new ToolError(`${host} cannot be reached: ${redact?.(reason) ?? reason}.`, { retryable: true });
     }
   };
 

@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../tool.ts";
 
 const DEEPEST = 6;
-const MOST_PARTS = 500;
+const MOST_PARTS = 64;
 const MOST_CHOICES = 100;
 const LONGEST_NAME = 100;
 const LONGEST_TEXT = 300;

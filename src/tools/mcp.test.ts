@@ -161,9 +161,9 @@ it("says origin and path of an address, and nothing else of it", async () => {
 it("bounds what a result brings, and its failures", async () => {
   const parts: readonly unknown[] = [
     { type: "resource_link", uri: `file:///${"x".repeat(5000)}`, name: "a\u202eb" },
-    { type: "resource", resource: { uri: "file:///a", mimeType: "text/plain", text: "y".repeat(1e6) } },
+    { type: "resource", resource: { uri: "file:///a", mimeType: "text/plain", text: "y".repeat(4e5) } },
     null,
-    { type: "image", data: "z".repeat(1e6), mimeType: "image/png" },
+    { type: "image", data: "z".repeat(4e5), mimeType: "image/png" },
   ];
   let result: Json = { content: parts };
   const url = await serve((method) => (method === "tools/list" ? { tools: [named("look")] } : result));

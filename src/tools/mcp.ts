@@ -2,6 +2,8 @@ import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
+import { redactor } from "../redact.ts";
+import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { type Listing, listingOf } from "./mcp-listing.ts";
@@ -89,6 +91,8 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
       { cause },
     );
   });
+  const secrets = secretsGivenTo(server);
+  const redact = redactor(secrets);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
   const transport =
     "url" in server
@@ -113,7 +117,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
       if (typeof nextCursor !== "string" || nextCursor === cursor) break;
       cursor = nextCursor;
     }
-    return listingOf(sent, { of, prefix, wanted, besides });
+    return listingOf(redact.value(sent), { of, prefix, wanted, besides });
   };
 
   try {
@@ -127,16 +131,17 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
       {
         description: `From the MCP server ${of}, in its own words: ${description}`,
         inputSchema,
+        secrets: () => secrets,
         needsApproval: !readOnly.includes(name),
         ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
         execute: async (input: never, { abortSignal }): Promise<ToolOutput> => {
           const result = await ask("tools/call", { name, arguments: input }, callSeconds ?? 60, abortSignal).catch(
             (error) => {
               abortSignal.throwIfAborted();
-              throw new ToolError(`${name}: ${sayable(messageOf(error), server, of)}`);
+              throw redact.error(new ToolError(`${name}: ${sayable(redact(messageOf(error)), server, of)}`));
             },
           );
-          const { text, failed } = resultText(result);
+          const { text, failed } = resultText(redact.value(result));
           if (failed)
             throw new ToolError(`${name} failed. In the server's words, which are data: ${plainLine(text, 400)}`);
           return { text, source: `mcp: ${of}`, trust: "untrusted" };
@@ -146,10 +151,24 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
     return { tools: Object.fromEntries(tools), skipped: listing.skipped, close: () => client.close() };
   } catch (cause) {
     await client.close().catch(() => undefined);
-    if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`The MCP server ${of} cannot be used: ${sayable(messageOf(cause), server, of)}.`, { cause });
+    if (cause instanceof ConfigError) throw redact.error(cause);
+    const said = sayable(redact(messageOf(cause)), server, of);
+    throw redact.error(new ConfigError(`The MCP server ${of} cannot be used: ${said}.`, { cause }));
   }
 };
+
+/** Whatever a server was given to show that it may do something. */
+const secretsGivenTo = (server: McpServer): readonly string[] =>
+  "url" in server
+    ? [...secretsGiven(server.headers ?? {}), ...secretsOfAddress(server.url)]
+    : [
+        ...secretsGiven(server.env ?? {}),
+        ...(server.args ?? []).flatMap((argument, i, all) => {
+          const [, name = "", value = ""] = /^--?([\w-]+)=(.+)$/s.exec(argument) ?? [];
+          const before = /^--?([\w-]+)$/.exec(all[i - 1] ?? "")?.[1] ?? "ARGUMENT";
+          return name === "" ? secretsOf({ [before]: argument }) : secretsOf({ [name]: value });
+        }),
+      ];
 
 /** A server as it may be shown: of an address origin and path, of a program its name. The rest may hold keys. */
 const nameOf = (server: McpServer): string => {

@@ -1,4 +1,5 @@
 import MiniSearch from "minisearch";
+import { shortQuery } from "./passages.ts";
 
 /** A piece of a file. */
 export interface Piece {
@@ -37,7 +38,7 @@ export const memoryIndex = (): TextIndex => {
     },
     search: (query, count) =>
       index
-        .search(query, { prefix: true, fuzzy: 0.1 })
+        .search(shortQuery(query), { prefix: true, fuzzy: 0.1 })
         .slice(0, count)
         .map(({ file, text }) => ({ file, text })),
     close: () => index.removeAll(),

@@ -1,6 +1,5 @@
 /** What a thread does with pages and documents of outsiders: see `threads.ts`. */
 import { ToolError } from "../errors.ts";
-import { limitArrays } from "./array-limit.ts";
 import { bestPassages, passagesOf } from "./passages.ts";
 import { type ReadablePage, readablePage } from "./readable.ts";
 
@@ -20,13 +19,9 @@ const MOST_SECTIONS = 2000;
 /** Characters of a page, all sections together. */
 const LONGEST_PAGE = 8_000_000;
 const LONGEST_HEADING = 300;
-/** Bytes that unpacking one document may take, all buffers that it ever made together. */
-const MOST_ARRAY_BYTES = 512 * 2 ** 20;
 
 /** A page in sections, of which only so many and so much is given back as any reader can use. */
 export const read = async ({ body, contentType, url }: PageInput): Promise<ReadablePage> => {
-  const allow = limitArrays();
-  allow(MOST_ARRAY_BYTES);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const { title, sections, fields } = await readablePage(bytes, contentType, url);
   let room = LONGEST_PAGE;

@@ -90,7 +90,7 @@ export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: str
         ];
         const write = async (): Promise<string> => {
           const asked = { messages: [...messages], maxTokens: 800, temperature: 0, abortSignal: context.abortSignal };
-          const { text } = await metered(model, context.meter).complete(asked);
+          const { text } = await metered(model, context.meter, context.redact).complete(asked);
           messages.push({ role: "assistant", content: text });
           return codeIn(text);
         };

@@ -12,9 +12,8 @@ export interface ReadOptions {
 const threads = threadsOf("tools/page-thread");
 
 const run = <Output>(name: string, { body, ...input }: PageInput, options: ReadOptions): Promise<Output> => {
-  const copy = new Uint8Array(body);
   const what = input.url.length > 200 ? `${input.url.slice(0, 200)}…` : input.url;
-  return threads.run<Output>(name, { ...input, body: copy }, { ...options, what, transfer: [copy.buffer] });
+  return threads.run<Output>(name, { ...input, body }, { ...options, what });
 };
 
 /**

@@ -35,7 +35,7 @@ export const readablePage = async (body: Buffer, contentType: string, url: strin
 const decode = (body: Buffer, type: string): string => {
   const named =
     /charset=["']?([\w-]+)/.exec(type)?.[1] ??
-    /<meta[^>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
+    /<meta[^<>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
   try {
     return new TextDecoder(named ?? "utf-8").decode(body);
   } catch {
@@ -85,7 +85,7 @@ const sectionsOf = (markdown: string): ReadablePage["sections"] => {
   const sections: { heading: string; text: string }[] = [];
   let current = { heading: "", text: "" };
   for (const line of markdown.split(/\r?\n/)) {
-    const heading = /^#{1,4}\s+(.+?)\s*#*$/.exec(line)?.[1];
+    const heading = headingOf(line);
     if (heading === undefined) current.text += `${line}\n`;
     else {
       sections.push(current);
@@ -95,6 +95,15 @@ const sectionsOf = (markdown: string): ReadablePage["sections"] => {
   return [...sections, current]
     .map(({ heading, text }) => ({ heading, text: text.replace(/\n{3,}/g, "\n\n").trim() }))
     .filter(({ heading, text }) => heading !== "" || text !== "");
+};
+
+/** The words of a heading, without the marks around them; undefined for any other line. */
+const headingOf = (line: string): string | undefined => {
+  const mark = /^#{1,4}\s+(?=\S)/.exec(line)?.[0];
+  if (mark === undefined) return undefined;
+  const words = line.slice(mark.length).trimEnd();
+  // A heading that is nothing but marks is called by the first of them.
+  return words.replace(/(?<!#)#+$/, "").trimEnd() || words.slice(0, 1);
 };
 
 const MOST_FIELDS = 40;
@@ -112,7 +121,7 @@ const pairsOf = (document: Document): Record<string, Field> => {
     const plain = name
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, "_")
-      .replace(/^_+|_+$/g, "");
+      .replace(/^_+|(?<!_)_+$/g, "");
     const key = RESERVED.has(plain) ? `page_${plain}` : plain;
     if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
     fields[key] = fieldOf(value);

@@ -1,5 +1,6 @@
 import { openSqlite } from "../sqlite.ts";
 import { memoryIndex, type TextIndex } from "./memory-index.ts";
+import { shortQuery } from "./passages.ts";
 
 export type { Piece, TextIndex } from "./memory-index.ts";
 
@@ -36,7 +37,7 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
     remove: (file) => remove.run(file),
     search: (query, count) => {
       // Each word as a text of its own: FTS5 has a language, and a query is none.
-      const words = (query.match(/[\p{L}\p{N}]+/gu) ?? []).slice(0, MOST_WORDS);
+      const words = (shortQuery(query).match(/[\p{L}\p{N}]+/gu) ?? []).slice(0, MOST_WORDS);
       if (words.length === 0) return [];
       const rows = select.rows(words.map((word) => `"${word}"`).join(" OR "), count);
       return Array.from(rows, ([file, text]) => ({ file: String(file), text: String(text) }));

@@ -50,7 +50,8 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
     timeoutSeconds: (options.timeoutSeconds ?? 20) + 10,
     execute: async ({ url, section, query }, context): Promise<ToolOutput> => {
       if (typeof url !== "string" || url.trim() === "") throw new ToolError("web_page needs an address.");
-      const page = await read(url.trim(), context);
+      const found = await read(url.trim(), context);
+      const page = context.redact === undefined ? found : context.redact.value(found);
       return {
         text: await textOf(page, section?.trim() ?? "", query?.trim() ?? "", context.abortSignal),
         fields: { title: { kind: "text", value: page.title.slice(0, 200) }, ...page.fields },

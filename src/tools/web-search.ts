@@ -1,5 +1,7 @@
 import { ConfigError, ToolError } from "../errors.ts";
 import { checked, count, objectWith, type Rules } from "../options.ts";
+import type { Redactor } from "../redact.ts";
+import { keysOf, secretsOfAddress } from "../secrets.ts";
 import { type Field, type Tool, type ToolOutput, tool } from "../tool.ts";
 import { type FetchJson, fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 import { remembered } from "./remembered.ts";
@@ -21,7 +23,9 @@ export interface SearchEngine {
   readonly name: string;
   /** US dollars of a search, as its price list says, for a budget of tool money. */
   readonly dollars: number;
-  search(query: string, abortSignal: AbortSignal): Promise<SearchAnswer>;
+  search(query: string, abortSignal: AbortSignal, redact?: Redactor): Promise<SearchAnswer>;
+  /** The keys that it asks with. */
+  readonly secrets?: () => readonly string[];
 }
 
 export interface WebSearchOptions extends JsonFetchOptions {
@@ -52,10 +56,12 @@ const hitsOf = (found: readonly Json[], title: string, url: string, snippet: str
 /** Google's results through Gemini's grounding, with its own answer. */
 export const geminiSearch = (key: string, ask: FetchJson, model = "gemini-2.5-flash"): SearchEngine => ({
   name: "google (gemini)",
+  secrets: () => keysOf(key),
   dollars: 0.035,
-  search: async (query, abortSignal) => {
+  search: async (query, abortSignal, redact) => {
     const reply = await ask(`https://generativelanguage.googleapis.com/v1beta/models/${model}:generateContent`, {
       abortSignal,
+      redact,
       headers: { "x-goog-api-key": key },
       body: { contents: [{ role: "user", parts: [{ text: query }] }], tools: [{ google_search: {} }] },
     });
@@ -78,10 +84,12 @@ export const geminiSearch = (key: string, ask: FetchJson, model = "gemini-2.5-fl
 
 export const serperSearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "serper",
+  secrets: () => keysOf(key),
   dollars: 0.001,
-  search: async (query, abortSignal) => {
+  search: async (query, abortSignal, redact) => {
     const reply = await ask("https://google.serper.dev/search", {
       abortSignal,
+      redact,
       headers: { "x-api-key": key },
       body: { q: query },
     });
@@ -94,20 +102,23 @@ export const serperSearch = (key: string, ask: FetchJson): SearchEngine => ({
 
 export const braveSearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "brave",
+  secrets: () => keysOf(key),
   dollars: 0.005,
-  search: async (query, abortSignal) => {
+  search: async (query, abortSignal, redact) => {
     const address = `https://api.search.brave.com/res/v1/web/search?q=${encodeURIComponent(query)}`;
-    const reply = await ask(address, { abortSignal, headers: { "x-subscription-token": key } });
+    const reply = await ask(address, { abortSignal, redact, headers: { "x-subscription-token": key } });
     return { hits: hitsOf(list((reply.web as Json | undefined)?.results), "title", "url", "description") };
   },
 });
 
 export const tavilySearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "tavily",
+  secrets: () => keysOf(key),
   dollars: 0.008,
-  search: async (query, abortSignal) => {
+  search: async (query, abortSignal, redact) => {
     const reply = await ask("https://api.tavily.com/search", {
       abortSignal,
+      redact,
       headers: { authorization: `Bearer ${key}` },
       body: { query },
     });
@@ -120,10 +131,11 @@ export const tavilySearch = (key: string, ask: FetchJson): SearchEngine => ({
 /** A SearXNG instance, yours or another's: needs no key. */
 export const searxngSearch = (address: string, ask: FetchJson): SearchEngine => ({
   name: "searxng",
+  secrets: () => secretsOfAddress(address),
   dollars: 0,
-  search: async (query, abortSignal) => {
-    const url = `${address.replace(/\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
-    const reply = await ask(url, { abortSignal });
+  search: async (query, abortSignal, redact) => {
+    const url = `${address.replace(/(?<!\/)\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
+    const reply = await ask(url, { abortSignal, redact });
     return { hits: hitsOf(list(reply.results), "title", "url", "content") };
   },
 });
@@ -157,20 +169,21 @@ export const webSearch = (options: WebSearchOptions = {}): Tool<{ query: string 
       bestUse: "To find the address of a page, or whether something is known at all.",
       examples: [{ input: { query: "Node.js 22 release date" }, for: "pages that state a date" }],
     },
+    ...(engine.secrets === undefined ? {} : { secrets: engine.secrets }),
     check: async (context) => {
-      const { hits } = await engine.search("AgentFlow", context.abortSignal);
+      const { hits } = await engine.search("AgentFlow", context.abortSignal, context.redact);
       return `${engine.name}, ${hits.length} hits`;
     },
-    execute: async ({ query }, { abortSignal, meter }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, meter, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("web_search needs a query.");
       const asked = query.trim().slice(0, 400);
       const answer = await search(asked, async () => {
         meter?.check();
-        const found = await engine.search(asked, abortSignal);
+        const found = await engine.search(asked, abortSignal, redact);
         meter?.charge({ toolDollars: engine.dollars });
         return found;
       });
-      return outputOf(asked, answer, most, engine.name);
+      return outputOf(asked, redact === undefined ? answer : redact.value(answer), most, engine.name);
     },
   });
 };

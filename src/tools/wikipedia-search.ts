@@ -73,12 +73,13 @@ export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: s
     },
     check: async ({ abortSignal }) =>
       `${new URL(api).host}, ${(await search("encyclopedia", abortSignal)).length} titles`,
-    execute: async ({ query }, { abortSignal }): Promise<ToolOutput> => {
+    execute: async ({ query }, { abortSignal, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("wikipedia_search needs a query.");
       const asked = query.trim().slice(0, 300);
       const [best, ...others] = await titles(asked, () => search(asked, abortSignal));
       if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
-      const { title, text } = await articles(best, () => article(best, abortSignal));
+      const found = await articles(best, () => article(best, abortSignal));
+      const { title, text } = redact === undefined ? found : redact.value(found);
       const lead = text.split(/\n\s*\n|\n==/)[0]?.trim() ?? "";
       const passages = await findPassages({ text: text.slice(lead.length), query: asked, count: 3 }, { abortSignal });
       const also = others.length === 0 ? "" : `\nOther articles: ${others.join("; ")}`;

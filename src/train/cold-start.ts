@@ -1,4 +1,5 @@
 import type { Engine, Tokenizer, TrainingSequence } from "../engine.ts";
+import { EngineError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
 import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/planner.ts";
 import { END, type PromptEngine } from "../flow/planner-prompts.ts";
@@ -54,6 +55,6 @@ export const completion = (tokenizer: Tokenizer, prompt: string, answer: string)
 
 const idOf = (tokenizer: Tokenizer, token: string): number => {
   const id = tokenizer.idOf(token);
-  if (id === undefined) throw new TypeError(`The vocabulary has no token ${token}.`);
+  if (id === undefined) throw new EngineError(`The vocabulary has no token ${token}.`);
   return id;
 };

@@ -1,5 +1,6 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
+import { count, listOf, objectWith, required } from "../options.ts";
 import { type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
@@ -24,6 +25,7 @@ export const rollOut = async <Sealed>(
   reward: Reward<Sealed>,
   options: NonNullable<Parameters<Flow["solve"]>[1]>,
 ): Promise<Rollout> => {
+  required(objectWith("a flow", "solve"))(flow, "rollOut: the flow");
   const { trajectory } = await flow.solve(queryOf(task), options);
   const value = trajectory.status === "failed" ? undefined : await reward(task, trajectory.answer);
   if (value !== undefined && !(value >= 0 && value <= 1))
@@ -52,7 +54,10 @@ export interface RollOutOptions<Sealed> {
  * alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
  */
 export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
+  required(objectWith("an object of options"))(options, "rollOutGroups");
   const { tasks, groupSize, concurrency = 64, abortSignal } = options;
+  required(listOf(objectWith("a task")))(tasks, "rollOutGroups: tasks");
+  required(count)(groupSize, "rollOutGroups: groupSize");
   const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
   const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
   // A solve that was aborted is no result, whatever it holds.

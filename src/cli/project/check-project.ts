@@ -161,6 +161,10 @@ const endingOf = ({ answer, stopReason }: Trajectory): string =>
 
 /** Answers of fewer characters stand in texts by chance. */
 const SHORTEST_LEAK = 3;
+/** Longer ones do not stand in a question by chance. */
+const LONGEST_LEAK = 200;
+/** So much of a question is looked through. */
+const QUESTION_LENGTH = 20_000;
 /** So many leaks are no chance. */
 const LEAK_SHARE = 0.05;
 
@@ -171,10 +175,11 @@ export const checkLeaks = (
 ): Finding => {
   const told = [instructions, ...Object.values(tools).map(({ description }) => description)].join("\n");
   const leaking = tasks.filter(({ question, sealed: { answer } }) => {
-    if (answer.trim().length < SHORTEST_LEAK) return false;
-    const escaped = answer.trim().replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+    const bare = answer.trim();
+    if (bare.length < SHORTEST_LEAK || bare.length > LONGEST_LEAK) return false;
+    const escaped = bare.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
     const word = new RegExp(`(?<![\\p{L}\\p{N}.])${escaped}(?![\\p{L}\\p{N}])`, "iu");
-    return word.test(question) || word.test(told);
+    return word.test(question.slice(0, QUESTION_LENGTH)) || word.test(told);
   });
   const [first] = leaking;
   if (first === undefined)

@@ -35,7 +35,7 @@ export interface ExploreOptions {
   readonly calculators: ReadonlySet<string>;
   readonly tasks: readonly WorldTask[];
   readonly reward: Reward<WorldSealed>;
-  readonly flow: Pick<FlowOptions, "budget" | "replies">;
+  readonly flow: Pick<FlowOptions, "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: so many that what a question needs comes by within a few walks. */
   readonly turns: number;

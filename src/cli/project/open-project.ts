@@ -1,5 +1,6 @@
 import { ConfigError } from "../../errors.ts";
 import type { ReplyLog } from "../../reply-log.ts";
+import { secretsOf } from "../../secrets.ts";
 import { type LoadedConfig, loadConfig } from "../config.ts";
 import type { World } from "../world.ts";
 import {
@@ -60,18 +61,20 @@ export const openProject = async ({
   const reward = await checkReward(config, tasks);
   if (reward.level === "error") throw new ConfigError(reward.message);
   const training = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train");
+  // What a tool says of a key is neither kept nor learnt.
+  const secrets = secretsOf(process.env);
   const exploration = await explore({
     tools,
     calculators: calculatorsOf(tools),
     tasks: training,
     reward: rewardOf(config),
-    flow: { ...(budget !== undefined && { budget }), ...(replies !== undefined && { replies }) },
+    flow: { ...(budget !== undefined && { budget }), ...(replies !== undefined && { replies }), secrets },
     seed,
     turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
     onProgress: (done, total) => onStage(`calling the tools: ${done}/${total}`),
     abortSignal,
   });
-  const world = projectWorld({ config, tasks, exploration, seed, replies });
+  const world = projectWorld({ config, tasks, exploration, seed, replies, secrets });
   const answering = checkTools(config, exploration);
   const broken = answering.some(({ level }) => level === "error");
   onStage("random valid plans");

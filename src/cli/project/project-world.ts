@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AgentFlowConfig } from "../../config.ts";
+import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random } from "../../random.ts";
@@ -36,10 +37,12 @@ export interface ProjectWorldOptions {
   readonly exploration: Exploration;
   readonly seed: number;
   readonly replies?: ReplyLog | undefined;
+  /** Taken out of all that the tools bring. */
+  readonly secrets?: readonly string[];
 }
 
 /** A project's own tasks and tools as the world that `learn` trains on. */
-export const projectWorld = ({ config, tasks, exploration, seed, replies }: ProjectWorldOptions): World => {
+export const projectWorld = ({ config, tasks, exploration, seed, replies, secrets }: ProjectWorldOptions): World => {
   const { tools = {}, budget, instructions } = config;
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
@@ -66,7 +69,7 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies }: Proj
     train: (family, index) => {
       const list = training.get(family) ?? [];
       const task = list[index % list.length];
-      if (task === undefined) throw new RangeError(`The project has no family ${family} for training.`);
+      if (task === undefined) throw new ConfigError(`The project has no family ${family} for training.`);
       return task;
     },
     evaluation: (split, sizes = {}) => setsOf(tasks, split, sizes),
@@ -76,6 +79,7 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies }: Proj
       ...(budget !== undefined && { budget }),
       ...(instructions !== undefined && { instructions }),
       ...(replies !== undefined && { replies }),
+      ...(secrets !== undefined && { secrets }),
     },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),

@@ -11,8 +11,9 @@ const read = (path: string): string | undefined => {
 };
 
 const lineOf = (text: string | undefined, key: string): number | undefined => {
-  const found = new RegExp(`^${key}:?\\s+(\\d+)`, "m").exec(text ?? "")?.[1];
-  return found === undefined ? undefined : Number(found);
+  for (const [, name, value] of (text ?? "").matchAll(/^([\w()]+):?[ \t]+(\d+)/gm))
+    if (name === key) return Number(value);
+  return undefined;
 };
 
 /** Room in one control group; file pages that nobody uses count as room, since the kernel gives them up first. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { messageOf, TaskError } from "../../errors.ts";
+import { refusal } from "../../options.ts";
 import { packageFolder } from "../../package-folder.ts";
 import type { Page } from "./page.ts";
 
@@ -47,6 +48,8 @@ const expectSchema = (record: Record<string, unknown>, file: string): void => {
  * Throws `TaskError` when a file is missing or damaged. `folder` is where the two files are.
  */
 export const loadAlmanac = async (folder: URL = dataFolder): Promise<Almanac> => {
+  if (!(folder instanceof URL))
+    throw refusal("loadAlmanac: the folder", folder, 'a URL, such as new URL("file:///data/")');
   const manifestUrl = new URL("almanac.manifest.json", folder);
   const dataUrl = new URL("almanac.json.gz", folder);
   const manifestFile = fileURLToPath(manifestUrl);

@@ -1,4 +1,5 @@
 import { TaskError } from "../../errors.ts";
+import { listOf, objectWith, required, ruleOf } from "../../options.ts";
 import { type Random, type RandomKey, random, randomKey } from "../../random.ts";
 import type { Task } from "../../task.ts";
 import { type Answer, answerOf } from "./answer.ts";
@@ -7,6 +8,10 @@ import type { Almanac } from "./data.ts";
 import type { Asked, Cell, Operation } from "./grid.ts";
 import { type Path, paths } from "./paths.ts";
 import { composeQuestion } from "./question.ts";
+
+const anAlmanac = required(
+  ruleOf<{ pages: unknown }>({ pages: required(listOf(objectWith("a page"))) }, { others: "any" }),
+);
 
 /** What only rewards, scorers, reports and scripted baselines read of an Almanac task. */
 export interface AlmanacSealed extends Answer {
@@ -82,6 +87,7 @@ const opaque = ({ high, low }: RandomKey): string =>
 
 /** Prepares the world's chains once. `seed` changes which tasks are drawn, never which pages are held out. */
 export const taskSource = (almanac: Almanac, seed: number | string): TaskSource => {
+  anAlmanac(almanac, "taskSource: the almanac");
   const chains = chainsOf(almanac);
   const pools = new Map<string, Pool>();
   const pool = (asked: Asked, operation: Operation, split: Split): Pool => {

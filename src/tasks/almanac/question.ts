@@ -1,3 +1,4 @@
+import { TaskError } from "../../errors.ts";
 import type { Random } from "../../random.ts";
 import type { Asked, Operation } from "./grid.ts";
 import { type PathName, paths, targetKind } from "./paths.ts";
@@ -40,7 +41,7 @@ export const composeQuestion = (
   paraphrase: "trained" | "heldOut",
 ): string => {
   const [first] = subjects;
-  if (first === undefined) throw new RangeError("a question needs a subject");
+  if (first === undefined) throw new TaskError("A question needs a subject.");
   const words = wordsOf(first);
   const choices = templatesOf(operation, first);
   const template = paraphrase === "heldOut" ? (choices.at(-1) ?? "") : random.pick(choices.slice(0, -1));

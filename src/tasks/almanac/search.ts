@@ -7,6 +7,9 @@ export const hitCount = 5;
 /** Where fewer pages hold every word of a query, the nearest others are listed, too. */
 const fewest = 2;
 
+/** Longest part of a query that is looked for, in characters. */
+const QUERY_LENGTH = 20_000;
+
 /** Finds pages by name, best first. */
 export interface PageIndex {
   /** Pages whose title or another name is exactly this: same letters before folded ones, titles before other names. */
@@ -21,13 +24,14 @@ const fold = (text: string): string =>
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .toLowerCase()
-    .replace(/^["“'\s]+|["”'\s]+$/gu, "")
+    .replace(/^["“'\s]+/u, "")
+    .replace(/(?<!["”'\s])["”'\s]+$/u, "")
     .replace(/\s+/g, " ");
 
 const tokenize = (text: string): string[] =>
   text
     .split(/[^\p{L}\p{N}.]+/u)
-    .map((word) => word.replace(/^\.+|\.+$/g, ""))
+    .map((word) => word.replace(/^\.+|(?<!\.)\.+$/g, ""))
     .filter((word) => word !== "");
 
 /** An index over the pages; the full-text part is built by the first query that needs it. */
@@ -59,13 +63,15 @@ export const pageIndex = (pages: readonly Page[]): PageIndex => {
   };
 
   return {
-    exact: (query) => {
+    exact: (long) => {
+      const query = long.slice(0, QUERY_LENGTH);
       const found = byName.get(fold(query)) ?? [];
       return found.length < 2
         ? found
         : [...found].sort((a, b) => rank(a, query) - rank(b, query) || (a.id < b.id ? -1 : 1));
     },
-    fullText: (query, limit) => {
+    fullText: (long, limit) => {
+      const query = long.slice(0, QUERY_LENGTH);
       const all = find(query, "AND");
       const near = all.length >= fewest ? [] : find(query, "OR").slice(0, fewest);
       const ids = new Set([...all, ...near].map(({ id }) => id));

@@ -92,6 +92,7 @@ export interface AlmanacTasks {
 
 /** All tasks of the Almanac behind one seed. */
 export const almanacTasks = (almanac: Almanac, seed: number | string): AlmanacTasks => {
+  optionRules.seed(seed, "almanacTasks: the seed");
   const source = taskSource(almanac, seed);
   return {
     cells: trainedCells,

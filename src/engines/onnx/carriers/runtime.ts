@@ -85,6 +85,6 @@ export const tensorOver = (memory: Memory, shape: readonly number[], offset = 0)
 export const floatsOf = (tensor: Tensor): Float32Array => {
   const { data } = tensor.memory;
   if (!(data instanceof Float32Array))
-    throw new TypeError(`expected a float32 tensor, received ${tensor.memory.dtype}`);
+    throw new EngineError(`Expected a float32 tensor, received ${tensor.memory.dtype}`);
   return data.subarray(tensor.offset, tensor.offset + elementsOf(tensor.shape));
 };

@@ -1,5 +1,17 @@
 import { rm } from "node:fs/promises";
 import { ConfigError, StoreError } from "../../../errors.ts";
+import {
+  abortSignal,
+  callback,
+  name,
+  number,
+  objectWith,
+  oneOf,
+  type Rule,
+  required,
+  ruleOf,
+  text,
+} from "../../../options.ts";
 import { loraShapes } from "../lora.ts";
 import { readAdapter, writeAdapterTensors } from "./adapter-files.ts";
 import { readGgufAdapter, writeGgufAdapter } from "./gguf-adapter.ts";
@@ -13,6 +25,20 @@ import { roundTo, type WrittenType } from "./safetensors-writer.ts";
 export type ExportFormat = "peft" | "gguf" | "merged";
 
 export const EXPORT_FORMATS: readonly ExportFormat[] = ["peft", "gguf", "merged"];
+
+const anExport: Rule = (value, of) =>
+  ruleOf<ExportOptions>({
+    format: required(oneOf("peft", "gguf", "merged")),
+    out: required(name),
+    files: required(objectWith("the open files of a model")),
+    adapter: objectWith("an adapter"),
+    baseName: required(text),
+    type: oneOf("float32", "bfloat16"),
+    about: required(objectWith("an object")),
+    abortSignal,
+    onTensor: callback,
+    maxFileBytes: number(),
+  })(value, of);
 
 export interface ExportOptions extends Pick<MergeOptions, "abortSignal" | "onTensor" | "maxFileBytes"> {
   readonly format: ExportFormat;
@@ -41,6 +67,7 @@ const adapterOf = ({ adapter, format }: ExportOptions): Adapter => {
  * removed. Throws `ConfigError` where something else than an export of ours stands, `StoreError` otherwise.
  */
 export const exportAdapter = async (options: ExportOptions): Promise<{ readonly tensors: number }> => {
+  anExport(options, "exportAdapter");
   const { format, out, files, baseName, about, adapter } = options;
   if (format === "peft")
     await writeAdapterTensors(out, { config: files.config, ...adapterOf(options), baseName, about });
@@ -75,6 +102,7 @@ const same = (a: Float32Array | undefined, b: Float32Array): boolean =>
  * type. Throws `StoreError` that names the first difference.
  */
 export const verifyExport = async (options: ExportOptions): Promise<{ readonly tensors: number }> => {
+  anExport(options, "verifyExport");
   const { format, out, files, type = "float32", abortSignal } = options;
   const differs = (what: string): StoreError =>
     new StoreError(`The export ${out} does not give back what was written: ${what} differs. Is the disk damaged?`);

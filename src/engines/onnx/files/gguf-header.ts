@@ -21,12 +21,12 @@ const windowBytes = 1 << 20;
 /** The longest texts are chat templates; a description may be long as well. */
 const maxTextBytes = 16 << 20;
 /** Entries of all lists together: an entry of one byte takes eight in memory, and a text thirty more than its own. */
-const maxEntries = 4_000_000;
+const maxEntries = 2_500_000;
 const maxListTextBytes = 256 << 20;
 const maxValues = 10_000;
 const maxTensors = 100_000;
 /** Entries that are read before the event loop has its turn. */
-const entriesPerTurn = 20_000;
+const entriesPerTurn = 5_000;
 
 /** Reads a file from front to back, a window at a time; refuses to go past its end. */
 class Cursor {

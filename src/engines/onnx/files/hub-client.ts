@@ -45,7 +45,7 @@ const PAGE_LIMITS = { values: 100_000 };
 
 /** HF_ENDPOINT and HF_TOKEN, as other tools of the hub read them. */
 export const hubSettings = (environment: Readonly<Record<string, string | undefined>>): HubSettings => {
-  const endpoint = (environment.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
+  const endpoint = (environment.HF_ENDPOINT || "https://huggingface.co").replace(/(?<!\/)\/+$/, "");
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint))
     throw new ConfigError(`HF_ENDPOINT is ${JSON.stringify(endpoint)}: accepted is an address such as https://….`);
   const token = environment.HF_TOKEN?.trim();

@@ -18,8 +18,17 @@ const isGguf = ({ path }: RemoteFile): boolean => /\.gguf$/i.test(path);
 /** The last part of a path. */
 export const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-const patternOf = (text: string): RegExp =>
-  new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`, "i");
+/** Whether a path has the parts of a pattern, which `*` sets apart, one after another. */
+const hasParts = (path: string, pattern: string): boolean => {
+  const whole = path.toLowerCase();
+  let at = 0;
+  for (const part of pattern.toLowerCase().split("*")) {
+    const found = whole.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return true;
+};
 
 const shown = (files: readonly RemoteFile[]): string =>
   files
@@ -36,7 +45,7 @@ export const chooseGguf = ({ repo, files }: RemoteRepo, asked: string | undefine
   const hasFolder = files.some(({ path }) => path === SINGLE || path === INDEX);
   if (asked === undefined && (hasFolder || all.length === 0)) return undefined;
   const exact = all.filter(({ path }) => path === asked || baseName(path) === asked);
-  const fitting = exact.length > 0 ? exact : all.filter(({ path }) => patternOf(`*${asked ?? ""}*`).test(path));
+  const fitting = exact.length > 0 ? exact : all.filter(({ path }) => hasParts(path, asked ?? ""));
   const [first, ...others] = fitting;
   if (first === undefined)
     throw new ConfigError(

@@ -2,6 +2,7 @@ import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
+import { withLock } from "../../../file-lock.ts";
 import {
   name as aName,
   abortSignal as aSignal,
@@ -15,7 +16,6 @@ import {
 import { elementsOf } from "../carriers/runtime.ts";
 import { parameterShapes } from "../model-config.ts";
 import { requireMemory } from "../model-memory.ts";
-import { withFileLock } from "./file-lock.ts";
 import { describeRepo, fileUrl, hubRequest, hubSettings, type RemoteFile } from "./hub-client.ts";
 import { parseHubConfig } from "./hub-config.ts";
 import { type DownloadOptions, downloadFile, isWhole, PART } from "./hub-download.ts";
@@ -192,8 +192,8 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
   };
   try {
     await mkdir(join(folder, ".."), { recursive: true });
-    return await withFileLock(`${folder}.lock`, pull, {
-      ...(abortSignal && { abortSignal }),
+    return await withLock(`${folder}.lock`, pull, {
+      abortSignal,
       onWait: (pid) => onEvent?.({ type: "pull-wait", pid }),
     });
   } catch (cause) {

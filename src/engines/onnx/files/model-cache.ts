@@ -2,6 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../../../errors.ts";
+import { name as aName, objectWith, required } from "../../../options.ts";
 import { readManifest } from "./manifest.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,8 +37,12 @@ export interface PulledAbout {
 }
 
 /** AGENTFLOW_CACHE, else `agentflow` in XDG_CACHE_HOME or ~/.cache. */
-export const cacheFolder = (environment: Environment): string =>
-  resolve(environment.AGENTFLOW_CACHE || join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "agentflow"));
+export const cacheFolder = (environment: Environment): string => {
+  required(objectWith("an environment, such as process.env"))(environment, "cacheFolder: the environment");
+  return resolve(
+    environment.AGENTFLOW_CACHE || join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "agentflow"),
+  );
+};
 
 /** Parts of `owner/name[@revision]`; undefined when a text is nothing like it. */
 export const parseModelName = (text: string): { readonly repo: string; readonly revision?: string } | undefined => {
@@ -98,6 +103,7 @@ export const readCached = async (folder: string): Promise<CachedModel> => {
 
 /** The models in a cache, complete or begun, by name. */
 export const listModels = async (cache: string): Promise<CachedModel[]> => {
+  required(aName)(cache, "The folder of models");
   const root = join(cache, "models");
   const found: CachedModel[] = [];
   for (const named of await folders(root))
@@ -110,6 +116,7 @@ export const listModels = async (cache: string): Promise<CachedModel[]> => {
  * several the one pulled last. Throws `ConfigError` that says what to run.
  */
 export const resolveModel = async (name: string, environment: Environment = process.env): Promise<string> => {
+  required(aName)(name, "resolveModel: the name");
   if (await stat(name).catch(() => undefined)) return name;
   const asked = parseModelName(name);
   if (asked === undefined)

@@ -152,14 +152,17 @@ export const parsePattern = (pattern: string): readonly Alternative[] => {
   };
   const quantified = (depth: number): Expression => {
     const of = atom(depth);
-    const counts = /^\{(\d+)(,?)(\d*)\}/.exec(letters.slice(at, at + 40).join(""));
+    const counts = /^\{(\d+)(?:(,)(\d*))?\}/.exec(letters.slice(at, at + 40).join(""));
     let out = of;
     if (take("?")) out = repeat(of, 0, 1);
     else if (take("*")) out = repeat(of, 0);
     else if (take("+")) out = repeat(of, 1);
     else if (counts) {
       const [all, least, comma, most] = counts;
-      const bounds = [Number(least), comma === "" ? Number(least) : most === "" ? undefined : Number(most)] as const;
+      const bounds = [
+        Number(least),
+        comma === undefined ? Number(least) : most === "" ? undefined : Number(most),
+      ] as const;
       if (bounds[1] !== undefined && bounds[1] < bounds[0]) refuse("counts out of order");
       at += all.length;
       out = repeat(of, ...bounds);

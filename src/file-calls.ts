@@ -1,7 +1,7 @@
-import { type FileHandle, open as openFile, rename as renameFile, rm } from "node:fs/promises";
+import { type FileHandle, link as linkFile, open as openFile, rename as renameFile, rm } from "node:fs/promises";
 
 /**
- * The few calls by which files of a run change. Each is a moment at which a process may die or a disk be full: with
+ * The few calls by which runs and locks change on the disk. Each is a moment at which a process may die or a disk be full: with
  * AGENTFLOW_CRASH_AT=k the process kills itself before the k-th of them, with AGENTFLOW_FAIL_AT=k that one finds no room
  * (for `check:crash-points` and `check:disk-full`).
  */
@@ -33,6 +33,12 @@ export const sync = async (handle: FileHandle): Promise<void> => {
 export const rename = async (from: string, to: string): Promise<void> => {
   before();
   await renameFile(from, to);
+};
+
+/** Gives a file a second name. Throws `EEXIST` when there is something of that name: never replaces it. */
+export const link = async (from: string, to: string): Promise<void> => {
+  before();
+  await linkFile(from, to);
 };
 
 export const remove = async (path: string): Promise<void> => {
