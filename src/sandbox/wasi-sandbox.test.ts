@@ -38,7 +38,9 @@ describe("the wasi tier", () => {
           truncated: false,
         });
         expect(await run("import os\nos.listdir('/tmp')")).toMatchObject({ value: "[]" });
-        expect(await run("import os\ndict(os.environ)")).not.toMatchObject({ value: /PATH|USER/ });
+        expect(await run("import os\nsorted(os.environ)")).toMatchObject({
+          value: "['HOME', 'PYTHONTZPATH', 'TMPDIR']",
+        });
         expect(await run("1 / 0")).toMatchObject({ error: "ZeroDivisionError: division by zero (line 1)" });
         expect(await run("import os\nos._exit(1)")).toMatchObject({ error: "The program ended its interpreter." });
         expect(await run("import numpy\nint(numpy.arange(5).sum())")).toMatchObject({ value: "10" });
