@@ -51,7 +51,7 @@ describe("a lock", () => {
       await lock?.release();
       expect(readdirSync(folder)).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 
   it("is found where its owner died as it took over, however often that happened", async () => {
     const me = await thisProcess();
@@ -92,5 +92,5 @@ describe("a lock", () => {
     const waiting = withLock(path, work, { abortSignal: abort.signal, onWait: () => abort.abort(new Error("enough")) });
     await expect(waiting).rejects.toThrow("enough");
     await lock?.release();
-  }, 60_000);
+  }, 180_000);
 });

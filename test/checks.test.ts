@@ -37,10 +37,10 @@ const promises = [
 describe.each(promises)("check:$check.name", ({ check, n }) => {
   it("catches what has no guard", async () => {
     expect((await check.run({ n: Math.min(check.brokenN, n), seed: 7, broken: true })).failed).toBeGreaterThan(0);
-  }, 300_000);
+  }, 900_000);
 
   it("finds no failure", async () => {
     const { failed, lines } = await check.run({ n, seed: 11, broken: false });
     expect({ failed, lines: failed === 0 ? [] : lines }).toEqual({ failed: 0, lines: [] });
-  }, 300_000);
+  }, 900_000);
 });

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 const WEIGHTS = "model.safetensors";
-const SLOW = { timeout: 120_000 };
+const SLOW = { timeout: 240_000 };
 
 /** Calls the command through a pipe. */
 const agentflow = (

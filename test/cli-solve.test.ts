@@ -53,7 +53,7 @@ export default defineConfig({
 `,
 );
 const key = { OPENAI_API_KEY: "sk-secret-canary" };
-const SLOW = 60_000;
+const SLOW = 240_000;
 
 describe("agentflow solve with a configuration", () => {
   it(

@@ -81,4 +81,4 @@ it("a run with tools that never answer alike goes on from its journal, and is ve
   // Without the journal the same tools give another run: that is what it is for.
   rmSync(join(run, "replies"), { recursive: true });
   expect((await start(["runs", "verify", run, "--config", config, "--quiet"]).ended).code).toBe(1);
-}, 300_000);
+}, 900_000);

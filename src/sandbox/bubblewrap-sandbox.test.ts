@@ -7,7 +7,7 @@ import { runInProcess } from "./process-run.ts";
 import { PYTHON_RUNNER } from "./python-program.ts";
 import type { RunOptions } from "./sandbox.ts";
 
-const SLOW = 120_000;
+const SLOW = 240_000;
 const fault = await bubblewrapFault();
 if (fault !== undefined) process.stderr.write(`bubblewrap is not tested here: ${fault}\n`);
 

@@ -28,14 +28,14 @@ it("gives lines whole, however they arrive", async () => {
   const seen: (string | undefined)[] = [];
   for (let i = 0; i <= lines.length; i += 1) seen.push(await child.line());
   expect(seen).toEqual([...lines, undefined]);
-}, 60_000);
+}, 180_000);
 
 it("keeps no more of a flood than it may, and ends it", async () => {
   const child = node(`for (;;) require("node:fs").writeSync(1, Buffer.alloc(65536, 120));`, 2 ** 20);
   expect(await child.line()).toBeUndefined();
   expect((await child.ended).signal).toBe("SIGKILL");
   expect((await child.bytes()).length).toBeLessThanOrEqual(2 ** 20);
-}, 60_000);
+}, 180_000);
 
 it("does not wait for a process that was left behind with the pipe", async () => {
   const left = "setTimeout(() => process.exit(), 40000)";
@@ -50,7 +50,7 @@ it("does not wait for a process that was left behind with the pipe", async () =>
   expect((await child.ended).code).toBe(3);
   // It is there still: nobody waited for it.
   process.kill(pid, "SIGKILL");
-}, 30_000);
+}, 120_000);
 
 it("says by a typed error that a command is missing", async () => {
   const child = startChild({ command: ["/no/such/command"], env: {} });

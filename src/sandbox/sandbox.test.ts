@@ -15,7 +15,7 @@ afterAll(async () => {
   await sandbox.close();
   rmSync(scratch, { recursive: true, force: true });
 });
-const SLOW = 120_000;
+const SLOW = 240_000;
 
 const crc32 = (bytes: Buffer): number => {
   let crc = ~0;

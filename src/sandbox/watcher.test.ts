@@ -14,7 +14,7 @@ describe.runIf(posix)("the watcher", () => {
     expect(watching.overrun).toBe("time");
     expect(await once(child, "exit")).toEqual([null, "SIGKILL"]);
     watching.stop();
-  }, 30_000);
+  }, 120_000);
 
   it("counts what a process and its descendants hold together, outside the JavaScript heap too", async () => {
     const hold = `const held = Buffer.alloc(150e6, 1); setInterval(() => held[0], 1000);`;
@@ -28,5 +28,5 @@ describe.runIf(posix)("the watcher", () => {
     ofTogether.stop();
     ofAlone.stop();
     alone.kill("SIGKILL");
-  }, 60_000);
+  }, 180_000);
 });
