@@ -1,6 +1,9 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { SandboxError } from "../errors.ts";
 import { openSandbox, tierFault } from "./index.ts";
@@ -9,6 +12,18 @@ const SLOW = 240_000;
 const faults = { wasi: await tierFault("wasi"), "wasi-in-bubblewrap": await tierFault("wasi-in-bubblewrap") };
 for (const [tier, fault] of Object.entries(faults))
   if (fault !== undefined) process.stderr.write(`${tier} is not tested here: ${fault}\n`);
+
+/** Interpreters that were started with a limit on memory that no other test has. */
+const interpretersWith = (megabytes: number): number =>
+  execFileSync("ps", ["-eo", "args"], { maxBuffer: 2 ** 26 })
+    .toString()
+    .split("\n")
+    .filter((line) => line.includes(`--wasm-max-mem-pages=${megabytes * 16} `)).length;
+
+const gone = async (megabytes: number): Promise<number> => {
+  for (let i = 0; i < 50 && interpretersWith(megabytes) > 0; i += 1) await new Promise((wake) => setTimeout(wake, 100));
+  return interpretersWith(megabytes);
+};
 
 describe("the wasi tier", () => {
   it("says what it needs where it does not work", async () => {
@@ -68,6 +83,40 @@ describe("the wasi tier", () => {
         await expect(running.then(({ error }) => Promise.reject(new Error(error)))).rejects.toThrow();
         await after;
         await expect(sandbox.runPython("1")).rejects.toThrow("closed");
+      },
+      SLOW,
+    );
+
+    it.skipIf(faults[tier] !== undefined)(
+      "leaves no interpreter when its parent is killed, or its programs are aborted",
+      async () => {
+        const megabytes = tier === "wasi" ? 101 : 102;
+        const sandbox = await openSandbox({ tier, memoryMegabytes: megabytes, warm: 0 });
+        for (const milliseconds of [0, 20, 300, 1500])
+          await expect(
+            sandbox.runPython("while True: pass", { abortSignal: AbortSignal.timeout(milliseconds) }),
+          ).rejects.toThrow(/timeout/);
+        await sandbox.close();
+        expect(await gone(megabytes)).toBe(0);
+
+        const module = pathToFileURL(join(import.meta.dirname, "index.ts")).href;
+        const program = `const { openSandbox } = await import(${JSON.stringify(module)});
+const sandbox = await openSandbox({ tier: ${JSON.stringify(tier)}, memoryMegabytes: ${megabytes} });
+await sandbox.runPython("1");
+const running = sandbox.runPython("while True: pass", { timeoutSeconds: 600 });
+await new Promise((wake) => setTimeout(wake, 500));
+console.log("running");
+await running;`;
+        const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+        const parent = spawn(process.execPath, ["--import", loader, "--input-type=module", "--eval", program]);
+        const said = await new Promise<string>((resolve) => {
+          parent.stdout.on("data", (chunk: Buffer) => resolve(chunk.toString()));
+          parent.on("close", () => resolve("ended"));
+        });
+        expect(said.trim()).toBe("running");
+        expect(interpretersWith(megabytes)).toBeGreaterThan(0);
+        parent.kill("SIGKILL");
+        expect(await gone(megabytes)).toBe(0);
       },
       SLOW,
     );
