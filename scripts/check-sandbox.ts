@@ -23,12 +23,13 @@ import { secondOnPyodide } from "./checks/second-pyodide.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
 const pyodide: readonly Assault[] = [onPyodide, { ...secondOnPyodide, left: onPyodide.left }];
+const wasi: readonly Assault[] = [onWasi, { ...secondOnBubblewrap, left: onWasi.left }];
 /** For each tier two sets of attacks; the second one was written without looking at the guard. */
 const assaults: Readonly<Record<Tier, readonly Assault[]>> = {
   "pyodide-in-bubblewrap": pyodide,
   pyodide,
-  wasi: [onWasi],
-  "wasi-in-bubblewrap": [onWasi],
+  wasi,
+  "wasi-in-bubblewrap": wasi,
   bubblewrap: [onBubblewrap, { ...secondOnBubblewrap, left: onBubblewrap.left }],
 };
 

@@ -122,6 +122,7 @@ try {
   exports.run();
   if (result.length === 0) throw new Error("it gave no result");
   const { value, error, truncated } = JSON.parse(new TextDecoder().decode(Buffer.concat(result)));
+  if (typeof truncated !== "boolean") throw new Error("it gave no result that can be read");
   end(error, { value, truncated });
 } catch (error) {
   end("The interpreter died: " + String(error?.message ?? error).slice(0, 300));
