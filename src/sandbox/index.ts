@@ -4,15 +4,17 @@ import { bubblewrapFault, bubblewrapSandbox, isBubblewrapUsable } from "./bubble
 import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { wasiSandbox } from "./wasi-sandbox.ts";
 
 export { notCovered, type RunOptions, type RunResult, type Sandbox } from "./sandbox.ts";
 
-const tiers = ["auto", "pyodide-in-bubblewrap", "pyodide", "bubblewrap"] as const;
+const tiers = ["auto", "pyodide-in-bubblewrap", "pyodide", "wasi-in-bubblewrap", "wasi", "bubblewrap"] as const;
 
 export interface SandboxOptions extends Omit<PyodideOptions, "inBubblewrap"> {
   /**
    * Where programs run. "auto" is the strictest that works here: "pyodide-in-bubblewrap" on Linux with bubblewrap, else
-   * "pyodide". "bubblewrap" runs this machine's python3 instead, with whatever it can import. @default "auto"
+   * "pyodide". "wasi" and "wasi-in-bubblewrap" run a Python without any bridge to JavaScript, with numpy, pandas and scipy,
+   * once `agentflow sandbox pull` has brought it here (Node 24 or later). "bubblewrap" runs this machine's python3 instead, with whatever it can import. @default "auto"
    */
   readonly tier?: (typeof tiers)[number];
   /** Runs programs with this machine's python3, as you and with all your rights. @default false */
@@ -45,6 +47,10 @@ export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox
       return contained(rest);
     case "pyodide":
       return pyodideSandbox(rest);
+    case "wasi-in-bubblewrap":
+      return wasiContained(rest);
+    case "wasi":
+      return wasiSandbox(rest);
     case "bubblewrap":
       return bubblewrapSandbox(rest);
     default:
@@ -53,30 +59,44 @@ export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox
 };
 
 /** Pyodide inside bubblewrap, seen to work. */
-const contained = async (options: PyodideOptions): Promise<Sandbox> => {
+const contained = (options: PyodideOptions): Promise<Sandbox> =>
+  seenToWork("pyodide", () => pyodideSandbox({ ...options, inBubblewrap: true }));
+
+const wasiContained = (options: PyodideOptions): Promise<Sandbox> =>
+  seenToWork("wasi", () => wasiSandbox({ ...options, inBubblewrap: true }));
+
+const seenToWork = async (name: string, open: () => Promise<Sandbox>): Promise<Sandbox> => {
   if (process.platform !== "linux")
     throw new SandboxError(
-      `The tier "pyodide-in-bubblewrap" is for Linux, and this is ${process.platform}. Use "pyodide".`,
+      `The tier "${name}-in-bubblewrap" is for Linux, and this is ${process.platform}. Use "${name}".`,
     );
-  const sandbox = await pyodideSandbox({ ...options, inBubblewrap: true });
+  const sandbox = await open();
   try {
     const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
     if (value === "42") return sandbox;
-    throw new SandboxError(`Pyodide does not run inside bubblewrap: ${error ?? "6 * 7 gave no result"}`);
+    throw new SandboxError(`The tier "${name}" does not run inside bubblewrap: ${error ?? "6 * 7 gave no result"}`);
   } catch (error) {
     await sandbox.close();
     throw error;
   }
 };
 
-/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. */
-export const containmentFault = async (): Promise<string | undefined> => {
+/** Why a tier does not run programs on this machine; undefined where it does. */
+export const tierFault = async (tier: Exclude<Sandbox["tier"], "host">): Promise<string | undefined> => {
   try {
-    await (await contained({ warm: 0, packages: [] })).close();
-    return undefined;
+    const sandbox = await openSandbox({ tier, warm: 0, packages: [] });
+    try {
+      const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
+      return value === "42" ? undefined : (error ?? "6 * 7 gave no result");
+    } finally {
+      await sandbox.close();
+    }
   } catch (error) {
     return messageOf(error);
   }
 };
+
+/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. */
+export const containmentFault = (): Promise<string | undefined> => tierFault("pyodide-in-bubblewrap");
 
 export { bubblewrapFault, isBubblewrapUsable };

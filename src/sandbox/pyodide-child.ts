@@ -1,20 +1,9 @@
+import { CHILD_LIFELINE } from "./child-lifeline.ts";
 import { PYODIDE_PYTHON } from "./pyodide-python.ts";
 import { PYODIDE_SEAL } from "./pyodide-seal.ts";
 
 /** Bytes of files, and of what is written to pipes, that a program may hold beside its memory, in megabytes. */
 export const FILE_MEGABYTES = 64;
-
-/**
- * A thread of the child that no program can reach: it ends the process when the pipe closes that the parent holds open.
- * Limits are the parent's to keep (`watcher.ts`); a child without a parent has nothing left to do.
- */
-const LIFELINE = `
-import { Socket } from "node:net";
-import { parentPort, workerData } from "node:worker_threads";
-const end = () => process.kill(process.pid, "SIGKILL");
-new Socket({ fd: workerData, readable: true, writable: false }).on("error", end).on("close", end).resume();
-parentPort.postMessage("held");
-`;
 
 /**
  * The program of the child process, as text: it is given to Node with `--eval`, so that the child may read nothing but
@@ -27,7 +16,6 @@ export const PYODIDE_CHILD = String.raw`
 import { randomFillSync } from "node:crypto";
 import { closeSync, constants, readFileSync, readSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
 
 // A program can see its interpreter's arguments: they name nothing of this machine.
 const { folder, memoryMegabytes, lifeline, snapshot, make, packages, user } = JSON.parse(process.argv.splice(0, process.argv.length, "python", "python")[1]);
@@ -40,16 +28,7 @@ process.on("SIGUSR1", () => {});
 // Pyodide asks for the numbers of open's flags by a way that is not permitted.
 process.binding = () => ({ fs: constants });
 
-if (lifeline !== undefined) {
-  const holding = new Worker(${JSON.stringify(LIFELINE)}, {
-    eval: true,
-    env: {},
-    workerData: lifeline,
-    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
-  });
-  await new Promise((held, failed) => holding.once("message", held).once("error", failed));
-}
-
+${CHILD_LIFELINE}
 const picture = snapshot === undefined ? undefined : readFileSync(snapshot).subarray(32);
 if (snapshot !== undefined) closeSync(snapshot);
 ${PYODIDE_SEAL}

@@ -21,7 +21,7 @@ export interface RunResult {
 
 /** Runs programs that nobody has read. Each gets a fresh interpreter; nothing of one is left for the next. */
 export interface Sandbox {
-  readonly tier: "pyodide-in-bubblewrap" | "pyodide" | "bubblewrap" | "host";
+  readonly tier: "pyodide-in-bubblewrap" | "pyodide" | "wasi-in-bubblewrap" | "wasi" | "bubblewrap" | "host";
   /** Throws `SandboxError` when the sandbox itself fails, and the signal's reason when it is aborted. */
   runPython(code: string, options?: RunOptions): Promise<RunResult>;
   /** Ends all processes. */
@@ -32,6 +32,8 @@ export interface Sandbox {
 export const notCovered: Readonly<Record<Sandbox["tier"], string>> = {
   "pyodide-in-bubblewrap": "a fault of V8 together with one of the kernel; timing",
   pyodide: "faults of V8 or of the kernel; timing",
+  "wasi-in-bubblewrap": "a fault of V8 together with one of the kernel; timing",
+  wasi: "faults of V8 or of the kernel; timing",
   bubblewrap: "faults of the kernel; timing; what anybody may read in /usr",
   host: "anything: programs run with your rights",
 };
