@@ -1,9 +1,9 @@
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
-import { checked, listOf, name, number, type Rules, truth } from "../options.ts";
+import { abortSignal, checked, listOf, name, number, type Rules, required, text, truth } from "../options.ts";
 import { bubblewrapFault, bubblewrapSandbox, isBubblewrapUsable } from "./bubblewrap-sandbox.ts";
 import { hostSandbox } from "./host-sandbox.ts";
 import { type PyodideOptions, pyodideSandbox } from "./pyodide-sandbox.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { RunOptions, Sandbox } from "./sandbox.ts";
 import { wasiSandbox } from "./wasi-sandbox.ts";
 
 export { notCovered, type RunOptions, type RunResult, type Sandbox } from "./sandbox.ts";
@@ -29,12 +29,30 @@ const optionRules: Rules<SandboxOptions> = {
   packages: listOf(name),
 };
 
+/** A limit that is no number limits nothing: none gets through. */
+const runRules: Rules<RunOptions> = {
+  timeoutSeconds: number({ above: 0, most: 86_400 }),
+  outputLimit: number({ least: 1, most: 2 ** 22, whole: true }),
+  abortSignal,
+};
+
 /**
  * A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work, and `ConfigError` for
  * a tier that there is not; it never falls back to the host.
  */
 export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
   checked("openSandbox", options, optionRules);
+  const sandbox = await openTier(options);
+  return {
+    ...sandbox,
+    runPython: async (code, limits = {}) => {
+      required(text)(code, "runPython: the program");
+      return sandbox.runPython(code, checked("runPython", limits, runRules));
+    },
+  };
+};
+
+const openTier = async (options: SandboxOptions): Promise<Sandbox> => {
   const { tier = "auto", dangerouslyRunOnHost = false, ...rest } = options;
   if (dangerouslyRunOnHost) return hostSandbox();
   switch (tier) {

@@ -91,8 +91,36 @@ const stored = (stream, buffer, offset, length, position, own) => {
 MEMFS.stream_ops.write = MEMFS.ops_table.file.stream.write = stored;
 const resize = MEMFS.resizeFileStorage;
 MEMFS.resizeFileStorage = (node, size) => {
-  hold(size - node.contents.length);
+  const before = node.contents.length;
+  if (size - before > room) throw new FS.ErrnoError(51);
   resize(node, size);
+  room -= node.contents.length - before;
+};
+// What nobody can read any more is room again.
+const nothing = new Uint8Array(0);
+const forget = (node) => {
+  if (node === undefined || !FS.isFile(node.mode) || FS.streams.some((stream) => stream?.node === node)) return;
+  room += node.contents.length;
+  node.contents = nothing;
+  node.usedBytes = 0;
+};
+const folders = MEMFS.ops_table.dir.node;
+const { unlink, rename } = folders;
+folders.unlink = (parent, name) => {
+  const node = parent.contents[name];
+  unlink(parent, name);
+  forget(node);
+};
+folders.rename = (node, folder, name) => {
+  const replaced = folder.contents[name];
+  rename(node, folder, name);
+  if (replaced !== node) forget(replaced);
+};
+const read = FS.read;
+FS.read = (stream, ...rest) => {
+  const bytes = read(stream, ...rest);
+  if (FS.isFIFO(stream.node.mode)) room += bytes;
+  return bytes;
 };
 const write = FS.write;
 FS.write = (stream, buffer, offset, length, position, own) => {
@@ -150,9 +178,8 @@ const freeze = (value) => {
 };
 freeze(globalThis);
 
-let begun = 0;
 const reply = (result) => {
-  const line = JSON.stringify({ stdout: output.text, ...result, truncated: output.cut || result.truncated === true, milliseconds: clock.now() - begun });
+  const line = JSON.stringify({ stdout: output.text, ...result, truncated: output.cut || result.truncated === true });
   for (let bytes = new TextEncoder().encode(line + "\n"), at = 0; at < bytes.length; ) {
     try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
   }
@@ -171,7 +198,6 @@ const request = (() => {
   }
 })();
 output.limit = request.outputLimit;
-begun = clock.now();
 // A text of JSON is one of Python, too.
 const command = _module.stringToNewUTF8("_run(" + JSON.stringify(request.code) + ", " + request.outputLimit + ")");
 seal((error) => reply({ error }));

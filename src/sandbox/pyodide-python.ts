@@ -38,7 +38,7 @@ def _start():
         sys.modules[name] = None
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.startswith("_frozen_importlib")]
     sys.excepthook, sys.argv, sys.executable = sys.__excepthook__, [""], ""
-    sys.setrecursionlimit(800)
+    sys.setrecursionlimit(1000)
     gc.collect()
 ${PYTHON_RESULT}
 _start()

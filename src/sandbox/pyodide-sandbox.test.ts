@@ -112,12 +112,41 @@ describe.each(tiers)("the %s tier", (tier) => {
       expect(await sandbox.runPython(many)).toMatchObject({ value: "still here" });
       const closed = "import os\nfor fd in range(64):\n  try: os.close(fd)\n  except OSError: pass\n'still here'";
       expect(await sandbox.runPython(closed)).toMatchObject({ value: "still here" });
-      const forge = (reply: string): string => `import json\njson.dumps = lambda *a, **k: ${reply}\n1`;
-      expect(await sandbox.runPython(forge("'[' * 50_000_000"))).toMatchObject({ error: /its result is too long/ });
-      expect(await sandbox.runPython(forge("7"))).toMatchObject({ error: /it gave no result/ });
+      // What a program replaces, it replaces for itself.
+      const replaced = "import builtins, json\njson.dumps = builtins.len = builtins.isinstance = None\n'still here'";
+      expect(await sandbox.runPython(replaced)).toMatchObject({ value: "still here" });
+      for (const end of ["sys.stdout = None", "sys.stdout.close()", "sys.stdout = open('/tmp/out', 'w'); print('x')"])
+        expect(await sandbox.runPython(`import sys\n${end}\n'still here'`)).toMatchObject({ value: "still here" });
+      const lying = "class S(str):\n  __len__ = lambda s: 0\n  __str__ = lambda s: s\nS('x' * 50_000)";
+      expect((await sandbox.runPython(lying)).value).toHaveLength(16_384);
+      const within =
+        "import sys\nf = sys._getframe()\nwhile f:\n  if 'limit' in f.f_locals: f.f_locals['limit'] = 10 ** 9\n  f = f.f_back\n'x' * 50_000_000";
+      expect((await sandbox.runPython(within)).error).toMatch(/its result is too long/);
       expect(await sandbox.runPython("'\ud83d\ude00 \u2028 \\ \"'")).toMatchObject({
         value: '\ud83d\ude00 \u2028 \\ "',
       });
+      await sandbox.close();
+    },
+    SLOW,
+  );
+
+  it(
+    "is __main__ for a program, with luck and files of its own",
+    async () => {
+      const sandbox = await openSandbox({ tier });
+      const of = async (code: string) => (({ value, error }) => value ?? error)(await sandbox.runPython(code));
+      expect(await of("import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))) is A")).toBe("True");
+      const test = "class T(unittest.TestCase):\n  def test_it(self): self.assertEqual(1, 1)\n";
+      expect(await of(`import unittest\n${test}unittest.main(exit=False).result.testsRun`)).toBe("1");
+      const luck = "import random\nrandom.random()";
+      expect(await of(luck)).not.toBe(await of(luck));
+      const deleted =
+        "import os\nfor i in range(40):\n  open('/tmp/x', 'wb').write(bytes(5_000_000)); os.remove('/tmp/x')\n'fits'";
+      expect(await of(deleted)).toBe("fits");
+      const grown =
+        "import os\nf = os.open('/tmp/x', os.O_CREAT | os.O_RDWR)\nos.write(f, bytes(8_000_000)); os.write(f, b'1')\nfor i in range(400): os.ftruncate(f, 8_000_001)\nfor i in range(20): os.truncate(os.open(f'/tmp/{i}', os.O_CREAT | os.O_RDWR), 20_000_000)";
+      expect(await of(grown)).toMatch(/No space left/);
+      await expect(sandbox.runPython("1", { timeoutSeconds: Number.NaN })).rejects.toThrow(/runPython: timeoutSeconds/);
       await sandbox.close();
     },
     SLOW,

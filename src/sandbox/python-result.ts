@@ -1,36 +1,65 @@
 /**
- * Python text that defines `_make_run()`. What that returns runs a program and gives what came of it as JSON: for
- * interpreters in WebAssembly.
+ * Python text that defines `_make_run()`. What that returns runs a program and gives what came of it as JSON, for every
+ * interpreter: `run(code, limit, kept)`, where `kept`, if given, has the `text` that was printed and whether it was `cut`.
+ *
+ * A program finds itself in the module `__main__`, with luck of its own even where the interpreter was started long ago.
+ * What is used after it has run was bound before: a program that replaces functions of Python does not lose its result.
  */
 export const PYTHON_RESULT = `
 def _make_run():
-    import ast, json, sys, traceback
+    import ast, builtins, json.encoder, sys, traceback, types
+    quote, plain, count, kind_of, is_a = json.encoder.encode_basestring_ascii, str.__str__, len, type, isinstance
+    show, strings, whole, leaving, anything, parse = repr, str, int, SystemExit, BaseException, ast.parse
+    attribute_of = getattr
+    compiled, evaluate, execute, expressions = compile, eval, exec, (ast.Expr, ast.Expression)
+    message_of, frames_of, streams = traceback.format_exception_only, traceback.extract_tb, ("stdout", "stderr")
+
+    def fresh():
+        for name, forget in (("random", lambda module: module.seed()), ("tempfile", lambda module: setattr(module, "_name_sequence", None))):
+            if name in sys.modules:
+                forget(sys.modules[name])
+        main = types.ModuleType("__main__")
+        main.__builtins__ = builtins
+        sys.modules["__main__"] = main
+        return main.__dict__
+
+    def fault_of(error):
+        try:
+            if is_a(error, leaving):
+                return "SystemExit: " + strings(error.code)
+            where = [frame for frame in frames_of(error.__traceback__) if frame.filename == "<program>"]
+            return "".join(message_of(kind_of(error), error)).strip()[-2000:] + (" (line %d)" % where[-1].lineno if where else "")
+        except anything:
+            return kind_of(error).__name__
 
     def result_of(code):
         try:
-            tree = ast.parse(code, "<program>")
-            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-            scope = {"__name__": "__main__", "__builtins__": __builtins__}
-            exec(compile(tree, "<program>", "exec"), scope)
+            tree = parse(code, "<program>")
+            last = tree.body.pop() if tree.body and is_a(tree.body[-1], expressions[0]) else None
+            scope = fresh()
+            execute(compiled(tree, "<program>", "exec"), scope)
             if last is None:
-                return {}
-            value = eval(compile(ast.Expression(last.value), "<program>", "eval"), scope)
-            return {} if value is None else {"value": str(value) if isinstance(value, str) else repr(value)}
-        except SystemExit as end:
-            return {} if end.code in (None, 0) else {"error": "SystemExit: " + str(end.code)}
-        except BaseException as error:
-            lines = traceback.format_exception_only(type(error), error)
-            where = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "<program>"]
-            return {"error": "".join(lines).strip()[-2000:] + (" (line %d)" % where[-1].lineno if where else "")}
-        finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+                return "value", None
+            value = evaluate(compiled(expressions[1](last.value), "<program>", "eval"), scope)
+            return "value", None if value is None else plain(value if is_a(value, strings) else show(value))
+        except leaving as end:
+            return ("value", None) if end.code is None or end.code is False or kind_of(end.code) is whole and not end.code else ("error", fault_of(end))
+        except anything as error:
+            return "error", fault_of(error)
 
-    def run(code, limit):
-        kept = result_of(code)
-        cut = len(kept.get("value", "")) > limit
-        if cut:
-            kept["value"] = kept["value"][:limit]
-        return json.dumps({**kept, "truncated": cut})
+    def run(code, limit, kept=None):
+        kind, said = result_of(code)
+        for name in streams:
+            try:
+                attribute_of(sys, name).flush()
+            except anything:
+                pass
+        cut = said is not None and count(said) > limit
+        line = '{"truncated": ' + ("true" if cut or (kept is not None and kept.cut) else "false")
+        if said is not None:
+            line += ', "' + kind + '": ' + quote(said[:limit] if cut else said)
+        if kept is not None:
+            line += ', "stdout": ' + quote(plain(kept.text))
+        return line + "}"
     return run
 `;
