@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
+import { ConfigError } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../redact.ts";
 import { secretsOf } from "../secrets.ts";
@@ -84,6 +85,16 @@ const seedOption = ["--seed <number>", "the same seed gives the same result", wh
 
 // With a listener, no other process can turn on the inspector, which runs whatever it is sent.
 process.on("SIGUSR1", () => undefined);
+
+/** ONNX Runtime looks through the command line of its process with a pattern that takes its stack: 60,000 letters end it. */
+const LONGEST_ARGUMENT = 16_000;
+const refuseLongArguments = (): void => {
+  const long = process.argv.slice(2).find((argument) => argument.length > LONGEST_ARGUMENT);
+  if (long !== undefined)
+    throw new ConfigError(
+      `An argument has ${long.length} characters: accepted are ${LONGEST_ARGUMENT}. Longer questions go into a file: agentflow eval <file>.`,
+    );
+};
 
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
@@ -447,6 +458,7 @@ takeReports();
 try {
   // What the environment says already goes before what .env says.
   if (existsSync(".env")) process.loadEnvFile(".env");
+  refuseLongArguments();
   await guarded(() => program.parseAsync());
 } catch (error) {
   // The last words of a crash go through the same gate as all others.

@@ -34,6 +34,11 @@ export const writeJson = (value: object): void => openScreen().json(value);
 /** Whether a person can read a prompt on stderr and type an answer. */
 export const canAsk = (): boolean => process.stdin.isTTY === true && streams.stderr.of.isTTY === true;
 
+let broken = false;
+
+/** Whether this process ends because nobody reads what it writes any more, such as `head`. */
+export const isUnread = (): boolean => broken;
+
 /**
  * Takes both streams from all other code: what a library warns of or a project's tool logs may be a page's text. It goes
  * to stderr, made visible; stdout stays what the command says. Who reads no further, such as `head`, ends the command.
@@ -49,6 +54,7 @@ export const guardStreams = (): void => {
     of.write = foreign;
     of.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error;
+      broken = true;
       process.exit(1);
     });
   }

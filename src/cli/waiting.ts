@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { ConfigError } from "../errors.ts";
 import { INTERRUPTED } from "./interrupt.ts";
+import { isUnread } from "./terminal.ts";
 import { visible } from "./visible.ts";
 
 /** A wait for code of somebody else: a configuration, a generator of tasks, a reward, the check of a tool. */
@@ -50,7 +51,7 @@ export const guarded = async (command: () => Promise<unknown>): Promise<void> =>
   let idle = 0;
   let done = false;
   const onExit = (code: number): void => {
-    if (done || code === INTERRUPTED) return;
+    if (done || code === INTERRUPTED || isUnread()) return;
     const who = [...waits].map(({ what }) => what)[0] ?? "Something that the command calls, such as a tool,";
     writeSync(2, `agentflow: ${visible(who)} ended the process (process.exit(${code})) before the command was done.\n`);
     process.exitCode = 1;

@@ -65,8 +65,11 @@ const textRecords = async (bytes: Buffer, path: string): Promise<unknown[]> => {
   const isArray = bytes[0] === "[".charCodeAt(0);
   return collect(isArray ? splitArray : splitLines, bytes, path, (json, i) => {
     try {
-      if (json.length <= RECORD_BYTES) return parseJson(json.toString("utf8"), RECORD);
-      throw new TaskError(`${path}, record ${i} takes ${json.length} bytes: accepted are ${RECORD_BYTES}.`);
+      if (json.length > RECORD_BYTES)
+        throw new TaskError(`${path}, record ${i} takes ${json.length} bytes: accepted are ${RECORD_BYTES}.`);
+      const text = json.toString("utf8");
+      // A blank line is no record.
+      return !isArray && text.trim() === "" ? undefined : parseJson(text, RECORD);
     } catch (cause) {
       if (cause instanceof TaskError) throw cause;
       throw new TaskError(

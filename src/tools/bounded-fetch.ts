@@ -2,7 +2,7 @@ import { parseJson } from "../bounded-json.ts";
 import { ToolError } from "../errors.ts";
 
 /** Bytes of one reply, and of one event of a stream. */
-const MOST_BYTES = 2 ** 20;
+const MOST_BYTES = 16 * 2 ** 20;
 
 /** A tool that nests too deep is left out of a list by itself (`mcp-listing.ts`): this is for what no reader survives. */
 const DEEPEST = 512;

@@ -7,6 +7,7 @@ import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { type Listing, listingOf } from "./mcp-listing.ts";
+import { programTransport } from "./mcp-program.ts";
 import { resultText } from "./mcp-result.ts";
 import { plainLine } from "./plain-line.ts";
 
@@ -55,8 +56,6 @@ export interface McpTools {
 }
 
 const MOST_PAGES = 16;
-/** Of one message on standard streams. */
-const MOST_BYTES = 2 ** 20;
 
 const optionRules: Rules<McpOptions> = {
   prefix: text,
@@ -94,6 +93,11 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
   const secrets = secretsGivenTo(server);
   const redact = redactor(secrets);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
+  /** Why a connection was given up, where the connection knows. */
+  let fault: unknown;
+  client.onerror = (error) => {
+    fault = error;
+  };
   const transport =
     "url" in server
       ? new StreamableHTTPClientTransport(new URL(server.url), {
@@ -101,7 +105,13 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
           requestInit: { headers: { ...server.headers }, redirect: "error" },
           fetch: boundedFetch(),
         })
-      : await stdio(server);
+      : programTransport({
+          command: server.command,
+          args: server.args ?? [],
+          // Keys of this process are not the server's.
+          env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...server.env },
+          cwd: server.cwd,
+        });
   const ask = (method: string, params: Readonly<Record<string, unknown>>, seconds: number, signal: AbortSignal) =>
     client.request({ method, params }, anyResult, { signal, timeout: seconds * 1000 });
 
@@ -154,7 +164,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
   } catch (cause) {
     await client.close().catch(() => undefined);
     if (cause instanceof ConfigError) throw redact.error(cause);
-    const said = sayable(redact(messageOf(cause)), server, of);
+    const said = sayable(redact(messageOf(fault instanceof ToolError ? fault : cause)), server, of);
     throw redact.error(new ConfigError(`The MCP server ${of} cannot be used: ${said}.`, { cause }));
   }
 };
@@ -218,18 +228,4 @@ const within = async <T>(work: Promise<T>, seconds: number, of: string): Promise
   } finally {
     clearTimeout(timer);
   }
-};
-
-const stdio = async ({ command, args = [], env, cwd }: McpProgram) => {
-  const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
-  const { PATH = "", HOME = "" } = process.env;
-  return new StdioClientTransport({
-    command,
-    args: [...args],
-    // Keys of this process are not the server's.
-    env: { PATH, HOME, ...env },
-    stderr: "ignore",
-    maxBufferSize: MOST_BYTES,
-    ...(cwd !== undefined && { cwd }),
-  });
 };
