@@ -1,6 +1,6 @@
 /**
- * R13: a thousand solves at once, each with twelve calls of a model that takes 100 ms: none fails, within 15 s and 600 MB,
- * the event loop answers within 100 ms (p99), and the results are those of one solve after another.
+ * R13: a thousand solves at once, each with twelve calls of a model that takes 100 ms: none fails, within 15 s and 600 MB
+ * more than before, the event loop answers within 100 ms (p99), and the results are those of one solve after another.
  *
  *   npm run check:concurrency [-- --n 1000 --seed 7]
  */
@@ -58,6 +58,7 @@ export const check: Check = {
     }
     const delay = monitorEventLoopDelay({ resolution: 10 });
     delay.enable();
+    const memoryBefore = process.memoryUsage.rss();
     const begun = performance.now();
     const flow = flowOf(100);
     // The broken variant blocks the loop, as synchronous work in a flow would.
@@ -67,7 +68,7 @@ export const check: Check = {
     const seconds = (performance.now() - begun) / 1000;
     delay.disable();
     const lag = delay.percentile(99) / 1e6;
-    const memory = process.memoryUsage.rss() / 2 ** 20;
+    const memory = (process.memoryUsage.rss() - memoryBefore) / 2 ** 20;
     const wrong = results.filter((result, i) =>
       result.status === "failed" ? true : result.answer !== expected[i],
     ).length;
@@ -77,7 +78,7 @@ export const check: Check = {
       n,
       failed,
       lines: [
-        `${n} solves × ${[...calls].join("/")} calls: ${wrong} differ from one after another, ${seconds.toFixed(1)} s, ${memory.toFixed(0)} MB, event loop p99 ${lag.toFixed(0)} ms`,
+        `${n} solves × ${[...calls].join("/")} calls: ${wrong} differ from one after another, ${seconds.toFixed(1)} s, ${memory.toFixed(0)} MB more, event loop p99 ${lag.toFixed(0)} ms`,
       ],
     };
   },

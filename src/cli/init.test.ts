@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { init } from "./init.ts";
+import { init, specifierOf } from "./init.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -20,7 +20,11 @@ it("writes a project into an empty folder, or a new one", async () => {
     expect.arrayContaining([".gitignore", "README.md", "agentflow.config.ts", "package.json", "shop.ts", "tasks.ts"]),
   );
   const manifest = JSON.parse(await readFile(join(project, "package.json"), "utf8"));
-  expect(manifest).toMatchObject({ name: "my-shop", type: "module", dependencies: { agentflow: expect.any(String) } });
+  expect(manifest).toMatchObject({
+    name: "my-shop",
+    type: "module",
+    dependencies: { agentflow: expect.stringMatching(/^file:/) },
+  });
 });
 
 it("keeps what is there, and refuses to overwrite", async () => {
@@ -32,4 +36,20 @@ it("keeps what is there, and refuses to overwrite", async () => {
   await expect(init(folder, quiet)).rejects.toThrow(/has README.md, .*shop.ts.* already, and nothing is overwritten/);
   expect(await readFile(join(folder, "shop.ts"), "utf8")).toBe("mine");
   await expect(init(join(folder, "notes.txt", "below"), quiet)).rejects.toThrow(/notes.txt is a file/);
+});
+
+it("depends on the package that made it, wherever that came from", async () => {
+  const own = join(folder, "node_modules", "agentflow");
+  await mkdir(own, { recursive: true });
+  expect(await specifierOf(folder, "1.2.3")).toBe(`file:${folder}`);
+  expect(await specifierOf(own, "1.2.3")).toBe("^1.2.3");
+  const installedFrom = (resolved: string) =>
+    writeFile(
+      join(folder, "node_modules", ".package-lock.json"),
+      JSON.stringify({ packages: { "node_modules/agentflow": { version: "1.2.3", resolved } } }),
+    );
+  await installedFrom("https://registry.example/agentflow-1.2.3.tgz");
+  expect(await specifierOf(own, "1.2.3")).toBe("^1.2.3");
+  await installedFrom("file:../agentflow.tgz");
+  expect(await specifierOf(own, "1.2.3")).toBe(`file:${join(folder, "..", "agentflow.tgz")}`);
 });

@@ -1,5 +1,6 @@
 import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ConfigError, messageOf } from "../errors.ts";
 import { packageFolder } from "../package-folder.ts";
 import { openScreen, writeJson } from "./terminal.ts";
@@ -55,7 +56,22 @@ const nextSteps = (folder: string): string[] => [
   "npx agentflow learn --config agentflow.config.ts",
 ];
 
-/** The version that made the project is the one that it depends on. */
+/**
+ * What npm installs as the very package that is in `folder`: its version where a registry gave it, else the path of its
+ * archive or of the folder itself. A name alone would fetch whatever somebody else published under it.
+ */
+export const specifierOf = async (folder: string, version: string): Promise<string> => {
+  const parent = dirname(folder);
+  if (basename(parent) !== "node_modules") return `file:${folder}`;
+  const installed = JSON.parse(await readFile(join(parent, ".package-lock.json"), "utf8").catch(() => "{}")) as {
+    readonly packages?: Readonly<Record<string, { readonly resolved?: string }>>;
+  };
+  const resolved = installed.packages?.[`node_modules/${basename(folder)}`]?.resolved;
+  return resolved?.startsWith("file:") === true
+    ? `file:${resolve(dirname(parent), resolved.slice("file:".length))}`
+    : `^${version}`;
+};
+
 const packageJson = async (root: string): Promise<string> => {
   const own = JSON.parse(await readFile(new URL("package.json", packageFolder), "utf8")) as {
     readonly version: string;
@@ -74,7 +90,7 @@ const packageJson = async (root: string): Promise<string> => {
       learn: `agentflow learn ${config}`,
       solve: `agentflow solve ${config}`,
     },
-    dependencies: { agentflow: `^${own.version}` },
+    dependencies: { agentflow: await specifierOf(resolve(fileURLToPath(packageFolder)), own.version) },
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 };
