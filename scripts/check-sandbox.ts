@@ -42,8 +42,7 @@ const withoutSandbox = async (
   seed: number,
 ): Promise<Counted> => {
   const all = assault.attacks(outside);
-  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted)));
-  const attacks = all.filter((_, i) => (i + seed) % stride === 0);
+  const attacks = sample(all, wanted, seed);
   const said = await assault.unguarded(attacks);
   const idle = attacks.flatMap(({ name }, i) => (said[i] === "ESCAPED" ? [] : `${tier}, ${name}: ${said[i]}`));
   const worked = attacks.length - idle.length;
@@ -54,7 +53,13 @@ const withoutSandbox = async (
   };
 };
 
-/** All harmless programs and limits, and every `stride`-th attack. */
+/** About `wanted` of a list, evenly spread over it. */
+const sample = <T>(all: readonly T[], wanted: number, seed: number): readonly T[] => {
+  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted)));
+  return all.filter((_, i) => (i + seed) % stride === 0);
+};
+
+/** All harmless programs, and about as many limits and attacks as are wanted. */
 const inside = async (
   tier: Tier,
   { attacks, limits, left }: Assault,
@@ -63,8 +68,8 @@ const inside = async (
   seed: number,
 ): Promise<Counted> => {
   const all = attacks(outside);
-  const stride = Math.max(1, Math.floor(all.length / Math.max(1, wanted - limits.length - harmless.length)));
-  const chosen = all.filter((_, i) => (i + seed) % stride === 0);
+  const chosen = sample(all, wanted / 2, seed);
+  const bounds = sample(limits, wanted / 2, seed);
   const failures: string[] = [];
   const before = left();
   const sandbox = await openSandbox({ tier });
@@ -73,7 +78,7 @@ const inside = async (
       const result = await sandbox.runPython(code, { timeoutSeconds: 20 });
       if (result.value !== value) failures.push(`harmless: ${code.slice(0, 40)} gave ${JSON.stringify(result)}`);
     }
-    for (const { name, code, holds, before = [] } of limits) {
+    for (const { name, code, holds, before = [] } of bounds) {
       for (const earlier of before) await sandbox.runPython(earlier, { timeoutSeconds: LIMIT_SECONDS });
       const result = await sandbox.runPython(code, { timeoutSeconds: LIMIT_SECONDS });
       if (!holds(result)) failures.push(`limit on ${name}: ${JSON.stringify(result).slice(0, 200)}`);
@@ -88,10 +93,10 @@ const inside = async (
   await new Promise((wake) => setTimeout(wake, 300));
   if (left() > before) failures.push(`${left() - before} processes are left`);
   return {
-    n: harmless.length + limits.length + chosen.length,
+    n: harmless.length + bounds.length + chosen.length,
     failed: failures.length,
     lines: [
-      `${tier}: ${chosen.length} escape attempts, ${limits.length} limits, ${harmless.length} harmless programs: ${failures.length} failures`,
+      `${tier}: ${chosen.length} escape attempts, ${bounds.length} limits, ${harmless.length} harmless programs: ${failures.length} failures`,
       ...failures.slice(0, 10),
     ],
   };

@@ -23,7 +23,7 @@ const promises = [
   { check: calls, n: 5000 },
   { check: fetching, n: 250 },
   { check: gullible, n: 60 },
-  { check: sandbox, n: 70 },
+  { check: sandbox, n: 60 },
   { check: secrets, n: 5 },
   { check: scorers, n: 600 },
   { check: interrupt, n: 40 },
