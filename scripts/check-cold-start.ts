@@ -7,9 +7,9 @@
  * The last line is one JSON object. Exit code 1 when a bar does not hold.
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { compareWithScript } from "../src/cli/cold-start-check.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import { compareWithScript } from "./checks/cold-start-comparison.ts";
 
 const { values } = parseArgs({
   options: { model: { type: "string", default: "agentflow-tiny" }, n: { type: "string", default: "2160" } },

@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
+import { thisProcess } from "../src/files/process-name.ts";
 import { type Random, random, randomKey } from "../src/index.ts";
-import { thisProcess } from "../src/process-name.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
 import type { RacerOrder, RacerReply } from "./checks/lock-racer.ts";
 

@@ -12,16 +12,16 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { demonstrator, exerciser } from "../src/cli/cold-start.ts";
-import { compareWithScript } from "../src/cli/cold-start-check.ts";
-import { READING } from "../src/cli/recipe.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import type { TrainingSequence } from "../src/engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";
-import { END, renderHead } from "../src/flow/planner-prompts.ts";
-import { ANSWER, completion, imitation, lastArguments } from "../src/train/cold-start.ts";
+import { END, renderHead } from "../src/flow/model/prompt-form.ts";
+import { demonstrator, exerciser } from "../src/learn/demonstrations.ts";
+import { ANSWER, completion, imitation, lastArguments } from "../src/learn/imitated-sequences.ts";
+import { READING } from "../src/learn/recipe.ts";
 import { linearSchedule, supervised, validationLoss } from "../src/train/index.ts";
+import { compareWithScript } from "./checks/cold-start-comparison.ts";
 
 const { values } = parseArgs({
   options: {

@@ -5,14 +5,14 @@
  *   npx tsx scripts/measure-async.ts [--steps 60 --latency 200 --concurrency 144,256 --tasks 200 --seeds 7,8]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { learningRateOf, recipe, replayWeightOf } from "../src/cli/recipe.ts";
-import { openReplay } from "../src/cli/replay.ts";
-import { taskSampler } from "../src/cli/task-sampler.ts";
-import type { WorldSealed } from "../src/cli/world.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { WorldSealed } from "../src/environment.ts";
 import { type AnyTool, createFlow, type Toolset } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { openReplay } from "../src/learn/demonstration-pool.ts";
+import { learningRateOf, recipe, replayWeightOf } from "../src/learn/recipe.ts";
+import { taskSampler } from "../src/learn/task-sampler.ts";
 import { evaluate, flowGrpo, mean } from "../src/train/index.ts";
 
 const { values } = parseArgs({

@@ -6,12 +6,12 @@
  *   npx tsx scripts/measure-changing-world.ts --hidden <run> --shown <run of learn --verdicts> [--tasks 432 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findModel } from "../src/cli/model.ts";
-import { recipe, withVerdicts } from "../src/cli/recipe.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { recipe, withVerdicts } from "../src/learn/recipe.ts";
+import { findModel } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 import { type Accuracy, accuracyOf, compare, type EvaluationReport, evaluate } from "../src/train/index.ts";
 

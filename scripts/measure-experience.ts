@@ -8,11 +8,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findPlayers } from "../src/cli/model.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, experiencedPlanner, type Planner, queryOf, randomKey } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { findPlayers } from "../src/setup/local-model.ts";
 import { openExperience } from "../src/store/experience.ts";
 import { evaluate } from "../src/train/index.ts";
 

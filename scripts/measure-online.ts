@@ -5,13 +5,13 @@
  *   npx tsx scripts/measure-online.ts --model <run> [--rounds 16 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findPlayers } from "../src/cli/model.ts";
-import { recipe } from "../src/cli/recipe.ts";
-import type { WorldSealed, WorldTask } from "../src/cli/world.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { WorldSealed, WorldTask } from "../src/environment.ts";
 import { createFlow, random, randomKey } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { recipe } from "../src/learn/recipe.ts";
+import { findPlayers } from "../src/setup/local-model.ts";
 import { evaluate, onlineLearner } from "../src/train/index.ts";
 
 const { values } = parseArgs({

@@ -6,17 +6,17 @@
  *   npx tsx scripts/train-in-changing-world.ts --out <folder> [--model <run> --verdicts --cold-start 100 --rate 0.1 --steps 200 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { coldStartAdapter } from "../src/cli/adapter-cold-start.ts";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
+import { openWorld } from "../src/almanac/environment.ts";
 import { listenToInterrupts } from "../src/cli/interrupt.ts";
-import { findModel } from "../src/cli/model.ts";
-import { recipe as ownRecipe, withVerdicts } from "../src/cli/recipe.ts";
 import { screenOn } from "../src/cli/screen.ts";
-import { train } from "../src/cli/training.ts";
-import type { World } from "../src/cli/world.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { World } from "../src/environment.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { coldStartAdapter } from "../src/learn/imitation.ts";
+import { recipe as ownRecipe, withVerdicts } from "../src/learn/recipe.ts";
+import { train } from "../src/learn/training.ts";
+import { findModel } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 
 const { values } = parseArgs({

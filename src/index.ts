@@ -27,18 +27,13 @@ export {
 } from "./errors.ts";
 export type { FlowEvent } from "./event.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
-export { ruleAnalyst } from "./flow/analysis.ts";
-export { ruleExecutor } from "./flow/executor.ts";
 export { experiencedPlanner } from "./flow/experienced-planner.ts";
 export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
-export { ruleGenerator } from "./flow/generator.ts";
 export { renderEntry, resolve } from "./flow/memory.ts";
-export { modelAnalyst } from "./flow/model-analyst.ts";
-export { type ModelExecutorOptions, modelExecutor } from "./flow/model-executor.ts";
-export { type ModelGeneratorOptions, modelGenerator } from "./flow/model-generator.ts";
-export { type ModelVerifierOptions, modelVerifier } from "./flow/model-verifier.ts";
-export { observe } from "./flow/observation.ts";
-export { parseAction, parseChatAction } from "./flow/parse-action.ts";
+export { modelAnalyst } from "./flow/model/analyst.ts";
+export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
+export { type ModelGeneratorOptions, modelGenerator } from "./flow/model/generator.ts";
+export { parseAction, parseChatAction } from "./flow/model/parse-action.ts";
 export {
   type ChatPlannerOptions,
   chatPlanner,
@@ -46,8 +41,14 @@ export {
   modelPlanner,
   type TrajectorySegmentsOptions,
   trajectorySegments,
-} from "./flow/planner.ts";
-export { type PromptForm, type PromptOptions, renderHead } from "./flow/planner-prompts.ts";
+} from "./flow/model/planner.ts";
+export { type PromptForm, type PromptOptions, renderHead } from "./flow/model/prompt-form.ts";
+export { type ModelVerifierOptions, modelVerifier } from "./flow/model/verifier.ts";
+export { observe } from "./flow/observation.ts";
+export { ruleAnalyst } from "./flow/rules/analyst.ts";
+export { ruleExecutor } from "./flow/rules/executor.ts";
+export { ruleGenerator } from "./flow/rules/generator.ts";
+export { ruleVerifier } from "./flow/rules/verifier.ts";
 export {
   answered,
   noProgress,
@@ -58,7 +59,6 @@ export {
 } from "./flow/stop-condition.ts";
 export type { FlowStream } from "./flow/stream.ts";
 export type { TraceApi } from "./flow/tracing.ts";
-export { ruleVerifier } from "./flow/verifier.ts";
 export { metered } from "./metered.ts";
 export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";
 export type {
@@ -75,9 +75,9 @@ export type {
   Verifier,
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
-export { type Redactor, redactor } from "./redact.ts";
 export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
-export { secretsOf } from "./secrets.ts";
+export { type Redactor, redactor } from "./secrets/redact.ts";
+export { secretsOf } from "./secrets/secrets.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,

@@ -15,7 +15,7 @@ import {
   text,
   truth,
 } from "./options.ts";
-import type { Redactor } from "./redact.ts";
+import type { Redactor } from "./secrets/redact.ts";
 
 /** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
 export type JsonSchema = { readonly [key: string]: unknown };

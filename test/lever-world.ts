@@ -1,6 +1,6 @@
 import type { Policy } from "../src/engine.ts";
 import { createFlow, type Flow } from "../src/flow/flow.ts";
-import { modelPlanner } from "../src/flow/planner.ts";
+import { modelPlanner } from "../src/flow/model/planner.ts";
 import type { Reward, Task } from "../src/task.ts";
 import { tabularPolicy, wordTokenizer } from "../src/testing/index.ts";
 import { tool } from "../src/tool.ts";

@@ -1,9 +1,9 @@
 import { messageOf } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
-import { type Redactor, redactor } from "../redact.ts";
-import { secretsOf } from "../secrets.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
+import { secretsOf } from "../secrets/secrets.ts";
+import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { openSetUp, type SetUpOptions } from "./set-up.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { settledWithin } from "./waiting.ts";
 

@@ -1,13 +1,13 @@
 import type { Engine } from "../engine.ts";
+import type { World } from "../environment.ts";
+import type { Baselines } from "../learn/baselines.ts";
+import type { PlannerFigures } from "../learn/evaluation.ts";
+import type { LearnOptions } from "../learn/options.ts";
+import type { Recipe } from "../learn/recipe.ts";
+import { type LearnReport, reportLines, type Titles } from "../learn/report.ts";
 import type { Run } from "../store/run-folder.ts";
-import type { Baselines } from "./baselines.ts";
-import type { PlannerFigures } from "./evaluation.ts";
-import type { LearnOptions } from "./learn-options.ts";
-import { type LearnReport, reportLines, type Titles } from "./learn-report.ts";
-import type { Recipe } from "./recipe.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
-import type { World } from "./world.ts";
 
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (

@@ -1,11 +1,11 @@
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "../errors.ts";
+import { findRun } from "../setup/local-model.ts";
 import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
 import { runId } from "../store/run-folder.ts";
 import { listRuns, readRun, requirePlainFiles } from "../store/stored-run.ts";
-import { findRun } from "./model.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
 export interface RunsOptions {

@@ -1,24 +1,24 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { openWorld } from "../almanac/environment.ts";
 import { openEngine } from "../engines/onnx/index.ts";
+import { setNames, type World } from "../environment.ts";
 import { ConfigError, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { castOf } from "../learn/cast.ts";
+import { evaluateSets, gainOf } from "../learn/evaluation.ts";
+import { imitation } from "../learn/imitated-sequences.ts";
+import { aboutPrompts } from "../learn/recipe.ts";
 import { random, randomKey } from "../random.ts";
+import { BUILT_IN_MODEL, engineOptions, findPlayers, findRun, roomFor } from "../setup/local-model.ts";
 import { readLines } from "../store/lines.ts";
 import { createRun, runId } from "../store/run-folder.ts";
 import { queryOf } from "../task.ts";
-import { imitation } from "../train/cold-start.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { openWorld } from "./almanac-world.ts";
-import { castOf } from "./cast.ts";
-import { evaluateSets, gainOf } from "./evaluation.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { summary } from "./learn-words.ts";
-import { BUILT_IN_MODEL, engineOptions, findPlayers, findRun, roomFor } from "./model.ts";
-import { aboutPrompts } from "./recipe.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { setNames, type World } from "./world.ts";
 
 export interface SftOptions {
   readonly seed: number;

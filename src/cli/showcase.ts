@@ -1,7 +1,7 @@
-import type { Evaluated } from "./evaluation.ts";
+import { type SetName, setNames, type WorldSets, type WorldTask } from "../environment.ts";
+import type { Evaluated } from "../learn/evaluation.ts";
 import { clip } from "./text-width.ts";
 import { sideBySide, transcript } from "./transcript.ts";
-import { type SetName, setNames, type WorldSets, type WorldTask } from "./world.ts";
 
 /** Sets in which to look for a question to show: what was never trained tells most. */
 const preferred: readonly SetName[] = ["deep", "heldOutFamily", "heldOutPages", "heldOutParaphrase"];

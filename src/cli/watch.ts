@@ -1,17 +1,17 @@
 import { open, stat } from "node:fs/promises";
+import { openWorld } from "../almanac/environment.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { castOf } from "../learn/cast.ts";
+import type { LearnOptions } from "../learn/options.ts";
+import { aboutPrompts } from "../learn/recipe.ts";
+import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "../setup/local-model.ts";
 import { createRun, runId } from "../store/run-folder.ts";
 import type { Task } from "../task.ts";
 import { type AnswerKey, answerReward } from "../tasks/index.ts";
 import { onlineLearner } from "../train/index.ts";
-import { openWorld } from "./almanac-world.ts";
-import { castOf } from "./cast.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import type { LearnOptions } from "./learn-options.ts";
-import { BUILT_IN_MODEL, engineOptions, findPlayers, roomFor } from "./model.ts";
-import { aboutPrompts } from "./recipe.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
 export interface WatchOptions

@@ -1,4 +1,4 @@
-import type { Redactor } from "../redact.ts";
+import type { Redactor } from "../secrets/redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
 

@@ -23,9 +23,9 @@ import {
   seconds,
   text,
 } from "../options.ts";
-import { type Redactor, redactor, redactors } from "../redact.ts";
-import { keysOf, secretsGiven } from "../secrets.ts";
-import { threadsOf } from "../threads.ts";
+import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
+import { keysOf, secretsGiven } from "../secrets/secrets.ts";
+import { threadsOf } from "../threads/threads.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
 import { type HttpReply, pooledTransport, type Transport } from "./transport.ts";

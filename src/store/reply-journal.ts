@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
-import { syncFolder, truncate } from "../file-calls.ts";
+import { syncFolder, truncate } from "../files/file-calls.ts";
 import type { CallPlace, Reply, ReplyLog } from "../reply-log.ts";
 import { type LineWriter, lineWriter, readLines } from "./lines.ts";
 

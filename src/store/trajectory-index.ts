@@ -4,7 +4,7 @@ import { access, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
-import { rename, syncFolder } from "../file-calls.ts";
+import { rename, syncFolder } from "../files/file-calls.ts";
 import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
 import { excerptOf } from "./excerpt.ts";

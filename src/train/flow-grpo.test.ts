@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
 import { ConfigError, EngineError, ModelError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
-import { modelPlanner } from "../flow/planner.ts";
+import { modelPlanner } from "../flow/model/planner.ts";
 import { scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";

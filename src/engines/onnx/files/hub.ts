@@ -2,7 +2,7 @@ import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
-import { withLock } from "../../../file-lock.ts";
+import { withLock } from "../../../files/file-lock.ts";
 import {
   name as aName,
   abortSignal as aSignal,
