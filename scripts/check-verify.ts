@@ -24,8 +24,8 @@ import {
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { writeManifest } from "../src/engines/onnx/files/manifest.ts";
-import { integrityOf } from "../src/learn/verify.ts";
 import { filesThatDiffer, notCovered } from "../src/learn/verify-files.ts";
+import { integrityOf } from "../src/learn/verify-integrity.ts";
 import { sealOf } from "../src/store/run-seal.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
 import { SHORT, start } from "./checks/learning.ts";

@@ -28,7 +28,14 @@ export {
 export type { FlowEvent } from "./event.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
 export { experiencedPlanner } from "./flow/experienced-planner.ts";
-export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
+export {
+  createFlow,
+  type Flow,
+  type FlowOptions,
+  type FlowStream,
+  type SolveOptions,
+  type SolveResult,
+} from "./flow/flow.ts";
 export { renderEntry, resolve } from "./flow/memory.ts";
 export { modelAnalyst } from "./flow/model/analyst.ts";
 export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
@@ -57,7 +64,6 @@ export {
   type StopCondition,
   turnCount,
 } from "./flow/stop-condition.ts";
-export type { FlowStream } from "./flow/stream.ts";
 export type { TraceApi } from "./flow/tracing.ts";
 export { metered } from "./metered.ts";
 export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";

@@ -1,5 +1,6 @@
 /** The Almanac with the real flow, tools and rules: everything that a planner's score rests on. */
 import { describe, expect, it } from "vitest";
+import { type AlmanacTask, almanacTools, grid, hintOf, loadAlmanac, taskSource } from "../src/almanac/index.ts";
 import { createFlow } from "../src/flow/flow.ts";
 import { analyse } from "../src/flow/rules/analyst.ts";
 import { fixedOrderPlanner, searchBestFixedOrder } from "../src/learn/planners/fixed-order.ts";
@@ -7,15 +8,7 @@ import { oraclePlanner } from "../src/learn/planners/oracle.ts";
 import { randomValidPlanner } from "../src/learn/planners/random-valid.ts";
 import type { Planner } from "../src/module.ts";
 import { randomKey } from "../src/random.ts";
-import {
-  type AlmanacTask,
-  almanacTools,
-  exactMatch,
-  grid,
-  hintOf,
-  loadAlmanac,
-  taskSource,
-} from "../src/tasks/index.ts";
+import { exactMatch } from "../src/tasks/index.ts";
 import { scriptedModel } from "../src/testing/scripted-model.ts";
 import type { ToolOutput } from "../src/tool.ts";
 import { baseGenerator, calculate } from "../src/tools/index.ts";

@@ -1,5 +1,5 @@
 import type { Policy } from "../../src/engine.ts";
-import type { World, WorldTask } from "../../src/environment.ts";
+import type { Environment, EnvironmentTask } from "../../src/environment.ts";
 import { createFlow, type Flow } from "../../src/flow/flow.ts";
 import { modelPlanner } from "../../src/flow/model/planner.ts";
 import { scriptedFlow } from "../../src/learn/demonstrations.ts";
@@ -30,28 +30,28 @@ export interface ColdStartComparison {
  * trained families. Both ask the same language model behind `base_generator`: the imitation's own weights.
  */
 export const compareWithScript = async ({
-  world,
+  environment,
   policy,
   tasks: count,
   seed,
 }: {
-  readonly world: World;
+  readonly environment: Environment;
   readonly policy: Policy;
   readonly tasks: number;
   readonly seed: number;
 }): Promise<ColdStartComparison> => {
-  const { families } = world;
+  const { families } = environment;
   const tasks = Array.from({ length: count }, (_, i) => families[i % families.length]).flatMap(
-    (family, i): WorldTask[] => (family === undefined ? [] : [world.train(family, 5_000_000 + i)]),
+    (family, i): EnvironmentTask[] => (family === undefined ? [] : [environment.train(family, 5_000_000 + i)]),
   );
-  const tools = world.tools(engineModel(policy, { version: policy.version }));
+  const tools = environment.tools(engineModel(policy, { version: policy.version }));
   const known = new Map(tasks.map((task) => [task.id, task]));
   const measure = async (flow: Flow): Promise<Behaviour> => {
     const trajectories: Trajectory[] = [];
     const report = await evaluate({
       flow,
       tasks,
-      reward: world.reward,
+      reward: environment.reward,
       seed,
       concurrency: 128,
       onTrajectory: ({ trajectory }) => void trajectories.push(trajectory),
@@ -66,7 +66,7 @@ export const compareWithScript = async ({
       bigrams: shares(orders.flatMap((order) => order.map((tool, i) => `${order[i - 1] ?? "start"} → ${tool}`))),
     };
   };
-  const scripted = await measure(scriptedFlow(world, known).with({ tools }));
+  const scripted = await measure(scriptedFlow(environment, known).with({ tools }));
   const imitation = await measure(createFlow({ planner: modelPlanner(policy), tools }));
   return {
     n: tasks.length,

@@ -9,7 +9,7 @@ import { TaskError } from "../errors.ts";
 import { type Almanac, loadAlmanac } from "./data.ts";
 import type { Page } from "./page.ts";
 
-const dataFolder = new URL("../../../data/", import.meta.url);
+const dataFolder = new URL("../../data/", import.meta.url);
 /** Text fields that name another page, and its kind. */
 const links: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   airport: { country: "territory" },

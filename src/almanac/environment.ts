@@ -1,34 +1,56 @@
-import type { TaskOf, World, WorldTask } from "../environment.ts";
+import type { Environment, EnvironmentSource, TaskOf } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { fixedOrderPlanner } from "../learn/planners/fixed-order.ts";
-import { READING } from "../learn/recipe.ts";
-import type { FlowState, Plan, Planner } from "../module.ts";
+import { oraclePlanner } from "../learn/planners/oracle.ts";
+import { READING, type ReadyPlanner, randomValidPlanner } from "../learn/planners/random-valid.ts";
+import type { FlowState, Planner } from "../module.ts";
 import type { Random } from "../random.ts";
-import { type AlmanacTask, almanacTasks, almanacTools, exactMatch, hintOf, loadAlmanac } from "../tasks/index.ts";
-import { randomValidPlanner, scriptedPlanner } from "../testing/index.ts";
-import { baseGenerator, calculate } from "../tools/index.ts";
+import { exactMatch } from "../tasks/exact-match.ts";
+import { baseGenerator } from "../tools/base-generator.ts";
+import { calculate } from "../tools/calculate.ts";
 import { failedForNow, stepOf } from "../trajectory.ts";
+import { loadAlmanac } from "./data.ts";
+import type { AlmanacSealed, AlmanacTask } from "./generate.ts";
+import { hintOf } from "./hints.ts";
+import { almanacTasks } from "./sets.ts";
+import { almanacTools } from "./tools.ts";
 
-/** Tasks come back to the world that made them. */
-const own = (task: WorldTask): AlmanacTask => task as AlmanacTask;
+/**
+ * The built-in environment: questions over the Almanac (published facts on airports, territories, elements, releases) and
+ * tools over its pages. Each run opens it with its own seed.
+ *
+ * @example
+ * ```ts
+ * import { almanac } from "agentflow/almanac";
+ *
+ * const environment = await almanac().open({ seed: 7 });
+ * console.log(environment.families.length, environment.question);
+ * ```
+ */
+export const almanac = (): EnvironmentSource<AlmanacSealed> => ({
+  name: "almanac",
+  open: ({ seed }) => openAlmanac(seed),
+});
 
-/** The built-in world: the Almanac and the tasks of one seed. Throws TaskError when its data is damaged. */
-export const openWorld = async (seed: number | string): Promise<World> => {
-  const almanac = await loadAlmanac();
+/** The Almanac with the tasks of one seed. Throws `TaskError` when its data is damaged. */
+export const openAlmanac = async (seed: number | string): Promise<Environment<AlmanacSealed>> => {
+  const data = await loadAlmanac();
   // The indexes behind the tools are made once, whatever model guesses.
-  const tools = almanacTools(almanac, { calculate });
-  const tasks = almanacTasks(almanac, seed);
+  const tools = almanacTools(data, { calculate });
+  const tasks = almanacTasks(data, seed);
   const cells = new Map(tasks.cells.map((cell) => [cell.name, cell]));
-  const randomValid = (reading: number, taskOf: TaskOf): Planner =>
+  const randomValid = (reading: number, taskOf: TaskOf<AlmanacSealed>): ReadyPlanner =>
     randomValidPlanner({
       reading,
       askedOf: (id) => {
         const task = taskOf(id);
-        return task && hintOf(own(task));
+        return task && hintOf(task);
       },
     });
   return {
-    hash: almanac.hash,
+    name: "almanac",
+    hash: data.hash,
+    record: { almanac: data.hash },
     titles: {
       heldOutPages: "unseen pages",
       heldOutFamily: "unseen families",
@@ -36,21 +58,22 @@ export const openWorld = async (seed: number | string): Promise<World> => {
       deep: "deeper plans",
     },
     families: [...cells.keys()],
+    builtInModel: "agentflow-tiny",
+    findings: [],
     train: (family, index) => {
       const cell = cells.get(family);
       if (cell === undefined) throw new ConfigError(`The Almanac has no family ${family} for training.`);
       return tasks.train(cell, index);
     },
     evaluation: tasks.evaluation,
-    reward: ({ sealed, ...query }, answer) =>
-      exactMatch({ ...query, sealed: own({ ...query, sealed }).sealed }, answer),
+    reward: exactMatch,
     tools: (model) => ({ ...tools, base_generator: baseGenerator(model) }),
     flow: {},
     randomValid,
     isCalculator: (tool) => tool === "calculate",
     exercise: (task, draws) =>
       gatherThenCalculate(
-        own(task),
+        task,
         randomValid(READING, () => task),
         draws,
       ),
@@ -61,10 +84,9 @@ export const openWorld = async (seed: number | string): Promise<World> => {
         ["wikipedia_search", "web_search", "web_page", "web_search", "web_page", "calculate"],
         ["web_search", "web_page", "web_search", "web_page", "web_search", "web_page", "calculate"],
       ],
-      planner: (order, taskOf) => fixedOrderPlanner(order, (id) => hintOf(own(taskOf(id) ?? unknown(id)))),
+      planner: (order, taskOf) => fixedOrderPlanner(order, (id) => hintOf(taskOf(id) ?? unknown(id))),
     },
-    oracle: (taskOf) =>
-      scriptedPlanner(({ query, turn }) => own(taskOf(query.id) ?? unknown(query.id)).sealed.plan[turn - 1]),
+    oracle: (taskOf) => oraclePlanner((id) => (taskOf(id) ?? unknown(id)).sealed.plan),
     question: "What is the latitude of the airport with code LOS in degrees?",
   };
 };
@@ -74,7 +96,7 @@ const unknown = (id: string): never => {
 };
 
 /** The plan's searches and pages, each once what it refers to is there, then a calculation of the scripted planner. */
-const gatherThenCalculate = (task: AlmanacTask, scripted: Planner, draws: Random): Planner => {
+const gatherThenCalculate = (task: AlmanacTask, scripted: ReadyPlanner, draws: Random): Planner => {
   const only = (state: FlowState, wanted: (tool: string) => boolean): FlowState => ({
     ...state,
     tools: Object.fromEntries(Object.entries(state.tools).filter(([tool]) => wanted(tool))),
@@ -107,7 +129,7 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: Planner, draws: Random
     const plan = scripted(
       only(state, (tool) => tool !== "calculate" && tool !== "base_generator"),
       context,
-    ) as Plan;
+    );
     // By chance it may be what the question needs.
     const needed = open.find((one) => written(one) === `${plan.step.tool} ${plan.step.subGoal}`);
     if (needed !== undefined) entryOf.set(needed, state.turn);

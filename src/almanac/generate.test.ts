@@ -1,13 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  type AlmanacTask,
-  almanacTasks,
-  generateTasks,
-  grid,
-  loadAlmanac,
-  splitOf,
-  taskSource,
-} from "../tasks/index.ts";
+import { type AlmanacTask, almanacTasks, generateTasks, grid, loadAlmanac, splitOf, taskSource } from "./index.ts";
 import { targetKind } from "./paths.ts";
 
 const almanac = await loadAlmanac();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ToolError } from "../errors.ts";
-import { type Almanac, almanacTools, type Page } from "../tasks/index.ts";
 import type { ToolOutput } from "../tool.ts";
+import { type Almanac, almanacTools, type Page } from "./index.ts";
 
 const pages: readonly Page[] = [
   {

@@ -2,10 +2,10 @@ import { messageOf } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
+import { settledWithin } from "../settled-within.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { settledWithin } from "./waiting.ts";
 
 export interface DoctorOptions extends SetUpOptions {
   readonly json: boolean;

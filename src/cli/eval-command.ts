@@ -1,5 +1,5 @@
 import { access, readFile, rm } from "node:fs/promises";
-import { openWorld } from "../almanac/environment.ts";
+import { openAlmanac } from "../almanac/environment.ts";
 import type { Usage } from "../budget.ts";
 import { setNames } from "../environment.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
@@ -167,7 +167,7 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
 const tasksOf = async (set: string, { seed, format }: EvalOptions): Promise<readonly Task<unknown>[]> => {
   const name = setNames.find((one) => one === set);
   if (name !== undefined)
-    return (await openWorld(seed))
+    return (await openAlmanac(seed))
       .evaluation("test")
       [name].map((task) => ({ ...task, sealed: keyOfAlmanac(task.sealed) }));
   const isFile = await access(set).then(

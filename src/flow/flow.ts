@@ -2,6 +2,7 @@ import type { Usage } from "../budget.ts";
 import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
+import { type EventStream, eventStream } from "../event-stream.ts";
 import { narrow } from "../grants.ts";
 import { checked, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
@@ -22,7 +23,6 @@ import { ruleExecutor } from "./rules/executor.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import { ruleVerifier } from "./rules/verifier.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
-import { type FlowStream, streamOf } from "./stream.ts";
 import { traceSolve } from "./tracing.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
@@ -39,12 +39,15 @@ export type SolveResult =
   | (Ended & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
   | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
 
+/** The events of a solve under way, for one reader, and its result. */
+export type FlowStream = EventStream<FlowEvent, SolveResult>;
+
 /** Four modules that solve a question in turns over a shared memory. */
 export interface Flow {
   /** Never throws for what a model or a tool did. Throws `ConfigError` for options that cannot work. */
   solve(query: string | Query, options?: SolveOptions): Promise<SolveResult>;
   /** The events of a solve while it runs, and its result. Leaving the loop over it aborts the solve. */
-  stream(query: string | Query, options?: SolveOptions): FlowStream<SolveResult>;
+  stream(query: string | Query, options?: SolveOptions): FlowStream;
   /** The same flow with some of its options replaced. */
   with(changes: Partial<FlowOptions>): Flow;
 }
@@ -58,7 +61,10 @@ export const createFlow = (options: FlowOptions): Flow => {
   return {
     solve,
     stream: (query, solveOptions = {}) =>
-      streamOf((listen, abortSignal) => solve(query, { ...solveOptions, onEvent: listen, abortSignal }), solveOptions),
+      eventStream<FlowEvent, SolveResult>(
+        (listen, abortSignal) => solve(query, { ...solveOptions, onEvent: listen, abortSignal }),
+        solveOptions,
+      ),
     with: (changes) => createFlow({ ...options, ...changes }),
   };
 };

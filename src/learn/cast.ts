@@ -6,7 +6,7 @@ import { modelPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
-import { adapterRecipe, type Recipe, recipe, withVerdicts } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 
 /** Modules that a model can play; the others go by rules. */
 export const moduleNames = ["planner", "executor", "verifier", "generator"] as const;
@@ -26,10 +26,7 @@ export interface CastOptions {
   readonly seed: number;
   /** Whether a generator by the model also writes the solution. @default false */
   readonly solution?: boolean | undefined;
-  /** Show a planner with a compact prompt the verdict of each turn. @default as the recipe says */
-  readonly verdicts?: boolean | undefined;
-  /** @default by what learns: all weights, or adapters */
-  readonly recipe?: Recipe | undefined;
+  readonly recipe: Recipe;
 }
 
 /** Who plays which module on one local model: the trained ones with their adapters, the others on the same base without. */
@@ -45,22 +42,12 @@ export interface Cast {
 
 export const castOf = (
   engine: Engine,
-  {
-    modules,
-    train = ["planner"],
-    rank = 16,
-    seed,
-    solution = false,
-    verdicts: shown,
-    recipe: given = recipe,
-  }: CastOptions,
+  { modules, train = ["planner"], rank = 16, seed, solution = false, recipe }: CastOptions,
 ): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
   // Held to the form of an action, a chat model does not draw from its own distribution.
-  const used: Recipe = adapters
-    ? adapterRecipe
-    : { ...withVerdicts(given, shown), oldLogProbs: chat ? "forward" : "behaviour" };
+  const used: Recipe = adapters ? recipe : { ...recipe, oldLogProbs: chat ? "forward" : "behaviour" };
   const policyOf = (name: TrainableName): Policy => {
     if (!adapters) return engine.policy(name);
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");

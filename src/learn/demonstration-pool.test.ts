@@ -1,17 +1,19 @@
 import { expect, it } from "vitest";
-import { openWorld } from "../almanac/environment.ts";
-import type { WorldSealed } from "../environment.ts";
+import { openAlmanac } from "../almanac/environment.ts";
+import type { EnvironmentSealed } from "../environment.ts";
 import { createFlow } from "../flow/flow.ts";
 import { scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import type { Group } from "../train/index.ts";
 import { openReplay } from "./demonstration-pool.ts";
-import { recipe } from "./recipe.ts";
+import { recipes } from "./recipe.ts";
 
-const world = await openWorld(1);
+const recipe = recipes.tiny;
+
+const environment = await openAlmanac(1);
 const { engine } = scriptedPolicy(() => "");
 const options = {
   recipe,
-  world,
+  environment,
   engine,
   seed: 3,
   pool: 20,
@@ -19,11 +21,14 @@ const options = {
 };
 
 /** A group of one task in which nothing was solved. */
-const failedGroup = async (): Promise<Group<WorldSealed>> => {
-  const [family] = world.families;
+const failedGroup = async (): Promise<Group<EnvironmentSealed>> => {
+  const [family] = environment.families;
   if (family === undefined) throw new Error("no families");
-  const task = world.train(family, 0);
-  const flow = createFlow({ planner: scriptedPlanner(["web_search q1"]), tools: world.tools(scriptedModel(["?"])) });
+  const task = environment.train(family, 0);
+  const flow = createFlow({
+    planner: scriptedPlanner(["web_search q1"]),
+    tools: environment.tools(scriptedModel(["?"])),
+  });
   const { trajectory } = await flow.solve(task.question, { id: "failed" });
   return { task, rollouts_G: [{ trajectory, reward: 0 }] };
 };

@@ -1,7 +1,6 @@
 import type { Engine, TrainingSequence } from "../engine.ts";
-import type { World, WorldSealed } from "../environment.ts";
+import type { Environment, EnvironmentSealed } from "../environment.ts";
 import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/planner.ts";
-import type { ChatModel } from "../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
@@ -11,21 +10,16 @@ import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { scriptedFlow } from "./demonstrations.ts";
 import { imitation } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
+import { silentModel } from "./silent-model.ts";
 
 /** Sequences to imitate in a step, given its groups. */
-export type Replay = (step: number, groups: readonly Group<WorldSealed>[]) => TrainingSequence[];
+export type Replay = (step: number, groups: readonly Group<EnvironmentSealed>[]) => TrainingSequence[];
 
 /** Training tasks of this index and on are for replay alone. */
 const FIRST_INDEX = 1_000_000;
 
-/** A guess would end a random plan before it shows anything: the model behind `base_generator` knows nothing here. */
-const silentModel: ChatModel = {
-  id: "silent",
-  complete: async () => ({ text: "unknown", promptTokens: 0, sampledTokens: 0 }),
-};
-
 export interface ReplayOptions {
-  readonly world: World;
+  readonly environment: Environment;
   /** Of the planner that imitates. */
   readonly engine: Engine;
   readonly seed: number;
@@ -40,7 +34,7 @@ export interface ReplayOptions {
  * random valid actions at places where all rollouts of a task failed.
  */
 export const openReplay = async ({
-  world,
+  environment,
   engine,
   seed,
   pool,
@@ -48,14 +42,15 @@ export const openReplay = async ({
   abortSignal,
 }: ReplayOptions): Promise<Replay> => {
   const { episodes, states, reading } = recipe.replay;
-  const tools = world.tools(silentModel);
+  // A guess would end a random plan before it shows anything.
+  const tools = environment.tools(silentModel);
   const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
-  const { families } = world;
+  const { families } = environment;
   const drawn = Array.from({ length: pool }, (_, i) => families[i % families.length]).flatMap((family, i) =>
-    family === undefined ? [] : world.train(family, FIRST_INDEX + Math.floor(i / families.length)),
+    family === undefined ? [] : environment.train(family, FIRST_INDEX + Math.floor(i / families.length)),
   );
   const known = new Map(drawn.map((task) => [task.id, task]));
-  const flow = scriptedFlow(world, known, reading).with({ tools });
+  const flow = scriptedFlow(environment, known, reading).with({ tools });
   const whole: TrainingSequence[] = [];
   for (const [i, task] of drawn.entries()) {
     abortSignal.throwIfAborted();
@@ -72,7 +67,7 @@ export const openReplay = async ({
     const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
       const { task, rollouts_G } = draws.pick(failed);
       const { trajectory } = draws.pick(rollouts_G);
-      const guess = world.randomValid(reading, () => task);
+      const guess = environment.randomValid(reading, () => task);
       const key = randomKey(seed, "replay", step, i);
       return actionAt({ planner: guess, engine, form, turnLimit: task.turnLimit }, trajectory, draws, key);
     });

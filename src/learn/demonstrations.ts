@@ -1,4 +1,4 @@
-import type { World, WorldTask } from "../environment.ts";
+import type { Environment, EnvironmentTask } from "../environment.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
 import type { StopCondition } from "../flow/stop-condition.ts";
 import type { ChatModel } from "../model.ts";
@@ -6,11 +6,11 @@ import { random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { demonstrate } from "./imitated-sequences.ts";
-import { READING } from "./recipe.ts";
+import { READING } from "./planners/random-valid.ts";
 
 /** A task of the cold start: what comes of it is shown to the planner that is made. */
 export interface Demonstration {
-  readonly task: WorldTask;
+  readonly task: EnvironmentTask;
   readonly trajectory: Trajectory;
 }
 
@@ -40,21 +40,35 @@ const guess: ChatModel = {
   },
 };
 
+/** What random valid plans need of an environment. */
+export type DemonstrationEnvironment = Pick<
+  Environment,
+  "families" | "train" | "reward" | "flow" | "tools" | "randomValid" | "isCalculator" | "exercise"
+>;
+
 /** A flow whose planner is the scripted one, over tasks that are handed to it by the map `known`. */
-export const scriptedFlow = (world: World, known: ReadonlyMap<string, WorldTask>, reading = READING): Flow =>
-  createFlow({ ...world.flow, planner: world.randomValid(reading, (id) => known.get(id)), tools: world.tools(guess) });
+export const scriptedFlow = (
+  environment: DemonstrationEnvironment,
+  known: ReadonlyMap<string, EnvironmentTask>,
+  reading = READING,
+): Flow =>
+  createFlow({
+    ...environment.flow,
+    planner: environment.randomValid(reading, (id) => known.get(id)),
+    tools: environment.tools(guess),
+  });
 
 /** Demonstrations on training pages and trained families. Half of them may take up to three turns more than the task's limit. */
 export const demonstrator =
-  (world: World, seed: number): Demonstrator =>
+  (environment: DemonstrationEnvironment, seed: number): Demonstrator =>
   async (from, count, { extraTurns = true } = {}) => {
-    const tasks = Array.from({ length: count }, (_, i): WorldTask => {
+    const tasks = Array.from({ length: count }, (_, i): EnvironmentTask => {
       const draws = random(randomKey(seed, "demonstration", from + i));
-      const task = world.train(draws.pick(world.families), from + i);
+      const task = environment.train(draws.pick(environment.families), from + i);
       const extra = draws.next() < 0.5 ? 1 + draws.below(3) : 0;
       return extraTurns && task.turnLimit !== undefined ? { ...task, turnLimit: task.turnLimit + extra } : task;
     });
-    const flow = scriptedFlow(world, new Map(tasks.map((task) => [task.id, task])));
+    const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
     const shown = await demonstrate(flow, tasks, randomKey(seed, "demonstration", from));
     return tasks.flatMap((task, i) => {
       const trajectory = shown[i];
@@ -68,24 +82,24 @@ export const demonstrator =
  * is made, not that it calculates now nor how the pages came to be there.
  */
 export const exerciser =
-  (world: World, seed: number): Demonstrator =>
+  (environment: DemonstrationEnvironment, seed: number): Demonstrator =>
   async (from, count) => {
     /** An exercise ends with its calculation, whatever came of it. */
     const calculated: StopCondition = ({ memory }) =>
-      world.isCalculator(memory.at(-1)?.step.tool ?? "") ? "calculated" : undefined;
+      environment.isCalculator(memory.at(-1)?.step.tool ?? "") ? "calculated" : undefined;
     const made: Demonstration[] = [];
     for (let i = from; i < from + count; i += 1) {
       const draws = random(randomKey(seed, "exercise", i));
-      const task = world.train(draws.pick(world.families), i);
-      const flow = scriptedFlow(world, new Map([[task.id, task]])).with({
-        planner: world.exercise(task, draws),
+      const task = environment.train(draws.pick(environment.families), i);
+      const flow = scriptedFlow(environment, new Map([[task.id, task]])).with({
+        planner: environment.exercise(task, draws),
         loopDetectors: [calculated],
       });
       const { trajectory } = await flow.solve(queryOf(task), {
         id: `exercise-${i}`,
         randomKey: randomKey(seed, "exercise", i, "run"),
       });
-      if (world.isCalculator(trajectory.memory.at(-1)?.step.tool ?? "")) made.push({ task, trajectory });
+      if (environment.isCalculator(trajectory.memory.at(-1)?.step.tool ?? "")) made.push({ task, trajectory });
     }
     return made;
   };

@@ -1,5 +1,5 @@
 import type { Policy } from "../engine.ts";
-import { type SetName, setNames, type WorldSealed, type WorldSets, type WorldTask } from "../environment.ts";
+import { type EnvironmentSealed, type EnvironmentTask, type SetName, setNames, type TaskSets } from "../environment.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { Reward } from "../task.ts";
 import {
@@ -46,14 +46,14 @@ export interface Evaluated {
 
 export interface EvaluateSetsOptions {
   readonly flow: Flow;
-  readonly sets: WorldSets;
-  readonly reward: Reward<WorldSealed>;
+  readonly sets: TaskSets;
+  readonly reward: Reward<EnvironmentSealed>;
   readonly seed: number;
   readonly concurrency: number;
   /** Those that are trained; a report names the versions that were sampled. */
   readonly policies?: readonly Policy[];
   readonly onProgress?: (done: number, total: number) => void;
-  readonly abortSignal: AbortSignal;
+  readonly abortSignal?: AbortSignal | undefined;
 }
 
 /** Solves every task of all sets once. The same seed meets different planners with the same draws. */
@@ -84,7 +84,7 @@ const bySet = <T>(make: (name: SetName) => T): Readonly<Record<SetName, T>> => (
 
 const figuresOf = (
   { averageTurns, toolErrorRate, toolShares, toolOrders, noSample, versions }: EvaluationReport,
-  sets: WorldSets,
+  sets: TaskSets,
   outcomes: Evaluated["outcomes"],
   trajectories: Evaluated["trajectories"],
   policies: readonly Policy[],
@@ -109,9 +109,9 @@ const figuresOf = (
 };
 
 /** Other words for the same families would blur their rows: that set stays out. */
-const familiesOf = (sets: WorldSets, outcomes: Evaluated["outcomes"]): PlannerFigures["families"] => {
+const familiesOf = (sets: TaskSets, outcomes: Evaluated["outcomes"]): PlannerFigures["families"] => {
   const rows = new Map<string, { readonly heldOut: boolean; readonly rewards: (number | null)[] }>();
-  const add = (name: SetName, { id, sealed }: WorldTask): void => {
+  const add = (name: SetName, { id, sealed }: EnvironmentTask): void => {
     const row = rows.get(sealed.family) ?? { heldOut: sealed.role !== "trained", rewards: [] };
     row.rewards.push(outcomes[name][id] ?? null);
     rows.set(sealed.family, row);

@@ -1,8 +1,7 @@
 import type { Policy, TrainingSequence } from "../engine.ts";
-import type { World } from "../environment.ts";
 import type { Toolset } from "../tool.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
-import { demonstrator, exerciser } from "./demonstrations.ts";
+import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -10,12 +9,13 @@ import type { Recipe } from "./recipe.ts";
 const FIRST_EXERCISE = 10_000_000;
 
 export interface AdapterColdStartOptions {
-  readonly world: World;
+  readonly environment: DemonstrationEnvironment;
   readonly tools: Toolset;
   readonly policy: Policy;
   readonly recipe: Recipe;
   readonly seed: number;
-  readonly onStep: (step: number, loss: number) => void;
+  /** Told of each step, counted from 1. */
+  readonly onStep: (step: number, steps: number, loss: number) => void;
   readonly abortSignal: AbortSignal;
 }
 
@@ -24,10 +24,10 @@ export interface AdapterColdStartOptions {
  * was taught: by imitation of random but valid plans on training pages. Publishes what was learnt.
  */
 export const coldStartAdapter = async (options: AdapterColdStartOptions): Promise<void> => {
-  const { world, tools, policy, recipe, seed, onStep, abortSignal } = options;
+  const { environment, tools, policy, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
-  const show = demonstrator(world, seed);
-  const exercise = exerciser(world, seed);
+  const show = demonstrator(environment, seed);
+  const exercise = exerciser(environment, seed);
   const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);
@@ -44,5 +44,5 @@ export const coldStartAdapter = async (options: AdapterColdStartOptions): Promis
     learningRate: linearSchedule({ peak: learningRate, steps, warmUp: 4, finalShare: 0.1 }),
     abortSignal,
   });
-  for await (const { step, loss } of training) onStep(step, loss);
+  for await (const { step, loss } of training) onStep(step + 1, steps, loss);
 };

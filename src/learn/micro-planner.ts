@@ -1,10 +1,9 @@
 import type { Engine, Policy, TrainingSequence } from "../engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../engines/onnx/index.ts";
-import type { World } from "../environment.ts";
 import { renderEntry } from "../flow/memory.ts";
 import { END, renderHead } from "../flow/model/prompt-form.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
-import { demonstrator, exerciser } from "./demonstrations.ts";
+import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { ANSWER, imitation, lastArguments } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -32,26 +31,27 @@ const VOCABULARY_PLANS = 300;
 const FIRST_EXERCISE = 10_000_000;
 
 export interface MicroPlannerOptions {
-  readonly world: World;
+  readonly environment: DemonstrationEnvironment;
   readonly recipe: Recipe;
   readonly seed: number;
+  /** Told of each step of imitation, counted from 1. */
   readonly onStep: (step: number, steps: number, loss: number) => void;
   readonly abortSignal: AbortSignal;
 }
 
 /**
- * Makes a planner for a world's tools from nothing: a vocabulary from questions, names of tools and fields and forms of
+ * Makes a planner for a environment's tools from nothing: a vocabulary from questions, names of tools and fields and forms of
  * sub-goals; then it imitates random but valid plans and exercises in reading. They show the language of plans and which
  * calculation a question asks, and no preference for where to look, in which order, or when to stop.
  */
 export const makeMicroPlanner = async (
   options: MicroPlannerOptions,
 ): Promise<{ readonly engine: Engine; readonly policy: Policy }> => {
-  const { world, recipe, seed, onStep, abortSignal } = options;
+  const { environment, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const form = { verdicts: recipe.verdicts };
-  const show = demonstrator(world, seed);
-  const exercise = exerciser(world, seed);
+  const show = demonstrator(environment, seed);
+  const exercise = exerciser(environment, seed);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, (memory[0]?.turnsLeft ?? 0) + 1);
@@ -82,7 +82,7 @@ export const makeMicroPlanner = async (
       sequences,
       abortSignal,
     });
-    for await (const { step, loss } of training) onStep(step, steps, loss);
+    for await (const { step, loss } of training) onStep(step + 1, steps, loss);
     return { engine, policy };
   } catch (error) {
     await engine.dispose();

@@ -1,54 +1,101 @@
+import type { Clock } from "../clock.ts";
+import type { Engine } from "../engine.ts";
+import type { EnvironmentSource } from "../environment.ts";
 import type { ModuleName, TrainableName } from "./cast.ts";
+import type { PlannerSource } from "./planner-source.ts";
+import type { Recipe } from "./recipe.ts";
 
-/** What `agentflow learn` was asked to do. */
-export interface LearnOptions {
+/** What a run is asked for, as data: its `options.json`. What is absent is as the recipe says. */
+export interface LearnSettings {
   readonly seed: number;
-  /** Training steps; the recipe's own number when absent. */
+  /** Training steps. */
   readonly steps?: number | undefined;
-  /** Where the run's folder is made. */
-  readonly out: string;
-  /** The built-in model, a model folder, or a run, which stands for its weights. @default the built-in one; of a project a small planner made for its tools */
-  readonly model?: string | undefined;
-  /** A project's `agentflow.config.ts`: its own tasks, tools and reward. */
-  readonly config?: string | undefined;
-  /** Steps of imitation of a planner that has never seen the tools; the recipe's own number when absent. */
+  /** Steps of imitation for a planner that has never seen the tools. */
   readonly coldStart?: number | undefined;
-  /** Only check the project. */
-  readonly check?: boolean | undefined;
-  /** Questions under way at once; the recipe's own number when absent. */
+  /** Questions in flight at once; changes time, not results. */
   readonly concurrency?: number | undefined;
-  /** Tasks of each evaluation set; the sets' own sizes when absent. */
+  /** Tasks of each evaluation set. @default the sets' own sizes */
   readonly evalTasks?: number | undefined;
-  readonly json: boolean;
-  readonly quiet: boolean;
   /** Evaluate on the validation split, for choosing settings. */
   readonly validation: boolean;
   /** Imitate random valid plans beside the reward. */
   readonly replay: boolean;
-  /** Modules that a chat model plays. */
+  /** Modules that a chat model plays. @default all */
   readonly modules?: readonly ModuleName[] | undefined;
-  /** Modules that learn. */
+  /** Modules that learn. @default the planner */
   readonly train?: readonly TrainableName[] | undefined;
-  /** Of adapters. */
+  /** Rank of adapters. @default 16 */
   readonly rank?: number | undefined;
-  /** Longest sequence of a published model. */
-  readonly context?: number | undefined;
-  /** How a published model samples. */
-  readonly quantisation?: "int8" | "int4" | "none" | undefined;
-  /** Peak learning rate; the recipe's own when absent. */
+  /** Peak learning rate. */
   readonly learningRate?: number | undefined;
-  /** Rollouts go on while a step is trained, by versions at most so many steps old; such a run is not repeatable. @default 0 */
+  /** Use rollouts that are at most this many versions old; such a run does not repeat. @default 0 */
   readonly maxStaleness?: number | undefined;
-  /** Steps from one checkpoint to the next; the recipe's own number when absent. */
+  /** Steps between checkpoints. */
   readonly checkpointEvery?: number | undefined;
-  /** Take back steps that go too far, and keep the best version by validation. */
+  /** Undo steps that go too far, and keep the version that did best on validation. */
   readonly guard: boolean;
-  /** End after so many validations without a better one. */
+  /** Stop after this many validations without a better one. */
   readonly patience?: number | undefined;
-  /** Training ends after the step in which so many minutes have passed: such a run is not repeatable to the bit. */
+  /** Stop after the step in which this many minutes have passed; such a run does not repeat to the bit. */
   readonly minutes?: number | undefined;
-  /** Show the built-in planner the verdict of each turn. */
+  /** Show a planner with compact prompts the verdict of each turn. */
   readonly verdicts?: boolean | undefined;
-  /** The control: rewards are dealt out at random. */
+  /** The control: deal the rewards out at random. */
   readonly permuteRewards: boolean;
 }
+
+/** Settings as they are asked for: those left out, or undefined, have defaults. */
+export type AskedSettings = { readonly [Name in keyof LearnSettings]?: LearnSettings[Name] | undefined };
+
+/** Ends a run: at once, or after the step under way, with evaluation and saving. */
+export interface LearnSignals {
+  /** Stops now; the run's report rejects with the signal's reason, and the run can be resumed. */
+  readonly abortSignal?: AbortSignal | undefined;
+  /**
+   * Stops after this step, then evaluates, saves and reports. Before the first step there is nothing to save yet: it then
+   * stops at once, as `abortSignal` does.
+   */
+  readonly stopSignal?: AbortSignal | undefined;
+}
+
+/** Both signals of a run that is under way. */
+export type RunSignals = Readonly<Record<"abortSignal" | "stopSignal", AbortSignal>>;
+
+export interface LearnOptions extends AskedSettings, LearnSignals {
+  readonly environment: EnvironmentSource;
+  /**
+   * The engine of the planner that learns. An engine that is passed stays the caller's to dispose.
+   * @default the environment's built-in model, or a small planner that is made for its tools
+   */
+  readonly planner?: PlannerSource | Engine | undefined;
+  /** How to train and to measure. @default chosen by what learns, see `chooseRecipe` */
+  readonly recipe?: Recipe | undefined;
+  /** Where the run's folder is made. @default "runs" */
+  readonly folder?: string | undefined;
+  /** @default the machine's clock */
+  readonly clock?: Clock | undefined;
+}
+
+const defaults = { seed: 7, validation: false, replay: true, guard: true, permuteRewards: false } as const;
+
+/** The settings of a run, with defaults filled in. */
+export const settingsOf = (options: AskedSettings): LearnSettings => ({
+  seed: options.seed ?? defaults.seed,
+  steps: options.steps,
+  coldStart: options.coldStart,
+  concurrency: options.concurrency,
+  evalTasks: options.evalTasks,
+  validation: options.validation ?? defaults.validation,
+  replay: options.replay ?? defaults.replay,
+  modules: options.modules,
+  train: options.train,
+  rank: options.rank,
+  learningRate: options.learningRate,
+  maxStaleness: options.maxStaleness,
+  checkpointEvery: options.checkpointEvery,
+  guard: options.guard ?? defaults.guard,
+  patience: options.patience,
+  minutes: options.minutes,
+  verdicts: options.verdicts,
+  permuteRewards: options.permuteRewards ?? defaults.permuteRewards,
+});

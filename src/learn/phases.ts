@@ -1,16 +1,14 @@
 import { rm } from "node:fs/promises";
-import type { Interrupts } from "../cli/interrupt.ts";
-import { baselineLines, summary } from "../cli/learn-words.ts";
-import type { Screen } from "../cli/screen.ts";
 import type { Policy } from "../engine.ts";
-import { setNames, type World, type WorldSets } from "../environment.ts";
+import { type Environment, setNames, type TaskSets } from "../environment.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import { measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
+import type { Emit, EvaluationPhase } from "./event.ts";
 import { coldStartAdapter } from "./imitation.ts";
-import type { LearnOptions } from "./options.ts";
+import type { LearnSettings, RunSignals } from "./options.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
 import { setsOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
@@ -21,19 +19,19 @@ import { type DoneBefore, train } from "./training.ts";
 
 /** What a run of learning is made of. */
 export interface LearnRunParts {
-  readonly options: LearnOptions;
+  readonly settings: LearnSettings;
   readonly learning: Learning;
-  readonly world: World;
   /** What decides about the result, as `config.json` has it. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly run: Run;
   readonly replies: Pick<ReplyJournal, "enter">;
-  readonly screen: Screen;
-  readonly interrupts: Interrupts;
+  readonly emit: Emit;
+  readonly signals: RunSignals;
   /** Parts that are done, and the state to go on from; the policies hold it. */
   readonly phases: Phases;
   readonly stored: StoredState | undefined;
-  /** When it began, on the clock of `performance`. */
+  /** Seconds on a clock, and when the run began on it. */
+  readonly now: () => number;
   readonly started: number;
   /** A run that is done again, as it went. */
   readonly again?: DoneBefore | undefined;
@@ -41,24 +39,20 @@ export interface LearnRunParts {
   readonly onSaved?: ((step: number) => Promise<void>) | undefined;
 }
 
-/** What came of it, with what a person is shown of before and after. */
-export interface LearnRunResult {
-  readonly report: LearnReport;
-  readonly sets: WorldSets;
-  readonly before: Evaluated;
-  readonly after: Evaluated;
-}
-
 /**
  * A run of learning from its first evaluation to its report, all of it in the run's folder. Nothing of what it writes is a
- * function of anything but options and world, save for seconds; so it is also what `runs verify` does again. Undefined
+ * function of anything but settings and environment, save for seconds; so it is also what `runs verify` does again. Undefined
  * for a run that is done again and was never finished: then it ends with the last step that it did.
  */
-export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult | undefined> => {
-  const { options, learning, world, config, run, replies, screen, interrupts, stored, again, onSaved } = parts;
-  const { engine, policies, recipe, steps, concurrency, tools, flow, adapters } = learning;
-  const { seed } = options;
-  const sets = setsOf(world, options);
+export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | undefined> => {
+  const { settings, learning, config, run, replies, emit, signals, stored, again, onSaved, now } = parts;
+  const { environment, engine, policies, recipe, steps, concurrency, tools, flow, adapters } = learning;
+  const { seed } = settings;
+  const { abortSignal } = signals;
+  // Until the first step there is nothing to save.
+  const early = AbortSignal.any([abortSignal, signals.stopSignal]);
+  const sets = setsOf(environment, settings);
+  const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
     total: 0,
     evaluate: 0,
@@ -75,33 +69,38 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
   const save = async (state: TrainingState): Promise<void> => {
     await saveState(run, policies, state);
     await onSaved?.(state.after.index + 1);
+    emit({ type: "checkpoint-end", step: state.after.index + 1 });
   };
 
-  const evaluatePlanner = async (title: "before" | "coldStart" | "after"): Promise<Evaluated> => {
-    const begun = performance.now();
+  const evaluatePlanner = async (title: EvaluationPhase): Promise<Evaluated> => {
+    const begun = now();
+    emit({ type: "evaluation-start", phase: title, total });
     await replies.enter(title);
     const evaluated = await evaluateSets({
       flow,
       sets,
-      reward: world.reward,
+      reward: environment.reward,
       seed,
       concurrency,
       policies,
-      onProgress: (done, total) => screen.live(`${title}: ${done}/${total} tasks`),
-      abortSignal: interrupts.abortSignal,
+      onProgress: (done, all) => emit({ type: "evaluation-progress", phase: title, done, total: all }),
+      abortSignal: title === "after" ? abortSignal : early,
     });
-    const spent = (performance.now() - begun) / 1000;
+    const spent = now() - begun;
     seconds.evaluate += spent;
     store(run, title, sets, evaluated);
     run.appendTimings({ evaluation: title, seconds: spent });
-    screen.line(screen.bold(`${title.padEnd(8)} ${summary(evaluated.figures, world.titles)}`));
+    emit({ type: "evaluation-end", phase: title, figures: evaluated.figures, seconds: spent });
     return evaluated;
   };
 
   /** What was evaluated before the run was resumed is read, and not evaluated again. */
   const phase = async (title: "before" | "coldStart"): Promise<Evaluated> => {
     const known = phases[title];
-    if (known !== undefined) return evaluatedAgain(run, title, known);
+    if (known !== undefined) {
+      emit({ type: "evaluation-end", phase: title, figures: known.figures });
+      return evaluatedAgain(run, title, known);
+    }
     const evaluated = await evaluatePlanner(title);
     const { figures, outcomes } = evaluated;
     await keep({ [title]: { figures, outcomes } });
@@ -109,25 +108,23 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
   };
 
   const before = await phase("before");
-  const secondsAfter = seconds.evaluate;
-  const begun = performance.now();
+  const begun = now();
   await replies.enter("baselines");
   const baselines =
     phases.baselines ??
     (await measureBaselines({
-      world,
+      environment,
       sets,
       tools,
       seed,
       concurrency,
-      searchTasks: Math.min(recipe.fixedOrderTasks, options.evalTasks ?? Number.POSITIVE_INFINITY),
-      onStage: (stage) => screen.live(`baselines: ${stage}`),
-      abortSignal: interrupts.abortSignal,
+      searchTasks: Math.min(recipe.fixedOrderTasks, settings.evalTasks ?? Number.POSITIVE_INFINITY),
+      onStage: (stage) => emit({ type: "stage", stage: `baselines: ${stage}` }),
+      abortSignal: early,
     }));
-  seconds.evaluate += (performance.now() - begun) / 1000;
+  seconds.evaluate += now() - begun;
   if (phases.baselines === undefined) await keep({ baselines });
-  for (const line of baselineLines(baselines, world.titles)) screen.line(line);
-  screen.line();
+  emit({ type: "baselines-end", baselines });
 
   let coldStart: Evaluated | undefined;
   const [learner] = policies;
@@ -137,45 +134,35 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
     engine.learns === "adapters" &&
     adapters?.planner === undefined
   ) {
-    const from = performance.now();
+    const from = now();
     await replies.enter("imitation");
     if (stored === undefined) {
       await coldStartAdapter({
-        world,
+        environment,
         tools,
         policy: learner,
         recipe,
         seed,
-        onStep: (step, loss) => {
-          const text = `cold start: step ${step + 1}/${recipe.coldStart.steps}, loss ${loss.toFixed(2)}`;
-          if (screen.interactive) screen.live(text);
-          else if ((step + 1) % 10 === 0) screen.line(text);
-        },
-        abortSignal: interrupts.abortSignal,
+        onStep: (step, all, loss) => emit({ type: "imitation-step", step, steps: all, loss }),
+        abortSignal: early,
       });
-      seconds.coldStart = (performance.now() - from) / 1000;
+      seconds.coldStart = now() - from;
       run.appendTimings({ coldStart: seconds.coldStart });
-      await save(beforeTraining(world, seed, recipe));
+      await save(beforeTraining(environment, seed, recipe));
     }
     coldStart = await phase("coldStart");
-    screen.line();
   }
 
-  interrupts.stopAtOnce = false;
+  early.throwIfAborted();
+  emit({ type: "training-start", steps });
   const trained = await train({
-    options,
-    recipe,
-    steps,
-    concurrency,
-    world,
-    tools,
-    flow,
-    policies,
+    settings,
+    learning,
     run,
     replies,
-    screen,
-    interrupts,
-    secondsAfter,
+    emit,
+    signals,
+    now,
     from: stored?.state,
     again,
     onCheckpoint: save,
@@ -188,7 +175,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
   await rm(run.path("weights"), { recursive: true, force: true });
   await savePolicies(policies, run, {
     tools: Object.keys(tools),
-    tasks: world.hash,
+    tasks: environment.hash,
     ...aboutPrompts(recipe),
   });
   await run.flush();
@@ -197,7 +184,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
   const report: LearnReport = {
     schemaVersion: 1,
     run: run.id,
-    seconds: { ...seconds, total: (performance.now() - parts.started) / 1000 },
+    seconds: { ...seconds, total: now() - parts.started },
     config,
     stepsDone: trained.steps,
     interrupted: trained.steps < steps && !trained.endedAsTold,
@@ -209,19 +196,19 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnRunResult |
     baselines,
   };
   await run.end("report.json", report);
-  return { report, sets, before, after };
+  return report;
 };
 
 /** The state of a run whose first step is still to come. */
-const beforeTraining = (world: World, seed: number, recipe: Recipe): TrainingState => ({
+const beforeTraining = (environment: Environment, seed: number, recipe: Recipe): TrainingState => ({
   after: { index: -1, tasksDrawn: 0 },
-  sampler: taskSampler(world, seed, recipe).state(),
+  sampler: taskSampler(environment, seed, recipe).state(),
   kept: { best: undefined, since: 0, last: undefined },
   spent: { rollOut: 0, train: 0, validate: 0 },
 });
 
 /** Every evaluated trajectory, in the order of the tasks. */
-const store = (run: Run, phase: string, sets: WorldSets, { outcomes, trajectories }: Evaluated): void => {
+const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories }: Evaluated): void => {
   for (const set of setNames)
     for (const { id, sealed } of sets[set])
       run.appendTrajectory({

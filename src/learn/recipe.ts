@@ -1,10 +1,6 @@
+import type { Engine } from "../engine.ts";
 import { linearSchedule, type Schedule } from "../train/index.ts";
-
-/**
- * How often a calculation of the scripted planner, which the built-in one imitates, is the one that the question asks.
- * Where to look, in which order, and when to stop stays random.
- */
-export const READING = 0.9;
+import type { LearnSettings } from "./options.ts";
 
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
 export interface Recipe {
@@ -74,13 +70,10 @@ export interface Recipe {
   readonly checkpointEvery: number;
   /** Training tasks on which the best fixed order of tools is searched. */
   readonly fixedOrderTasks: number;
-  /** What a step takes on two quiet cores, and all that is around them, for the forecast at the start. */
-  readonly secondsPerStep: number;
-  readonly secondsAround: number;
 }
 
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
-export const recipe: Recipe = {
+const tiny: Recipe = {
   steps: 400,
   groupSize: 8,
   tasksPerStep: 32,
@@ -102,16 +95,14 @@ export const recipe: Recipe = {
   validation: { tasks: 60, every: 25 },
   checkpointEvery: 25,
   fixedOrderTasks: 112,
-  secondsPerStep: 1.7,
-  secondsAround: 40,
 };
 
 /**
  * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
  * at first, for the model has never seen the tools.
  */
-export const adapterRecipe: Recipe = {
-  ...recipe,
+const adapter: Recipe = {
+  ...tiny,
   steps: 60,
   tasksPerStep: 12,
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
@@ -120,31 +111,38 @@ export const adapterRecipe: Recipe = {
   minimumMixedGroups: 2,
   // A step without mixed groups still imitates.
   fullStepGroups: 0,
-  replay: { ...recipe.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
   concurrency: 48,
   maxTokens: 32,
   validation: { tasks: 60, every: 10 },
   checkpointEvery: 2,
-  secondsPerStep: 45,
-  secondsAround: 1500,
 };
 
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
-export const microRecipe: Recipe = {
-  ...recipe,
+const micro: Recipe = {
+  ...tiny,
   steps: 300,
   tasksPerStep: 16,
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   // Its reference would be weights that know nothing.
   klEvery: 0,
-  replay: { ...recipe.replay, episodes: 8, states: 8, pool: 300 },
+  replay: { ...tiny.replay, episodes: 8, states: 8, pool: 300 },
   coldStart: { steps: 1200, plans: 18, exercises: 10, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
-  secondsPerStep: 0.4,
-  secondsAround: 90,
+};
+
+/** Whether a value has the form of a recipe. What it says is compared with what the run used. */
+export const isRecipe = (value: unknown): value is Recipe => {
+  if (typeof value !== "object" || value === null) return false;
+  const known = { ...tiny, verdicts: false };
+  const given = Object.entries(value);
+  return (
+    Object.keys(tiny).every((key) => Object.hasOwn(value, key)) &&
+    given.every(([key, part]) => Object.hasOwn(known, key) && typeof part === typeof known[key as keyof typeof known])
+  );
 };
 
 /** The recipe's learning rate over a run. */
@@ -156,18 +154,42 @@ export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: nu
   return (step) => from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
 };
 
-/** The recipe with another peak of the learning rate. */
-export const withPeak = (recipe: Recipe, peak: number | undefined): Recipe =>
-  peak === undefined ? recipe : { ...recipe, learningRate: { ...recipe.learningRate, peak } };
+/**
+ * Recipes by what learns: `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for
+ * adapters on published models, whose steps are few and slow; `micro` for small planners of a project's own tools.
+ */
+export const recipes = { tiny, micro, adapter } as const;
 
-/** The recipe with verdicts in compact prompts. */
-export const withVerdicts = (recipe: Recipe, verdicts: boolean | undefined): Recipe =>
-  verdicts === true ? { ...recipe, verdicts } : recipe;
+/** What a recipe is chosen by, and what is changed in it. */
+export interface RecipeChoice extends Pick<LearnSettings, "coldStart" | "learningRate" | "verdicts"> {
+  /** Taken as it is, whatever learns. */
+  readonly recipe?: Recipe | undefined;
+  /** A model that knows the environment's tools, where there is one. */
+  readonly builtInModel?: string | undefined;
+  /** What learns on the engine, once it is open. */
+  readonly learns?: Engine["learns"] | undefined;
+}
+
+/** The recipe of a run: the one that was asked for, or the one for what learns, with the settings of the run in it. */
+export const chooseRecipe = ({
+  recipe,
+  builtInModel,
+  learns,
+  coldStart,
+  learningRate,
+  verdicts = false,
+}: RecipeChoice): Recipe => {
+  const isAdapter = learns === "adapters";
+  const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
+  return {
+    ...base,
+    learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
+    coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
+    // Only compact prompts show verdicts.
+    ...(verdicts && !isAdapter && { verdicts }),
+  };
+};
 
 /** What a saved planner says of its prompts, for those who open it. */
 export const aboutPrompts = ({ verdicts }: Recipe): { readonly verdicts?: true } =>
   verdicts === true ? { verdicts } : {};
-
-/** The recipe with another length of the cold start. */
-export const withColdStart = (recipe: Recipe, steps: number | undefined): Recipe =>
-  steps === undefined ? recipe : { ...recipe, coldStart: { ...recipe.coldStart, steps } };

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, StoreError } from "../errors.ts";
 import type { FileLock } from "../files/file-lock.ts";
-import { findRun } from "../setup/local-model.ts";
 import { own } from "../store/owner.ts";
 import { type Extents, extentOf, type Run } from "../store/run-folder.ts";
 import { readTrajectories, requirePlainFiles } from "../store/stored-run.ts";
@@ -11,8 +10,7 @@ import type { Baselines } from "./baselines.ts";
 import type { StoredState } from "./checkpoint-state.ts";
 import type { Evaluated } from "./evaluation.ts";
 import { hashOf } from "./journal.ts";
-import type { LearnOptions } from "./options.ts";
-import { type NamedHere, optionsHere, readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
+import { readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
 
 /** Parts of a run that are done before training: they are read again and not done again. */
 export interface Phases {
@@ -24,12 +22,9 @@ export interface Phases {
   readonly seconds?: Readonly<Record<string, number>>;
 }
 
-/** A run that is gone on with. This process owns it. */
+/** A run that is resumed. This process owns it. */
 export interface Resumed extends StoredOptions {
-  readonly id: string;
   readonly folder: string;
-  /** The options, with what was named here instead of what the run's folder names. */
-  readonly here: LearnOptions;
   readonly phases: Phases;
   readonly lock: FileLock;
 }
@@ -59,21 +54,18 @@ export const readPhases = async (folder: string): Promise<Phases> => {
 };
 
 /**
- * Takes a run that is to be gone on with, and only then reads it: it is nobody else's from here on. Throws `ConfigError` for
- * one that is finished, or that was no `learn`, and `StoreError` for one that another process has.
+ * Takes a run that is to be resumed, and only then reads it: it is nobody else's from here on. Throws `ConfigError` for one
+ * that is finished, or that was no `learn`, and `StoreError` for one that another process has.
  */
-export const resumable = async (name: string, named: NamedHere): Promise<Resumed> => {
-  const { root, id } = await findRun(name);
-  const folder = join(root, id);
+export const resumable = async (folder: string): Promise<Resumed> => {
   await requirePlainFiles(folder);
   const lock = await own(folder);
   try {
-    const stored = await readStoredOptions(folder, id);
+    const stored = await readStoredOptions(folder);
     const report = await readJson(join(folder, "report.json"));
     if (report !== undefined && report.interrupted !== true)
-      throw new ConfigError(`The run ${id} is finished: its report is in ${join(folder, "report.json")}.`);
-    const here = await optionsHere(id, stored, named);
-    return { ...stored, id, folder, here, phases: await readPhases(folder), lock };
+      throw new ConfigError(`The run ${folder} is finished: its report is in ${join(folder, "report.json")}.`);
+    return { ...stored, folder, phases: await readPhases(folder), lock };
   } catch (error) {
     await lock.release();
     throw error;

@@ -1,28 +1,23 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { hashOfConfig } from "../setup/config-file.ts";
-import { BUILT_IN_MODEL } from "../setup/local-model.ts";
 import { moduleNames, trainableNames } from "./cast.ts";
 import { MICRO_PLANNER } from "./micro-planner.ts";
-import type { LearnOptions } from "./options.ts";
+import { type AskedSettings, type LearnSettings, settingsOf } from "./options.ts";
+import { isRecipe, type Recipe } from "./recipe.ts";
 
 /** What a run folder says that `learn` was asked for. It is read with suspicion: the folder may be anybody's. */
 export interface StoredOptions {
-  readonly options: LearnOptions;
+  readonly settings: LearnSettings;
+  /** The recipe, where one was asked for. */
+  readonly recipe: Recipe | undefined;
+  /** Names of the environment and of the planner that were asked for; nothing is opened because they stand here. */
+  readonly environment: string | undefined;
+  readonly model: string | undefined;
+  /** `options` of `options.json`, as written. */
+  readonly written: Readonly<Record<string, unknown>>;
   /** `config.json`: everything that was used. */
   readonly config: Readonly<Record<string, unknown>>;
-}
-
-/**
- * What the person who resumes or verifies a run names on this machine. Nothing that is run or opened is taken from
- * the run's folder: it may be anybody's.
- */
-export interface NamedHere {
-  readonly config?: string | undefined;
-  readonly model?: string | undefined;
-  /** Go on though the configuration is another one than the run began with. */
-  readonly acceptChangedConfig?: boolean | undefined;
 }
 
 export const readJson = async (path: string): Promise<Record<string, unknown> | undefined> => {
@@ -48,17 +43,27 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export const OPTIONS_VERSION = 2;
 
 /** Reads the options and the configuration of a run. Throws `ConfigError` for one that is no run of learn, and `StoreError`. */
-export const readStoredOptions = async (folder: string, id: string): Promise<StoredOptions> => {
+export const readStoredOptions = async (folder: string): Promise<StoredOptions> => {
   const path = join(folder, "options.json");
-  const [stored, written] = [await readJson(path), (await readJson(join(folder, "config.json")))?.config];
+  const [stored, config] = [await readJson(path), (await readJson(join(folder, "config.json")))?.config];
   if (stored === undefined)
-    throw new ConfigError(`The run ${id} cannot be gone on with: it died before it began, or is no run of learn.`);
+    throw new ConfigError(`The run ${folder} cannot be resumed: it died before it began, or is no run of learn.`);
   if (stored.schemaVersion !== OPTIONS_VERSION)
     throw new StoreError(
       `${path} has schemaVersion ${JSON.stringify(stored.schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}, whose checkpoints hold hashes of the run's files. Use the version that began the run, or begin a new one; runs show, query and solve --policy read it as it is.`,
     );
-  if (!isRecord(written)) throw new StoreError(`${join(folder, "config.json")} is damaged: it holds no config.`);
-  return { options: optionsIn(stored.options, path), config: written };
+  if (!isRecord(config)) throw new StoreError(`${join(folder, "config.json")} is damaged: it holds no config.`);
+  const written = optionsIn(stored.options, path);
+  const { recipe, environment, config: file, model } = written as Readonly<Record<string, string | undefined>>;
+  return {
+    settings: settingsOf(written as AskedSettings),
+    recipe: isRecipe(recipe) ? recipe : undefined,
+    // Earlier runs named the file of a project's configuration only.
+    environment: environment ?? file,
+    model,
+    written,
+    config,
+  };
 };
 
 const isText = (value: unknown): boolean => typeof value === "string" && value.length <= 4096;
@@ -70,25 +75,17 @@ const isListOf =
   (value: unknown): boolean =>
     Array.isArray(value) && value.every((name) => names.includes(name as string));
 
-const kinds: Readonly<Record<keyof LearnOptions, (value: unknown) => boolean>> = {
+const settingKinds: Readonly<Record<keyof LearnSettings, (value: unknown) => boolean>> = {
   seed: isCount,
   steps: isCount,
-  out: isText,
-  model: isText,
-  config: isText,
   coldStart: isCount,
-  check: isFlag,
   concurrency: isPositive,
   evalTasks: isPositive,
-  json: isFlag,
-  quiet: isFlag,
   validation: isFlag,
   replay: isFlag,
   modules: isListOf(moduleNames),
   train: isListOf(trainableNames),
   rank: isPositive,
-  context: isPositive,
-  quantisation: (value) => ["int8", "int4", "none"].includes(value as string),
   learningRate: isPositive,
   maxStaleness: isCount,
   checkpointEvery: isPositive,
@@ -99,48 +96,34 @@ const kinds: Readonly<Record<keyof LearnOptions, (value: unknown) => boolean>> =
   permuteRewards: isFlag,
 };
 
-const required = ["seed", "out", "json", "quiet", "validation", "replay", "guard", "permuteRewards"] as const;
+const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
+  ...settingKinds,
+  environment: isText,
+  model: isText,
+  context: isPositive,
+  quantisation: (value) => ["int8", "int4", "none"].includes(value as string),
+  recipe: isRecipe,
+  // What earlier runs kept besides.
+  config: isText,
+  out: isText,
+  json: isFlag,
+  quiet: isFlag,
+  check: isFlag,
+};
 
-const optionsIn = (value: unknown, path: string): LearnOptions => {
+const required = ["seed", "validation", "replay", "guard", "permuteRewards"] as const;
+
+const optionsIn = (value: unknown, path: string): Readonly<Record<string, unknown>> => {
   const damaged = (why: string): StoreError => new StoreError(`${path} is damaged: ${why}.`);
   if (!isRecord(value)) throw damaged("it holds no options");
   for (const [name, option] of Object.entries(value)) {
-    if (!Object.hasOwn(kinds, name)) throw damaged(`${JSON.stringify(name)} is no option of learn`);
-    if (!kinds[name as keyof LearnOptions](option)) throw damaged(`${name} is ${JSON.stringify(option)}`);
+    const isKind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (isKind === undefined) throw damaged(`${JSON.stringify(name)} is no option of learn`);
+    if (!isKind(option)) throw damaged(`${name} is ${JSON.stringify(option)}`);
   }
   const missing = required.find((name) => !Object.hasOwn(value, name));
   if (missing !== undefined) throw damaged(`it lacks ${missing}`);
-  return value as Partial<LearnOptions> as LearnOptions;
-};
-
-/**
- * The options with the configuration and the model that a person names here, where the run had any. Throws `ConfigError`
- * when one is not named, or when the configuration is not that of the run.
- */
-export const optionsHere = async (
-  id: string,
-  { options, config: recorded }: StoredOptions,
-  { config, model, acceptChangedConfig = false }: NamedHere,
-): Promise<LearnOptions> => {
-  const place = async (option: "config" | "model", here: string | undefined): Promise<string | undefined> => {
-    const there = options[option];
-    if (there === undefined && here !== undefined)
-      throw new ConfigError(`The run ${id} was begun without --${option}: leave it out.`);
-    if (there === undefined || (option === "model" && there === BUILT_IN_MODEL)) return there;
-    if (here !== undefined) return here;
-    throw new ConfigError(
-      `The run ${id} was begun with --${option} ${JSON.stringify(there)}. Nothing is ${option === "config" ? "run" : "opened"} because a run's folder names it: say --${option} <${option === "config" ? "file" : "model"}> again.`,
-    );
-  };
-  const named = { config: await place("config", config), model: await place("model", model) };
-  if (named.config !== undefined && !acceptChangedConfig) {
-    const [found, expected] = [await hashOfConfig(named.config), recorded.projectSha256];
-    if (found !== expected)
-      throw new ConfigError(
-        `${named.config} has the SHA-256 ${found}, and the configuration that the run ${id} began with had ${String(expected)}. Name that one, or accept the other: --accept-changed-config.`,
-      );
-  }
-  return { ...options, ...named };
+  return value;
 };
 
 /** What only says where something was, or has been compared already. */
@@ -156,7 +139,7 @@ export const keyThatDiffers = (
 ): string | undefined => {
   const text = (value: unknown): string | undefined => JSON.stringify(value);
   const sameMachine = text(recorded.machine) === text(now.machine);
-  const madeHere = now.project !== undefined && now.model === MICRO_PLANNER;
+  const madeHere = now.model === MICRO_PLANNER;
   const keys = new Set([...Object.keys(recorded), ...Object.keys(now)]);
   for (const key of places) keys.delete(key);
   if (!sameMachine) keys.delete("machine");

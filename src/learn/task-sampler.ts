@@ -1,4 +1,4 @@
-import type { World, WorldTask } from "../environment.ts";
+import type { Environment, EnvironmentTask } from "../environment.ts";
 import { random, randomKey } from "../random.ts";
 import { mean } from "../train/index.ts";
 import type { Recipe } from "./recipe.ts";
@@ -6,9 +6,9 @@ import type { Recipe } from "./recipe.ts";
 /** Draws training tasks, and learns from rewards which families need fewer of them. */
 export interface TaskSampler {
   /** The next task of a step. Steps must come in order. */
-  next(step: number): WorldTask;
+  next(step: number): EnvironmentTask;
   /** A reward of the current step; it changes the weights of later steps only. */
-  record(task: WorldTask, reward: number | undefined): void;
+  record(task: EnvironmentTask, reward: number | undefined): void;
   /** All that the next draws depend on, as JSON. */
   state(): SamplerState;
 }
@@ -22,7 +22,7 @@ export interface SamplerState {
 
 interface Family {
   readonly name: string;
-  readonly draw: (index: number) => WorldTask;
+  readonly draw: (index: number) => EnvironmentTask;
   drawn: number;
   credit: number;
   /** Running solve rate. */
@@ -37,18 +37,18 @@ const mixedChance = (rate: number, groupSize: number): number => 1 - rate ** gro
  * pays the sum), from a random start. What is drawn depends on the seed and on rewards of earlier steps alone.
  */
 export const taskSampler = (
-  world: Pick<World, "families" | "train">,
+  environment: Pick<Environment, "families" | "train">,
   seed: number,
   { families: settings, groupSize }: Recipe,
   stored?: SamplerState,
 ): TaskSampler => {
   const { floor, start, smoothing } = settings;
   const families = random(randomKey(seed, "families"))
-    .shuffle(world.families)
+    .shuffle(environment.families)
     .map(
       (name): Family => ({
         name,
-        draw: (index) => world.train(name, index),
+        draw: (index) => environment.train(name, index),
         drawn: 0,
         credit: 0,
         rate: start,

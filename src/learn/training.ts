@@ -1,38 +1,27 @@
-import type { Interrupts } from "../cli/interrupt.ts";
-import { trainingProgress } from "../cli/progress.ts";
-import type { Screen } from "../cli/screen.ts";
-import type { Policy } from "../engine.ts";
-import type { World, WorldSealed, WorldTask } from "../environment.ts";
-import type { Flow } from "../flow/flow.ts";
+import type { EnvironmentSealed, EnvironmentTask } from "../environment.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
-import type { Toolset } from "../tool.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay } from "./demonstration-pool.ts";
+import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
-import type { LearnOptions } from "./options.ts";
-import { learningRateOf, type Recipe, replayWeightOf } from "./recipe.ts";
+import type { LearnSettings, RunSignals } from "./options.ts";
+import { learningRateOf, replayWeightOf } from "./recipe.ts";
+import type { Learning } from "./start.ts";
 import { taskSampler } from "./task-sampler.ts";
 
 export interface TrainingParts {
-  readonly options: LearnOptions;
-  readonly recipe: Recipe;
-  readonly steps: number;
-  readonly concurrency: number;
-  readonly world: World;
-  readonly tools: Toolset;
-  readonly flow: Flow;
-  /** Those that learn; the first is the planner. */
-  readonly policies: readonly Policy[];
+  readonly settings: LearnSettings;
+  readonly learning: Learning;
   readonly run: TrainingRun;
   /** Told which part of the run begins. */
   readonly replies: Pick<ReplyJournal, "enter">;
-  readonly screen: Screen;
-  readonly interrupts: Interrupts;
-  /** What the evaluation after training will take, for the forecast. */
-  readonly secondsAfter: number;
+  readonly emit: Emit;
+  readonly signals: RunSignals;
+  /** Seconds on a clock. */
+  readonly now: () => number;
   /** Where to go on; the policies hold their state of then. @default at the first step */
   readonly from?: TrainingState | undefined;
   /** A run that is done again, as it went. */
@@ -71,16 +60,16 @@ export interface Trained {
   readonly validate: number;
 }
 
-/** Trains the planner by the recipe, with progress on the screen and every step in the run's files. */
+/** Trains the planner by the recipe, with every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { options, recipe, steps, world, policies, run, replies, screen, interrupts, from, again } = parts;
+  const { settings, learning, run, replies, emit, signals, now, from, again } = parts;
+  const { environment, policies, recipe, steps } = learning;
   const until = again?.until ?? steps - 1;
-  const validation = world.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
-  const sampler = taskSampler(world, options.seed, recipe, from?.sampler);
-  const progress = trainingProgress(screen, steps, parts.secondsAfter);
+  const validation = environment.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
+  const sampler = taskSampler(environment, settings.seed, recipe, from?.sampler);
   const best = keepBest(policies, validation.length, from?.kept);
   const journal = journalOf(run);
-  const every = options.checkpointEvery ?? recipe.checkpointEvery;
+  const every = settings.checkpointEvery ?? recipe.checkpointEvery;
   const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
     steps: from === undefined ? 0 : from.after.index + 1,
     endedAsTold: false,
@@ -93,7 +82,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
   const grpo = await grpoOptions(parts);
-  const training = flowGrpo<WorldSealed>({
+  const training = flowGrpo<EnvironmentSealed>({
     ...grpo,
     after: from?.after,
     tasks: (_, step) => sampler.next(step),
@@ -116,7 +105,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     },
   });
 
-  const begun = performance.now();
+  const begun = now();
   const enterStep = (index: number): Promise<void> => replies.enter(`step-${String(index + 1).padStart(7, "0")}`);
   await enterStep(spent.steps);
   for await (const { timings, ...metrics } of training) {
@@ -125,24 +114,24 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.steps += 1;
     spent.rollOut += rollOut;
     spent.train += learn + publish;
-    progress.step({ ...metrics, timings }, rollOut + learn + publish);
+    emit({ type: "step-end", step: index + 1, steps, metrics, timings });
     const outOfTime =
       again === undefined
-        ? options.minutes !== undefined && performance.now() - begun > 60_000 * options.minutes
+        ? settings.minutes !== undefined && now() - begun > 60 * settings.minutes
         : again.outOfTime && index === until;
-    const impatient = options.patience !== undefined && best.since >= options.patience;
+    const impatient = settings.patience !== undefined && best.since >= settings.patience;
     spent.endedAsTold = outOfTime || impatient;
     const ended = again?.finished === true && index === until;
-    const last = ended || interrupts.asked || spent.endedAsTold || index === steps - 1;
+    const last = ended || signals.stopSignal.aborted || spent.endedAsTold || index === steps - 1;
     const stopped = last || again?.stops.has(index) === true;
     // At the end only what the best one is compared with.
-    const due = stopped ? best.best !== undefined && options.guard : (index + 1) % recipe.validation.every === 0;
+    const due = stopped ? best.best !== undefined && settings.guard : (index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
     if (accuracy !== undefined) await best.offer(index, accuracy);
     run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
     run.appendTimings({ step: index, ...timings });
     journal.stepDone(index);
-    if (accuracy !== undefined) progress.validated(accuracy);
+    if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });
     if (stopped || (index + 1) % every === 0) {
       const { tasksDrawn, guard } = metrics;
       await parts.onCheckpoint?.({
@@ -158,19 +147,19 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     if (last || index >= until) break;
     await enterStep(index + 1);
   }
-  progress.end();
   if (again?.finished === false) return spent;
-  if (options.guard) spent.keptStep = await best.settle();
-  if (spent.keptStep !== undefined)
-    screen.line(`Validation was clearly better after step ${spent.keptStep + 1}: those weights are kept.`);
+  if (settings.guard) spent.keptStep = await best.settle();
+  const { steps: trained, keptStep } = spent;
+  emit({ type: "training-end", steps: trained, ...(keptStep !== undefined && { keptStep: keptStep + 1 }) });
   return spent;
 };
 
 /** The recipe and the options as options of Flow-GRPO. */
 const grpoOptions = async (
   parts: TrainingParts,
-): Promise<Omit<FlowGrpoOptions<WorldSealed>, "tasks" | "onTrajectory">> => {
-  const { options, recipe, steps, concurrency, world, flow, policies, interrupts } = parts;
+): Promise<Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory">> => {
+  const { settings, learning, signals } = parts;
+  const { environment, recipe, steps, concurrency, flow, policies } = learning;
   const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
   const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   return {
@@ -185,54 +174,53 @@ const grpoOptions = async (
     fullStepGroups,
     flow,
     train: policies,
-    reward: world.reward,
+    reward: environment.reward,
     steps,
-    seed: options.seed,
+    seed: settings.seed,
     concurrency,
     learningRate: learningRateOf(recipe, steps),
-    ...(options.maxStaleness === undefined ? {} : { maxStaleness: options.maxStaleness }),
-    ...(options.guard ? {} : { guard: false }),
+    ...(settings.maxStaleness !== undefined && { maxStaleness: settings.maxStaleness }),
+    ...(!settings.guard && { guard: false }),
     ...(await replayOf(parts)),
-    permuteRewards: options.permuteRewards,
-    abortSignal: interrupts.abortSignal,
+    permuteRewards: settings.permuteRewards,
+    abortSignal: signals.abortSignal,
   };
 };
 
-const validationSize = ({ options, recipe: { validation } }: TrainingParts): number =>
-  Math.min(options.evalTasks ?? validation.tasks, validation.tasks);
+const validationSize = ({ settings, learning: { recipe } }: TrainingParts): number =>
+  Math.min(settings.evalTasks ?? recipe.validation.tasks, recipe.validation.tasks);
 
 const validate = async (
-  { world, flow, policies, concurrency, options: { seed }, interrupts: { abortSignal } }: TrainingParts,
-  tasks: readonly WorldTask[],
+  { settings: { seed }, learning, signals: { abortSignal }, now }: TrainingParts,
+  tasks: readonly EnvironmentTask[],
   spent: { validate: number },
 ): Promise<number> => {
-  const begun = performance.now();
+  const { environment, flow, policies, concurrency } = learning;
+  const begun = now();
   const { accuracy } = await evaluate({
     flow,
     tasks,
-    reward: world.reward,
+    reward: environment.reward,
     seed,
     concurrency,
     policies,
     abortSignal,
   });
-  spent.validate += (performance.now() - begun) / 1000;
+  spent.validate += now() - begun;
   return accuracy;
 };
 
 const replayOf = async ({
-  options: { replay, seed },
-  recipe,
-  steps,
-  world,
-  policies: [planner],
-  screen,
-  interrupts: { abortSignal },
-}: TrainingParts): Promise<Pick<FlowGrpoOptions<WorldSealed>, "replay">> => {
+  settings: { replay, seed },
+  learning: { environment, policies, recipe, steps },
+  emit,
+  signals: { abortSignal },
+}: TrainingParts): Promise<Pick<FlowGrpoOptions<EnvironmentSealed>, "replay">> => {
+  const [planner] = policies;
   if (!replay || planner?.name !== "planner") return {};
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
-  screen.live(`drawing ${pool} random plans to imitate beside the reward`);
-  const sequences = await openReplay({ world, engine: planner.engine, seed, pool, recipe, abortSignal });
+  emit({ type: "stage", stage: `drawing ${pool} random plans to imitate beside the reward` });
+  const sequences = await openReplay({ environment, engine: planner.engine, seed, pool, recipe, abortSignal });
   return { replay: { sequences, weight: replayWeightOf(recipe, steps) } };
 };

@@ -8,7 +8,8 @@ export const notCovered = [
   "timings.jsonl: wall time",
   "seconds in report.json, phases.json and checkpoints: wall time",
   "run in report.json: the name that the folder had",
-  "options.json: out, json, quiet, and where config and model were",
+  "config.json: names of model and project, and the hash of a configuration; weights and tasks are compared",
+  "options.json: names of environment and model, and where the run was asked for",
   "index.sqlite: its seal and how far it reaches are compared, its rows are not",
 ] as const;
 
@@ -27,6 +28,7 @@ const loose: readonly (readonly [RegExp, readonly (readonly string[])[]])[] = [
       ["options", "json"],
       ["options", "quiet"],
       ["options", "config"],
+      ["options", "environment"],
       ["options", "model"],
     ],
   ],

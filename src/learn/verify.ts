@@ -1,46 +1,47 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Interrupts } from "../cli/interrupt.ts";
-import { listenToInterrupts } from "../cli/interrupt.ts";
-import type { Screen } from "../cli/screen.ts";
-import { openScreen, sideScreen, writeJson } from "../cli/terminal.ts";
-import { verifyManifest } from "../engines/onnx/files/manifest.ts";
-import type { World } from "../environment.ts";
-import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { findRun } from "../setup/local-model.ts";
+import { systemClock } from "../clock.ts";
+import { ConfigError, StoreError } from "../errors.ts";
 import { stepsIn } from "../store/checkpoint.ts";
 import { readLines } from "../store/lines.ts";
 import { requireIdle } from "../store/owner.ts";
 import { type ReplyJournal, replyJournal } from "../store/reply-journal.ts";
-import { changedSince, createRun, exists, idShape, type Run } from "../store/run-folder.ts";
-import { changesSince } from "../store/run-seal.ts";
-import { requirePlainFiles } from "../store/stored-run.ts";
-import { indexFits } from "../store/trajectory-index.ts";
+import { createRun, exists, idShape, type Run } from "../store/run-folder.ts";
 import { loadState } from "./checkpoint-state.ts";
+import type { ResumeOptions } from "./learn.ts";
+import type { RunSignals } from "./options.ts";
 import { learnInRun } from "./phases.ts";
+import { plannerSource } from "./planner-source.ts";
 import { recordOf } from "./record.ts";
-import { readPhases } from "./resume.ts";
-import { type Learning, openLearning, openWorldOf } from "./start.ts";
-import {
-  keyThatDiffers,
-  type NamedHere,
-  OPTIONS_VERSION,
-  optionsHere,
-  readJson,
-  readStoredOptions,
-  type StoredOptions,
-} from "./stored-options.ts";
+import { secondsOf } from "./run-stream.ts";
+import { type Learning, openLearning } from "./start.ts";
+import { keyThatDiffers, OPTIONS_VERSION, readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
 import { type DoneBefore, train } from "./training.ts";
 import { filesThatDiffer, notCovered } from "./verify-files.ts";
-import { checkJournal, comparing, Difference, readKeptRows } from "./verify-rows.ts";
+import { integrityOf, requireThisVersion } from "./verify-integrity.ts";
+import { comparing, Difference, readKeptRows } from "./verify-rows.ts";
 
-export interface VerifyOptions extends NamedHere {
-  /** One step, counted from 1; the whole run when absent. */
+export interface VerifyOptions extends Omit<ResumeOptions, "stopSignal"> {
+  /** One step, counted from 1. @default the whole run */
   readonly step?: number | undefined;
-  readonly json: boolean;
-  readonly quiet: boolean;
+  /** Told of each step, counted from 1, that came out the same. */
+  readonly onStep?: ((step: number) => void) | undefined;
+}
+
+/** What a verification found. */
+export interface Verification {
+  readonly run: string;
+  readonly verified: boolean;
+  /** Steps that were done again and came out the same. */
+  readonly steps: number;
+  /** Whether machine and runtime are those of the run; undefined where files differ from their hashes already. */
+  readonly sameMachine: boolean | undefined;
+  /** What differs, a line each that begins with the name of a file. */
+  readonly differences: readonly string[];
+  /** What doing it again cannot tell. */
+  readonly notCovered: readonly string[];
 }
 
 /** A run that is verified. */
@@ -48,157 +49,99 @@ interface Verified {
   readonly id: string;
   readonly folder: string;
   readonly stored: StoredOptions;
-  readonly screen: Screen;
-  readonly interrupts: Interrupts;
   readonly replies: ReplyJournal;
+  readonly signals: RunSignals;
+  readonly now: () => number;
   /** Told after each step that came out the same. */
   readonly onStep: (index: number) => void;
 }
 
+const nothing = (): void => undefined;
+
 /**
- * `agentflow runs verify`: a certificate. First the files of a run against the hashes that were kept of them, which takes
- * no time; then the run is done again, and everything that comes out is compared with what is there, row by row and file by
- * file. What cannot be done again is listed. Returns the exit code: 1 for a difference.
+ * Verifies a stored run: first its files against the hashes that were kept of them, which takes no time; then the run is
+ * done again, and everything that comes out is compared with what is there, row by row and file by file. What cannot be
+ * done again is listed. Environment and planner are named again, as for `resume`. Throws `ConfigError` for what is no run
+ * or does not repeat.
+ *
+ * @example
+ * ```ts
+ * import { almanac } from "agentflow/almanac";
+ * import { verify } from "agentflow/learn";
+ *
+ * const found = await verify("runs/2026-11-29-1412-7f3a", { environment: almanac() });
+ * console.log(found.verified, found.differences, found.notCovered);
+ * ```
  */
-export const verify = async (name: string, { step, json, quiet, ...named }: VerifyOptions): Promise<number> => {
-  const screen = openScreen({ json, quiet });
-  const { root, id } = await findRun(name);
-  const folder = join(root, id);
+export const verify = async (folder: string, options: VerifyOptions): Promise<Verification> => {
+  const { step, onStep = nothing, clock = systemClock, abortSignal = new AbortController().signal } = options;
+  const run = basename(folder);
   await requireIdle(folder);
   await requireThisVersion(folder);
-  const interrupts = listenToInterrupts(() => undefined);
-  let compared = 0;
+  const integrity = await integrityOf(folder);
+  const failed = (differences: readonly string[], steps = 0, sameMachine?: boolean): Verification => ({
+    run,
+    verified: false,
+    steps,
+    sameMachine,
+    differences,
+    notCovered,
+  });
+  if (integrity.length > 0) return failed(integrity);
+  let steps = 0;
   let sameMachine: boolean | undefined;
-  let open: readonly string[] = notCovered;
-  let differences = await integrityOf(folder);
   let learning: Learning | undefined;
   try {
-    if (differences.length === 0) {
-      const stored = await readStoredOptions(folder, id);
-      const options = await optionsHere(id, stored, named);
-      if ((options.maxStaleness ?? 0) > 0)
-        throw new ConfigError(
-          `The run ${id} rolled out while it trained (--max-staleness): such a run does not repeat.`,
-        );
-      const replies = replyJournal(folder, {
-        onMissing: (file) => {
-          throw new Difference(`${file} lacks a reply that the run used`);
-        },
-      });
-      const { world } = await openWorldOf({ ...options, check: false }, screen, interrupts, replies);
-      learning = await openLearning(options, world, screen, interrupts);
-      sameMachine = isDeepStrictEqual(stored.config.machine, learning.engine.description);
-      const onStep = (index: number): void => {
-        compared += 1;
-        screen.live(`verified step ${index + 1}`);
-      };
-      const parts = { id, folder, stored, screen, interrupts, replies, onStep };
-      if (step === undefined) {
-        const done = await doAgain(parts, learning, world);
-        differences = done.differences;
-        open = [...notCovered, ...done.open];
-      } else {
-        await trainAgain(parts, learning, world, step);
-        open = [`everything but step ${step}: verify without --step for the whole run`];
-      }
+    const stored = await readStoredOptions(folder);
+    const { settings, recipe } = stored;
+    if ((settings.maxStaleness ?? 0) > 0)
+      throw new ConfigError(`The run ${run} rolled out while it trained (maxStaleness): such a run does not repeat.`);
+    const replies = replyJournal(folder, {
+      onMissing: (file) => {
+        throw new Difference(`${file} lacks a reply that the run used`);
+      },
+    });
+    await replies.enter("opening");
+    const environment = await options.environment.open({ seed: settings.seed, replies, abortSignal });
+    const planner = plannerSource(options.planner, environment);
+    const now = secondsOf(clock);
+    learning = await openLearning({ settings, environment, planner, recipe, emit: nothing, now, abortSignal });
+    sameMachine = isDeepStrictEqual(stored.config.machine, learning.engine.description);
+    const parts: Verified = {
+      id: run,
+      folder,
+      stored,
+      replies,
+      signals: { abortSignal, stopSignal: new AbortController().signal },
+      now,
+      onStep: (index) => {
+        steps += 1;
+        onStep(index + 1);
+      },
+    };
+    if (step !== undefined) {
+      await trainAgain(parts, learning, step);
+      const open = [`everything but step ${step}: verify without a step for the whole run`];
+      return { run, verified: true, steps, sameMachine, differences: [], notCovered: open };
     }
+    const { differences, open } = await doAgain(parts, learning);
+    if (differences.length > 0) return failed(differences, steps, sameMachine);
+    return { run, verified: true, steps, sameMachine, differences, notCovered: [...notCovered, ...open] };
   } catch (error) {
     if (!(error instanceof Difference || error instanceof StoreError)) throw error;
-    differences = [error.message];
+    return failed([error.message], steps, sameMachine);
   } finally {
-    interrupts.close();
-    screen.clear();
-    await learning?.engine.dispose();
-  }
-  const verified = differences.length === 0;
-  const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
-  if (verified)
-    screen.line(
-      `verified  ${compared} steps of ${id}${step === undefined ? ", every row and every file" : ""}${machine}`,
-    );
-  for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
-  if (verified) for (const one of open) screen.line(`not covered  ${one}`);
-  if (json)
-    writeJson({
-      schemaVersion: 1,
-      run: id,
-      verified,
-      steps: compared,
-      sameMachine: sameMachine ?? null,
-      difference: differences[0] ?? null,
-      differences,
-      notCovered: open,
-    });
-  return verified ? 0 : 1;
-};
-
-/** Throws `ConfigError` for a run of an earlier version: it kept no hashes. One that cannot be read is another matter. */
-const requireThisVersion = async (folder: string): Promise<void> => {
-  const stored = await readJson(join(folder, "options.json")).catch(() => undefined);
-  const version = stored?.schemaVersion;
-  if (typeof version === "number" && version < OPTIONS_VERSION && !(await exists(join(folder, "seal.json"))))
-    throw new ConfigError(
-      `The run ${folder} is of an earlier version (options.json has schemaVersion ${version}, and ${OPTIONS_VERSION} is verified here), which kept no hashes of its files. Verify it with that version.`,
-    );
-};
-
-/** What differs from the hashes that a run keeps of its own files: nothing is done again for it. */
-export const integrityOf = async (folder: string): Promise<string[]> => {
-  try {
-    await requirePlainFiles(folder);
-    const ended = (await exists(join(folder, "report.json"))) || (await exists(join(folder, "seal.json")));
-    const changes = ended ? await changesSince(folder) : await changedSinceCheckpoint(folder);
-    if (changes.length > 0) return changes;
-    await readPhases(folder);
-    await checkJournal(folder);
-    await checkWeights(folder);
-    if (!(await indexFits({ folder })))
-      throw new Difference("index.sqlite does not fit trajectories.jsonl: runs query makes it again");
-    return [];
-  } catch (error) {
-    if (error instanceof Difference || error instanceof StoreError) return [error.message];
-    throw error;
+    await learning?.dispose();
   }
 };
-
-/** Checkpoints that are damaged, and rows that are not those of the newest one. */
-const changedSinceCheckpoint = async (folder: string): Promise<string[]> => {
-  const damage: string[] = [];
-  const stored = await loadState(folder, [], (one) => damage.push(one));
-  return [...damage, ...(stored === undefined ? [] : await changedSince(folder, stored.extents))];
-};
-
-/** The weights that the run gave, against the hashes of their manifests. */
-const checkWeights = async (folder: string): Promise<void> => {
-  const weights = join(folder, "weights");
-  const inside = await readdir(weights, { withFileTypes: true }).catch(() => []);
-  const several = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(weights, name));
-  // A run that was interrupted has none yet.
-  if (inside.length > 0)
-    for (const place of several.length === 0 ? [weights] : several)
-      await verifyManifest(place).catch((error: unknown) => {
-        throw new Difference(messageOf(error));
-      });
-};
-
-/** Nothing asks training to end early but the abort. */
-const silent = (interrupts: Interrupts): Interrupts => ({
-  asked: false,
-  abortSignal: interrupts.abortSignal,
-  stopAtOnce: true,
-  close: () => undefined,
-});
-
-const quietly = (): Screen => sideScreen({ quiet: true });
 
 /** Does the whole run again in a folder of its own and compares the folders. What is not compared is `open`. */
 const doAgain = async (
-  { id, folder, stored, interrupts, replies, onStep }: Verified,
+  { id, folder, stored, signals, replies, now, onStep }: Verified,
   learning: Learning,
-  world: World,
 ): Promise<{ readonly differences: string[]; readonly open: readonly string[] }> => {
-  const { options, config: recorded } = stored;
-  const config = recordOf(options, learning, world, recorded.projectSha256);
+  const { settings, written, config: recorded } = stored;
+  const config = recordOf(settings, learning);
   const key = keyThatDiffers(recorded, config);
   if (key !== undefined)
     throw new Difference(
@@ -210,22 +153,22 @@ const doAgain = async (
   const scratch = await mkdtemp(join(tmpdir(), "agentflow-verify-"));
   let run: Run | undefined;
   try {
-    run = await createRun(scratch, await nameIn(folder, id), { ...config, machine: recorded.machine });
-    await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options });
+    run = await createRun(scratch, await nameIn(folder, id), recorded);
+    await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options: written });
     const redone = run.folder;
     const isFinal = again.finished ? () => true : (file: string) => /^(?:config|options|phases)\.json$/.test(file);
     await learnInRun({
-      options,
+      settings,
       learning,
-      world,
-      config: { ...config, machine: recorded.machine },
+      config: recorded,
       run: comparing(run, kept, onStep),
       replies,
-      screen: quietly(),
-      interrupts: silent(interrupts),
+      emit: nothing,
+      signals,
       phases: {},
       stored: undefined,
-      started: performance.now(),
+      now,
+      started: now(),
       again,
       onSaved: async (step) => {
         const place = `checkpoints/step-${String(step).padStart(7, "0")}/`;
@@ -273,9 +216,8 @@ const wentBefore = async (folder: string, { recipe, steps }: Learning): Promise<
 
 /** Trains one step again, from the newest checkpoint before it, and compares its rows. */
 const trainAgain = async (
-  { id, folder, stored: { options }, interrupts, replies, onStep }: Verified,
+  { id, folder, stored: { settings }, signals, replies, now, onStep }: Verified,
   learning: Learning,
-  world: World,
   step: number,
 ): Promise<void> => {
   const { policies, recipe, engine } = learning;
@@ -293,7 +235,6 @@ const trainAgain = async (
     const state = stored?.policies[i];
     if (state !== undefined) await policy.importState(state);
   }
-  const nothing = (): void => undefined;
   const run = {
     appendTimings: nothing,
     appendTrajectory: nothing,
@@ -304,14 +245,13 @@ const trainAgain = async (
   };
   const from = stored === undefined ? 0 : stored.state.after.index + 1;
   await train({
-    ...learning,
-    options,
-    world,
+    settings,
+    learning,
     replies,
     run: comparing(run, await readKeptRows(folder, from), onStep),
-    screen: quietly(),
-    interrupts: silent(interrupts),
-    secondsAfter: 0,
+    emit: nothing,
+    signals,
+    now,
     from: stored?.state,
     again: { ...(await wentBefore(folder, learning)), until: step - 1, finished: false },
   });

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { settledWithin } from "../cli/waiting.ts";
 import { type AgentFlowConfig, configRule } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { codeFolder } from "../package-folder.ts";
+import { settledWithin } from "../settled-within.ts";
 
 /** A configuration and the file that it came from. */
 export interface LoadedConfig {

@@ -1,15 +1,13 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { availableMemory } from "../engines/onnx/available-memory.ts";
 import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
 import { readManifest } from "../engines/onnx/files/manifest.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
-import type { OpenEngineOptions } from "../engines/onnx/index.ts";
+import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
 import { trainableNames } from "../learn/cast.ts";
-import type { LearnOptions } from "../learn/options.ts";
-import { adapterRecipe } from "../learn/recipe.ts";
+import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
 import { packageFolder } from "../package-folder.ts";
 
 /** The planner that the package ships. */
@@ -81,34 +79,36 @@ const trainedOnVerdicts = async (name: string): Promise<boolean> => {
   return (await isThere(join(folder, "manifest.json"))) && (await readManifest(folder)).about.verdicts === true;
 };
 
-/** Rows of a small model cost little. */
-const FEWEST_SLOTS = 192;
-const MOST_CACHE_BYTES = 4 * 2 ** 30;
-
-/**
- * Room for the histories of a run: one a question and module that learns, and as much again for what the others ask.
- * A third of the memory that is left, at most 4 GiB: where there is less, histories are taken in anew turn by turn, which
- * changes time only.
- */
-export const roomFor = ({
-  concurrency = adapterRecipe.concurrency,
-  train = ["planner"],
-}: Pick<LearnOptions, "concurrency" | "train">): Pick<OpenEngineOptions, "slots" | "cacheBytes"> => ({
-  slots: Math.max(FEWEST_SLOTS, concurrency * (train.length + 1)),
-  cacheBytes: Math.min(MOST_CACHE_BYTES, Math.floor(availableMemory() / 3)),
-});
-
-/** How a person asked a model to be opened, as options of `openEngine`. */
-export const engineOptions = ({
-  context,
-  quantisation,
-  adapters,
-}: {
+/** How a person asked a model to be opened. */
+export interface LocalModelOptions {
   readonly context?: number | undefined;
   readonly quantisation?: OpenEngineOptions["quantisation"] | undefined;
   readonly adapters?: OpenEngineOptions["adapters"] | undefined;
-}): OpenEngineOptions => ({
+}
+
+/** The same as options of `openEngine`. */
+export const engineOptions = ({ context, quantisation, adapters }: LocalModelOptions): OpenEngineOptions => ({
   ...(context !== undefined && { contextLength: context }),
   ...(quantisation !== undefined && { quantisation }),
   ...(adapters !== undefined && { adapters }),
+});
+
+/** A planner that learns, by the name that a person typed. Throws `ConfigError` when it is opened and there is none. */
+export const localPlanner = (
+  name: string,
+  { context, quantisation }: Pick<LocalModelOptions, "context" | "quantisation"> = {},
+): PlannerSource => ({
+  name,
+  record: {
+    ...(context !== undefined && { context }),
+    ...(quantisation !== undefined && { quantisation }),
+  },
+  open: async ({ settings }) => {
+    const { model, ...players } = await findPlayers(name);
+    const engine = await openEngine(model, {
+      ...engineOptions({ context, quantisation, adapters: players.adapters }),
+      ...roomFor(settings),
+    });
+    return { engine, ...players };
+  },
 });

@@ -1,4 +1,4 @@
-import { openWorld } from "../almanac/environment.ts";
+import { openAlmanac } from "../almanac/environment.ts";
 import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
 import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
@@ -10,11 +10,13 @@ import { modelGenerator } from "../flow/model/generator.ts";
 import { chatPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
 import { castOf, type ModuleName, trainableNames } from "../learn/cast.ts";
+import { chooseRecipe } from "../learn/recipe.ts";
+import { silentModel } from "../learn/silent-model.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
-import { type Environment, secretsOf } from "../secrets/secrets.ts";
+import { type EnvironmentVariables, secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
@@ -67,11 +69,11 @@ type Roles = NonNullable<AgentFlowConfig["roles"]>;
  * before the file. Without any of them the built-in planner solves over the Almanac, by rules and without a network.
  * Throws `ConfigError`.
  */
-export const openSetUp = async (options: SetUpOptions, environment: Environment): Promise<SetUp> => {
+export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVariables): Promise<SetUp> => {
   const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config;
-  const asked: ModelSettings | undefined = options.model ?? environment.AGENTFLOW_MODEL ?? config?.model;
-  const remote = asked === undefined ? undefined : await remoteModel(asked, environment);
-  const roles = await remoteRoles(config?.roles ?? {}, environment);
+  const asked: ModelSettings | undefined = options.model ?? variables.AGENTFLOW_MODEL ?? config?.model;
+  const remote = asked === undefined ? undefined : await remoteModel(asked, variables);
+  const roles = await remoteRoles(config?.roles ?? {}, variables);
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
   const engine = localNeeded ? await openLocal(options, remote === undefined ? asked : undefined) : undefined;
   try {
@@ -84,7 +86,7 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
       ...options.budget,
       ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),
     };
-    const secrets = secretsIn(environment, remote, roles, tools);
+    const secrets = secretsIn(variables, remote, roles, tools);
     const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
     return {
       flow: {
@@ -113,13 +115,13 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
 
 type RemoteRoles = Partial<Readonly<Record<RoleName, "rules" | NonNullable<Awaited<ReturnType<typeof remoteModel>>>>>>;
 
-const remoteRoles = async (roles: Roles, environment: Environment): Promise<RemoteRoles> => {
+const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promise<RemoteRoles> => {
   const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
   for (const [role, settings] of Object.entries(roles)) {
     const name = roleNames.find((one) => one === role);
     if (name === undefined) throw new ConfigError(`roles.${role} is no role: accepted are ${roleNames.join(", ")}.`);
     if (settings === undefined) continue;
-    const model = settings === "rules" ? "rules" : await remoteModel(settings, environment);
+    const model = settings === "rules" ? "rules" : await remoteModel(settings, variables);
     if (model === undefined)
       throw new ConfigError(
         `roles.${role} names the local model ${JSON.stringify(settings)}: a local model plays all roles that name none (model: …).`,
@@ -131,7 +133,7 @@ const remoteRoles = async (roles: Roles, environment: Environment): Promise<Remo
 
 /** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
 const secretsIn = (
-  environment: Environment,
+  variables: EnvironmentVariables,
   remote: RemoteModel | undefined,
   roles: RemoteRoles,
   tools: Toolset,
@@ -139,7 +141,7 @@ const secretsIn = (
   const models = [remote, ...Object.values(roles)].flatMap((one) =>
     one === undefined || one === "rules" ? [] : [one.model],
   );
-  return [...new Set([...secretsOf(environment), ...[...models, ...Object.values(tools)].flatMap(keysIn)])];
+  return [...new Set([...secretsOf(variables), ...[...models, ...Object.values(tools)].flatMap(keysIn)])];
 };
 
 const keysIn = (holder: { readonly secrets?: () => readonly string[] } | undefined): readonly string[] =>
@@ -164,7 +166,13 @@ const castLocal = (
   { seed, modules, solution }: SetUpOptions,
 ): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-  return castOf(engine, { seed, modules, train, verdicts, solution: solution === true });
+  return castOf(engine, {
+    seed,
+    modules,
+    train,
+    recipe: chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts }),
+    solution: solution === true,
+  });
 };
 
 type Parts = Partial<Pick<FlowOptions, "model" | "analyst" | "planner" | "executor" | "verifier" | "generator">>;
@@ -231,11 +239,7 @@ const toolsOf = async (
   model: ChatModel | undefined,
 ): Promise<Toolset> => {
   if (config?.tools !== undefined) return config.tools;
-  const silent: ChatModel = {
-    id: "none",
-    complete: async () => ({ text: "unknown", promptTokens: 0, sampledTokens: 0 }),
-  };
-  return (await openWorld(seed)).tools(model ?? silent);
+  return (await openAlmanac(seed)).tools(model ?? silentModel);
 };
 
 const pick = (tools: Toolset, names: readonly string[] | undefined): Toolset => {

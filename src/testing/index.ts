@@ -1,8 +1,5 @@
 /** Doubles that the tests of this project use, for yours. */
 
-export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "../learn/planners/fixed-order.ts";
-export { oraclePlanner } from "../learn/planners/oracle.ts";
-export { type AskedCalculation, type RandomValidOptions, randomValidPlanner } from "../learn/planners/random-valid.ts";
 export { type ChannelServer, channelServer } from "./channel-server.ts";
 export { failingExecutor } from "./failing-executor.ts";
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";

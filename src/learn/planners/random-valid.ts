@@ -1,7 +1,16 @@
-import type { FlowState, Planner } from "../../module.ts";
+import type { FlowState, ModuleContext, Plan } from "../../module.ts";
 import { deriveKey, type Random, random } from "../../random.ts";
 import { stepOf } from "../../trajectory.ts";
 import { calculations, type Known, knownFields, operations, readable, searchable } from "./candidates.ts";
+
+/**
+ * How often a calculation of the scripted planner that models imitate is the one that the question asks. Where to look, in
+ * which order, and when to stop stays random.
+ */
+export const READING = 0.9;
+
+/** A planner that answers at once. */
+export type ReadyPlanner = (state: FlowState, context: ModuleContext) => Plan;
 
 /** What a question asks to be computed: the operation, and the field wanted of each of its entities, in order. */
 export interface AskedCalculation {
@@ -48,7 +57,7 @@ export const randomValidPlanner = ({
   askedOf = () => undefined,
   isCalculator = (tool) => tool === "calculate",
   callsOf,
-}: RandomValidOptions = {}): Planner => {
+}: RandomValidOptions = {}): ReadyPlanner => {
   const draw = (state: FlowState, draws: Random): string => {
     const fields = knownFields(state);
     const choices = new Map<string, () => string>();

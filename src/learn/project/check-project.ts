@@ -1,20 +1,13 @@
 import type { AgentFlowConfig } from "../../config.ts";
-import type { World } from "../../environment.ts";
+import type { Finding } from "../../environment.ts";
 import { messageOf } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { queryOf } from "../../task.ts";
 import type { Trajectory } from "../../trajectory.ts";
-import { scriptedFlow } from "../demonstrations.ts";
+import { type DemonstrationEnvironment, scriptedFlow } from "../demonstrations.ts";
 import type { Exploration } from "./explore.ts";
 import { calculatorsOf } from "./project-environment.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
-
-/** What a check of a project found. An error means that training on it would be in vain. */
-export interface Finding {
-  readonly check: "tasks" | "tools" | "reward" | "spread" | "leaks" | "duplicates";
-  readonly level: "ok" | "warning" | "error";
-  readonly message: string;
-}
 
 /** Groups of a step, and thus fewest training tasks. */
 export const FEWEST_TASKS = 16;
@@ -41,7 +34,7 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
 };
 
 /** Whether each tool answers a call with real arguments: entities of questions and what other tools brought. */
-export const checkTools = ({ tools = {} }: AgentFlowConfig, exploration: Exploration): Finding[] => {
+export const checkTools = ({ tools = {} }: Pick<AgentFlowConfig, "tools">, exploration: Exploration): Finding[] => {
   const names = Object.keys(tools);
   const calculators = calculatorsOf(tools);
   // What calculates can only be called once the others have brought something.
@@ -79,7 +72,10 @@ export const checkTools = ({ tools = {} }: AgentFlowConfig, exploration: Explora
 const REWARDED = 50;
 
 /** Whether the reward is a function into [0, 1], gives the expected answer 1 and no answer nothing. */
-export const checkReward = async (config: AgentFlowConfig, tasks: readonly ProjectTask[]): Promise<Finding> => {
+export const checkReward = async <Own>(
+  config: Pick<AgentFlowConfig<Own>, "reward">,
+  tasks: readonly ProjectTask<Own>[],
+): Promise<Finding> => {
   const reward = rewardOf(config);
   const of = (level: Finding["level"], message: string): Finding => ({ check: "reward", level, message });
   let low: string | undefined;
@@ -110,11 +106,18 @@ const SPREAD_TASKS = 96;
 const ROLLOUTS = 2;
 
 /** Whether random valid plans earn some of the reward and not all of it: else there is nothing to learn from. */
-export const checkSpread = async (world: World, seed: number, abortSignal: AbortSignal): Promise<Finding> => {
+export const checkSpread = async (
+  environment: DemonstrationEnvironment,
+  seed: number,
+  abortSignal: AbortSignal,
+): Promise<Finding> => {
   const tasks = Array.from({ length: SPREAD_TASKS }, (_, i) =>
-    world.train(world.families[i % world.families.length] ?? "", Math.floor(i / world.families.length)),
+    environment.train(
+      environment.families[i % environment.families.length] ?? "",
+      Math.floor(i / environment.families.length),
+    ),
   );
-  const flow = scriptedFlow(world, new Map(tasks.map((task) => [task.id, task])));
+  const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
   const endings = new Map<string, number>();
   const count = (ending: string): void => void endings.set(ending, (endings.get(ending) ?? 0) + 1);
   let sum = 0;
@@ -127,7 +130,7 @@ export const checkSpread = async (world: World, seed: number, abortSignal: Abort
         id: `spread-${i}-${g}`,
         randomKey: randomKey(seed, "spread", i, g),
       });
-      const reward = (await world.reward(task, trajectory.answer)) ?? 0;
+      const reward = (await environment.reward(task, trajectory.answer)) ?? 0;
       sum += reward;
       best = Math.max(best, reward);
       if (reward < 1) count(endingOf(trajectory));
@@ -170,7 +173,7 @@ const LEAK_SHARE = 0.05;
 
 /** Whether expected answers stand in what a planner is told: the question, descriptions of tools, instructions. */
 export const checkLeaks = (
-  { tools = {}, instructions = "" }: AgentFlowConfig,
+  { tools = {}, instructions = "" }: Pick<AgentFlowConfig, "tools" | "instructions">,
   tasks: readonly ProjectTask[],
 ): Finding => {
   const told = [instructions, ...Object.values(tools).map(({ description }) => description)].join("\n");

@@ -1,16 +1,16 @@
-import type { WorldSealed, WorldTask } from "../../environment.ts";
 import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { ruleExecutor } from "../../flow/rules/executor.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
+import type { AskedCalculation } from "../../learn/planners/random-valid.ts";
 import type { FlowState, ModuleContext, Planner } from "../../module.ts";
 import { deriveKey, random, randomKey } from "../../random.ts";
 import { queryOf, type Reward } from "../../task.ts";
-import type { AskedCalculation } from "../../testing/index.ts";
 import type { Toolset } from "../../tool.ts";
 import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
 import { calculations, type Known, knownFields, operations } from "../planners/candidates.ts";
+import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
 import { allowedCalls, type Fits } from "./valid-calls.ts";
 
 /** What a tool did when it was called with real arguments. */
@@ -30,11 +30,11 @@ export interface Exploration {
   readonly asked: ReadonlyMap<string, AskedCalculation>;
 }
 
-export interface ExploreOptions {
+export interface ExploreOptions<Own> {
   readonly tools: Toolset;
   readonly calculators: ReadonlySet<string>;
-  readonly tasks: readonly WorldTask[];
-  readonly reward: Reward<WorldSealed>;
+  readonly tasks: readonly ProjectTask<Own>[];
+  readonly reward: Reward<ProjectSealed<Own>>;
   readonly flow: Pick<FlowOptions, "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: so many that what a question needs comes by within a few walks. */
@@ -53,10 +53,10 @@ const MOST_TASKS = 400;
  * came of them. Where a tool calculates, every calculation on what a walk brought is tried, and the reward says which one
  * the question asks. Nothing is learnt of where to look and in which order.
  */
-export const explore = async (options: ExploreOptions): Promise<Exploration> => {
+export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Exploration> => {
   const { tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
   const fits: Fits = new Map();
-  const records = new Map<string, { calls: number; ok: number; values: number; lastError?: string }>();
+  const records: Records = new Map();
   const found = new Map<string, Map<string, AskedCalculation>>();
   const walk = createFlow({
     ...options.flow,
@@ -85,11 +85,9 @@ export const explore = async (options: ExploreOptions): Promise<Exploration> => 
   return { fits, tools: records, asked: commonest(tasks, found) };
 };
 
-const record = (
-  records: Map<string, { calls: number; ok: number; values: number; lastError?: string }>,
-  tool: string,
-  observation: Observation,
-): void => {
+type Records = Map<string, { calls: number; ok: number; values: number; lastError?: string }>;
+
+const record = (records: Records, tool: string, observation: Observation): void => {
   if (tool === "") return;
   const entry = records.get(tool) ?? { calls: 0, ok: 0, values: 0 };
   entry.calls += 1;
@@ -140,12 +138,12 @@ const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
 const MOST_CALCULATIONS = 800;
 
 /** All calculations on the fields of a walk that the reward accepts, by their operation and the names of their fields. */
-const acceptedCalculations = async (
-  { tools, reward, abortSignal }: ExploreOptions,
+const acceptedCalculations = async <Own>(
+  { tools, reward, abortSignal }: ExploreOptions<Own>,
   tool: string,
-  task: WorldTask,
+  task: ProjectTask<Own>,
   { query, analysis, memory }: Trajectory,
-  records: Parameters<typeof record>[0],
+  records: Records,
 ): Promise<Map<string, AskedCalculation>> => {
   const state: FlowState = { query, analysis, memory, tools, turn: memory.length + 1, turnsLeft: 1 };
   const context: ModuleContext = {
@@ -189,7 +187,7 @@ const AGREEMENT = 0.6;
 
 /** Chance finds go: of those of a task the one counts that is commonest in its family. */
 const commonest = (
-  tasks: readonly WorldTask[],
+  tasks: readonly ProjectTask[],
   found: ReadonlyMap<string, ReadonlyMap<string, AskedCalculation>>,
 ): Map<string, AskedCalculation> => {
   const counts = new Map<string, Map<string, number>>();

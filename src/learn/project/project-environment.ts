@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import type { AgentFlowConfig } from "../../config.ts";
-import { type SetName, setNames, type TaskOf, type World, type WorldSets, type WorldTask } from "../../environment.ts";
+import type { Environment, SetName, TaskOf, TaskSets } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random } from "../../random.ts";
 import type { ReplyLog } from "../../reply-log.ts";
-import { randomValidPlanner } from "../../testing/index.ts";
 import type { Toolset } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
 import { knownFields } from "../planners/candidates.ts";
+import { randomValidPlanner } from "../planners/random-valid.ts";
 import type { Exploration } from "./explore.ts";
-import { type ProjectTask, rewardOf, trainingTasks } from "./project-tasks.ts";
+import { type ProjectSealed, type ProjectTask, rewardOf, trainingTasks } from "./project-tasks.ts";
 import { allowedCalls, isValid } from "./valid-calls.ts";
 
 /** Questions of each set, at most. */
@@ -31,18 +31,28 @@ export const calculatorsOf = (tools: Toolset): ReadonlySet<string> =>
     }),
   );
 
-export interface ProjectWorldOptions {
-  readonly config: AgentFlowConfig;
-  readonly tasks: readonly ProjectTask[];
+export interface ProjectEnvironmentOptions<Own> {
+  readonly config: Pick<AgentFlowConfig<Own>, "tools" | "reward" | "budget" | "instructions">;
+  readonly tasks: readonly ProjectTask<Own>[];
   readonly exploration: Exploration;
   readonly seed: number;
   readonly replies?: ReplyLog | undefined;
   /** Taken out of all that the tools bring. */
-  readonly secrets?: readonly string[];
+  readonly secrets?: readonly string[] | undefined;
 }
 
-/** A project's own tasks and tools as the world that `learn` trains on. */
-export const projectWorld = ({ config, tasks, exploration, seed, replies, secrets }: ProjectWorldOptions): World => {
+/** What identifies a project in a run's `config.json`, and what a check of it found. */
+export type ProjectNotes = Pick<Environment, "name" | "record" | "findings">;
+
+/** A project's own tasks and tools as an environment to train in. Its name and findings are the caller's to add. */
+export const projectEnvironment = <Own>({
+  config,
+  tasks,
+  exploration,
+  seed,
+  replies,
+  secrets,
+}: ProjectEnvironmentOptions<Own>): Omit<Environment<ProjectSealed<Own>>, keyof ProjectNotes> => {
   const { tools = {}, budget, instructions } = config;
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
@@ -50,7 +60,7 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies, secret
     allowedCalls(state.tools, tool, state, knownFields(state))
       .filter((call) => isValid(exploration.fits, tool, call))
       .map(({ subGoal }) => subGoal);
-  const randomValid = (reading: number, taskOf: TaskOf): Planner =>
+  const randomValid = (reading: number, taskOf: TaskOf<ProjectSealed<Own>>): Planner =>
     randomValidPlanner({
       reading,
       askedOf: (id) => exploration.asked.get(taskOf(id)?.id ?? ""),
@@ -99,13 +109,12 @@ export const projectWorld = ({ config, tasks, exploration, seed, replies, secret
   };
 };
 
-const setsOf = (
-  tasks: readonly ProjectTask[],
+const setsOf = <Own>(
+  tasks: readonly ProjectTask<Own>[],
   split: "validation" | "test",
   sizes: Partial<Readonly<Record<SetName, number>>>,
-): WorldSets => {
-  const of = (name: SetName): readonly WorldTask[] => {
-    if (name !== "heldOutPages" && name !== "heldOutFamily") return [];
+): TaskSets<ProjectSealed<Own>> => {
+  const of = (name: "heldOutPages" | "heldOutFamily"): readonly ProjectTask<Own>[] => {
     const role = name === "heldOutPages" ? "trained" : "heldOut";
     const chosen = tasks.filter(
       ({ sealed }) =>
@@ -114,12 +123,17 @@ const setsOf = (
     );
     return evenly(chosen, Math.min(MOST[name], sizes[name] ?? MOST[name]));
   };
-  return Object.fromEntries(setNames.map((name) => [name, of(name)])) as unknown as WorldSets;
+  return {
+    heldOutPages: of("heldOutPages"),
+    heldOutFamily: of("heldOutFamily"),
+    heldOutParaphrase: [],
+    deep: [],
+  };
 };
 
 /** The first of each family, then the second of each, and so on, up to a number. */
-const evenly = (tasks: readonly ProjectTask[], count: number): readonly ProjectTask[] => {
-  const families = new Map<string, ProjectTask[]>();
+const evenly = <Own>(tasks: readonly ProjectTask<Own>[], count: number): readonly ProjectTask<Own>[] => {
+  const families = new Map<string, ProjectTask<Own>[]>();
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   const lists = [...families.values()];
   const longest = Math.max(0, ...lists.map(({ length }) => length));
@@ -130,7 +144,7 @@ const evenly = (tasks: readonly ProjectTask[], count: number): readonly ProjectT
 
 /** Valid calls of tools that look up, at random, until what the question asks is there, and then the asked calculation. */
 const gatherThenCalculate = (
-  task: WorldTask,
+  task: ProjectTask,
   { asked }: Exploration,
   calculators: ReadonlySet<string>,
   scripted: Planner,

@@ -1,8 +1,8 @@
-import { settledWithin } from "../../cli/waiting.ts";
 import type { AgentFlowConfig } from "../../config.ts";
-import type { WorldSealed, WorldTask } from "../../environment.ts";
+import type { EnvironmentSealed } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import { random, randomKey, uniform } from "../../random.ts";
+import { settledWithin } from "../../settled-within.ts";
 import type { Reward, Task } from "../../task.ts";
 import { exactMatch, readDate, readNumber } from "../../tasks/index.ts";
 
@@ -10,12 +10,12 @@ import { exactMatch, readDate, readNumber } from "../../tasks/index.ts";
 export type Split = "train" | "validation" | "test";
 
 /** A project's task, as `learn` handles it: the user's own sealed part is within. */
-export interface ProjectSealed extends WorldSealed {
+export interface ProjectSealed<Own = unknown> extends EnvironmentSealed {
   readonly split: Split;
-  readonly own: unknown;
+  readonly own: Own;
 }
 
-export type ProjectTask = Task<ProjectSealed>;
+export type ProjectTask<Own = unknown> = Task<ProjectSealed<Own>>;
 
 /** What `learn` looks at in the sealed part of a task, where it is there. */
 interface SealedHints {
@@ -54,7 +54,11 @@ const splitOfTask = ({ question, sealed }: Task): Split => {
 };
 
 /** The tasks of a configuration, checked for what every task must have. Throws `ConfigError`. */
-export const readTasks = async ({ tasks }: AgentFlowConfig, file: string, seed: number): Promise<readonly Task[]> => {
+export const readTasks = async <Own>(
+  { tasks }: Pick<AgentFlowConfig<Own>, "tasks">,
+  file: string,
+  seed: number,
+): Promise<readonly Task<Own>[]> => {
   if (tasks === undefined)
     throw new ConfigError(
       `${file} has no tasks: give a list of { id, question, sealed }, or a function ({ seed }) => list.`,
@@ -73,17 +77,17 @@ export const readTasks = async ({ tasks }: AgentFlowConfig, file: string, seed: 
     if (ids.has(id)) throw new ConfigError(`Two tasks of ${file} have the id ${id}: each task needs its own.`);
     ids.add(id);
   }
-  return list as readonly Task[];
+  return list as readonly Task<Own>[];
 };
 
 /** Splits tasks by hash and finds the family that is held out. The order of the list does not matter. */
-export const splitTasks = (tasks: readonly Task[]): readonly ProjectTask[] => {
-  const familyOf = ({ sealed }: Task): string => String(hintsOf(sealed).family ?? NO_FAMILY);
+export const splitTasks = <Own>(tasks: readonly Task<Own>[]): readonly ProjectTask<Own>[] => {
+  const familyOf = ({ sealed }: Task<Own>): string => String(hintsOf(sealed).family ?? NO_FAMILY);
   const named = new Set(tasks.filter(({ sealed }) => hintsOf(sealed).heldOut === true).map(familyOf));
   const families = [...new Set(tasks.map(familyOf))].sort();
   if (named.size === 0 && families.length >= MANY_FAMILIES)
     named.add(random(randomKey("held-out family", ...families)).pick(families));
-  return tasks.map((task): ProjectTask => {
+  return tasks.map((task): ProjectTask<Own> => {
     const { id, question, turnLimit, sealed } = task;
     const family = familyOf(task);
     return {
@@ -107,17 +111,16 @@ const answerText = (answer: unknown): string => {
 };
 
 /** The configuration's reward, over the tasks as `learn` handles them. */
-export const rewardOf = ({ reward = equality }: AgentFlowConfig): Reward<WorldSealed> => {
+export const rewardOf = <Own>({
+  reward = equality,
+}: Pick<AgentFlowConfig<Own>, "reward">): Reward<ProjectSealed<Own>> => {
   return ({ sealed, ...query }, answer) => {
-    const value = reward({ ...query, sealed: ownOf(sealed) }, answer);
+    const value = reward({ ...query, sealed: sealed.own }, answer);
     return value instanceof Promise
       ? settledWithin(REWARD_SECONDS, `The reward of task ${query.id}`, () => value)
       : value;
   };
 };
-
-/** Tasks come back to the project that made them. */
-const ownOf = (sealed: WorldSealed): unknown => (sealed as ProjectSealed).own;
 
 /** Equality with `sealed.answer`, as a number, a day or a text. */
 const equality: Reward = (task, answer) => {
@@ -130,11 +133,11 @@ const equality: Reward = (task, answer) => {
 };
 
 /** Tasks of training by family, each in a random order of the seed. */
-export const trainingTasks = (
-  tasks: readonly ProjectTask[],
+export const trainingTasks = <Own>(
+  tasks: readonly ProjectTask<Own>[],
   seed: number,
-): ReadonlyMap<string, readonly WorldTask[]> => {
-  const families = new Map<string, ProjectTask[]>();
+): ReadonlyMap<string, readonly ProjectTask<Own>[]> => {
+  const families = new Map<string, ProjectTask<Own>[]>();
   for (const task of tasks)
     if (task.sealed.role === "trained" && task.sealed.split === "train")
       families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);

@@ -3,7 +3,7 @@ import { type AgentFlowConfig, type Task, tool } from "../../index.ts";
 import { calculate } from "../../tools/index.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { explore } from "./explore.ts";
-import { calculatorsOf, projectWorld } from "./project-environment.ts";
+import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
 import { readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 
 /** Boxes that stand on shelves, in halls: two lookups and a value. */
@@ -63,16 +63,23 @@ const look = async (changed: AgentFlowConfig) => {
     onProgress: () => undefined,
     abortSignal,
   });
-  return { split, exploration, world: projectWorld({ config: changed, tasks: split, exploration, seed: 7 }) };
+  return {
+    split,
+    exploration,
+    environment: projectEnvironment({ config: changed, tasks: split, exploration, seed: 7 }),
+  };
 };
 
 it("finds out which arguments fit and which calculation is asked, and nothing is trained that is measured", async () => {
-  const { split, exploration, world } = await look(config);
+  const { split, exploration, environment } = await look(config);
   const fitting = [...exploration.fits].filter(([, { ok }]) => ok > 0).map(([name]) => name);
   expect(fitting.sort()).toEqual(["box: q code", "scales: box.shelf + q code"]);
-  const training = new Set(Array.from({ length: 200 }, (_, i) => world.train("weight", i).id));
+  const training = new Set(Array.from({ length: 200 }, (_, i) => environment.train("weight", i).id));
   for (const id of training) expect(exploration.asked.get(id)).toEqual({ operation: "value", fields: ["weight"] });
-  const measured = [...world.evaluation("test").heldOutPages, ...world.evaluation("validation").heldOutPages];
+  const measured = [
+    ...environment.evaluation("test").heldOutPages,
+    ...environment.evaluation("validation").heldOutPages,
+  ];
   expect(measured.length).toBeGreaterThan(4);
   expect(measured.filter(({ id }) => training.has(id))).toEqual([]);
   expect(training.size + measured.length).toBe(tasks.length);
@@ -82,7 +89,7 @@ it("finds out which arguments fit and which calculation is asked, and nothing is
   expect(checkDuplicates(split)).toMatchObject({ level: "ok" });
   expect(await checkReward(config, split)).toMatchObject({ level: "ok" });
   // There is but one way to go.
-  expect(await checkSpread(world, 7, abortSignal)).toMatchObject({
+  expect(await checkSpread(environment, 7, abortSignal)).toMatchObject({
     level: "warning",
     message: expect.stringContaining("100 %"),
   });
@@ -106,7 +113,7 @@ it("says what would make training vain", async () => {
       message: expect.stringMatching(/^The tool scales failed in all of \d+ calls, the last one with: Closed\./),
     },
   ]);
-  expect(await checkSpread(broken.world, 7, abortSignal)).toMatchObject({ level: "error" });
+  expect(await checkSpread(broken.environment, 7, abortSignal)).toMatchObject({ level: "error" });
 
   const split = splitTasks(tasks);
   const reward = async (given: NonNullable<AgentFlowConfig["reward"]>) =>

@@ -1,25 +1,23 @@
-import type { FlowEvent } from "../event.ts";
-
-/** The events of a running solve, for one reader, and its result. */
-export interface FlowStream<Result> extends AsyncIterable<FlowEvent> {
+/** The events of work under way, for one reader, and its result. */
+export interface EventStream<Event, Result> extends AsyncIterable<Event> {
   readonly result: Promise<Result>;
 }
 
-interface Listeners {
-  readonly abortSignal?: AbortSignal;
-  readonly onEvent?: (event: FlowEvent) => void;
+interface Listeners<Event> {
+  readonly abortSignal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: Event) => void) | undefined;
 }
 
-/** Starts a solve at once and hands its events to a reader as they come. A reader who leaves early aborts it. */
-export const streamOf = <Result>(
-  start: (listen: (event: FlowEvent) => void, abortSignal: AbortSignal) => Promise<Result>,
-  { abortSignal, onEvent }: Listeners,
-): FlowStream<Result> => {
+/** Starts work at once and hands its events to a reader as they come. A reader who leaves early aborts it. */
+export const eventStream = <Event, Result>(
+  start: (listen: (event: Event) => void, abortSignal: AbortSignal) => Promise<Result>,
+  { abortSignal, onEvent }: Listeners<Event>,
+): EventStream<Event, Result> => {
   const left = new AbortController();
-  const waiting: FlowEvent[] = [];
+  const waiting: Event[] = [];
   let ended = false;
   let wake = (): void => undefined;
-  const listen = (event: FlowEvent): void => {
+  const listen = (event: Event): void => {
     onEvent?.(event);
     waiting.push(event);
     wake();
@@ -31,7 +29,7 @@ export const streamOf = <Result>(
   };
   result.then(end, end);
 
-  const read = async function* (): AsyncGenerator<FlowEvent> {
+  const read = async function* (): AsyncGenerator<Event> {
     try {
       for (;;) {
         for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) yield event;

@@ -1,0 +1,119 @@
+import { type SetName, setNames } from "../environment.ts";
+import type { Baselines } from "../learn/baselines.ts";
+import type { PlannerFigures } from "../learn/evaluation.ts";
+import type { LearnReport } from "../learn/report.ts";
+import { columns, percent, percentInterval, points } from "./words.ts";
+
+/** What a report calls the sets. */
+export type Titles = Readonly<Record<SetName, string>>;
+
+type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow">;
+
+/** Accuracy by set, gain, conduct, tools and their orders, and every family, as lines of at most 100 characters. */
+export const reportLines = (report: Figures, titles: Titles): string[] => [
+  ...setTable(report, titles),
+  "",
+  "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired by task (Newcombe).",
+  ...coldStartLines(report, titles),
+  `Best fixed order: ${report.baselines.bestFixedOrder.order.join(" → ")}`,
+  "",
+  ...toolTable(report),
+  "",
+  ...orderLines("before", report.before),
+  ...orderLines("after", report.after),
+  "",
+  ...familyTable(report),
+];
+
+/** Where a planner was shown the tools first: what it could do then, and what the flow has added. */
+const coldStartLines = ({ before, coldStart, gainOfFlow }: Figures, titles: Titles): string[] =>
+  coldStart === undefined || gainOfFlow === undefined
+    ? []
+    : shownSets(before).map((name) => {
+        const { accuracy, interval } = coldStart[name];
+        const { points: gained, interval: around } = gainOfFlow[name];
+        return `After the cold start, ${titles[name]}: ${percent(accuracy)} ${percentInterval(interval)}; from there ${points(gained, around)}`;
+      });
+
+/** A environment may leave sets empty. */
+const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filter((name) => figures[name].n > 0);
+
+const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): string[] => {
+  const others = scripted(baselines);
+  const accuracy = (figures: PlannerFigures, name: SetName): string =>
+    `${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`;
+  const plain = (figures: PlannerFigures, name: SetName): string => percent(figures[name].accuracy);
+  const all = [before, after, ...others];
+  const conduct = (title: string, show: (figures: PlannerFigures) => string): string[] => {
+    const [first = "", second = "", ...more] = all.map(show);
+    return [title, "", first, second, "", ...more];
+  };
+  return columns([
+    ["", "tasks", "before", "after", "gain", ...namesOf(baselines)],
+    ...shownSets(before).map((name) => [
+      titles[name],
+      String(before[name].n),
+      accuracy(before, name),
+      accuracy(after, name),
+      points(gain[name].points, gain[name].interval),
+      ...others.map((figures) => plain(figures, name)),
+    ]),
+    conduct("turns a task", ({ averageTurns }) => averageTurns.toFixed(1)),
+    conduct("tool errors", ({ toolErrorRate }) => percent(toolErrorRate)),
+  ]);
+};
+
+/** The baselines that there are, in the order of their names. */
+const scripted = ({ randomValid, bestFixedOrder, oracle }: Baselines): readonly PlannerFigures[] =>
+  oracle === undefined ? [randomValid, bestFixedOrder] : [randomValid, bestFixedOrder, oracle];
+
+const namesOf = (baselines: Baselines): readonly string[] =>
+  ["random", "fixed", "oracle"].slice(0, scripted(baselines).length);
+
+const toolTable = ({ before, after, baselines }: Figures): string[] => {
+  const all = [before, after, ...scripted(baselines)];
+  const tools = [...new Set(all.flatMap(({ toolShares }) => Object.keys(toolShares)))].sort();
+  return columns([
+    ["share of calls", "before", "after", ...namesOf(baselines)],
+    ...tools.map((tool) => [tool, ...all.map(({ toolShares }) => percent(toolShares[tool] ?? 0))]),
+  ]);
+};
+
+const ORDERS_SHOWN = 3;
+
+const orderLines = (when: string, { toolOrders }: PlannerFigures): string[] => [
+  `Commonest tool orders ${when}:`,
+  ...toolOrders
+    .slice(0, ORDERS_SHOWN)
+    .map(({ tools, count }) => `${String(count).padStart(5)} × ${tools.map(short).join(" → ")}`),
+];
+
+/** Orders of ten tools must fit a line. */
+const short = (tool: string): string =>
+  ({ web_search: "search", web_page: "page", wikipedia_search: "wikipedia", base_generator: "guess" })[tool] ?? tool;
+
+const familyTable = ({ before, after, baselines }: Figures): string[] => {
+  const row = (family: string): string[] => {
+    const [from, to] = [before.families[family], after.families[family]];
+    const others = scripted(baselines);
+    return [
+      family,
+      String(from?.n ?? 0),
+      percent(from?.accuracy ?? 0),
+      percent(to?.accuracy ?? 0),
+      percentInterval(to?.interval ?? [0, 1]),
+      ...others.map(({ families }) => percent(families[family]?.accuracy ?? 0)),
+    ];
+  };
+  const table = (heldOut: boolean): string[][] =>
+    Object.keys(before.families)
+      .filter((family) => before.families[family]?.heldOut === heldOut)
+      .map(row);
+  const unseen = table(true);
+  return columns([
+    ["family", "tasks", "before", "after", "", ...namesOf(baselines)],
+    ["trained"],
+    ...table(false),
+    ...(unseen.length === 0 ? [] : [["never trained"], ...unseen]),
+  ]);
+};

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { almanac } from "../almanac/environment.ts";
+import { ConfigError } from "../errors.ts";
+import { learn, resume } from "../learn/learn.ts";
+import type { LearnSettings } from "../learn/options.ts";
+import { checkEnvironment } from "../learn/project/project.ts";
+import type { LearnRun } from "../learn/run-stream.ts";
+import { BUILT_IN_MODEL, findRun, type LocalModelOptions, localPlanner } from "../setup/local-model.ts";
+import { projectFile } from "../setup/project-file.ts";
+import { openedAgain } from "../setup/stored-run.ts";
+import { findingLines } from "./findings.ts";
+import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
+import { learnView } from "./learn-view.ts";
+import { conclude } from "./learn-words.ts";
+import type { Screen } from "./screen.ts";
+import { beforeAndAfter } from "./showcase.ts";
+import { openScreen, writeJson } from "./terminal.ts";
+
+export interface LearnCommandOptions extends LearnSettings, Pick<LocalModelOptions, "context" | "quantisation"> {
+  /** Where the run's folder is made. */
+  readonly out: string;
+  readonly model?: string | undefined;
+  readonly config?: string | undefined;
+  /** Only check the project. */
+  readonly check?: boolean | undefined;
+  readonly resume?: string | undefined;
+  readonly acceptChangedConfig?: boolean | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** `agentflow learn`: a run of learning on the screen. Returns the exit code. */
+export const learnCommand = async (options: LearnCommandOptions): Promise<number> => {
+  const { json, quiet, config, check = false } = options;
+  const screen = openScreen({ json, quiet });
+  const interrupts = listenToInterrupts(() =>
+    screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
+  );
+  const view = learnView(screen);
+  try {
+    if (check) return await checkCommand(options, screen, interrupts);
+    const run = await runOf(options, interrupts);
+    for await (const event of run) {
+      if (event.type === "training-start") interrupts.stopAtOnce = false;
+      view.show(event);
+    }
+    const report = await run.report;
+    const { start } = view;
+    if (start === undefined) return 0;
+    screen.line();
+    for (const line of await beforeAndAfter(start.folder, screen.width)) screen.line(line);
+    screen.line();
+    if (json) writeJson(report);
+    // Quiet means without progress: the result is what was asked for.
+    conclude(quiet && !json ? openScreen() : screen, report, start, config);
+    return report.interrupted ? INTERRUPTED : 0;
+  } catch (error) {
+    if (error instanceof Interruption && view.start !== undefined)
+      screen.line(`Stopped at once; ${view.start.folder} keeps what was written until now.`);
+    throw error;
+  } finally {
+    interrupts.close();
+    screen.clear();
+  }
+};
+
+/** A new run, or one that is resumed. */
+const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: Interrupts): Promise<LearnRun> => {
+  const signals = { abortSignal, stopSignal };
+  if (options.resume !== undefined) {
+    const { root, id } = await findRun(options.resume);
+    const folder = join(root, id);
+    return resume(folder, { ...(await openedAgain(folder, options, process.env)), ...signals });
+  }
+  const { out, model, config, context, quantisation, ...settings } = options;
+  const isDefault = model === undefined && context === undefined && quantisation === undefined;
+  return learn({
+    ...settings,
+    ...signals,
+    folder: out,
+    environment: config === undefined ? almanac() : await projectFile(config, process.env),
+    planner: isDefault ? undefined : localPlanner(model ?? BUILT_IN_MODEL, { context, quantisation }),
+  });
+};
+
+/** `learn --check`: what a check of the project finds. Returns the exit code: 1 when training would be vain. */
+const checkCommand = async (
+  { config, seed, json }: LearnCommandOptions,
+  screen: Screen,
+  { abortSignal }: Interrupts,
+): Promise<number> => {
+  if (config === undefined)
+    throw new ConfigError("learn --check checks a project: name its file, --config agentflow.config.ts.");
+  const source = await projectFile(config, process.env);
+  const onStage = (stage: string): void => screen.live(`project: ${stage}`);
+  const findings = await checkEnvironment(source, { seed, onStage, abortSignal });
+  const sound = findings.every(({ level }) => level !== "error");
+  if (json) writeJson({ schemaVersion: 1, sound, findings });
+  for (const line of findingLines(findings)) screen.line(line);
+  screen.line(sound ? "The project is ready to learn." : "Not ready: see the errors above.");
+  return sound ? 0 : 1;
+};

@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { type Verification, verify } from "../learn/verify.ts";
+import { integrityOf, requireThisVersion } from "../learn/verify-integrity.ts";
+import { findRun } from "../setup/local-model.ts";
+import { type NamedAgain, openedAgain } from "../setup/stored-run.ts";
+import { requireIdle } from "../store/owner.ts";
+import { listenToInterrupts } from "./interrupt.ts";
+import { openScreen, writeJson } from "./terminal.ts";
+
+export interface VerifyCommandOptions extends NamedAgain {
+  /** One step, counted from 1; the whole run when absent. */
+  readonly step?: number | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** `agentflow runs verify`: does a run again and says what differs. Returns the exit code: 1 for a difference. */
+export const verifyCommand = async (
+  name: string,
+  { step, json, quiet, ...named }: VerifyCommandOptions,
+): Promise<number> => {
+  const screen = openScreen({ json, quiet });
+  const { root, id } = await findRun(name);
+  const folder = join(root, id);
+  const interrupts = listenToInterrupts(() => undefined);
+  try {
+    await requireIdle(folder);
+    await requireThisVersion(folder);
+    // Nothing is opened for a run whose files are not what they were.
+    const damage = await integrityOf(folder);
+    const found: Verification =
+      damage.length > 0
+        ? { run: id, verified: false, steps: 0, sameMachine: undefined, differences: damage, notCovered: [] }
+        : await verify(folder, {
+            ...(await openedAgain(folder, named, process.env)),
+            step,
+            onStep: (done) => screen.live(`verified step ${done}`),
+            abortSignal: interrupts.abortSignal,
+          });
+    screen.clear();
+    const { run, verified, steps, sameMachine, differences, notCovered } = found;
+    const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
+    if (verified)
+      screen.line(
+        `verified  ${steps} steps of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
+      );
+    for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
+    if (verified) for (const one of notCovered) screen.line(`not covered  ${one}`);
+    if (json)
+      writeJson({
+        schemaVersion: 1,
+        run,
+        verified,
+        steps,
+        sameMachine: sameMachine ?? null,
+        difference: differences[0] ?? null,
+        differences,
+        notCovered,
+      });
+    return verified ? 0 : 1;
+  } finally {
+    interrupts.close();
+    screen.clear();
+  }
+};
