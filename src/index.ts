@@ -14,6 +14,18 @@ export type {
   Tokenizer,
   TrainingSequence,
 } from "./engine.ts";
+export type {
+  Environment,
+  EnvironmentFlow,
+  EnvironmentOpening,
+  EnvironmentSealed,
+  EnvironmentSource,
+  EnvironmentTask,
+  Finding,
+  SetName,
+  TaskOf,
+  TaskSets,
+} from "./environment.ts";
 export {
   AgentFlowError,
   BudgetError,

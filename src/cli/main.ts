@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { Budget } from "../budget.ts";
 import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
-import { moduleNames, trainableNames } from "../learn/cast.ts";
+import { moduleNames, trainableNames } from "../learn/modules.ts";
 import { recipes } from "../learn/recipe.ts";
 import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";

@@ -24,18 +24,19 @@ export interface BaselineOptions {
   readonly concurrency: number;
   /** Training tasks that the best order is searched on. */
   readonly searchTasks: number;
-  readonly onStage: (stage: string) => void;
-  readonly abortSignal: AbortSignal;
+  /** Told which baseline is measured. */
+  readonly onStage?: ((stage: string) => void) | undefined;
+  readonly abortSignal?: AbortSignal | undefined;
 }
 
 /** Measures the baselines. What they are told of a task comes from its sealed part, which no policy sees. */
 export const measureBaselines = async (options: BaselineOptions): Promise<Baselines> => {
-  const { environment, sets, tools, seed, concurrency, onStage, abortSignal } = options;
+  const { environment, sets, tools, seed, concurrency, onStage = () => undefined, abortSignal } = options;
   const byId = new Map(setNames.flatMap((name) => sets[name]).map((task) => [task.id, task]));
   const taskOf: TaskOf = (id) => byId.get(id);
   const measure = async (planner: Planner): Promise<PlannerFigures> => {
     const flow = createFlow({ ...environment.flow, planner, tools });
-    return (await evaluateSets({ flow, sets, reward: environment.reward, seed, concurrency, abortSignal })).figures;
+    return (await evaluateSets({ flow, sets, environment, seed, concurrency, abortSignal })).figures;
   };
   onStage("random valid planner");
   const randomValid = await measure(environment.randomValid(0, taskOf));

@@ -6,15 +6,8 @@ import { modelPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
+import { type ModuleName, moduleNames, type TrainableName, trainableNames } from "./modules.ts";
 import type { Recipe } from "./recipe.ts";
-
-/** Modules that a model can play; the others go by rules. */
-export const moduleNames = ["planner", "executor", "verifier", "generator"] as const;
-export type ModuleName = (typeof moduleNames)[number];
-
-/** Modules that can be trained. */
-export const trainableNames = ["planner", "verifier"] as const;
-export type TrainableName = (typeof trainableNames)[number];
 
 export interface CastOptions {
   /** Modules that the model plays, the planner always. Only a chat model can play others. @default all, of a chat model */

@@ -1,7 +1,6 @@
 import type { Policy } from "../engine.ts";
-import { type EnvironmentSealed, type EnvironmentTask, type SetName, setNames, type TaskSets } from "../environment.ts";
+import { type Environment, type EnvironmentTask, type SetName, setNames, type TaskSets } from "../environment.ts";
 import type { Flow } from "../flow/flow.ts";
-import type { Reward } from "../task.ts";
 import {
   type Accuracy,
   accuracyOf,
@@ -47,7 +46,7 @@ export interface Evaluated {
 export interface EvaluateSetsOptions {
   readonly flow: Flow;
   readonly sets: TaskSets;
-  readonly reward: Reward<EnvironmentSealed>;
+  readonly environment: Pick<Environment, "reward">;
   readonly seed: number;
   readonly concurrency: number;
   /** Those that are trained; a report names the versions that were sampled. */
@@ -58,12 +57,12 @@ export interface EvaluateSetsOptions {
 
 /** Solves every task of all sets once. The same seed meets different planners with the same draws. */
 export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evaluated> => {
-  const { flow, sets, reward, seed, concurrency, policies = [], onProgress, abortSignal } = options;
+  const { flow, sets, environment, seed, concurrency, policies = [], onProgress, abortSignal } = options;
   const trajectories = new Map<string, Trajectory>();
   const report = await evaluate({
     flow,
     tasks: setNames.flatMap((name) => sets[name]),
-    reward,
+    reward: environment.reward,
     seed,
     concurrency,
     policies,

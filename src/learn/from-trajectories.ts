@@ -12,11 +12,12 @@ import type { Trajectory } from "../trajectory.ts";
 import { type Evaluated, evaluateSets, type Gain, gainOf, type PlannerFigures } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { imitation } from "./imitated-sequences.ts";
-import { type LearnOptions, settingsOf } from "./options.ts";
+import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
 import { setsOf } from "./record.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
+import { settingsOf } from "./settings.ts";
 import { silentModel } from "./silent-model.ts";
 import { type Learning, openLearning } from "./start.ts";
 
@@ -104,7 +105,7 @@ const imitate = async (
       const evaluated = await evaluateSets({
         flow: learning.flow,
         sets,
-        reward: environment.reward,
+        environment,
         seed,
         concurrency: learning.concurrency,
         policies: learning.policies,

@@ -6,7 +6,7 @@ import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
 import type { Emit, LearnHappening } from "./event.ts";
-import { type LearnOptions, type LearnSettings, type LearnSignals, settingsOf } from "./options.ts";
+import type { LearnOptions, LearnSignals } from "./options.ts";
 import { learnInRun } from "./phases.ts";
 import { plannerSource } from "./planner-source.ts";
 import { requireSound } from "./project/project.ts";
@@ -14,6 +14,7 @@ import { recordOf, setsOf, splitOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
 import { extentsOf, type Resumed, resumable } from "./resume.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
+import { type LearnSettings, settingsOf } from "./settings.ts";
 import { type Learning, openLearning } from "./start.ts";
 import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
 

@@ -3,16 +3,17 @@ import type { Policy } from "../engine.ts";
 import { type Environment, setNames, type TaskSets } from "../environment.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
-import { measureBaselines } from "./baselines.ts";
+import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { coldStartAdapter } from "./imitation.ts";
-import type { LearnSettings, RunSignals } from "./options.ts";
+import type { RunSignals } from "./options.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
 import { setsOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
 import { evaluatedAgain, type Phases, writePhases } from "./resume.ts";
+import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 import { taskSampler } from "./task-sampler.ts";
 import { type DoneBefore, train } from "./training.ts";
@@ -79,7 +80,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     const evaluated = await evaluateSets({
       flow,
       sets,
-      reward: environment.reward,
+      environment,
       seed,
       concurrency,
       policies,
@@ -107,52 +108,48 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     return evaluated;
   };
 
-  const before = await phase("before");
-  const begun = now();
-  await replies.enter("baselines");
-  const baselines =
-    phases.baselines ??
-    (await measureBaselines({
-      environment,
-      sets,
-      tools,
-      seed,
-      concurrency,
-      searchTasks: Math.min(recipe.fixedOrderTasks, settings.evalTasks ?? Number.POSITIVE_INFINITY),
-      onStage: (stage) => emit({ type: "stage", stage: `baselines: ${stage}` }),
-      abortSignal: early,
-    }));
-  seconds.evaluate += now() - begun;
-  if (phases.baselines === undefined) await keep({ baselines });
-  emit({ type: "baselines-end", baselines });
+  const baselinesPhase = async (): Promise<Baselines> => {
+    const begun = now();
+    await replies.enter("baselines");
+    const baselines =
+      phases.baselines ??
+      (await measureBaselines({
+        environment,
+        sets,
+        tools,
+        seed,
+        concurrency,
+        searchTasks: Math.min(recipe.fixedOrderTasks, settings.evalTasks ?? Number.POSITIVE_INFINITY),
+        onStage: (stage) => emit({ type: "stage", stage: `baselines: ${stage}` }),
+        abortSignal: early,
+      }));
+    seconds.evaluate += now() - begun;
+    if (phases.baselines === undefined) await keep({ baselines });
+    emit({ type: "baselines-end", baselines });
+    return baselines;
+  };
 
-  let coldStart: Evaluated | undefined;
-  const [learner] = policies;
-  if (
-    recipe.coldStart.steps > 0 &&
-    learner?.name === "planner" &&
-    engine.learns === "adapters" &&
-    adapters?.planner === undefined
-  ) {
-    const from = now();
+  /** An adapter that has never seen the tools is shown them first, and evaluated again. */
+  const imitationPhase = async (): Promise<Evaluated | undefined> => {
+    const [policy] = policies;
+    const isNew = engine.learns === "adapters" && adapters?.planner === undefined;
+    if (recipe.coldStart.steps === 0 || policy?.name !== "planner" || !isNew) return undefined;
+    const begun = now();
     await replies.enter("imitation");
     if (stored === undefined) {
-      await coldStartAdapter({
-        environment,
-        tools,
-        policy: learner,
-        recipe,
-        seed,
-        onStep: (step, all, loss) => emit({ type: "imitation-step", step, steps: all, loss }),
-        abortSignal: early,
-      });
-      seconds.coldStart = now() - from;
+      const onStep = (step: number, all: number, loss: number): void =>
+        emit({ type: "imitation-step", step, steps: all, loss });
+      await coldStartAdapter({ environment, tools, policy, recipe, seed, onStep, abortSignal: early });
+      seconds.coldStart = now() - begun;
       run.appendTimings({ coldStart: seconds.coldStart });
       await save(beforeTraining(environment, seed, recipe));
     }
-    coldStart = await phase("coldStart");
-  }
+    return phase("coldStart");
+  };
 
+  const before = await phase("before");
+  const baselines = await baselinesPhase();
+  const coldStart = await imitationPhase();
   early.throwIfAborted();
   emit({ type: "training-start", steps });
   const trained = await train({

@@ -3,8 +3,8 @@ import { availableMemory } from "../engines/onnx/available-memory.ts";
 import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import type { Environment } from "../environment.ts";
 import { MICRO_PLANNER, makeMicroPlanner } from "./micro-planner.ts";
-import type { LearnSettings } from "./options.ts";
 import type { Recipe } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
 
 /** What a run gives a planner when it opens it. */
 export interface PlannerOpening {

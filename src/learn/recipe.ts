@@ -1,6 +1,6 @@
 import type { Engine } from "../engine.ts";
 import { linearSchedule, type Schedule } from "../train/index.ts";
-import type { LearnSettings } from "./options.ts";
+import type { LearnSettings } from "./settings.ts";
 
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
 export interface Recipe {

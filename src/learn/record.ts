@@ -1,5 +1,5 @@
 import { type Environment, type SetName, setNames, type TaskSets } from "../environment.ts";
-import type { LearnSettings } from "./options.ts";
+import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 
 /** What a run is measured on, by its settings. */

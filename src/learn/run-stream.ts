@@ -39,7 +39,15 @@ export const runStream = <Report>(
   );
   // Whoever reads the events only is told by them.
   stream.result.catch(() => undefined);
-  return { report: stream.result, [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator]() };
+  const read = async function* (): AsyncGenerator<LearnEvent<Report>> {
+    try {
+      yield* stream;
+    } finally {
+      // Whoever leaves early finds the run's folder at rest, and can resume it.
+      await stream.result.catch(() => undefined);
+    }
+  };
+  return { report: stream.result, [Symbol.asyncIterator]: read };
 };
 
 /** Seconds on a clock. */

@@ -3,9 +3,9 @@ import { createFlow, type Flow } from "../flow/flow.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
 import type { Emit } from "./event.ts";
-import type { LearnSettings } from "./options.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
 import { chooseRecipe, type Recipe } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
 
 /** Everything that training needs, as the settings ask for it. */
 export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "modules" | "recipe"> {

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { moduleNames, trainableNames } from "./cast.ts";
 import { MICRO_PLANNER } from "./micro-planner.ts";
-import { type AskedSettings, type LearnSettings, settingsOf } from "./options.ts";
+import { moduleNames, trainableNames } from "./modules.ts";
 import { isRecipe, type Recipe } from "./recipe.ts";
+import { type AskedSettings, type LearnSettings, settingsOf } from "./settings.ts";
 
 /** What a run folder says that `learn` was asked for. It is read with suspicion: the folder may be anybody's. */
 export interface StoredOptions {

@@ -7,8 +7,9 @@ import { openReplay } from "./demonstration-pool.ts";
 import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
-import type { LearnSettings, RunSignals } from "./options.ts";
+import type { RunSignals } from "./options.ts";
 import { learningRateOf, replayWeightOf } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 import { taskSampler } from "./task-sampler.ts";
 

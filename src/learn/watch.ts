@@ -7,10 +7,11 @@ import { queryOf, type Reward, type Task } from "../task.ts";
 import { type AnswerKey, answerReward } from "../tasks/index.ts";
 import { type OnlineLearner, onlineLearner } from "../train/index.ts";
 import type { Emit } from "./event.ts";
-import { type LearnOptions, settingsOf } from "./options.ts";
+import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
+import { settingsOf } from "./settings.ts";
 import { type Learning, openLearning } from "./start.ts";
 
 export interface WatchOptions

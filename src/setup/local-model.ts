@@ -6,7 +6,7 @@ import { readManifest } from "../engines/onnx/files/manifest.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
 import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
-import { trainableNames } from "../learn/cast.ts";
+import { trainableNames } from "../learn/modules.ts";
 import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
 import { packageFolder } from "../package-folder.ts";
 
