@@ -33,6 +33,26 @@ const train = async (changes: Partial<Options> = {}) => {
 
 const repeatable = (steps: readonly StepMetrics[]) => steps.map(({ timings: _, ...rest }) => rest);
 
+/**
+ * A policy of fixed numbers: of two rollouts the first presses the lever that opens red. Once it took an optimiser step, the
+ * trainer's ratio is e for the tokens of the first and 1/e for those of the second: beyond both clips.
+ */
+const movedPolicy = () => {
+  let calls = 0;
+  const policy = scriptedPolicy(() => (calls++ % 2 === 0 ? "press left" : "press right"), { logProb: -1.5 });
+  const forward = vi.spyOn(policy, "forward");
+  forward.mockImplementation(async (sequences) => {
+    const moved = policy.log.steps.length === 0 ? 0 : 1;
+    const logProbs = sequences.map(({ ids, targets }) => {
+      const won = policy.engine.tokenizer.decode(ids).includes("press left");
+      return new Float32Array(targets.length).fill(-1.5 + (won ? moved : -moved));
+    });
+    return { logProbs, entropies: logProbs };
+  });
+  const options = { flow: leverFlow(policy), train: [policy], tasks: leverTasks.slice(0, 1), groupSize: 2 };
+  return { policy, options: { ...options, tasksPerStep: 1, steps: 1, beta: 0, klEvery: 0, concurrency: 1 } };
+};
+
 const accuracy = async ({ flow, policy }: Pick<Awaited<ReturnType<typeof train>>, "flow" | "policy">) => {
   const tasks = leverTasks.flatMap((task) =>
     Array.from({ length: 30 }, (_, i) => ({ ...task, id: `${task.id}-${i}` })),
@@ -103,6 +123,19 @@ describe("flowGrpo", () => {
     expect(unguarded.steps.every(({ klStep }) => klStep === undefined)).toBe(true);
     await expect(train({ ...destructive, guard: { klStep: 1e-9, patience: 3 } })).rejects.toThrow(/4 steps in a row/);
     await expect(train({ guard: { shrink: 1 } })).rejects.toThrow(ConfigError);
+  });
+
+  it("takes back a step whose later updates are clipped whole, as it does one update of that size", async () => {
+    for (const updatesPerBatch of [1, 2, 3]) {
+      const { policy, options } = movedPolicy();
+      const { last } = await train({ ...options, updatesPerBatch });
+      // Nothing is left to update after the first one.
+      expect(policy.log.steps).toHaveLength(1);
+      // k3 of the log-ratios 1 and −1, over 11 tokens and 12.
+      expect(last.klStep).toBeCloseTo((11 * (Math.E - 2) + 12 / Math.E) / 23, 6);
+      expect(last.undone).toBe(true);
+      expect(last.versions).toEqual({ planner: "version-1" });
+    }
   });
 
   it("gives the same run whatever the concurrency", async () => {

@@ -119,7 +119,10 @@ const update = async <Sealed>(
       requireFinite(o.index, c, "coefficient");
     }
     const used = sequences.map((_, i) => i).filter((i) => losses[i]?.c.some((value) => value !== 0));
-    if (used.length + replay.sequences.length === 0) return;
+    if (used.length + replay.sequences.length === 0) {
+      if (u === 0) return;
+      break;
+    }
     const result = await policy.backward(
       [...used.flatMap((i) => sequences[i] ?? []), ...replay.sequences],
       [...used.flatMap((i) => losses[i]?.c ?? []), ...replay.coefficients],
