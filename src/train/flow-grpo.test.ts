@@ -134,6 +134,8 @@ describe("flowGrpo", () => {
       // k3 of the log-ratios 1 and −1, over 11 tokens and 12.
       expect(last.klStep).toBeCloseTo((11 * (Math.E - 2) + 12 / Math.E) / 23, 6);
       expect(last.undone).toBe(true);
+      // The first update, whose ratio is 1, clips nothing and is not averaged in.
+      expect(last.clipFraction).toBe(updatesPerBatch === 1 ? 0 : 1);
       expect(last.versions).toEqual({ planner: "version-1" });
     }
   });

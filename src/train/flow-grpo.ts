@@ -114,7 +114,7 @@ const update = async <Sealed>(
       }),
     );
     for (const { c, clipFraction, klReference } of losses) {
-      add(tally.clipped, clipFraction * c.length, c.length);
+      if (u > 0) add(tally.clipped, clipFraction * c.length, c.length);
       if (u === 0 && o.beta > 0) add(tally.klReference, klReference * c.length, c.length);
       requireFinite(o.index, c, "coefficient");
     }

@@ -27,7 +27,7 @@ export interface StepMetrics {
   readonly undone?: true;
   /** What the guard has come to; absent while every step went well. */
   readonly guard?: GuardState;
-  /** Share of tokens clipped, over all updates. */
+  /** Share of tokens clipped, over all updates of the batch but the first, whose ratio is 1. */
   readonly clipFraction: number;
   /** Nats a token: of the trained tokens' distributions, or, when nothing was trained, −log p of the sampled ones. */
   readonly entropy: number;
