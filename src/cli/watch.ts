@@ -66,7 +66,6 @@ export const watch = async (options: WatchOptions): Promise<number> => {
       learningRate: options.learningRate ?? recipe.learningRate.peak / 2,
       optimiser: recipe.optimiser,
       beta: recipe.beta,
-      oldLogProbs: recipe.oldLogProbs,
       concurrency: options.concurrency ?? recipe.concurrency,
     });
     const tail = tailOf(options.watch);

@@ -57,10 +57,7 @@ export const castOf = (
 ): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
-  // Held to the form of an action, a chat model does not draw from its own distribution.
-  const used: Recipe = adapters
-    ? adapterRecipe
-    : { ...withVerdicts(given, shown), oldLogProbs: chat ? "forward" : "behaviour" };
+  const used: Recipe = adapters ? adapterRecipe : withVerdicts(given, shown);
   const policyOf = (name: TrainableName): Policy => {
     if (!adapters) return engine.policy(name);
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");

@@ -21,8 +21,6 @@ export interface Recipe {
   /** Weight of the KL to the reference in the loss; at 0 it is only measured, every `klEvery` steps. */
   readonly beta: number;
   readonly klEvery: number;
-  /** π_old: the sampler's own numbers, or the trainer's forward where the sampler is quantised or held to a grammar. */
-  readonly oldLogProbs: "behaviour" | "forward";
   /** Further tasks are rolled out until so many groups are mixed, in at most `maxRefills` rounds. */
   readonly minimumMixedGroups: number;
   readonly maxRefills: number;
@@ -88,7 +86,6 @@ export const recipe: Recipe = {
   optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
   beta: 0,
   klEvery: 1,
-  oldLogProbs: "behaviour",
   minimumMixedGroups: 3,
   maxRefills: 1,
   fullStepGroups: 6,
@@ -116,7 +113,6 @@ export const adapterRecipe: Recipe = {
   tasksPerStep: 12,
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
   klEvery: 10,
-  oldLogProbs: "forward",
   minimumMixedGroups: 2,
   // A step without mixed groups still imitates.
   fullStepGroups: 0,

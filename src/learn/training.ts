@@ -171,7 +171,7 @@ const grpoOptions = async (
   parts: TrainingParts,
 ): Promise<Omit<FlowGrpoOptions<WorldSealed>, "tasks" | "onTrajectory">> => {
   const { options, recipe, steps, concurrency, world, flow, policies, interrupts } = parts;
-  const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
+  const { groupSize, tasksPerStep, optimiser, beta, klEvery } = recipe;
   const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   return {
     groupSize,
@@ -179,7 +179,6 @@ const grpoOptions = async (
     optimiser,
     beta,
     klEvery,
-    oldLogProbs,
     minimumMixedGroups,
     maxRefills,
     fullStepGroups,

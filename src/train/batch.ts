@@ -11,6 +11,8 @@ export interface BatchSequence extends TrainingSequence {
   readonly trajectory: number;
   /** One a target. */
   readonly behaviour: readonly number[];
+  /** Whether `behaviour` is what the trainer computes with the weights that are trained now. */
+  readonly exact: boolean;
   /** k, one a target. */
   readonly weights: Float32Array;
 }
@@ -20,6 +22,8 @@ export interface BatchOptions {
   readonly policy: string;
   /** The versions that these turns may come from. @default any */
   readonly versions?: ReadonlySet<string> | undefined;
+  /** The version that is trained: what another one sampled has other log-probabilities now. @default any */
+  readonly trained?: string | undefined;
   /** @default "turn-mean" */
   readonly aggregation?: Aggregation;
 }
@@ -32,7 +36,7 @@ export interface BatchOptions {
  */
 export const batchOf = (
   trajectories: readonly (Trajectory | undefined)[],
-  { policy, versions, aggregation = "turn-mean" }: BatchOptions,
+  { policy, versions, trained, aggregation = "turn-mean" }: BatchOptions,
 ): BatchSequence[] => {
   const turns_K = trajectories.map((one) => one?.turns.filter((turn) => turn.policy === policy) ?? []);
   const stale = turns_K.flat().find((turn) => versions !== undefined && !versions.has(turn.version));
@@ -46,7 +50,12 @@ export const batchOf = (
     tokens: tokensOf(turns_K.flat()),
   };
   return turns_K.flatMap((turns, trajectory) =>
-    chainsOf(turns).map((chain) => sequenceOf(chain, trajectory, turns, counts, aggregation)),
+    chainsOf(turns).map((chain) => ({
+      ...sequenceOf(chain, trajectory, turns, counts, aggregation),
+      exact: chain.turns.every(
+        ({ turn }) => turn.exact === true && (trained === undefined || turn.version === trained),
+      ),
+    })),
   );
 };
 
@@ -95,7 +104,7 @@ const sequenceOf = (
   turnsOfTrajectory: readonly TrainedTurn[],
   { trajectories, tokens }: Counts,
   aggregation: Aggregation,
-): BatchSequence => {
+): Omit<BatchSequence, "exact"> => {
   const weightOf: Readonly<Record<Aggregation, (turn: TrainedTurn) => number>> = {
     "turn-mean": (turn) => 1 / (trajectories * turnsOfTrajectory.length * turn.ids.length),
     "trajectory-mean": () => 1 / (trajectories * tokensOf(turnsOfTrajectory)),

@@ -59,8 +59,6 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly updatesPerBatch?: number;
   /** @default "turn-mean", the paper's */
   readonly aggregation?: Aggregation;
-  /** π_old: `behaviour` when sampling is the trainer's own arithmetic at temperature 1, else `forward`. @default "behaviour" */
-  readonly oldLogProbs?: "behaviour" | "forward";
   /** Further tasks are rolled out, by the same version, until so many groups are mixed. @default 1 */
   readonly minimumMixedGroups?: number;
   /** Most rounds of further tasks in a step. @default 2 */
@@ -71,7 +69,7 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly guard?: StepGuardOptions | false;
   /**
    * Rollouts go on while a step is trained, by versions at most so many steps old; their tokens are weighted by
-   * π_old/π_behaviour, for which `oldLogProbs` is "forward". 0 is strictly on-policy, and the only mode that repeats.
+   * π_old/π_behaviour. 0 is strictly on-policy, and the only mode that repeats.
    * With 1 and tools that take a while a run takes three quarters of the time or less; five of six whole runs in LOG.md
    * ended where on-policy ones do or above, one far below.
    * @default 0
@@ -122,7 +120,6 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   importanceCap: number({ above: 0 }),
   updatesPerBatch: count,
   aggregation: oneOf("turn-mean", "trajectory-mean", "token-mean"),
-  oldLogProbs: oneOf("behaviour", "forward"),
   minimumMixedGroups: number({ whole: true }),
   maxRefills: number({ whole: true }),
   fullStepGroups: number({ whole: true }),
@@ -150,7 +147,6 @@ const defaults = {
   klEvery: 1,
   importanceCap: 2,
   updatesPerBatch: 1,
-  oldLogProbs: "behaviour" as "behaviour" | "forward",
   minimumMixedGroups: 1,
   maxRefills: 2,
   fullStepGroups: 0,
@@ -165,8 +161,6 @@ const defaults = {
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
   checked("flowGrpo", options, flowGrpoRules);
   const settings = withDefaults(defaults, options);
-  // What an older version sampled has other probabilities under the one that is trained.
-  if (settings.maxStaleness > 0) settings.oldLogProbs = "forward";
   const { train, tasks, tasksPerStep } = settings;
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
   if (new Set(train.map(({ name }) => name)).size < train.length)

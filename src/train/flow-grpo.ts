@@ -50,7 +50,12 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const learningRate = schedule(index) * guard.stepScale * stepShare(mixedIn(groups), o.fullStepGroups);
       const tally = newTally();
       for (const policy of o.train) {
-        const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, versions: versions.get(policy.name) });
+        const batch = batchOf(samplesOf(groups), {
+          ...o,
+          policy: policy.name,
+          versions: versions.get(policy.name),
+          trained: policy.version,
+        });
         if (batch.length === 0)
           throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
         const replay = policy === o.train[0] ? replayOf(o, index, groups) : nothingToReplay;
@@ -94,9 +99,10 @@ const update = async <Sealed>(
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
   // First update: old is what is updated, the ratio is 1, and the backward's own forward is the only one. Where old is not
   // what was drawn from, the engine weighs each token by π_old/π_behaviour itself; a KL term must not be weighed with it.
-  const weighs = o.oldLogProbs === "forward" && o.beta === 0 && o.learningRate > 0;
+  const exact = isExact(batch);
+  const weighs = !exact && o.beta === 0 && o.learningRate > 0;
   let logProbs: ArrayLike<number>[] = sequences.map(({ behaviour }) => behaviour);
-  if (o.oldLogProbs === "forward" && !weighs) logProbs = [...(await policy.forward(sequences)).logProbs];
+  if (!exact && !weighs) logProbs = [...(await policy.forward(sequences)).logProbs];
   const old = [...logProbs];
 
   for (let u = 0; u < o.updatesPerBatch && o.learningRate > 0; u += 1) {
@@ -147,6 +153,9 @@ const update = async <Sealed>(
   }
   if (o.guard !== false) await measureStep(policy, sequences, old, tally);
 };
+
+/** Whether the sampler's log-probabilities are the trainer's, for all of a batch. */
+const isExact = (batch: readonly BatchSequence[]): boolean => batch.every(({ exact }) => exact);
 
 /** How far the updates moved the policy: k3 estimate of D_KL(π_old‖π_θ), on some of the sequences. */
 const measureStep = async (

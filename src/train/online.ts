@@ -16,7 +16,6 @@ type Training =
   | "learningRate"
   | "optimiser"
   | "beta"
-  | "oldLogProbs"
   | "minimumMixedGroups"
   | "fullStepGroups"
   | "replay"
@@ -55,7 +54,6 @@ const optionRules: Rules<OnlineOptions> = {
   learningRate: flowGrpoRules.learningRate,
   optimiser: flowGrpoRules.optimiser,
   beta: flowGrpoRules.beta,
-  oldLogProbs: flowGrpoRules.oldLogProbs,
   minimumMixedGroups: flowGrpoRules.minimumMixedGroups,
   fullStepGroups: flowGrpoRules.fullStepGroups,
   replay: flowGrpoRules.replay,
