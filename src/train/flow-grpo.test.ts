@@ -142,6 +142,13 @@ describe("flowGrpo", () => {
     expect(plainBackward.mock.lastCall?.[2]?.importance).toBeUndefined();
   });
 
+  it("reports no distance to the reference of a trainer that equals it, whatever sampled", async () => {
+    const measured = async (policy: Policy) =>
+      (await train({ flow: leverFlow(policy), train: [policy], steps: 1, beta: 0 })).last.klReference;
+    expect(await measured(inexact(leverPolicy(), -0.7))).toBeCloseTo(0, 12);
+    expect(await measured(leverPolicy())).toBeCloseTo(0, 12);
+  });
+
   it("takes back steps that go too far, makes the next ones smaller, and learns all the same", async () => {
     const destructive = { learningRate: 40, steps: 40 };
     const guarded = await train(destructive);

@@ -190,16 +190,14 @@ const measureKl = async (
   tally: Tally,
 ): Promise<void> => {
   const sequences = batch.filter(({ trajectory }) => trajectory % groupSize === 0);
-  const { logProbs } = await policy.forward(sequences, { reference: true });
-  for (const [i, { behaviour, weights: weight }] of sequences.entries()) {
-    const { klReference } = coefficients({
-      logProbs: behaviour,
-      old: behaviour,
-      reference: logProbs[i],
-      advantage: 0,
-      weight,
-    });
-    add(tally.klReference, klReference * behaviour.length, behaviour.length);
+  const reference = (await policy.forward(sequences, { reference: true })).logProbs;
+  const own: readonly ArrayLike<number>[] = isExact(batch)
+    ? sequences.map(({ behaviour }) => behaviour)
+    : (await policy.forward(sequences)).logProbs;
+  for (const [i, { weights: weight }] of sequences.entries()) {
+    const logProbs = own[i] ?? [];
+    const { klReference } = coefficients({ logProbs, old: logProbs, reference: reference[i], advantage: 0, weight });
+    add(tally.klReference, klReference * logProbs.length, logProbs.length);
   }
 };
 
