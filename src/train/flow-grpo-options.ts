@@ -15,6 +15,7 @@ import {
   type Rules,
   required,
   ruleOf,
+  seconds,
   seed,
   truth,
   withDefaults,
@@ -36,37 +37,37 @@ export interface FlowGrpoOptions<Sealed = unknown> {
   readonly reward: Reward<Sealed>;
   readonly steps: number;
   /** @default 0 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Rollouts of a task. @default 8 */
-  readonly groupSize?: number;
+  readonly groupSize?: number | undefined;
   /** @default 8 */
-  readonly tasksPerStep?: number;
+  readonly tasksPerStep?: number | undefined;
   /** A rate or a schedule over steps. @default 5e-4 */
-  readonly learningRate?: number | Schedule;
+  readonly learningRate?: number | Schedule | undefined;
   /** Everything else of AdamW. */
-  readonly optimiser?: Omit<OptimStepOptions, "learningRate">;
+  readonly optimiser?: Omit<OptimStepOptions, "learningRate"> | undefined;
   /** Weight of the KL to the reference policy. At 0 the KL is only measured. @default 0.001 */
-  readonly beta?: number;
+  readonly beta?: number | undefined;
   /** With `beta` 0: steps from one measurement of the KL to the next; 0 never measures. @default 1 */
-  readonly klEvery?: number;
+  readonly klEvery?: number | undefined;
   /** @default 0.2 */
-  readonly clipLow?: number;
+  readonly clipLow?: number | undefined;
   /** @default 0.3 */
-  readonly clipHigh?: number;
+  readonly clipHigh?: number | undefined;
   /** @default 2 */
-  readonly importanceCap?: number;
+  readonly importanceCap?: number | undefined;
   /** Optimiser steps on one batch; from the second on the ratio is not 1. @default 1 */
-  readonly updatesPerBatch?: number;
+  readonly updatesPerBatch?: number | undefined;
   /** @default "turn-mean", the paper's */
-  readonly aggregation?: Aggregation;
+  readonly aggregation?: Aggregation | undefined;
   /** Further tasks are rolled out, by the same version, until so many groups are mixed. @default 1 */
-  readonly minimumMixedGroups?: number;
+  readonly minimumMixedGroups?: number | undefined;
   /** Most rounds of further tasks in a step. @default 2 */
-  readonly maxRefills?: number;
+  readonly maxRefills?: number | undefined;
   /** With fewer mixed groups the learning rate shrinks in proportion; 0 turns this off. @default 0 */
-  readonly fullStepGroups?: number;
+  readonly fullStepGroups?: number | undefined;
   /** Takes back a step that moved a policy too far; false leaves every step as it is. @default {} */
-  readonly guard?: StepGuardOptions | false;
+  readonly guard?: StepGuardOptions | false | undefined;
   /**
    * Rollouts go on while a step is trained, by versions at most so many steps old; their tokens are weighted by
    * π_old/π_behaviour. 0 is strictly on-policy, and the only mode that repeats.
@@ -74,25 +75,29 @@ export interface FlowGrpoOptions<Sealed = unknown> {
    * ended where on-policy ones do or above, one far below.
    * @default 0
    */
-  readonly maxStaleness?: number;
+  readonly maxStaleness?: number | undefined;
   /** With `maxStaleness`: a rollout that takes longer is ended and is no sample. @default 300 */
-  readonly rollOutSeconds?: number;
+  readonly rollOutSeconds?: number | undefined;
   /** Where to go on: after the step whose metrics these are. The policies hold their state of then. @default at step 0 */
   readonly after?: Pick<StepMetrics, "index" | "tasksDrawn" | "guard"> | undefined;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
-  readonly replay?: {
-    readonly sequences: (step: number, groups: readonly Group<Sealed>[]) => readonly TrainingSequence[];
-    readonly weight: (step: number) => number;
-  };
+  readonly replay?:
+    | {
+        readonly sequences: (step: number, groups: readonly Group<Sealed>[]) => readonly TrainingSequence[];
+        readonly weight: (step: number) => number;
+      }
+    | undefined;
   /** The control: rewards are dealt out at random among the trajectories of a round. @default false */
-  readonly permuteRewards?: boolean;
+  readonly permuteRewards?: boolean | undefined;
   /** Called for each trajectory with its true reward, in (task, rollout) order. */
-  readonly onTrajectory?: (rollout: Rollout & { readonly step: number; readonly task: Task<Sealed> }) => void;
-  readonly abortSignal?: AbortSignal;
+  readonly onTrajectory?:
+    | ((rollout: Rollout & { readonly step: number; readonly task: Task<Sealed> }) => void)
+    | undefined;
+  readonly abortSignal?: AbortSignal | undefined;
   /** @default the machine's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** What each option accepts; how they go together is looked at in `settingsOf`. */
@@ -107,17 +112,17 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   tasksPerStep: count,
   learningRate: either(callback, number()),
   optimiser: ruleOf<Omit<OptimStepOptions, "learningRate">>({
-    beta1: number({ most: 1 }),
-    beta2: number({ most: 1 }),
-    epsilon: number(),
+    beta1: number({ below: 1 }),
+    beta2: number({ below: 1 }),
+    epsilon: number({ above: 0 }),
     weightDecay: number(),
     gradientClip: number(),
   }),
   beta: number(),
   klEvery: number({ whole: true }),
-  clipLow: number(),
+  clipLow: number({ most: 1 }),
   clipHigh: number(),
-  importanceCap: number({ above: 0 }),
+  importanceCap: number({ least: 1 }),
   updatesPerBatch: count,
   aggregation: oneOf("turn-mean", "trajectory-mean", "token-mean"),
   minimumMixedGroups: number({ whole: true }),
@@ -125,7 +130,7 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   fullStepGroups: number({ whole: true }),
   guard: either(oneOf(false), guardRule),
   maxStaleness: number({ whole: true }),
-  rollOutSeconds: number({ above: 0 }),
+  rollOutSeconds: seconds,
   after: objectWith("the metrics of a step"),
   concurrency: count,
   replay: objectWith("replay", "sequences", "weight"),
@@ -145,8 +150,11 @@ const defaults = {
   learningRate: 5e-4 as number | Schedule,
   beta: 0.001,
   klEvery: 1,
+  clipLow: 0.2,
+  clipHigh: 0.3,
   importanceCap: 2,
   updatesPerBatch: 1,
+  aggregation: "turn-mean" as Aggregation,
   minimumMixedGroups: 1,
   maxRefills: 2,
   fullStepGroups: 0,

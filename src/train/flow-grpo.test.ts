@@ -291,6 +291,61 @@ describe("flowGrpo", () => {
     expect(start({ train: [] })).toThrow(ConfigError);
   });
 
+  it.each<Partial<Options>>([
+    ...[0, 0.5, Number.NaN, Number.POSITIVE_INFINITY].map((importanceCap) => ({ importanceCap })),
+    ...[-0.1, 1.5, Number.NaN].map((clipLow) => ({ clipLow })),
+    ...[-0.1, Number.NaN, Number.POSITIVE_INFINITY].map((clipHigh) => ({ clipHigh })),
+    ...[-1e-3, Number.NaN, Number.POSITIVE_INFINITY].map((learningRate) => ({ learningRate })),
+    ...[0, Number.NaN, 3e6].map((rollOutSeconds) => ({ rollOutSeconds })),
+    ...[-0.1, Number.NaN].map((beta) => ({ beta })),
+    ...[1, -0.1].flatMap((beta1) => [{ optimiser: { beta1 } }, { optimiser: { beta2: beta1 } }]),
+    { optimiser: { epsilon: 0 } },
+    { guard: { klStep: 0 } },
+    { guard: { shrink: 1 } },
+    { updatesPerBatch: 0 },
+  ])("refuses %o, by name, before anything runs", (changes) => {
+    const policy = leverPolicy();
+    const options = { flow: leverFlow(policy), train: [policy], tasks: leverTasks, reward: leverReward, steps: 1 };
+    const [name = ""] = Object.keys(changes);
+    const start = () => flowGrpo<{ readonly answer: string }>({ ...options, tasksPerStep: 3, ...changes });
+    expect(start).toThrow(ConfigError);
+    expect(start).toThrow(name);
+  });
+
+  it("refuses what a schedule returns that is no rate, naming the step", async () => {
+    const at = (rate: number) => train({ steps: 3, learningRate: (step) => (step === 1 ? rate : 0.1) });
+    await expect(at(Number.NaN)).rejects.toThrow(
+      "The learning rate of step 1 is NaN: a schedule returns a number from 0",
+    );
+    await expect(at(-0.1)).rejects.toThrow(ConfigError);
+    await expect(at(Number.POSITIVE_INFINITY)).rejects.toThrow(ConfigError);
+    const replay = { sequences: () => [{ ids: [1, 2], targets: [1] }], weight: () => Number.NaN };
+    await expect(train({ steps: 1, replay })).rejects.toThrow("The weight of the replay in step 0 is NaN");
+  });
+
+  it("takes an option that is undefined for one that was left out", async () => {
+    const given = await train({ steps: 4, updatesPerBatch: 2 });
+    const left = await train({
+      steps: 4,
+      updatesPerBatch: 2,
+      ...{ seed: 3, beta: undefined, clipLow: undefined, clipHigh: undefined, importanceCap: undefined },
+      ...{ aggregation: undefined, guard: undefined, minimumMixedGroups: undefined, groupSize: undefined },
+      ...{ optimiser: undefined, klEvery: undefined, maxRefills: undefined, fullStepGroups: undefined },
+      ...{ maxStaleness: undefined, rollOutSeconds: undefined, concurrency: undefined, clock: undefined },
+      ...{
+        after: undefined,
+        replay: undefined,
+        permuteRewards: undefined,
+        onTrajectory: undefined,
+        abortSignal: undefined,
+      },
+    });
+    expect(repeatable(left.steps)).toEqual(repeatable(given.steps));
+    expect(
+      (await train({ steps: 4, updatesPerBatch: 2, guard: { klStep: undefined, patience: undefined } })).policy.version,
+    ).toBe(given.policy.version);
+  });
+
   it("refuses a policy that is not in the flow, and rewards outside [0, 1]", async () => {
     const stranger = leverPolicy("stranger");
     await expect(train({ train: [stranger] })).rejects.toThrow(/No turn was sampled by the policy stranger/u);

@@ -205,6 +205,8 @@ const nothingToReplay: Replay = { sequences: [], coefficients: [] };
 
 const replayOf = <Sealed>({ replay }: Settings<Sealed>, step: number, groups: readonly Group<Sealed>[]): Replay => {
   const weight = replay?.weight(step) ?? 0;
+  if (!(Number.isFinite(weight) && weight >= 0))
+    throw new ConfigError(`The weight of the replay in step ${step} is ${weight}: it must be a number from 0 up.`);
   if (replay === undefined || weight === 0) return nothingToReplay;
   const sequences = replay.sequences(step, groups);
   const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);

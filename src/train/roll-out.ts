@@ -58,6 +58,7 @@ export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Pr
   const { tasks, groupSize, concurrency = 64, abortSignal } = options;
   required(listOf(objectWith("a task")))(tasks, "rollOutGroups: tasks");
   required(count)(groupSize, "rollOutGroups: groupSize");
+  required(count)(concurrency, "rollOutGroups: concurrency");
   const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
   const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
   // A solve that was aborted is no result, whatever it holds.
