@@ -20,12 +20,11 @@ export interface BatchSequence extends TrainingSequence {
 export interface BatchOptions {
   /** Name of the policy whose turns are taken. */
   readonly policy: string;
-  /** The versions that these turns may come from. @default any */
-  readonly versions?: ReadonlySet<string> | undefined;
-  /** The version that is trained: what another one sampled has other log-probabilities now. @default any */
-  readonly trained?: string | undefined;
-  /** @default "turn-mean" */
-  readonly aggregation?: Aggregation;
+  /** The versions that these turns may come from. */
+  readonly versions: ReadonlySet<string>;
+  /** The version that is trained: what another one sampled has other log-probabilities now. */
+  readonly trained: string;
+  readonly aggregation: Aggregation;
 }
 
 /**
@@ -36,13 +35,13 @@ export interface BatchOptions {
  */
 export const batchOf = (
   trajectories: readonly (Trajectory | undefined)[],
-  { policy, versions, trained, aggregation = "turn-mean" }: BatchOptions,
+  { policy, versions, trained, aggregation }: BatchOptions,
 ): BatchSequence[] => {
   const turns_K = trajectories.map((one) => one?.turns.filter((turn) => turn.policy === policy) ?? []);
-  const stale = turns_K.flat().find((turn) => versions !== undefined && !versions.has(turn.version));
+  const stale = turns_K.flat().find((turn) => !versions.has(turn.version));
   if (stale !== undefined)
     throw new ConfigError(
-      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${[...(versions ?? [])].join(", ")}: ` +
+      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${[...versions].join(", ")}: ` +
         "the planner must sample the versions that it is given.",
     );
   const counts: Counts = {
@@ -52,9 +51,7 @@ export const batchOf = (
   return turns_K.flatMap((turns, trajectory) =>
     chainsOf(turns).map((chain) => ({
       ...sequenceOf(chain, trajectory, turns, counts, aggregation),
-      exact: chain.turns.every(
-        ({ turn }) => turn.exact === true && (trained === undefined || turn.version === trained),
-      ),
+      exact: chain.turns.every(({ turn }) => turn.exact === true && turn.version === trained),
     })),
   );
 };

@@ -11,7 +11,7 @@ import type { Trajectory } from "../trajectory.ts";
 import { advantages } from "./advantage.ts";
 import { type BatchSequence, batchOf } from "./batch.ts";
 import { type FlowGrpoOptions, type Settings, settingsOf, taskSource } from "./flow-grpo-options.ts";
-import { coefficients } from "./loss.ts";
+import { coefficients, referenceKl } from "./loss.ts";
 import type { Group } from "./roll-out.ts";
 import { mixedIn, rolloutsOf } from "./rollouts.ts";
 import { scheduleOf } from "./schedule.ts";
@@ -51,10 +51,10 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const tally = newTally();
       for (const policy of o.train) {
         const batch = batchOf(samplesOf(groups), {
-          ...o,
           policy: policy.name,
-          versions: versions.get(policy.name),
+          versions: versions.get(policy.name) ?? new Set(),
           trained: policy.version,
+          aggregation: o.aggregation,
         });
         if (batch.length === 0)
           throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
@@ -110,7 +110,10 @@ const update = async <Sealed>(
     if (u > 0) logProbs = [...(await policy.forward(sequences)).logProbs];
     const losses = sequences.map(({ trajectory, behaviour, weights }, i) =>
       coefficients({
-        ...o,
+        clipLow: o.clipLow,
+        clipHigh: o.clipHigh,
+        beta: o.beta,
+        importanceCap: o.importanceCap,
         logProbs: logProbs[i] ?? [],
         old: old[i] ?? [],
         reference: reference[i],
@@ -194,11 +197,8 @@ const measureKl = async (
   const own: readonly ArrayLike<number>[] = isExact(batch)
     ? sequences.map(({ behaviour }) => behaviour)
     : (await policy.forward(sequences)).logProbs;
-  for (const [i, { weights: weight }] of sequences.entries()) {
-    const logProbs = own[i] ?? [];
-    const { klReference } = coefficients({ logProbs, old: logProbs, reference: reference[i], advantage: 0, weight });
-    add(tally.klReference, klReference * logProbs.length, logProbs.length);
-  }
+  for (const [i, logProbs] of own.entries())
+    add(tally.klReference, referenceKl(logProbs, reference[i] ?? []) * logProbs.length, logProbs.length);
 };
 
 const nothingToReplay: Replay = { sequences: [], coefficients: [] };
