@@ -50,11 +50,11 @@ const learner = onlineLearner<WorldSealed>({
   tasksPerStep: 16,
   stepsPerRound: 5,
   learningRate: 1.5e-4,
-  optimiser: recipe.optimiser,
+  optimiser: recipe.grpo.optimiser,
   beta: 0,
   klEvery: 0,
   concurrency: recipe.concurrency,
-} as Parameters<typeof onlineLearner<WorldSealed>>[0]);
+});
 
 const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
 const row = async (name: string): Promise<void> => {

@@ -12,7 +12,7 @@ import { duration, percent, percentInterval } from "./words.ts";
 /** What will happen, where and for how long, in three lines. */
 export const introduction = (
   { validation }: LearnOptions,
-  { groupSize, tasksPerStep, secondsPerStep, secondsAround }: Recipe,
+  { grpo: { groupSize, tasksPerStep }, secondsPerStep, secondsAround }: Recipe,
   steps: number,
   { model, description }: Engine,
   tasks: number,

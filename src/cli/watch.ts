@@ -60,12 +60,12 @@ export const watch = async (options: WatchOptions): Promise<number> => {
       reward: answerReward,
       gate: { tasks: gate },
       seed,
-      groupSize: recipe.groupSize,
+      groupSize: recipe.grpo.groupSize,
       tasksPerStep: 16,
       stepsPerRound: 5,
       learningRate: options.learningRate ?? recipe.learningRate.peak / 2,
-      optimiser: recipe.optimiser,
-      beta: recipe.beta,
+      optimiser: recipe.grpo.optimiser,
+      beta: recipe.grpo.beta,
       concurrency: options.concurrency ?? recipe.concurrency,
     });
     const tail = tailOf(options.watch);

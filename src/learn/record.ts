@@ -52,7 +52,7 @@ const configOf = (
     patience,
     checkpointEvery,
   }: LearnOptions,
-  { secondsPerStep: _, secondsAround: __, ...used }: Recipe,
+  { secondsPerStep: _, secondsAround: __, grpo, ...used }: Recipe,
   steps: number,
   engine: Engine,
   {
@@ -68,6 +68,7 @@ const configOf = (
   },
 ): Readonly<Record<string, unknown>> => {
   return {
+    ...grpo,
     ...used,
     seed,
     steps,

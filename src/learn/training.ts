@@ -171,17 +171,8 @@ const grpoOptions = async (
   parts: TrainingParts,
 ): Promise<Omit<FlowGrpoOptions<WorldSealed>, "tasks" | "onTrajectory">> => {
   const { options, recipe, steps, concurrency, world, flow, policies, interrupts } = parts;
-  const { groupSize, tasksPerStep, optimiser, beta, klEvery } = recipe;
-  const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   return {
-    groupSize,
-    tasksPerStep,
-    optimiser,
-    beta,
-    klEvery,
-    minimumMixedGroups,
-    maxRefills,
-    fullStepGroups,
+    ...recipe.grpo,
     flow,
     train: policies,
     reward: world.reward,
@@ -189,7 +180,7 @@ const grpoOptions = async (
     seed: options.seed,
     concurrency,
     learningRate: learningRateOf(recipe, steps),
-    ...(options.maxStaleness === undefined ? {} : { maxStaleness: options.maxStaleness }),
+    maxStaleness: options.maxStaleness,
     ...(options.guard ? {} : { guard: false }),
     ...(await replayOf(parts)),
     permuteRewards: options.permuteRewards,

@@ -6,24 +6,14 @@ import { random, randomKey } from "../random.ts";
 import { type Query, queryOf, type Reward, type Task } from "../task.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
-import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
-import { flowGrpoRules } from "./flow-grpo-options.ts";
+import { type FlowGrpoOptions, flowGrpoRules } from "./flow-grpo-options.ts";
+import { type GrpoOptions, grpoRules } from "./grpo-options.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
-type Training =
-  | "groupSize"
-  | "tasksPerStep"
-  | "learningRate"
-  | "optimiser"
-  | "beta"
-  | "minimumMixedGroups"
-  | "fullStepGroups"
-  | "replay"
-  | "guard"
-  | "concurrency"
-  | "clock";
-
-export interface OnlineOptions<Sealed = unknown> extends Pick<FlowGrpoOptions<Sealed>, Training> {
+/** A round trains by the options of the algorithm, of which `minimumMixedGroups` is 0 by default here. */
+export interface OnlineOptions<Sealed = unknown>
+  extends GrpoOptions,
+    Pick<FlowGrpoOptions<Sealed>, "replay" | "concurrency" | "clock"> {
   /** Serves, and is learnt in. */
   readonly flow: Flow;
   readonly train: readonly Policy[];
@@ -33,31 +23,23 @@ export interface OnlineOptions<Sealed = unknown> extends Pick<FlowGrpoOptions<Se
   readonly gate: {
     readonly tasks: readonly Task<Sealed>[];
     /** @default 0.03 */
-    readonly tolerance?: number;
+    readonly tolerance?: number | undefined;
   };
   /** Steps of Flow-GRPO between two gates. @default 4 */
-  readonly stepsPerRound?: number;
+  readonly stepsPerRound?: number | undefined;
   /** The newest tasks, of which half of what is replayed comes. @default 256 */
-  readonly recent?: number;
+  readonly recent?: number | undefined;
   /** All tasks that are kept: a uniform sample of everything that came. @default 4096 */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** Answered questions that can still be judged. @default 4096 */
-  readonly unjudged?: number;
+  readonly unjudged?: number | undefined;
   /** @default 0 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
-/** What came of one round of learning. */
 const optionRules: Rules<OnlineOptions> = {
-  groupSize: flowGrpoRules.groupSize,
-  tasksPerStep: flowGrpoRules.tasksPerStep,
-  learningRate: flowGrpoRules.learningRate,
-  optimiser: flowGrpoRules.optimiser,
-  beta: flowGrpoRules.beta,
-  minimumMixedGroups: flowGrpoRules.minimumMixedGroups,
-  fullStepGroups: flowGrpoRules.fullStepGroups,
+  ...grpoRules,
   replay: flowGrpoRules.replay,
-  guard: flowGrpoRules.guard,
   concurrency: flowGrpoRules.concurrency,
   clock: flowGrpoRules.clock,
   flow: flowGrpoRules.flow,
@@ -73,6 +55,7 @@ const optionRules: Rules<OnlineOptions> = {
   seed: flowGrpoRules.seed,
 };
 
+/** What came of one round of learning. */
 export interface OnlineRound {
   readonly index: number;
   /** Whether the new version serves now. */
@@ -122,7 +105,7 @@ interface Serving {
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
   checked("onlineLearner", options, optionRules);
   const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, recent = 256, ...others } = options;
-  const { capacity = 4096, unjudged = 4096, tasksPerStep = 8, ...training } = others;
+  const { capacity = 4096, unjudged = 4096, ...training } = others;
   if (gate.tasks.length === 0)
     throw new ConfigError("The gate has no tasks: give it some that a new version must still solve.");
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
@@ -209,7 +192,6 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
         train,
         tasks: taskAt,
         reward: worth,
-        tasksPerStep,
         steps: stepsPerRound,
         seed: randomKey(seed, "round", index).low,
         minimumMixedGroups: options.minimumMixedGroups ?? 0,

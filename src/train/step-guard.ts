@@ -1,5 +1,5 @@
 import { AgentFlowError } from "../errors.ts";
-import { count, number, ruleOf } from "../options.ts";
+import { count, number, ruleOf, withDefaults } from "../options.ts";
 
 export interface StepGuardOptions {
   /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.05 */
@@ -9,6 +9,8 @@ export interface StepGuardOptions {
   /** So many steps in a row may be taken back before training ends with an error. @default 12 */
   readonly patience?: number | undefined;
 }
+
+export const guardDefaults = { klStep: 0.05, shrink: 0.5, patience: 12 };
 
 export const guardRule = ruleOf<StepGuardOptions>({
   klStep: number({ above: 0 }),
@@ -40,7 +42,7 @@ const fresh: GuardState = { stepScale: 1, inARow: 0 };
 /** `options` that keep `guardRule`. */
 export const stepGuard = (options: StepGuardOptions | false, state: GuardState = fresh): StepGuard => {
   if (options === false) return { stepScale: 1, state: fresh, undoes: () => false };
-  const { klStep: most = 0.05, shrink = 0.5, patience = 12 } = options;
+  const { klStep: most, shrink, patience } = withDefaults(guardDefaults, options);
   let { stepScale, inARow } = state;
   return {
     get state() {
