@@ -42,10 +42,10 @@ describe("batchOf", () => {
         targets: [2, 3, 5],
         trajectory: 0,
         behaviour: [-0.3, -0.4, -0.6],
-        exact: false,
+        exact: true,
         weights: Float32Array.of(1 / 8, 1 / 8, 1 / 4),
       },
-      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], exact: false, weights: Float32Array.of(1 / 2) },
+      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], exact: true, weights: Float32Array.of(1 / 2) },
     ]);
   });
 
@@ -77,11 +77,10 @@ describe("batchOf", () => {
   });
 
   it("says which sequences have the trainer's own log-probabilities: all exact, and by the version that is trained", () => {
-    const exact = { exact: true };
     const batch = [
-      trajectory(turn(1, [1], [2], exact), turn(2, [1, 2], [3], exact)),
-      trajectory(turn(1, [1], [2], exact), turn(2, [1, 2], [3])),
-      trajectory(turn(1, [1], [2], { ...exact, version: "older" })),
+      trajectory(turn(1, [1], [2]), turn(2, [1, 2], [3])),
+      trajectory(turn(1, [1], [2]), turn(2, [1, 2], [3], { inexact: true })),
+      trajectory(turn(1, [1], [2], { version: "older" })),
     ];
     expect(batchOf(batch, options({ versions: new Set(["v", "older"]) })).map((one) => one.exact)).toEqual([
       true,

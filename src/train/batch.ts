@@ -51,7 +51,7 @@ export const batchOf = (
   return turns_K.flatMap((turns, trajectory) =>
     chainsOf(turns).map((chain) => ({
       ...sequenceOf(chain, trajectory, turns, counts, aggregation),
-      exact: chain.turns.every(({ turn }) => turn.exact === true && turn.version === trained),
+      exact: chain.turns.every(({ turn }) => turn.inexact !== true && turn.version === trained),
     })),
   );
 };
