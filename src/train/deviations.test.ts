@@ -186,3 +186,26 @@ it("minimumMixedGroups and maxRefills: further groups join the same batch", asyn
   calls = 0;
   expect((await learnOnce({ reward, tasks, maxRefills: 0 })).each).toEqual([]);
 });
+
+it("guard: takes a step back that moved too far, also where its later updates are clipped whole", async () => {
+  for (const updatesPerBatch of [1, 2, 3]) {
+    // The ratio is e for what won and 1/e for what lost, beyond both clips: nothing is left after the first update.
+    const { policy, metrics } = await learnOnce({ updatesPerBatch, guard: {} }, { moved: 1 });
+    expect(policy.log.steps).toHaveLength(1);
+    // k3 of the log-ratios 1 and −1.
+    expect(metrics?.klStep).toBeCloseTo((11 * (Math.E - 2) + 22 / Math.E) / 33, 6);
+    expect(metrics?.undone).toBe(true);
+    // The first update, whose ratio is 1, clips nothing and is not averaged in.
+    expect(metrics?.clipFraction).toBe(updatesPerBatch === 1 ? 0 : 1);
+    expect([metrics?.versions, policy.version]).toEqual([{ planner: "version-1" }, "version-1"]);
+  }
+});
+
+it("guard: false publishes the same step", async () => {
+  const { metrics } = await learnOnce({ updatesPerBatch: 2, guard: false }, { moved: 1 });
+  expect([metrics?.klStep, metrics?.undone, metrics?.versions]).toEqual([
+    undefined,
+    undefined,
+    { planner: "version-2" },
+  ]);
+});
