@@ -52,7 +52,7 @@ const learner = onlineLearner<EnvironmentSealed>({
   tasksPerStep: 16,
   stepsPerRound: 5,
   learningRate: 1.5e-4,
-  optimiser: recipe.optimiser,
+  optimiser: recipe.grpo.optimiser,
   beta: 0,
   concurrency: recipe.concurrency,
 });

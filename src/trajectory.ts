@@ -94,6 +94,8 @@ export interface TrainedTurn {
   readonly prompt: readonly PromptSegment[];
   readonly ids: readonly number[];
   readonly behaviourLogProbs: readonly number[];
+  /** Set where these are not what the trainer computes with the weights of `version` (`Sample.exact`): training weighs them. */
+  readonly inexact?: true;
 }
 
 export type StopReason =

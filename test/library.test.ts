@@ -33,8 +33,7 @@ const SLOW = 240_000;
 const quick = {
   ...recipes.tiny,
   steps: 3,
-  groupSize: 4,
-  tasksPerStep: 6,
+  grpo: { ...recipes.tiny.grpo, groupSize: 4, tasksPerStep: 6 },
   replay: { ...recipes.tiny.replay, episodes: 2, states: 2, pool: 8 },
   validation: { tasks: 4, every: 1 },
   checkpointEvery: 1,
@@ -224,8 +223,8 @@ describe("a project of one's own", () => {
       ...recipes.micro,
       ...quick,
       coldStart: { ...recipes.micro.coldStart, steps: 20 },
+      grpo: { ...quick.grpo, klEvery: 0 },
       steps: 1,
-      klEvery: 0,
     };
     const { report } = await read(learn({ environment: ownProject(), recipe, folder, seed: 7, evalTasks: 2 }));
     expect(report).toMatchObject({ stepsDone: 1, config: { model: "micro-planner", project: "project" } });

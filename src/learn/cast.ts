@@ -39,8 +39,6 @@ export const castOf = (
 ): Cast => {
   const chat = engine.chat !== undefined;
   const adapters = engine.learns === "adapters";
-  // Held to the form of an action, a chat model does not draw from its own distribution.
-  const used: Recipe = adapters ? recipe : { ...recipe, oldLogProbs: chat ? "forward" : "behaviour" };
   const policyOf = (name: TrainableName): Policy => {
     if (!adapters) return engine.policy(name);
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");
@@ -49,11 +47,11 @@ export const castOf = (
   const played = new Set<ModuleName>(modules ?? (chat ? moduleNames : ["planner"])).add("planner");
   for (const name of train) played.add(name);
   const planner = policyOf("planner");
-  const { temperature, maxTokens, detail, verdicts } = used;
+  const { temperature, maxTokens, detail, verdicts } = recipe;
   return {
     modules: moduleNames.filter((name) => played.has(name)),
     model,
-    recipe: used,
+    recipe,
     policies: trainableNames.filter((name) => train.includes(name)).map(policyOf),
     flow: {
       planner: modelPlanner(planner, { temperature, maxTokens, detail, verdicts }),

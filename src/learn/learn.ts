@@ -226,8 +226,8 @@ const runStart = (
     question: environment.question,
     tasks: setNames.reduce((sum, name) => sum + sets[name].length, 0),
     steps,
-    tasksPerStep: recipe.tasksPerStep,
-    groupSize: recipe.groupSize,
+    tasksPerStep: recipe.grpo.tasksPerStep,
+    groupSize: recipe.grpo.groupSize,
     ...(resumedAfter !== undefined && { resumedAfter }),
   };
 };

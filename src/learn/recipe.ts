@@ -1,29 +1,15 @@
 import type { Engine } from "../engine.ts";
-import { linearSchedule, type Schedule } from "../train/index.ts";
+import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
 import type { LearnSettings } from "./settings.ts";
 
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
 export interface Recipe {
   /** Optimiser steps; each begins with fresh rollouts of the newest version. */
   readonly steps: number;
-  /** Rollouts of a task, among which rewards are compared. */
-  readonly groupSize: number;
-  /** Tasks of a step. */
-  readonly tasksPerStep: number;
+  /** Everything of Flow-GRPO but its learning rate, which goes by the length of the run. */
+  readonly grpo: Omit<GrpoSettings, "learningRate">;
   /** Learning rate: linear from near 0 over `warmUp` steps, then linear down to `finalShare` of the peak. */
   readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
-  /** AdamW and the norm that gradients are clipped to. */
-  readonly optimiser: { readonly beta1: number; readonly beta2: number; readonly gradientClip: number };
-  /** Weight of the KL to the reference in the loss; at 0 it is only measured, every `klEvery` steps. */
-  readonly beta: number;
-  readonly klEvery: number;
-  /** π_old: the sampler's own numbers, or the trainer's forward where the sampler is quantised or held to a grammar. */
-  readonly oldLogProbs: "behaviour" | "forward";
-  /** Further tasks are rolled out until so many groups are mixed, in at most `maxRefills` rounds. */
-  readonly minimumMixedGroups: number;
-  readonly maxRefills: number;
-  /** With fewer mixed groups the learning rate shrinks in proportion. */
-  readonly fullStepGroups: number;
   /**
    * Random but valid plans that are imitated beside the reward, so that no tool dies out: weight `from` → `to`, linear
    * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, and single
@@ -72,19 +58,23 @@ export interface Recipe {
   readonly fixedOrderTasks: number;
 }
 
+const { learningRate: _, ...defaults } = grpoDefaults;
+
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
 const tiny: Recipe = {
   steps: 400,
-  groupSize: 8,
-  tasksPerStep: 32,
+  grpo: {
+    ...defaults,
+    groupSize: 8,
+    tasksPerStep: 32,
+    optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
+    beta: 0,
+    klEvery: 1,
+    minimumMixedGroups: 3,
+    maxRefills: 1,
+    fullStepGroups: 6,
+  },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
-  optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
-  beta: 0,
-  klEvery: 1,
-  oldLogProbs: "behaviour",
-  minimumMixedGroups: 3,
-  maxRefills: 1,
-  fullStepGroups: 6,
   replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
@@ -104,13 +94,9 @@ const tiny: Recipe = {
 const adapter: Recipe = {
   ...tiny,
   steps: 60,
-  tasksPerStep: 12,
+  // A step without mixed groups still imitates: it does not shrink.
+  grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
-  klEvery: 10,
-  oldLogProbs: "forward",
-  minimumMixedGroups: 2,
-  // A step without mixed groups still imitates.
-  fullStepGroups: 0,
   replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
@@ -124,10 +110,9 @@ const adapter: Recipe = {
 const micro: Recipe = {
   ...tiny,
   steps: 300,
-  tasksPerStep: 16,
+  // Its reference would be weights that know nothing: no KL is measured.
+  grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  // Its reference would be weights that know nothing.
-  klEvery: 0,
   replay: { ...tiny.replay, episodes: 8, states: 8, pool: 300 },
   coldStart: { steps: 1200, plans: 18, exercises: 10, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },

@@ -18,8 +18,10 @@ export const recordOf = (
 ): Readonly<Record<string, unknown>> => {
   const { seed, minutes, rank = 16, validation, evalTasks, replay, guard } = settings;
   const { maxStaleness, patience, checkpointEvery, permuteRewards } = settings;
+  const { grpo, ...measured } = recipe;
   return {
-    ...recipe,
+    ...measured,
+    ...grpo,
     seed,
     steps,
     model: planner.name,

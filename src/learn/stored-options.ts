@@ -39,8 +39,8 @@ export const readJson = async (path: string): Promise<Record<string, unknown> | 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Of `options.json` since checkpoints hold the hashes of the run's files. */
-export const OPTIONS_VERSION = 2;
+/** Of `options.json` since `config.json` names every option of Flow-GRPO, of which the samples decide about π_old. */
+export const OPTIONS_VERSION = 3;
 
 /** Reads the options and the configuration of a run. Throws `ConfigError` for one that is no run of learn, and `StoreError`. */
 export const readStoredOptions = async (folder: string): Promise<StoredOptions> => {
@@ -48,18 +48,19 @@ export const readStoredOptions = async (folder: string): Promise<StoredOptions> 
   const [stored, config] = [await readJson(path), (await readJson(join(folder, "config.json")))?.config];
   if (stored === undefined)
     throw new ConfigError(`The run ${folder} cannot be resumed: it died before it began, or is no run of learn.`);
-  if (stored.schemaVersion !== OPTIONS_VERSION)
-    throw new StoreError(
-      `${path} has schemaVersion ${JSON.stringify(stored.schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}, whose checkpoints hold hashes of the run's files. Use the version that began the run, or begin a new one; runs show, query and solve --policy read it as it is.`,
-    );
+  const { schemaVersion } = stored;
+  if (schemaVersion !== OPTIONS_VERSION) {
+    const message = `${path} has schemaVersion ${JSON.stringify(schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}. Use the version that began the run, or begin a new one; runs show, query and solve --policy read it as it is.`;
+    // An earlier version is no damage.
+    throw Number(schemaVersion) < OPTIONS_VERSION ? new ConfigError(message) : new StoreError(message);
+  }
   if (!isRecord(config)) throw new StoreError(`${join(folder, "config.json")} is damaged: it holds no config.`);
   const written = optionsIn(stored.options, path);
-  const { recipe, environment, config: file, model } = written as Readonly<Record<string, string | undefined>>;
+  const { recipe, environment, model } = written as Readonly<Record<string, string | undefined>>;
   return {
     settings: settingsOf(written as AskedSettings),
     recipe: isRecipe(recipe) ? recipe : undefined,
-    // Earlier runs named the file of a project's configuration only.
-    environment: environment ?? file,
+    environment,
     model,
     written,
     config,
@@ -103,12 +104,6 @@ const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
   context: isPositive,
   quantisation: (value) => ["int8", "int4", "none"].includes(value as string),
   recipe: isRecipe,
-  // What earlier runs kept besides.
-  config: isText,
-  out: isText,
-  json: isFlag,
-  quiet: isFlag,
-  check: isFlag,
 };
 
 const required = ["seed", "validation", "replay", "guard", "permuteRewards"] as const;

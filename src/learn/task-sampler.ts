@@ -39,7 +39,7 @@ const mixedChance = (rate: number, groupSize: number): number => 1 - rate ** gro
 export const taskSampler = (
   environment: Pick<Environment, "families" | "train">,
   seed: number,
-  { families: settings, groupSize }: Recipe,
+  { families: settings, grpo: { groupSize } }: Recipe,
   stored?: SamplerState,
 ): TaskSampler => {
   const { floor, start, smoothing } = settings;

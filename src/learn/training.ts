@@ -161,18 +161,8 @@ const grpoOptions = async (
 ): Promise<Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory">> => {
   const { settings, learning, signals } = parts;
   const { environment, recipe, steps, concurrency, flow, policies } = learning;
-  const { groupSize, tasksPerStep, optimiser, beta, klEvery, oldLogProbs } = recipe;
-  const { minimumMixedGroups, maxRefills, fullStepGroups } = recipe;
   return {
-    groupSize,
-    tasksPerStep,
-    optimiser,
-    beta,
-    klEvery,
-    oldLogProbs,
-    minimumMixedGroups,
-    maxRefills,
-    fullStepGroups,
+    ...recipe.grpo,
     flow,
     train: policies,
     reward: environment.reward,
@@ -180,7 +170,7 @@ const grpoOptions = async (
     seed: settings.seed,
     concurrency,
     learningRate: learningRateOf(recipe, steps),
-    ...(settings.maxStaleness !== undefined && { maxStaleness: settings.maxStaleness }),
+    maxStaleness: settings.maxStaleness,
     ...(!settings.guard && { guard: false }),
     ...(await replayOf(parts)),
     permuteRewards: settings.permuteRewards,

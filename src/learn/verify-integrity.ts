@@ -11,13 +11,13 @@ import { readPhases } from "./resume.ts";
 import { OPTIONS_VERSION, readJson } from "./stored-options.ts";
 import { checkJournal, Difference } from "./verify-rows.ts";
 
-/** Throws `ConfigError` for a run of an earlier version: it kept no hashes. One that cannot be read is another matter. */
+/** Throws `ConfigError` for an unfinished run of an earlier version. One that cannot be read is another matter. */
 export const requireThisVersion = async (folder: string): Promise<void> => {
   const stored = await readJson(join(folder, "options.json")).catch(() => undefined);
   const version = stored?.schemaVersion;
   if (typeof version === "number" && version < OPTIONS_VERSION && !(await exists(join(folder, "seal.json"))))
     throw new ConfigError(
-      `The run ${folder} is of an earlier version (options.json has schemaVersion ${version}, and ${OPTIONS_VERSION} is verified here), which kept no hashes of its files. Verify it with that version.`,
+      `The run ${folder} is of an earlier version (options.json has schemaVersion ${version}, and ${OPTIONS_VERSION} is verified here). Verify it with that version.`,
     );
 };
 

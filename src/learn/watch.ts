@@ -116,13 +116,12 @@ const learnerOf = (
     reward,
     gate: { tasks: gate },
     seed,
-    groupSize: recipe.groupSize,
+    groupSize: recipe.grpo.groupSize,
     tasksPerStep: 16,
     stepsPerRound: 5,
     learningRate: options.learningRate ?? recipe.learningRate.peak / 2,
-    optimiser: recipe.optimiser,
-    beta: recipe.beta,
-    oldLogProbs: recipe.oldLogProbs,
+    optimiser: recipe.grpo.optimiser,
+    beta: recipe.grpo.beta,
     concurrency: options.concurrency ?? recipe.concurrency,
   });
 };

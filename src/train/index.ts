@@ -12,7 +12,8 @@ export {
   type Outcomes,
 } from "./evaluate.ts";
 export { flowGrpo } from "./flow-grpo.ts";
-export type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+export type { FlowGrpoOptions, ReplayOptions } from "./flow-grpo-options.ts";
+export { type GrpoOptions, type GrpoSettings, grpoDefaults } from "./grpo-options.ts";
 export { coefficients, type LossInput, type LossOutput } from "./loss.ts";
 export { type OnlineLearner, type OnlineOptions, type OnlineRound, onlineLearner } from "./online.ts";
 export { type Group, permuteRewards, type RollOutOptions, type Rollout, rollOut, rollOutGroups } from "./roll-out.ts";

@@ -90,7 +90,8 @@ describe("planner and verifier on policies of a chat model", () => {
       ["planner", 3],
       ["verifier", 3],
     ] as const) {
-      const [sequence, ...others] = batchOf([trajectory], { policy });
+      const options = { versions: new Set(["version-0"]), trained: "version-0", aggregation: "turn-mean" } as const;
+      const [sequence, ...others] = batchOf([trajectory], { policy, ...options });
       expect(others).toEqual([]);
       expect(new Set(sequence?.weights).size).toBeLessThanOrEqual(targets);
       expect(sequence?.targets).toHaveLength(

@@ -4,6 +4,7 @@ import {
   ConfigError,
   chatPlanner,
   createFlow,
+  type ModelPlannerOptions,
   modelPlanner,
   type PromptOptions,
   parseAction,
@@ -61,6 +62,21 @@ describe("a planner on a policy", () => {
     expect(result.usage.sampledTokens).toBe(result.trajectory.turns.reduce((sum, { ids }) => sum + ids.length, 0));
     // What was sampled is passed on by its own array: it cannot have been encoded again.
     expect(second?.prompt[1]?.ids).toBe(result.trajectory.turns[0]?.ids);
+  });
+
+  test("marks the turns whose log-probabilities are not exactly the trainer's", async () => {
+    const marks = async (options: ModelPlannerOptions): Promise<unknown[]> => {
+      let turn = 0;
+      const planner = modelPlanner(
+        scriptedPolicy(() => script[turn++] ?? ""),
+        options,
+      );
+      const { trajectory } = await createFlow({ planner, tools: { look, answer } }).solve(question);
+      return trajectory.turns.map(({ inexact }) => inexact);
+    };
+    expect(await marks({})).toEqual([undefined, undefined, undefined]);
+    expect(await marks({ temperature: 0.7 })).toEqual([true, true, true]);
+    expect(await marks({ grammar: true })).toEqual([true, true, true]);
   });
 
   test("with verdicts it is told of each turn why it goes on, in sampling and in supervised training alike", async () => {

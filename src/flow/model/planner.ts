@@ -24,7 +24,7 @@ import { firstKept } from "./selection.ts";
 export interface ModelPlannerOptions extends PromptOptions {
   /** Most tokens of an action. @default 24, 40 in the chat form */
   readonly maxTokens?: number;
-  /** 0 is greedy; training needs 1. @default 1 */
+  /** 0 is greedy. What is drawn at another one than 1 is trained with importance weights. @default 1 */
   readonly temperature?: number;
   /** Hold what is sampled to the form of an action. @default true in the chat form */
   readonly grammar?: boolean;

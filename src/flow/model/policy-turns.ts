@@ -62,6 +62,7 @@ export const policyTurns = (
           prompt,
           ids: sample.ids,
           behaviourLogProbs: sample.logProbs,
+          ...(sample.exact ? {} : { inexact: true }),
         },
         tokens: { prompt: prompt.reduce((sum, { ids }) => sum + ids.length, 0), sampled: sample.ids.length },
       };
