@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import { systemClock } from "../clock.ts";
 import { setNames } from "../environment.ts";
@@ -149,6 +150,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
   const now = secondsOf(clock);
   const started = now();
   const early = AbortSignal.any([abortSignal, stopSignal]);
+  setMaxListeners(0, early);
   const replies = replyJournal(resumed?.folder);
   let learning: Learning | undefined;
   let run: Run | undefined;

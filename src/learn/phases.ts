@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Policy } from "../engine.ts";
 import { type Environment, setNames, type TaskSets } from "../environment.ts";
@@ -52,6 +53,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   const { abortSignal } = signals;
   // Until the first step there is nothing to save.
   const early = AbortSignal.any([abortSignal, signals.stopSignal]);
+  setMaxListeners(0, early);
   const sets = setsOf(environment, settings);
   const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { eventStream } from "../event-stream.ts";
@@ -22,6 +23,8 @@ export const runStream = <Report>(
   let sequence = 0;
   const stream = eventStream<LearnEvent<Report>, Report>(
     async (listen, signal) => {
+      // Every solve under way listens to it.
+      setMaxListeners(0, signal);
       const tell = (happening: LearnHappening | LearnFinish<Report>): void => {
         sequence += 1;
         listen({ schemaVersion: 1, sequence, ...happening });
