@@ -2,7 +2,7 @@ import { cp, mkdir, rename } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { ConfigError } from "../errors.ts";
 import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
-import { runId } from "../store/run-folder.ts";
+import { newRunId } from "../store/run-folder.ts";
 import { requirePlainFiles } from "../store/stored-run.ts";
 
 /** A new run that begins with a checkpoint of another one. */
@@ -36,7 +36,7 @@ export const fork = async (from: string, step?: number): Promise<Fork> => {
     throw new ConfigError(
       `The run ${id} has no good checkpoint${step === undefined ? "" : ` of step ${step}`}: it has ${steps.length === 0 ? "none" : steps.map((one) => `${id}@${one}`).join(", ")}${damage.length === 0 ? "" : ` (${damage.join("; ")})`}.`,
     );
-  const run = runId(new Date(), Math.random);
+  const run = newRunId();
   const folder = join(root, run);
   // Under another name until it is whole.
   const draft = join(root, `.fork-${run}`);

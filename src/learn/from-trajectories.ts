@@ -5,7 +5,7 @@ import { ConfigError, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
 import { random, randomKey } from "../random.ts";
 import { readLines } from "../store/lines.ts";
-import { createRun, type Run, runId } from "../store/run-folder.ts";
+import { createRun, newRunId, type Run } from "../store/run-folder.ts";
 import { queryOf } from "../task.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
@@ -93,7 +93,7 @@ const imitate = async (
     if (policy === undefined) throw new ConfigError("There is no planner to train.");
     const shown = options.trajectories ?? (await oraclePlans(environment, demonstrations, seed, abortSignal));
     const { environment: _, planner: __, clock: ___, abortSignal: ____, trajectories: _____, ...asked } = options;
-    run = await createRun(options.folder ?? "runs", runId(new Date(), Math.random), {
+    run = await createRun(options.folder ?? "runs", newRunId(), {
       command: "sft",
       ...asked,
       model: learning.planner.name,

@@ -4,7 +4,7 @@ import { systemClock } from "../clock.ts";
 import { setNames } from "../environment.ts";
 import { StoreError } from "../errors.ts";
 import { replyJournal } from "../store/reply-journal.ts";
-import { createRun, type Run, reopenRun, runId } from "../store/run-folder.ts";
+import { createRun, newRunId, type Run, reopenRun } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
 import type { Emit, LearnHappening } from "./event.ts";
 import type { LearnOptions, LearnSignals } from "./options.ts";
@@ -95,7 +95,7 @@ const newRun = (options: LearnOptions, emit: Emit, abortSignal: AbortSignal): Pr
     abortSignal,
     begin: async (learning) => {
       const config = recordOf(settings, learning);
-      const run = await createRun(options.folder ?? "runs", runId(new Date(), Math.random), config);
+      const run = await createRun(options.folder ?? "runs", newRunId(), config);
       await run.writeJson("options.json", {
         schemaVersion: OPTIONS_VERSION,
         options: {

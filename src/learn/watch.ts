@@ -2,7 +2,7 @@ import { open, stat } from "node:fs/promises";
 import { systemClock } from "../clock.ts";
 import type { Environment, EnvironmentTask } from "../environment.ts";
 import { ConfigError, messageOf } from "../errors.ts";
-import { createRun, type Run, runId } from "../store/run-folder.ts";
+import { createRun, newRunId, type Run } from "../store/run-folder.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import { type AnswerKey, answerReward } from "../tasks/index.ts";
 import { type OnlineLearner, onlineLearner } from "../train/index.ts";
@@ -85,7 +85,7 @@ const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSi
   let learner: OnlineLearner<Watched> | undefined;
   try {
     const { environment: _, planner: __, clock: ___, abortSignal: ____, stopSignal: _____, ...asked } = options;
-    run = await createRun(options.folder ?? "runs", runId(new Date(), Math.random), { command: "watch", ...asked });
+    run = await createRun(options.folder ?? "runs", newRunId(), { command: "watch", ...asked });
     learner = learnerOf(environment, learning, options, settings.seed);
     emit({ type: "stage", stage: `watching ${options.file}; run: ${run.folder}` });
     await rounds(learner, learning, run, options, emit, abortSignal);

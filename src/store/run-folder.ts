@@ -67,6 +67,9 @@ export const runId = (now: Date, uniform: () => number): string => {
   return `${now.toISOString().slice(0, 16).replace("T", "-").replace(":", "")}-${suffix}`;
 };
 
+/** The id of a run that begins now. */
+export const newRunId = (): string => runId(new Date(), Math.random);
+
 export const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
