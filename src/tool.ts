@@ -17,7 +17,7 @@ import {
 } from "./options.ts";
 import type { Redactor } from "./secrets/redact.ts";
 
-/** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
+/** A plain JSON Schema, draft 2020-12. Its root describes an object; `$ref` points into the schema itself. */
 export type JsonSchema = { readonly [key: string]: unknown };
 
 /** One value that an observation states and that later calls can refer to, as `@2.country`. */

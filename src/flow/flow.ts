@@ -21,6 +21,7 @@ import { ruleAnalyst } from "./rules/analyst.ts";
 import { ruleExecutor } from "./rules/executor.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import { ruleVerifier } from "./rules/verifier.ts";
+import { readSchemas } from "./schema.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
 import { type FlowStream, streamOf } from "./stream.ts";
 import { traceSolve } from "./tracing.ts";
@@ -72,6 +73,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
       "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
+  readSchemas(options.tools);
   const redact = redactorOf(options);
   const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
