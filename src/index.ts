@@ -34,15 +34,13 @@ export { modelAnalyst } from "./flow/model/analyst.ts";
 export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
 export { type ModelGeneratorOptions, modelGenerator } from "./flow/model/generator.ts";
 export { parseAction, parseChatAction } from "./flow/model/parse-action.ts";
+export { type ModelPlannerOptions, modelPlanner } from "./flow/model/planner.ts";
+export { type PromptForm, type PromptOptions, renderHead } from "./flow/model/prompt-form.ts";
 export {
-  type ChatPlannerOptions,
-  chatPlanner,
-  type ModelPlannerOptions,
-  modelPlanner,
+  type TrajectorySegments,
   type TrajectorySegmentsOptions,
   trajectorySegments,
-} from "./flow/model/planner.ts";
-export { type PromptForm, type PromptOptions, renderHead } from "./flow/model/prompt-form.ts";
+} from "./flow/model/trajectory-segments.ts";
 export { type ModelVerifierOptions, modelVerifier } from "./flow/model/verifier.ts";
 export { observe } from "./flow/observation.ts";
 export { ruleAnalyst } from "./flow/rules/analyst.ts";

@@ -31,7 +31,7 @@ import type { TraceApi } from "./tracing.ts";
 export interface FlowOptions {
   /** The default for all four modules. One of `model` and `planner` is needed. */
   readonly model?: ChatModel;
-  /** @default chatPlanner(model) */
+  /** @default modelPlanner(model) */
   readonly planner?: Planner;
   readonly tools: Toolset;
   /** @default modelExecutor(model), or ruleExecutor() without a model */

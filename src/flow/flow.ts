@@ -15,7 +15,7 @@ import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
 import { SolveMeter } from "./meter.ts";
 import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
-import { chatPlanner } from "./model/planner.ts";
+import { modelPlanner } from "./model/planner.ts";
 import { modelVerifier } from "./model/verifier.ts";
 import { ruleAnalyst } from "./rules/analyst.ts";
 import { ruleExecutor } from "./rules/executor.ts";
@@ -67,10 +67,10 @@ export const createFlow = (options: FlowOptions): Flow => {
 const partsOf = (options: FlowOptions): FlowParts => {
   if (typeof options !== "object" || options === null) throw refusal("createFlow", options, "an object of options");
   const { model } = options;
-  const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
+  const planner = options.planner ?? (model === undefined ? undefined : modelPlanner(model));
   if (typeof planner !== "function")
     throw new ConfigError(
-      "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
+      "createFlow needs a planner, modelPlanner(model or policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
   readSchemas(options.tools);

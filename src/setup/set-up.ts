@@ -7,7 +7,7 @@ import type { FlowOptions } from "../flow/flow.ts";
 import { modelAnalyst } from "../flow/model/analyst.ts";
 import { modelExecutor } from "../flow/model/executor.ts";
 import { modelGenerator } from "../flow/model/generator.ts";
-import { chatPlanner } from "../flow/model/planner.ts";
+import { modelPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
 import { castOf, type ModuleName, trainableNames } from "../learn/cast.ts";
 import type { ChatModel } from "../model.ts";
@@ -182,7 +182,7 @@ const partsOf = (
     return own === undefined || own === "rules" ? undefined : make(own.model);
   };
   const analyst = play("analyst", modelAnalyst);
-  const planner = play("planner", chatPlanner);
+  const planner = play("planner", modelPlanner);
   const executor = play("executor", modelExecutor);
   const verifier = play("verifier", modelVerifier);
   const generator = play("generator", writer);
@@ -190,7 +190,7 @@ const partsOf = (
     ...(model === undefined || roles.executor === "rules" ? {} : { executor: modelExecutor(model) }),
     ...(model === undefined || roles.verifier === "rules" ? {} : { verifier: modelVerifier(model) }),
     ...(model === undefined || roles.generator === "rules" ? {} : { generator: writer(model) }),
-    ...(model === undefined ? {} : { planner: chatPlanner(model) }),
+    ...(model === undefined ? {} : { planner: modelPlanner(model) }),
     ...(model === undefined ? local : {}),
     ...(model !== undefined && policy !== undefined && local?.planner !== undefined ? { planner: local.planner } : {}),
     ...(analyst === undefined ? {} : { analyst }),
