@@ -6,6 +6,7 @@ import type { FlowState, Plan, Planner } from "../module.ts";
 import type { Random } from "../random.ts";
 import { type AlmanacTask, almanacTasks, almanacTools, exactMatch, hintOf, loadAlmanac } from "../tasks/index.ts";
 import { randomValidPlanner, scriptedPlanner } from "../testing/index.ts";
+import { computes, metadataOf } from "../tool.ts";
 import { baseGenerator, calculate } from "../tools/index.ts";
 import { failedForNow, stepOf } from "../trajectory.ts";
 
@@ -47,7 +48,7 @@ export const openWorld = async (seed: number | string): Promise<World> => {
     tools: (model) => ({ ...tools, base_generator: baseGenerator(model) }),
     flow: {},
     randomValid,
-    isCalculator: (tool) => tool === "calculate",
+    isCalculator: (tool) => computes(tools, tool),
     exercise: (task, draws) =>
       gatherThenCalculate(
         own(task),
@@ -95,7 +96,7 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: Planner, draws: Random
       .filter((step) => !entryOf.has(step) && referred(fetches[step] ?? "").every((entry) => entryOf.has(entry - 1)));
     if (open.length === 0)
       return scripted(
-        only(state, (tool) => tool === "calculate"),
+        only(state, (tool) => computes(state.tools, tool)),
         context,
       );
     const step = open[draws.below(open.length + left)];
@@ -105,7 +106,7 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: Planner, draws: Random
     }
     left -= 1;
     const plan = scripted(
-      only(state, (tool) => tool !== "calculate" && tool !== "base_generator"),
+      only(state, (tool) => !computes(state.tools, tool) && metadataOf(state.tools, tool)?.takes !== "question"),
       context,
     ) as Plan;
     // By chance it may be what the question needs.
