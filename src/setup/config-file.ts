@@ -22,7 +22,7 @@ const LOAD_SECONDS = 60;
 const own = (): Record<string, string> => {
   const extension = codeFolder.pathname.endsWith("/src/") ? ".ts" : ".js";
   const at = (path: string): string => fileURLToPath(new URL(`${path}index${extension}`, codeFolder));
-  const parts = ["train", "tools", "tasks", "models", "engines/onnx", "testing"];
+  const parts = ["train", "tools", "tasks", "models", "store", "sandbox", "engines/onnx", "testing"];
   return {
     ...Object.fromEntries(parts.map((part) => [`agentflow/${part}`, at(`${part}/`)])),
     agentflow: at(""),
