@@ -28,7 +28,8 @@ import { traceSolve } from "./tracing.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
 
-interface Ended {
+/** What every solve ends with. */
+export interface SolveEnd {
   readonly stopReason: StopReason;
   readonly usage: Usage;
   readonly trajectory: Trajectory;
@@ -36,9 +37,9 @@ interface Ended {
 
 /** How a solve ended: with an answer, with the best so far and a reason, or with an infrastructure failure. */
 export type SolveResult =
-  | (Ended & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
-  | (Ended & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
-  | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
+  | (SolveEnd & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "failed"; readonly error: AgentFlowError });
 
 /** Four modules that solve a question in turns over a shared memory. */
 export interface Flow {

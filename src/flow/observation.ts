@@ -26,7 +26,7 @@ export const failed = (reason: ErrorReason, error: string): Observation & { stat
  * Any value that a tool may return, as a bounded observation. Never throws. Secrets are taken out of its texts before they
  * are cut: half a key would not be found.
  */
-export const observe = (value: unknown, limit = TEXT_LIMIT, redact: Clean = asItIs): Observation => {
+export const observe = (value: unknown, limit = TEXT_LIMIT, redact: (text: string) => string = asItIs): Observation => {
   try {
     return isToolOutput(value) ? ofOutput(value, limit, redact) : ofValue(value, limit, redact);
   } catch {

@@ -120,6 +120,3 @@ export const tierFault = async (tier: Exclude<Sandbox["tier"], "host">): Promise
     return messageOf(error);
   }
 };
-
-/** Why Pyodide does not run inside bubblewrap on this machine; undefined where it does. */
-export const containmentFault = (): Promise<string | undefined> => tierFault("pyodide-in-bubblewrap");

@@ -1,8 +1,6 @@
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { type Rule, recordOf, text } from "../options.ts";
 import { SHORTEST_SECRET } from "./forms.ts";
-
-/** Variables of the environment, as `process.env` has them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const textIfAny: Rule = (value, name) => {
   if (value !== undefined) text(value, name);
@@ -12,7 +10,7 @@ const textIfAny: Rule = (value, name) => {
  * Values of an environment that must not appear anywhere: those whose name says so, and those that look like a key
  * whatever they are called. A connection string or a key file is a secret as a whole and by the parts that open something.
  */
-export const secretsOf = (environment: Environment): string[] => {
+export const secretsOf = (environment: EnvironmentVariables): string[] => {
   recordOf(textIfAny)(environment, "secretsOf: the environment");
   // Who and where one is, is told by other variables as well.
   const known = new Set(
@@ -41,7 +39,7 @@ export const keysOf = (key: string): string[] => {
 };
 
 /** Of what somebody is given by name, headers or an environment: what authorises, by its name or by its looks. */
-export const secretsGiven = (given: Environment): string[] =>
+export const secretsGiven = (given: EnvironmentVariables): string[] =>
   Object.entries(given).flatMap(([name, value = ""]) =>
     /auth|cookie|key|token|secret/i.test(name) || isSecret(name, value.trim()) || isMixed(value.trim())
       ? keysOf(value)

@@ -1,8 +1,9 @@
 import type { ModelSettings } from "../config.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
 import { type AiSdkLanguageModel, aiSdkModel, openaiCompatible, replayModel, resilient } from "../models/index.ts";
-import { type Environment, secretsOf } from "../secrets/secrets.ts";
+import { secretsOf } from "../secrets/secrets.ts";
 
 /** A chat model that is somewhere else, and where. A local one is opened by an engine instead. */
 export interface RemoteModel {
@@ -20,7 +21,7 @@ const KEY = "OPENAI_API_KEY";
  */
 export const remoteModel = async (
   settings: ModelSettings,
-  environment: Environment,
+  environment: EnvironmentVariables,
 ): Promise<RemoteModel | undefined> => {
   if (typeof settings === "string") return namedModel(settings, environment);
   if ("complete" in settings) return { model: settings, where: "in this process" };
@@ -37,7 +38,7 @@ export const remoteModel = async (
   return endpoint({ ...rest, baseURL, apiKey: keyOf(keyFrom, baseURL, environment) }, environment);
 };
 
-const namedModel = async (name: string, environment: Environment): Promise<RemoteModel | undefined> => {
+const namedModel = async (name: string, environment: EnvironmentVariables): Promise<RemoteModel | undefined> => {
   const [, kind = "", rest = ""] = /^(openai|replay|local):(.+)$/s.exec(name) ?? [];
   const base = environment.AGENTFLOW_BASE_URL ?? environment.OPENAI_BASE_URL;
   if (kind === "local") return undefined;
@@ -55,13 +56,13 @@ const namedModel = async (name: string, environment: Environment): Promise<Remot
 export const localName = (settings: string): string => settings.replace(/^local:/, "");
 
 /** An endpoint may say what it likes: no key of this environment comes back from it. */
-const endpoint = (options: Parameters<typeof openaiCompatible>[0], environment: Environment): RemoteModel => ({
+const endpoint = (options: Parameters<typeof openaiCompatible>[0], environment: EnvironmentVariables): RemoteModel => ({
   model: resilient(openaiCompatible({ ...options, secrets: secretsOf(environment) })),
   where: new URL(options.baseURL).host,
 });
 
 /** OpenAI itself needs a key; other endpoints may do without. */
-const keyOf = (variable: string, baseURL: string, environment: Environment): string | undefined => {
+const keyOf = (variable: string, baseURL: string, environment: EnvironmentVariables): string | undefined => {
   const key = environment[variable];
   if (key !== undefined && key !== "") return key;
   if (baseURL.startsWith(OPENAI) || variable !== KEY)

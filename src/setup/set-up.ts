@@ -2,6 +2,7 @@ import { openWorld } from "../almanac/environment.ts";
 import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
 import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { FlowOptions } from "../flow/flow.ts";
 import { modelAnalyst } from "../flow/model/analyst.ts";
@@ -14,7 +15,7 @@ import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
-import { type Environment, secretsOf } from "../secrets/secrets.ts";
+import { secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
@@ -67,7 +68,7 @@ type Roles = NonNullable<AgentFlowConfig["roles"]>;
  * before the file. Without any of them the built-in planner solves over the Almanac, by rules and without a network.
  * Throws `ConfigError`.
  */
-export const openSetUp = async (options: SetUpOptions, environment: Environment): Promise<SetUp> => {
+export const openSetUp = async (options: SetUpOptions, environment: EnvironmentVariables): Promise<SetUp> => {
   const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config;
   const asked: ModelSettings | undefined = options.model ?? environment.AGENTFLOW_MODEL ?? config?.model;
   const remote = asked === undefined ? undefined : await remoteModel(asked, environment);
@@ -113,7 +114,7 @@ export const openSetUp = async (options: SetUpOptions, environment: Environment)
 
 type RemoteRoles = Partial<Readonly<Record<RoleName, "rules" | NonNullable<Awaited<ReturnType<typeof remoteModel>>>>>>;
 
-const remoteRoles = async (roles: Roles, environment: Environment): Promise<RemoteRoles> => {
+const remoteRoles = async (roles: Roles, environment: EnvironmentVariables): Promise<RemoteRoles> => {
   const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
   for (const [role, settings] of Object.entries(roles)) {
     const name = roleNames.find((one) => one === role);
@@ -131,7 +132,7 @@ const remoteRoles = async (roles: Roles, environment: Environment): Promise<Remo
 
 /** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
 const secretsIn = (
-  environment: Environment,
+  environment: EnvironmentVariables,
   remote: RemoteModel | undefined,
   roles: RemoteRoles,
   tools: Toolset,

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
+import { name } from "../options.ts";
 import type { Reply, ReplyLog } from "../reply-log.ts";
 import type { LineWriter } from "./lines.ts";
 import { appendReplies, callHash, readReplies, replyRow } from "./reply-rows.ts";
@@ -17,6 +18,7 @@ export interface Replies extends ReplyLog {
  * solve once more. Throws `StoreError` for a file that cannot be read or was changed.
  */
 export const openReplies = async (file?: string): Promise<Replies> => {
+  if (file !== undefined) name(file, "openReplies: the file");
   const known = file === undefined ? new Map<string, Reply>() : await readReplies(file);
   const writer = file === undefined ? undefined : await writerOf(file);
   return {

@@ -11,6 +11,7 @@ export {
 export { type Asked, type Cell, grid, type Operation } from "../almanac/grid.ts";
 export { type Hint, hintOf } from "../almanac/hints.ts";
 export type { Page } from "../almanac/page.ts";
+export type { PathName } from "../almanac/paths.ts";
 export {
   type AlmanacTasks,
   almanacTasks,

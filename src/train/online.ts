@@ -10,7 +10,8 @@ import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
 import { flowGrpoRules } from "./flow-grpo-options.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
-type Training =
+/** Options of Flow-GRPO that a learner takes as they are. */
+export type OnlineTrainingOption =
   | "groupSize"
   | "tasksPerStep"
   | "learningRate"
@@ -24,7 +25,7 @@ type Training =
   | "concurrency"
   | "clock";
 
-export interface OnlineOptions<Sealed = unknown> extends Pick<FlowGrpoOptions<Sealed>, Training> {
+export interface OnlineOptions<Sealed = unknown> extends Pick<FlowGrpoOptions<Sealed>, OnlineTrainingOption> {
   /** Serves, and is learnt in. */
   readonly flow: Flow;
   readonly train: readonly Policy[];
