@@ -39,6 +39,8 @@ export type Observation =
       readonly source?: string;
       /** @default "trusted" */
       readonly trust?: Trust;
+      /** The field by which the result answers a question, of a tool that says which. @default "value" */
+      readonly answerField?: string;
     }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 

@@ -53,4 +53,18 @@ export const builtPatterns: readonly BuiltPattern[] = [
     flags: "iu",
     why: "what is put in is a text of at most 200 characters without any operator",
   },
+  {
+    file: "src/flow/input/read-schema.ts",
+    begins: "value",
+    suchAs: "\\bx\\b",
+    flags: "u",
+    why: "it is compiled to see whether it is a pattern at all, and tried on nothing",
+  },
+  {
+    file: "src/flow/input/validator.ts",
+    begins: "pattern",
+    suchAs: "\\bx\\b",
+    flags: "u",
+    why: "an author's own pattern that the linear engine cannot run; it is tried on 256 characters at most",
+  },
 ];

@@ -6,6 +6,7 @@ import { READING, type ReadyPlanner, randomValidPlanner } from "../learn/planner
 import type { FlowState, Planner } from "../module.ts";
 import type { Random } from "../random.ts";
 import { exactMatch } from "../tasks/exact-match.ts";
+import { computes, metadataOf } from "../tool.ts";
 import { baseGenerator } from "../tools/base-generator.ts";
 import { calculate } from "../tools/calculate.ts";
 import { failedForNow, stepOf } from "../trajectory.ts";
@@ -70,7 +71,7 @@ export const openAlmanac = async (seed: number | string): Promise<Environment<Al
     tools: (model) => ({ ...tools, base_generator: baseGenerator(model) }),
     flow: {},
     randomValid,
-    isCalculator: (tool) => tool === "calculate",
+    isCalculator: (tool) => computes(tools, tool),
     exercise: (task, draws) =>
       gatherThenCalculate(
         task,
@@ -117,7 +118,7 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: ReadyPlanner, draws: R
       .filter((step) => !entryOf.has(step) && referred(fetches[step] ?? "").every((entry) => entryOf.has(entry - 1)));
     if (open.length === 0)
       return scripted(
-        only(state, (tool) => tool === "calculate"),
+        only(state, (tool) => computes(state.tools, tool)),
         context,
       );
     const step = open[draws.below(open.length + left)];
@@ -127,7 +128,7 @@ const gatherThenCalculate = (task: AlmanacTask, scripted: ReadyPlanner, draws: R
     }
     left -= 1;
     const plan = scripted(
-      only(state, (tool) => tool !== "calculate" && tool !== "base_generator"),
+      only(state, (tool) => !computes(state.tools, tool) && metadataOf(state.tools, tool)?.takes !== "question"),
       context,
     );
     // By chance it may be what the question needs.

@@ -119,6 +119,7 @@ export const almanacTools = (almanac: Almanac, { calculate, baseGenerator }: Oth
       inputSchema: oneString("url", `An address, such as ${scheme}airport/LOS.`, {
         section: { type: "string", description: "A part of the page; Almanac pages have one." },
       }),
+      metadata: { takes: "address" },
       execute: ({ url }) => read(text("web_page", url)),
     }),
     calculate,

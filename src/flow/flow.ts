@@ -16,18 +16,20 @@ import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
 import { SolveMeter } from "./meter.ts";
 import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
-import { chatPlanner } from "./model/planner.ts";
+import { modelPlanner } from "./model/planner.ts";
 import { modelVerifier } from "./model/verifier.ts";
 import { ruleAnalyst } from "./rules/analyst.ts";
 import { ruleExecutor } from "./rules/executor.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import { ruleVerifier } from "./rules/verifier.ts";
+import { readSchemas } from "./schema.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
 import { traceSolve } from "./tracing.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
 
-interface Ended {
+/** What every solve ends with. */
+export interface SolveEnd {
   readonly stopReason: StopReason;
   readonly usage: Usage;
   readonly trajectory: Trajectory;
@@ -35,9 +37,9 @@ interface Ended {
 
 /** How a solve ended: with an answer, with the best so far and a reason, or with an infrastructure failure. */
 export type SolveResult =
-  | (Ended & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
-  | (Ended & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
-  | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
+  | (SolveEnd & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "failed"; readonly error: AgentFlowError });
 
 /** The events of a solve under way, for one reader, and its result. */
 export type FlowStream = EventStream<FlowEvent, SolveResult>;
@@ -72,12 +74,13 @@ export const createFlow = (options: FlowOptions): Flow => {
 const partsOf = (options: FlowOptions): FlowParts => {
   if (typeof options !== "object" || options === null) throw refusal("createFlow", options, "an object of options");
   const { model } = options;
-  const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
+  const planner = options.planner ?? (model === undefined ? undefined : modelPlanner(model));
   if (typeof planner !== "function")
     throw new ConfigError(
-      "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
+      "createFlow needs a planner, modelPlanner(model or policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
+  readSchemas(options.tools);
   const redact = redactorOf(options);
   const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;

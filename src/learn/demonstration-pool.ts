@@ -1,6 +1,6 @@
 import type { Engine, TrainingSequence } from "../engine.ts";
 import type { Environment, EnvironmentSealed } from "../environment.ts";
-import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/planner.ts";
+import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/trajectory-segments.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";

@@ -1,8 +1,8 @@
 import type { Engine, Tokenizer, TrainingSequence } from "../engine.ts";
 import { EngineError } from "../errors.ts";
 import type { Flow } from "../flow/flow.ts";
-import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/planner.ts";
 import { END, type PromptEngine } from "../flow/model/prompt-form.ts";
+import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/trajectory-segments.ts";
 import { deriveKey, type RandomKey } from "../random.ts";
 import { queryOf, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";

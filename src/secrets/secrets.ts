@@ -1,8 +1,6 @@
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { type Rule, recordOf, text } from "../options.ts";
 import { SHORTEST_SECRET } from "./forms.ts";
-
-/** Variables of the environment, as `process.env` has them. */
-export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
 const textIfAny: Rule = (value, name) => {
   if (value !== undefined) text(value, name);

@@ -29,6 +29,7 @@ const own = (): Record<string, string> => {
     "almanac",
     "tools",
     "sandbox",
+    "store",
     "tasks",
     "models",
     "engines/onnx",

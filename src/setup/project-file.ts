@@ -1,7 +1,8 @@
 import type { EnvironmentSource } from "../environment.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { project } from "../learn/project/project.ts";
 import type { ProjectSealed } from "../learn/project/project-tasks.ts";
-import { type EnvironmentVariables, secretsOf } from "../secrets/secrets.ts";
+import { secretsOf } from "../secrets/secrets.ts";
 import { loadConfig } from "./config-file.ts";
 
 /**

@@ -1,8 +1,9 @@
 import type { ModelSettings } from "../config.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
 import { type AiSdkLanguageModel, aiSdkModel, openaiCompatible, replayModel, resilient } from "../models/index.ts";
-import { type EnvironmentVariables, secretsOf } from "../secrets/secrets.ts";
+import { secretsOf } from "../secrets/secrets.ts";
 
 /** A chat model that is somewhere else, and where. A local one is opened by an engine instead. */
 export interface RemoteModel {

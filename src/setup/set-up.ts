@@ -2,12 +2,13 @@ import { openAlmanac } from "../almanac/environment.ts";
 import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
 import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { FlowOptions } from "../flow/flow.ts";
 import { modelAnalyst } from "../flow/model/analyst.ts";
 import { modelExecutor } from "../flow/model/executor.ts";
 import { modelGenerator } from "../flow/model/generator.ts";
-import { chatPlanner } from "../flow/model/planner.ts";
+import { modelPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
 import { castOf } from "../learn/cast.ts";
 import { type ModuleName, trainableNames } from "../learn/modules.ts";
@@ -17,7 +18,7 @@ import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
-import { type EnvironmentVariables, secretsOf } from "../secrets/secrets.ts";
+import { secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
@@ -191,7 +192,7 @@ const partsOf = (
     return own === undefined || own === "rules" ? undefined : make(own.model);
   };
   const analyst = play("analyst", modelAnalyst);
-  const planner = play("planner", chatPlanner);
+  const planner = play("planner", modelPlanner);
   const executor = play("executor", modelExecutor);
   const verifier = play("verifier", modelVerifier);
   const generator = play("generator", writer);
@@ -199,7 +200,7 @@ const partsOf = (
     ...(model === undefined || roles.executor === "rules" ? {} : { executor: modelExecutor(model) }),
     ...(model === undefined || roles.verifier === "rules" ? {} : { verifier: modelVerifier(model) }),
     ...(model === undefined || roles.generator === "rules" ? {} : { generator: writer(model) }),
-    ...(model === undefined ? {} : { planner: chatPlanner(model) }),
+    ...(model === undefined ? {} : { planner: modelPlanner(model) }),
     ...(model === undefined ? local : {}),
     ...(model !== undefined && policy !== undefined && local?.planner !== undefined ? { planner: local.planner } : {}),
     ...(analyst === undefined ? {} : { analyst }),

@@ -1,10 +1,10 @@
 import { almanac } from "../almanac/environment.ts";
 import type { OpenEngineOptions } from "../engines/onnx/index.ts";
 import type { EnvironmentSource } from "../environment.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { PlannerSource } from "../learn/planner-source.ts";
 import { readStoredOptions } from "../learn/stored-options.ts";
-import type { EnvironmentVariables } from "../secrets/secrets.ts";
 import { hashOfConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, localPlanner } from "./local-model.ts";
 import { projectFile } from "./project-file.ts";

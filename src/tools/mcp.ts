@@ -11,7 +11,7 @@ import { programTransport } from "./mcp-program.ts";
 import { resultText } from "./mcp-result.ts";
 import { plainLine } from "./plain-line.ts";
 
-interface McpProgram {
+export interface McpProgram {
   /** A program that speaks MCP on its standard streams. */
   readonly command: string;
   readonly args?: readonly string[];
@@ -20,7 +20,7 @@ interface McpProgram {
   readonly cwd?: string;
 }
 
-interface McpAddress {
+export interface McpAddress {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

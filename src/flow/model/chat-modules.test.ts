@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  chatPlanner,
   createFlow,
   type FlowEvent,
   modelAnalyst,
@@ -14,7 +13,7 @@ import {
   tool,
   trajectorySegments,
 } from "../../index.ts";
-import { chatModel } from "../../models/index.ts";
+import { engineModel } from "../../models/index.ts";
 import { plainChat, scriptedModel, scriptedPolicy } from "../../testing/index.ts";
 import { batchOf } from "../../train/batch.ts";
 import { parseVerdict } from "./verifier-prompt.ts";
@@ -159,7 +158,7 @@ describe("frozen modules on any chat model", () => {
 
   test("a reply that is no action is repaired once, then refused and seen", async () => {
     const model = scriptedModel(["I think we should look.", "look q1", "No idea.", "None at all.", "look q1 more"]);
-    const flow = createFlow({ planner: chatPlanner(model), tools: { look }, budget: { turns: 2 } });
+    const flow = createFlow({ planner: modelPlanner(model), tools: { look }, budget: { turns: 2 } });
     const { trajectory } = await flow.solve(question);
     expect(trajectory.memory.map(({ step }) => step.tool)).toEqual(["look", "No"]);
     expect(trajectory.memory[1]?.observation).toMatchObject({ status: "refused", reason: "unknown-tool" });
@@ -241,7 +240,7 @@ describe("frozen modules on any chat model", () => {
 
   test("a policy of a chat model is a chat model, whose cache is let go of", async () => {
     const policy = scriptedPolicy(() => "  hello ", { chat: plainChat });
-    const { text, sampledTokens } = await chatModel(policy).complete({
+    const { text, sampledTokens } = await engineModel(policy).complete({
       messages: [
         { role: "system", content: "Be brief.<end>" },
         { role: "user", content: "Hi" },

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   ConfigError,
-  chatPlanner,
   createFlow,
   type ModelPlannerOptions,
   modelPlanner,
@@ -150,6 +149,9 @@ describe("a planner on a policy", () => {
   test("needs a vocabulary with <end>", () => {
     const policy = scriptedPolicy(() => "", { tokenizer: { ...byteTokenizer(), idOf: () => undefined } });
     expect(() => modelPlanner(policy)).toThrow(ConfigError);
+    expect(() => modelPlanner(JSON.parse("{}"))).toThrow(
+      /^modelPlanner: the model is an object: accepted is a chat model or a policy/,
+    );
   });
 });
 
@@ -189,7 +191,7 @@ describe("a planner on a model that writes JSON", () => {
   };
   const ask = async (replies: readonly string[]) => {
     const model = { ...scriptedModel(replies), promptStyle: "json" as const };
-    const flow = createFlow({ planner: chatPlanner(model), tools, budget: { turns: 1 } });
+    const flow = createFlow({ planner: modelPlanner(model), tools, budget: { turns: 1 } });
     return { ...(await flow.solve("Where?")), requests: model.requests };
   };
 

@@ -1,18 +1,18 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../../errors.ts";
 import type { Executor, FlowState, Refusal } from "../../module.ts";
 import { checked, count } from "../../options.ts";
-import type { AnyTool, Field } from "../../tool.ts";
+import { type AnyTool, computes, type Field } from "../../tool.ts";
 import type { ToolCall } from "../../trajectory.ts";
 import { type Argument, argumentsOf, argumentValue } from "../arguments.ts";
 import { fieldTerm, fieldText } from "../field-text.ts";
 import { REFERENCE, resolve } from "../memory.ts";
-import { failed, observe, refused, TEXT_LIMIT } from "../observation.ts";
+import { ANSWER_FIELD, failed, observe, refused, TEXT_LIMIT } from "../observation.ts";
 import { parseInput } from "../schema.ts";
 
 /**
  * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
- * (`q1`, `@2.country`) is replaced by its value; an argument named `expression` gets terms (`135 ft`, `"2024-02-29"`)
- * and `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
+ * (`q1`, `@2.country`) is replaced by its value; one that computes gets terms (`135 ft`, `"2024-02-29"`) and
+ * `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
  * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
  * JSON object is the whole input.
  */
@@ -39,7 +39,11 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         const parsing = parseInput(tool.inputSchema, call.input);
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
-        return observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
+        const observation = observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
+        const { answerField = ANSWER_FIELD } = tool.metadata ?? {};
+        return answerField === ANSWER_FIELD || observation.status !== "ok"
+          ? observation
+          : { ...observation, answerField };
       } catch (thrown) {
         // A model or engine that is down says nothing about the plan: the flow ends without a sample.
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
@@ -117,7 +121,7 @@ const ARGUMENT_LENGTH = 100_000;
 
 const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
-  const terms = argument === "expression";
+  const terms = computes(state.tools, tool);
   const lookUp = (reference: string): Field | undefined => {
     const field = resolve(reference, state);
     if (field === undefined) missing.push(reference);

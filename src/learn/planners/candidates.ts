@@ -1,3 +1,4 @@
+import { answerFieldOf } from "../../flow/observation.ts";
 import type { FlowState } from "../../module.ts";
 import type { Field } from "../../tool.ts";
 import { failedForNow } from "../../trajectory.ts";
@@ -8,6 +9,8 @@ export interface Known {
   readonly entry: number;
   readonly name: string;
   readonly field: Field;
+  /** It is what its result answers a question by. */
+  readonly answers: boolean;
 }
 
 const isPosition = ({ kind, value }: Field): boolean => kind === "text" && /^-?[\d.]+, -?[\d.]+$/.test(String(value));
@@ -22,6 +25,7 @@ export const knownFields = ({ memory }: FlowState): readonly Known[] =>
           entry: index,
           name,
           field,
+          answers: name === answerFieldOf(observation),
         })),
   );
 
@@ -54,7 +58,7 @@ export const searchable = (state: FlowState, tool: string, fields: readonly Know
   unmade(state, tool, [
     ...state.analysis.entities.map((value, i) => ({ reference: `q${i + 1}`, value })),
     ...fields
-      .filter(({ name, field }) => field.kind === "text" && name !== "value" && !isPosition(field))
+      .filter(({ answers, field }) => field.kind === "text" && !answers && !isPosition(field))
       .map(({ reference, field }) => ({ reference, value: String(field.value) })),
   ]);
 
@@ -81,7 +85,7 @@ export const operations: Readonly<Record<string, { readonly operands: 1 | 2; fit
 /** Sub-goals of an operation over memory's fields that were not yet tried: ordered pairs of one unit, or single fields. */
 export const calculations = (state: FlowState, operation: string, fields: readonly Known[]): readonly string[] => {
   const { operands, fits } = operations[operation] ?? { operands: 1, fits: () => false };
-  const fitting = fields.filter(({ name, field }) => name !== "value" && fits(field));
+  const fitting = fields.filter(({ answers, field }) => !answers && fits(field));
   const tried = new Set(state.memory.map(({ step }) => step.subGoal));
   const texts =
     operands === 1

@@ -1,4 +1,5 @@
 import type { FlowState, Planner } from "../../module.ts";
+import { computes, metadataOf } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
 import { type Known, knownFields, operations, readable, searchable } from "./candidates.ts";
 import type { AskedCalculation } from "./random-valid.ts";
@@ -10,9 +11,10 @@ export interface FixedOrderHint extends AskedCalculation {
 }
 
 const fill = (tool: string, state: FlowState, fields: readonly Known[], hint: FixedOrderHint): string => {
-  if (tool === "web_page") return readable(state, tool, fields)[0] ?? "q1";
-  if (tool === "base_generator") return "q";
-  if (tool !== "calculate") {
+  const takes = metadataOf(state.tools, tool)?.takes;
+  if (takes === "address") return readable(state, tool, fields)[0] ?? "q1";
+  if (takes === "question") return "q";
+  if (!computes(state.tools, tool)) {
     const open = searchable(state, tool, fields);
     const named = open.filter((reference) => !reference.startsWith("@"));
     const leads = hint.follow.flatMap((field) => open.filter((reference) => reference.endsWith(`.${field}`)));
@@ -21,7 +23,7 @@ const fill = (tool: string, state: FlowState, fields: readonly Known[], hint: Fi
   const taken: Known[] = [];
   for (const name of hint.fields) {
     const fits = operations[hint.operation]?.fits ?? (() => true);
-    const fitting = fields.filter((known) => fits(known.field) && known.name !== "value");
+    const fitting = fields.filter((known) => fits(known.field) && !known.answers);
     const asked = fitting.filter((known) => known.name === name);
     const next = asked.find(({ entry }) => !taken.some((one) => one.entry === entry)) ?? asked[0] ?? fitting[0];
     if (next !== undefined) taken.push(next);

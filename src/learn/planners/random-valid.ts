@@ -1,5 +1,6 @@
 import type { FlowState, ModuleContext, Plan } from "../../module.ts";
 import { deriveKey, type Random, random } from "../../random.ts";
+import { computes, metadataOf } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
 import { calculations, type Known, knownFields, operations, readable, searchable } from "./candidates.ts";
 
@@ -23,9 +24,7 @@ export interface RandomValidOptions {
   readonly reading?: number;
   /** By query id. Only calculations look at it: where to look and in which order stays random. */
   readonly askedOf?: (queryId: string) => AskedCalculation | undefined;
-  /** Which tools compute, as `calculate` does. @default the tool of that name */
-  readonly isCalculator?: (tool: string) => boolean;
-  /** Sub-goals of a tool that computes nothing, those that were not made yet. @default those of the Almanac's tools */
+  /** Sub-goals of a tool that computes nothing, those that were not made yet. @default by what its metadata says it takes */
   readonly callsOf?: (tool: string, state: FlowState) => readonly string[];
 }
 
@@ -50,19 +49,18 @@ const readQuestion = (
 
 /**
  * A planner that knows what a valid call is and nothing else: uniform over the tools that have a call not yet made,
- * then over such calls (for calculations: over operations first). By itself it knows the tools of the Almanac.
+ * then over such calls (for calculations: over operations first). By itself it knows what tools say in their metadata.
  */
 export const randomValidPlanner = ({
   reading = 0,
   askedOf = () => undefined,
-  isCalculator = (tool) => tool === "calculate",
   callsOf,
 }: RandomValidOptions = {}): ReadyPlanner => {
   const draw = (state: FlowState, draws: Random): string => {
     const fields = knownFields(state);
     const choices = new Map<string, () => string>();
     for (const tool of Object.keys(state.tools)) {
-      if (isCalculator(tool)) {
+      if (computes(state.tools, tool)) {
         const open = Object.keys(operations)
           .map((operation) => calculations(state, operation, fields))
           .filter((subGoals) => subGoals.length > 0);
@@ -76,10 +74,11 @@ export const randomValidPlanner = ({
       } else if (callsOf !== undefined) {
         const open = callsOf(tool, state);
         if (open.length > 0) choices.set(tool, () => draws.pick(open));
-      } else if (tool === "base_generator") {
+      } else if (metadataOf(state.tools, tool)?.takes === "question") {
         if (!state.memory.some(({ step }) => step.tool === tool)) choices.set(tool, () => "q");
       } else {
-        const open = tool === "web_page" ? readable(state, tool, fields) : searchable(state, tool, fields);
+        const { takes } = metadataOf(state.tools, tool) ?? {};
+        const open = takes === "address" ? readable(state, tool, fields) : searchable(state, tool, fields);
         if (open.length > 0) choices.set(tool, () => draws.pick(open));
       }
     }

@@ -6,7 +6,7 @@ import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random } from "../../random.ts";
 import type { ReplyLog } from "../../reply-log.ts";
-import type { Toolset } from "../../tool.ts";
+import { computes, type Toolset } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
 import { knownFields } from "../planners/candidates.ts";
 import { randomValidPlanner } from "../planners/random-valid.ts";
@@ -22,14 +22,9 @@ const MOST: Readonly<Record<SetName, number>> = {
   deep: 0,
 };
 
-/** Tools that compute with what is in memory: those whose one argument is an `expression`, as `calculate` has it. */
+/** Tools that compute with what is in memory, as their metadata says. */
 export const calculatorsOf = (tools: Toolset): ReadonlySet<string> =>
-  new Set(
-    Object.entries(tools).flatMap(([name, tool]) => {
-      const [only, second] = argumentsOf(tool);
-      return only?.name === "expression" && second === undefined ? [name] : [];
-    }),
-  );
+  new Set(Object.keys(tools).filter((name) => computes(tools, name)));
 
 export interface ProjectEnvironmentOptions<Own> {
   readonly config: Pick<AgentFlowConfig<Own>, "tools" | "reward" | "budget" | "instructions">;
@@ -64,7 +59,6 @@ export const projectEnvironment = <Own>({
     randomValidPlanner({
       reading,
       askedOf: (id) => exploration.asked.get(taskOf(id)?.id ?? ""),
-      isCalculator: (tool) => calculators.has(tool),
       callsOf,
     });
   return {
