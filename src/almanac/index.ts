@@ -13,6 +13,7 @@ export {
 export { type Asked, type Cell, grid, type Operation } from "./grid.ts";
 export { type Hint, hintOf } from "./hints.ts";
 export type { Page } from "./page.ts";
+export type { PathName } from "./paths.ts";
 export {
   type AlmanacTasks,
   almanacTasks,
