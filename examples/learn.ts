@@ -1,7 +1,8 @@
 /** Trains the built-in planner inside the flow, by the library: `npx tsx examples/learn.ts [steps]`. */
 import { createFlow, modelPlanner } from "agentflow";
+import { almanacTasks, almanacTools, loadAlmanac } from "agentflow/almanac";
 import { openEngine } from "agentflow/engines/onnx";
-import { almanacTasks, almanacTools, exactMatch, loadAlmanac } from "agentflow/tasks";
+import { exactMatch } from "agentflow/tasks";
 import { calculate } from "agentflow/tools";
 import { evaluate, flowGrpo } from "agentflow/train";
 

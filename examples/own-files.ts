@@ -12,7 +12,7 @@ await writeFile(join(folder, "menu.txt"), "Soup of the day: lentils.");
 
 const files = corpusSearch({ folder });
 const flow = createFlow({
-  // Any planner: chatPlanner(model), modelPlanner(policy), or a script as here.
+  // Any planner: modelPlanner(model) of a chat model or a policy, or a script as here.
   planner: scriptedPlanner(["corpus_search notice period of the lease"]),
   generator: ({ memory }) => {
     const found = memory.at(-1)?.observation;

@@ -20,7 +20,7 @@ const post = {
   text: "There are 118 elements.",
 };
 const flow = createFlow({
-  // A model writes these plans in earnest: chatPlanner(model).
+  // A model writes these plans in earnest: modelPlanner(model).
   planner: scriptedPlanner(["research elements", "channel_accounts {}", `create_publish_flow ${JSON.stringify(post)}`]),
   tools: { research, ...channels },
   // Asked before each call; publishing is what somebody has to agree to.

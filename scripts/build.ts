@@ -21,7 +21,7 @@ const code = [...Object.values(exports).map((entry) => entry.default), bin.agent
 /** `./dist/train/index.js` → `src/train/index.ts`. */
 const sourceOf = (path: string): string => path.replace(/^(?:\.\/)?dist\//, "src/").replace(/\.js$/, ".ts");
 
-/** What threads run is found by its path in `src` (see `src/threads.ts`). */
+/** What threads run is found by its path in `src` (see `src/threads/threads.ts`). */
 const threadModules = (readdirSync(join(root, "src"), { recursive: true }) as string[])
   .filter((file) => file.endsWith("-thread.ts"))
   .map((file) => join("src", file));
@@ -36,8 +36,8 @@ await build({
     ...code.map(sourceOf),
     "src/package-folder.ts",
     "src/store/query-process.ts",
-    "src/thread-entry.ts",
-    "src/thread-work.ts",
+    "src/threads/entry.ts",
+    "src/threads/work.ts",
     ...threadModules,
   ],
   outdir: out,

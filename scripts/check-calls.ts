@@ -22,6 +22,7 @@ const tools = {
   calculate: tool<{ expression: string }>({
     description: "Counts.",
     inputSchema: argument("expression"),
+    metadata: { computes: true },
     execute: ({ expression }) => expression.length,
   }),
   read: tool<{ url: string; section: number }>({

@@ -7,17 +7,17 @@
  * The last line is one JSON object. Exit code 1 when a bar does not hold.
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { compareWithScript } from "../src/cli/cold-start-check.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import { compareWithScript } from "./checks/cold-start-comparison.ts";
 
 const { values } = parseArgs({
   options: { model: { type: "string", default: "agentflow-tiny" }, n: { type: "string", default: "2160" } },
 });
-const world = await openWorld("cold start check");
+const environment = await openAlmanac("cold start check");
 const engine = await openEngine(values.model);
 const { n, scripted, imitation, totalVariation } = await compareWithScript({
-  world,
+  environment,
   policy: engine.policy("planner"),
   tasks: Number(values.n),
   seed: 2,

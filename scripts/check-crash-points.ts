@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Check, runAsScript } from "./checks/check.ts";
+import { faulty } from "./checks/faulty-files.ts";
 import { fingerprint, learn } from "./checks/learning.ts";
 
 export const check: Check = {
@@ -26,14 +27,14 @@ export const check: Check = {
       const stride = n >= 1000 ? 1 : 7 + (seed % 5);
       for (let k = 1; points < n; k += stride) {
         const out = join(scratch, `at-${k}`);
-        const first = await learn(out, { AGENTFLOW_CRASH_AT: String(k) }).ended;
+        const first = await learn(out, faulty({ crashAt: k })).ended;
         if (first.code === 0) {
           if (fingerprint(out) !== expected) failures.push(`without a crash (${k}) the result is another one`);
           break;
         }
         if (first.signal !== "SIGKILL")
           failures.push(`point ${k}: ended with ${first.code}: ${first.stderr.slice(-200)}`);
-        if (!broken) await learn(out, { AGENTFLOW_CRASH_AT: String(1 + (k % 11)) }).ended;
+        if (!broken) await learn(out, faulty({ crashAt: 1 + (k % 11) })).ended;
         const last = broken ? first : await learn(out).ended;
         if (last.code !== 0) failures.push(`point ${k}: recovery ended with ${last.code}: ${last.stderr.slice(-300)}`);
         else if (fingerprint(out) !== expected) failures.push(`point ${k}: another result`);

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCheckpoint, stepsIn } from "../src/store/checkpoint.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
+import { faulty } from "./checks/faulty-files.ts";
 import { fingerprint, learn } from "./checks/learning.ts";
 
 export const check: Check = {
@@ -26,7 +27,7 @@ export const check: Check = {
       // Every third moment, and then those in between, until there are no more.
       for (let k = 4 + (seed % 3), round = 0; points < n && round < 3; k += 3) {
         const out = join(scratch, `at-${k}`);
-        const full = await learn(out, { AGENTFLOW_FAIL_AT: String(k) }).ended;
+        const full = await learn(out, faulty({ fullAt: k })).ended;
         if (full.code === 0) {
           round += 1;
           k = 1 + ((seed + round) % 3);

@@ -1,28 +1,66 @@
 /**
- * Checks who imports whom. Nouns (files in `src/`) import nouns only, a part never sees its siblings, and nothing
- * imports in a circle. Tests may import across folders; shipped code never imports a test. And the streams of the process
- * have one writer.
+ * Prints the house as a table: each folder with its lines against its budget, its longest file and its longest function. It
+ * fails on an import that the table does not allow, on a circle, on a folder or file or function beyond its budget, on a
+ * public folder without an export, on an import of the command line by scripts and tests that are not about it, and on a
+ * second writer to the streams of the process.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { longestFunction } from "./checks/longest-function.ts";
 
-/** Part → the parts that it may import, besides itself. `*`: everything. `nouns` are the files in `src/`. */
-const mayImport: Readonly<Record<string, readonly string[]>> = {
-  nouns: [],
-  index: ["*"],
-  flow: ["nouns"],
-  tools: ["nouns", "sandbox"],
-  sandbox: ["nouns"],
-  tasks: ["nouns"],
-  store: ["nouns"],
-  testing: ["nouns"],
-  "engines/onnx": ["nouns"],
-  "engines/tinker": ["nouns"],
-  models: ["nouns", "engines/onnx", "engines/tinker"],
-  train: ["nouns", "flow", "store"],
-  server: ["nouns", "flow", "train", "store", "models"],
-  cli: ["*"],
+interface Part {
+  /** The parts that it may import, besides itself. `*`: everything. */
+  readonly imports: readonly string[];
+  /** Lines of shipped code. */
+  readonly lines: number;
+  /** The subpath of its export. */
+  readonly export?: string;
+}
+
+/** What all parts may import: the nouns, and the few mechanisms that stand beside them. */
+const ground = ["nouns", "secrets", "threads", "files"];
+
+const parts: Readonly<Record<string, Part>> = {
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2300 },
+  secrets: { imports: ["nouns"], lines: 900 },
+  threads: { imports: ["nouns"], lines: 400 },
+  files: { imports: ["nouns"], lines: 420 },
+  patterns: { imports: ["nouns"], lines: 600 },
+  index: { imports: ["*"], lines: 160, export: "." },
+  flow: { imports: [...ground, "patterns"], lines: 4100 },
+  train: { imports: [...ground, "flow", "store"], lines: 2400, export: "./train" },
+  "learn/planners": { imports: [...ground, "flow"], lines: 360 },
+  learn: {
+    imports: [...ground, "learn/planners", "flow", "train", "store", "models", "engines/onnx", "tasks", "tools"],
+    lines: 4900,
+    export: "./learn",
+  },
+  almanac: { imports: [...ground, "learn/planners", "tasks", "tools"], lines: 1300, export: "./almanac" },
+  setup: {
+    imports: [...ground, "flow", "train", "store", "models", "engines/onnx", "tasks", "tools", "almanac", "learn"],
+    lines: 700,
+    export: "./setup",
+  },
+  tasks: { imports: ground, lines: 1100, export: "./tasks" },
+  tools: { imports: [...ground, "sandbox"], lines: 3100, export: "./tools" },
+  sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
+  models: { imports: [...ground, "engines/onnx", "engines/tinker"], lines: 1600, export: "./models" },
+  store: { imports: ground, lines: 2200, export: "./store" },
+  "engines/onnx": { imports: [...ground, "patterns"], lines: 13_000, export: "./engines/onnx" },
+  testing: { imports: ground, lines: 1150, export: "./testing" },
+  cli: { imports: ["*"], lines: 3500 },
+};
+
+const FILE_LINES = 300;
+const FUNCTION_LINES = 80;
+
+/** Files and functions that are longer, and why. */
+const longer: Readonly<Record<string, string>> = {
+  "cli/main.ts": "lists every command with its options, and does nothing else",
+  "store/trajectory-index.ts": "one schema, and the statements that fill and seal it",
+  "flow/loop.ts": "one solve from question to answer, in the order in which it happens",
+  "tasks/task-file.ts": "one reader a format, and the table that tells formats apart",
 };
 
 /** Who may name the streams of a process, and why: all else is written through `cli/screen.ts`, which escapes it. */
@@ -45,11 +83,12 @@ const WRITES = [
 const source = resolve(dirname(fileURLToPath(import.meta.url)), "../src");
 const isTest = (file: string): boolean => file.endsWith(".test.ts");
 
-/** The part of a file, given relative to `src/`: its folder, `engines/<name>`, or `nouns`. */
+/** The part of a file, given relative to `src/`: its folder, one of two levels, or `nouns`. */
 const partOf = (file: string): string => {
   const [first = "", second = "", third] = file.split("/");
   if (second === "") return first === "index.ts" ? "index" : "nouns";
-  return first === "engines" && third !== undefined ? `engines/${second}` : first;
+  const deep = `${first}/${second}`;
+  return third !== undefined && (first === "engines" || Object.hasOwn(parts, deep)) ? deep : first;
 };
 
 /** Relative imports, re-exports and dynamic imports of a file, as paths relative to `src/`. */
@@ -83,7 +122,7 @@ const findCycle = (graph: ReadonlyMap<string, readonly string[]>): string[] | un
 };
 
 const namesStream = (file: string): boolean => {
-  const text = readFileSync(join(source, file), "utf8");
+  const text = readFileSync(join(source, file), "utf8").replace(/\/\*\*[\s\S]*?\*\//g, "");
   return WRITES.some((pattern) => pattern.test(text));
 };
 
@@ -91,12 +130,13 @@ const files = (readdirSync(source, { recursive: true }) as string[])
   .map((file) => file.replaceAll("\\", "/"))
   .filter((file) => file.endsWith(".ts"))
   .sort();
-const graph = new Map(files.filter((file) => !isTest(file)).map((file) => [file, importsOf(file)]));
+const shipped = files.filter((file) => !isTest(file));
+const graph = new Map(shipped.map((file) => [file, importsOf(file)]));
 const faults: string[] = [];
 
 for (const [file, imports] of graph) {
   const part = partOf(file);
-  const allowed = mayImport[part];
+  const allowed = parts[part]?.imports;
   if (allowed === undefined) faults.push(`src/${file}: folder ${part} has no row in scripts/check-layers.ts`);
   if (!Object.hasOwn(mayWrite, file) && namesStream(file))
     faults.push(`src/${file} writes to a stream of the process: only ${Object.keys(mayWrite).join(" and ")} may`);
@@ -104,6 +144,7 @@ for (const [file, imports] of graph) {
     const to = partOf(target);
     if (isTest(target)) faults.push(`src/${file} imports the test src/${target}`);
     else if (target.startsWith("..")) faults.push(`src/${file} imports ${target}, outside src/`);
+    else if (to === "cli" && part !== "cli") faults.push(`src/${file} imports the command line, src/${target}`);
     else if (allowed !== undefined && to !== part && !allowed.includes(to) && !allowed.includes("*"))
       faults.push(
         `src/${file} (${part}) may not import src/${target} (${to}): only ${["itself", ...allowed].join(", ")}`,
@@ -113,6 +154,61 @@ for (const [file, imports] of graph) {
 const cycle = findCycle(graph);
 if (cycle !== undefined) faults.push(`import cycle: ${cycle.map((file) => `src/${file}`).join(" → ")}`);
 
+/** Scripts and tests that are about the command line itself. */
+const aboutCli =
+  /^(?:scripts\/(?:check-(?:secrets|terminal)|checks\/(?:cli-driver|pattern-exceptions|stall-terminal))|test\/cli)/;
+const root = resolve(source, "..");
+for (const folder of ["scripts", "test", "bench", "examples"])
+  for (const file of readdirSync(join(root, folder), { recursive: true }) as string[]) {
+    const name = `${folder}/${file.replaceAll("\\", "/")}`;
+    if (!name.endsWith(".ts") || aboutCli.test(name)) continue;
+    if (/from "[^"]*\/src\/cli\//.test(readFileSync(join(root, name), "utf8")))
+      faults.push(`${name} imports the command line: use what src/learn and src/setup export`);
+  }
+
+const { exports: exported } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly exports: Readonly<Record<string, unknown>>;
+};
+for (const [name, { export: path }] of Object.entries(parts))
+  if (path !== undefined && !Object.hasOwn(exported, path))
+    faults.push(`src/${name} has no export ${path} in package.json`);
+
+const linesOf = (file: string): number => readFileSync(join(source, file), "utf8").split("\n").length - 1;
+const rows = [["folder", "lines", "budget", "longest file", "", "longest function", ""]];
+for (const [name, { lines: budget }] of Object.entries(parts)) {
+  const own = shipped.filter((file) => partOf(file) === name);
+  if (own.length === 0) continue;
+  const sizes = own.map((file) => ({ file, lines: linesOf(file) })).sort((a, b) => b.lines - a.lines);
+  const total = sizes.reduce((sum, { lines }) => sum + lines, 0);
+  const functions = own.map((file) => ({ file, ...longestFunction(join(source, file)) }));
+  const longest = functions.reduce((most, one) => (one.lines > most.lines ? one : most));
+  for (const { file, name: called, lines } of functions)
+    if (lines > FUNCTION_LINES && !Object.hasOwn(longer, `${file} ${called}`))
+      faults.push(`src/${file}: ${called} has ${lines} lines of its own: at most ${FUNCTION_LINES}, or a reason`);
+  if (total > budget) faults.push(`src/${name} has ${total} lines: its budget is ${budget}`);
+  for (const { file, lines } of sizes)
+    if (lines > FILE_LINES && !Object.hasOwn(longer, file))
+      faults.push(`src/${file} has ${lines} lines: at most ${FILE_LINES}, or a reason in scripts/check-layers.ts`);
+  const [first] = sizes;
+  const within = (file: string): string => file.slice(file.lastIndexOf("/") + 1);
+  rows.push([
+    name,
+    String(total),
+    String(budget),
+    within(first?.file ?? ""),
+    String(first?.lines ?? 0),
+    `${within(longest.file)} ${longest.name}`,
+    String(longest.lines),
+  ]);
+}
+const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
+for (const row of rows)
+  console.log(
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
 for (const fault of faults) console.error(fault);
 console.log(`layers: ${graph.size} files, ${faults.length} faults`);
 if (faults.length > 0) process.exitCode = 1;

@@ -9,8 +9,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import type { PlannerFigures } from "../src/cli/evaluation.ts";
-import type { LearnReport } from "../src/cli/learn-report.ts";
+import type { PlannerFigures } from "../src/learn/evaluation.ts";
+import type { LearnReport } from "../src/learn/report.ts";
 import { mean } from "../src/train/index.ts";
 
 const { values } = parseArgs({

@@ -11,9 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
+import { thisProcess } from "../src/files/process-name.ts";
 import { type Random, random, randomKey } from "../src/index.ts";
-import { thisProcess } from "../src/process-name.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
+import { faulty } from "./checks/faulty-files.ts";
 import type { RacerOrder, RacerReply } from "./checks/lock-racer.ts";
 
 const PROCESSES = 4;
@@ -60,7 +61,7 @@ const racerOf = (
 };
 
 const startProcess = async (file: string, crashAt: number | undefined): Promise<Racer> => {
-  const env = { ...process.env, ...(crashAt !== undefined && { AGENTFLOW_CRASH_AT: String(crashAt) }) };
+  const env = { ...process.env, ...(crashAt !== undefined && faulty({ crashAt })) };
   const child = fork(file, { execArgv: [], env, stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   const { racer, ready } = racerOf(

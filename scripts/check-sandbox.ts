@@ -12,7 +12,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
+import { bubblewrapFault, openSandbox, type Sandbox, tierFault } from "../src/sandbox/index.ts";
 import { type Check, type Counted, runAsScript } from "./checks/check.ts";
 import { type Assault, CANARY, harmless, LIMIT_SECONDS, type Outside, SECRET } from "./checks/escape.ts";
 import { onBubblewrap } from "./checks/escape-bubblewrap.ts";
@@ -124,8 +124,9 @@ export const check: Check = {
     await new Promise<void>((ready) => sink.listen(0, "127.0.0.1", ready));
     const { port } = sink.address() as AddressInfo;
     const outside: Outside = { canary, writable: join(scratch, "outside"), port, pid: process.pid };
-    const usable = await isBubblewrapUsable();
-    const contained: readonly Tier[] = (await containmentFault()) === undefined ? ["pyodide-in-bubblewrap"] : [];
+    const usable = (await bubblewrapFault()) === undefined;
+    const contained: readonly Tier[] =
+      (await tierFault("pyodide-in-bubblewrap")) === undefined ? ["pyodide-in-bubblewrap"] : [];
     // Without a guard, Pyodide is the same in both of its tiers.
     const wasiFault = await tierFault("wasi");
     const only = process.env.CHECK_SANDBOX;

@@ -10,7 +10,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { remoteModel } from "../src/cli/models.ts";
 import {
   createFlow,
   type FlowEvent,
@@ -22,6 +21,7 @@ import {
   secretsOf,
 } from "../src/index.ts";
 import { openaiCompatible, recordingModel, resilient } from "../src/models/index.ts";
+import { remoteModel } from "../src/setup/remote-model.ts";
 import { openExperience } from "../src/store/experience.ts";
 import { createRun } from "../src/store/run-folder.ts";
 import { openTrajectoryIndex } from "../src/store/trajectory-index.ts";

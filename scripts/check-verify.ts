@@ -23,9 +23,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { integrityOf } from "../src/cli/verify.ts";
-import { filesThatDiffer, notCovered } from "../src/cli/verify-files.ts";
 import { writeManifest } from "../src/engines/onnx/files/manifest.ts";
+import { filesThatDiffer, notCovered } from "../src/learn/verify-files.ts";
+import { integrityOf } from "../src/learn/verify-integrity.ts";
 import { sealOf } from "../src/store/run-seal.ts";
 import { type Check, runAsScript } from "./checks/check.ts";
 import { SHORT, start } from "./checks/learning.ts";

@@ -12,16 +12,16 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { demonstrator, exerciser } from "../src/cli/cold-start.ts";
-import { compareWithScript } from "../src/cli/cold-start-check.ts";
-import { READING } from "../src/cli/recipe.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import type { TrainingSequence } from "../src/engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../src/engines/onnx/index.ts";
 import { renderEntry } from "../src/flow/memory.ts";
-import { END, renderHead } from "../src/flow/planner-prompts.ts";
-import { ANSWER, completion, imitation, lastArguments } from "../src/train/cold-start.ts";
+import { END, renderHead } from "../src/flow/model/prompt-form.ts";
+import { demonstrator, exerciser } from "../src/learn/demonstrations.ts";
+import { ANSWER, completion, imitation, lastArguments } from "../src/learn/imitated-sequences.ts";
+import { READING } from "../src/learn/planners/random-valid.ts";
 import { linearSchedule, supervised, validationLoss } from "../src/train/index.ts";
+import { compareWithScript } from "./checks/cold-start-comparison.ts";
 
 const { values } = parseArgs({
   options: {
@@ -56,9 +56,9 @@ const elapsed = (): number => Math.round((performance.now() - begun) / 1000);
 const say = (line: string): void => console.error(`${String(elapsed()).padStart(5)} s  ${line}`);
 const dataHash = createHash("sha256");
 
-const world = await openWorld(`cold start ${seed}`);
-const demonstrations = demonstrator(world, seed);
-const exercises = exerciser(world, seed);
+const environment = await openAlmanac(`cold start ${seed}`);
+const demonstrations = demonstrator(environment, seed);
+const exercises = exerciser(environment, seed);
 
 say(`vocabulary: ${RESERVED.vocabulary} random valid plans`);
 const shown = await demonstrations(0, RESERVED.vocabulary);
@@ -124,7 +124,7 @@ for await (const step of training) {
 }
 
 say("comparing with the scripted planner");
-const comparison = await compareWithScript({ world, policy, tasks: 1080, seed });
+const comparison = await compareWithScript({ environment, policy, tasks: 1080, seed });
 const about = {
   model: "agentflow-tiny",
   command: `npx tsx scripts/make-planner.ts --seed ${seed} --steps ${steps} --peak ${values.peak}`,
@@ -134,7 +134,7 @@ const about = {
   batch: BATCH,
   trainedTokens: tokens,
   seconds: elapsed(),
-  world: world.hash,
+  environment: environment.hash,
   data: dataHash.digest("hex"),
   weights: policy.version,
   config,

@@ -1,18 +1,18 @@
 /**
  * Rollouts ahead of training against strictly on-policy ones: tasks a minute and the accuracy in the end, on the built-in
- * world with tools that take a while, for several seeds, each mode at several numbers of questions at once.
+ * environment with tools that take a while, for several seeds, each mode at several numbers of questions at once.
  *
  *   npx tsx scripts/measure-async.ts [--steps 60 --latency 200 --concurrency 144,256 --tasks 200 --seeds 7,8]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { learningRateOf, recipe, replayWeightOf } from "../src/cli/recipe.ts";
-import { openReplay } from "../src/cli/replay.ts";
-import { taskSampler } from "../src/cli/task-sampler.ts";
-import type { WorldSealed } from "../src/cli/world.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { Environment, EnvironmentSealed } from "../src/environment.ts";
 import { type AnyTool, createFlow, type Toolset } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { openReplay } from "../src/learn/demonstration-pool.ts";
+import { learningRateOf, recipes, replayWeightOf } from "../src/learn/recipe.ts";
+import { taskSampler } from "../src/learn/task-sampler.ts";
 import { evaluate, flowGrpo, mean } from "../src/train/index.ts";
 
 const { values } = parseArgs({
@@ -43,28 +43,23 @@ const late = (tools: Toolset): Toolset =>
   );
 
 const measure = async (seed: number, maxStaleness: number, concurrency: number) => {
-  const world = await openWorld(seed);
+  const recipe = recipes.tiny;
+  const environment: Environment = await openAlmanac(seed);
   const engine = await openEngine("agentflow-tiny", { slots: 2 * concurrency + 64 });
-  const cast = castOf(engine, { seed });
-  const quick = world.tools(cast.model);
-  const sampler = taskSampler(world, seed, recipe);
+  const cast = castOf(engine, { seed, recipe });
+  const quick = environment.tools(cast.model);
+  const sampler = taskSampler(environment, seed, recipe);
   const flow = createFlow({ ...cast.flow, tools: late(quick) });
   const abortSignal = new AbortController().signal;
-  const sequences = await openReplay({ world, engine, seed, pool: 200, recipe, abortSignal });
-  const training = flowGrpo<WorldSealed>({
+  const sequences = await openReplay({ environment, engine, seed, pool: 200, recipe, abortSignal });
+  const training = flowGrpo<EnvironmentSealed>({
     flow,
     train: cast.policies,
     tasks: (_, step) => sampler.next(step),
-    reward: world.reward,
+    reward: environment.reward,
     onTrajectory: ({ task, reward }) => sampler.record(task, reward),
-    groupSize: recipe.groupSize,
-    tasksPerStep: recipe.tasksPerStep,
-    optimiser: recipe.optimiser,
-    beta: 0,
+    ...recipe.grpo,
     klEvery: 0,
-    minimumMixedGroups: recipe.minimumMixedGroups,
-    maxRefills: recipe.maxRefills,
-    fullStepGroups: recipe.fullStepGroups,
     replay: { sequences, weight: replayWeightOf(recipe, steps) },
     learningRate: learningRateOf(recipe, steps),
     steps,
@@ -83,8 +78,8 @@ const measure = async (seed: number, maxStaleness: number, concurrency: number) 
   const minutes = (performance.now() - begun) / 60_000;
   const { accuracy, interval } = await evaluate({
     flow: createFlow({ ...cast.flow, tools: quick }),
-    tasks: world.evaluation("validation", { heldOutPages: tasks }).heldOutPages,
-    reward: world.reward,
+    tasks: environment.evaluation("validation", { heldOutPages: tasks }).heldOutPages,
+    reward: environment.reward,
     seed,
     policies: cast.policies,
   });

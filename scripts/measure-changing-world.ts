@@ -3,15 +3,15 @@
  * its calls fails at a rate. Accuracy of trained planners, that of one whose prompt shows the verifier's verdicts also
  * with the verdicts withheld, and whether every task ends well. All meet the same failures.
  *
- *   npx tsx scripts/measure-changing-world.ts --hidden <run> --shown <run of learn --verdicts> [--tasks 432 --seed 7]
+ *   npx tsx scripts/measure-changing-environment.ts --hidden <run> --shown <run of learn --verdicts> [--tasks 432 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findModel } from "../src/cli/model.ts";
-import { recipe, withVerdicts } from "../src/cli/recipe.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { chooseRecipe } from "../src/learn/recipe.ts";
+import { findModel } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 import { type Accuracy, accuracyOf, compare, type EvaluationReport, evaluate } from "../src/train/index.ts";
 
@@ -24,8 +24,8 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
-const world = await openWorld(seed);
-const tasks = world.evaluation("validation", { heldOutPages: Number(values.tasks) }).heldOutPages;
+const environment = await openAlmanac(seed);
+const tasks = environment.evaluation("validation", { heldOutPages: Number(values.tasks) }).heldOutPages;
 const half = Math.ceil(tasks.length / 2);
 const rates = [0, 0.1, 0.3, 1];
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -39,17 +39,21 @@ interface Measured extends EvaluationReport {
 /** The second half's report at each rate; the first half fails nowhere. */
 const measure = async (name: string, model: string, verdicts: boolean): Promise<Measured[]> => {
   const engine = await openEngine(await findModel(model));
-  const { policies, model: base, flow: cast } = castOf(engine, { seed, recipe: withVerdicts(recipe, verdicts) });
+  const {
+    policies,
+    model: base,
+    flow: cast,
+  } = castOf(engine, { seed, recipe: chooseRecipe({ builtInModel: environment.builtInModel, verdicts }) });
   const score = async (rate: number, part: typeof tasks): Promise<Measured> => {
     const rewards: (number | null)[] = [];
     const report = await evaluate({
       flow: createFlow({
         ...cast,
         executor: failingExecutor(ruleExecutor(), "web_search", rate),
-        tools: world.tools(base),
+        tools: environment.tools(base),
       }),
       tasks: part,
-      reward: world.reward,
+      reward: environment.reward,
       seed,
       policies,
       onTrajectory: ({ trajectory: { memory }, reward }) => {

@@ -8,11 +8,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findPlayers } from "../src/cli/model.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, experiencedPlanner, type Planner, queryOf, randomKey } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { recipes } from "../src/learn/recipe.ts";
+import { findPlayers } from "../src/setup/local-model.ts";
 import { openExperience } from "../src/store/experience.ts";
 import { evaluate } from "../src/train/index.ts";
 
@@ -25,22 +26,25 @@ const { values } = parseArgs({
   },
 });
 const [kept, count, seed] = [values.kept, values.tasks, values.seed].map(Number) as [number, number, number];
-const world = await openWorld(seed);
+const environment = await openAlmanac(seed);
 const engine = await openEngine((await findPlayers(values.model)).model);
-const { policies, model, flow: cast } = castOf(engine, { seed });
-const tools = world.tools(model);
+const { policies, model, flow: cast } = castOf(engine, { seed, recipe: recipes.tiny });
+const tools = environment.tools(model);
 const flow = createFlow({ ...cast, tools });
 const folder = await mkdtemp(join(tmpdir(), "agentflow-experience-"));
 const store = await openExperience(folder, { threshold: 0.8 });
 
-const sets = world.evaluation("validation", { heldOutPages: count, heldOutFamily: count });
+const sets = environment.evaluation("validation", { heldOutPages: count, heldOutFamily: count });
 const tasks = Array.from({ length: kept }, (_, i) =>
-  world.train(world.families[i % world.families.length] ?? "", 700 + Math.floor(i / world.families.length)),
+  environment.train(
+    environment.families[i % environment.families.length] ?? "",
+    700 + Math.floor(i / environment.families.length),
+  ),
 );
 let solved = 0;
 const jobs = tasks.map((task, i) => async () => {
   const { trajectory } = await flow.solve(queryOf(task), { id: `kept-${i}`, randomKey: randomKey(seed, "kept", i) });
-  if ((await world.reward(task, trajectory.answer)) !== 1) return;
+  if ((await environment.reward(task, trajectory.answer)) !== 1) return;
   solved += 1;
   await store.record(trajectory, { source: "training", reward: 1 });
 });
@@ -68,7 +72,7 @@ for (const [name, set] of [
     ["with", withIt],
   ] as const) {
     [found, asked] = [0, 0];
-    const report = await evaluate({ flow: one, tasks: set, reward: world.reward, seed, policies });
+    const report = await evaluate({ flow: one, tasks: set, reward: environment.reward, seed, policies });
     console.log(
       `${name.padEnd(16)} ${how.padEnd(8)} ${(100 * report.accuracy).toFixed(1)} % [${report.interval.map((end) => (100 * end).toFixed(1))}] of ${report.n}, ${report.averageTurns.toFixed(1)} turns${asked === 0 ? "" : `, a plan was found for ${((100 * found) / asked).toFixed(0)} %`}`,
     );

@@ -5,13 +5,13 @@
  *   npx tsx scripts/measure-online.ts --model <run> [--rounds 16 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { findPlayers } from "../src/cli/model.ts";
-import { recipe } from "../src/cli/recipe.ts";
-import type { WorldSealed, WorldTask } from "../src/cli/world.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { Environment, EnvironmentSealed, EnvironmentTask } from "../src/environment.ts";
 import { createFlow, random, randomKey } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { recipes } from "../src/learn/recipe.ts";
+import { findPlayers } from "../src/setup/local-model.ts";
 import { evaluate, onlineLearner } from "../src/train/index.ts";
 
 const { values } = parseArgs({
@@ -22,39 +22,40 @@ const { values } = parseArgs({
   },
 });
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
-const world = await openWorld(seed);
+const recipe = recipes.tiny;
+const environment: Environment = await openAlmanac(seed);
 const engine = await openEngine((await findPlayers(values.model)).model);
-const { policies, model, flow: cast } = castOf(engine, { seed });
-const flow = createFlow({ ...world.flow, ...cast, tools: world.tools(model) });
+const { policies, model, flow: cast } = castOf(engine, { seed, recipe });
+const flow = createFlow({ ...environment.flow, ...cast, tools: environment.tools(model) });
 
-const sets = world.evaluation("validation", { heldOutPages: 240 }).heldOutPages;
-const score = async (tasks: readonly WorldTask[]) => evaluate({ flow, tasks, reward: world.reward, seed, policies });
+const sets = environment.evaluation("validation", { heldOutPages: 240 }).heldOutPages;
+const score = async (tasks: readonly EnvironmentTask[]) =>
+  evaluate({ flow, tasks, reward: environment.reward, seed, policies });
 // The new mix: a third of the families, at random; the old one: the others.
 const fresh = new Set(
   random(randomKey(seed, "mix"))
-    .shuffle(world.families)
-    .slice(0, Math.ceil(world.families.length / 3)),
+    .shuffle(environment.families)
+    .slice(0, Math.ceil(environment.families.length / 3)),
 );
 const [oldTasks, newTasks] = [
   sets.filter(({ sealed }) => !fresh.has(sealed.family)),
   sets.filter(({ sealed }) => fresh.has(sealed.family)),
 ];
 
-const learner = onlineLearner<WorldSealed>({
+const learner = onlineLearner<EnvironmentSealed>({
   flow,
   train: policies,
-  reward: world.reward,
+  reward: environment.reward,
   gate: { tasks: oldTasks.slice(0, 120) },
   seed,
   groupSize: 8,
   tasksPerStep: 16,
   stepsPerRound: 5,
   learningRate: 1.5e-4,
-  optimiser: recipe.optimiser,
+  optimiser: recipe.grpo.optimiser,
   beta: 0,
-  klEvery: 0,
   concurrency: recipe.concurrency,
-} as Parameters<typeof onlineLearner<WorldSealed>>[0]);
+});
 
 const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
 const row = async (name: string): Promise<void> => {
@@ -68,12 +69,12 @@ await row("before");
 const indices = new Map<string, number>();
 let published = 0;
 for (let round = 0; round < rounds; round += 1) {
-  const families = round < rounds / 2 ? world.families.filter((name) => !fresh.has(name)) : [...fresh];
+  const families = round < rounds / 2 ? environment.families.filter((name) => !fresh.has(name)) : [...fresh];
   for (let i = 0; i < 32; i += 1) {
     const family = families[(round * 32 + i) % families.length] ?? "";
     const index = indices.get(family) ?? 0;
     indices.set(family, index + 1);
-    learner.add(world.train(family, 500 + index));
+    learner.add(environment.train(family, 500 + index));
   }
   const result = await learner.learn();
   published += Number(result.published);

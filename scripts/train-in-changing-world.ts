@@ -3,20 +3,19 @@
  * `--cold-start` it first imitates random valid plans for so many steps, as the built-in planner did: from them it learns
  * what the marks of a prompt with verdicts look like.
  *
- *   npx tsx scripts/train-in-changing-world.ts --out <folder> [--model <run> --verdicts --cold-start 100 --rate 0.1 --steps 200 --seed 7]
+ *   npx tsx scripts/train-in-changing-environment.ts --out <folder> [--model <run> --verdicts --cold-start 100 --rate 0.1 --steps 200 --seed 7]
  */
 import { parseArgs } from "node:util";
-import { coldStartAdapter } from "../src/cli/adapter-cold-start.ts";
-import { openWorld } from "../src/cli/almanac-world.ts";
-import { castOf } from "../src/cli/cast.ts";
-import { listenToInterrupts } from "../src/cli/interrupt.ts";
-import { findModel } from "../src/cli/model.ts";
-import { recipe as ownRecipe, withVerdicts } from "../src/cli/recipe.ts";
-import { screenOn } from "../src/cli/screen.ts";
-import { train } from "../src/cli/training.ts";
-import type { World } from "../src/cli/world.ts";
+import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
+import type { Environment } from "../src/environment.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
+import { castOf } from "../src/learn/cast.ts";
+import { coldStartAdapter } from "../src/learn/imitation.ts";
+import { chooseRecipe } from "../src/learn/recipe.ts";
+import { settingsOf } from "../src/learn/settings.ts";
+import { train } from "../src/learn/training.ts";
+import { findModel } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 
 const { values } = parseArgs({
@@ -35,45 +34,49 @@ if (out === undefined) throw new TypeError("Say where the weights go: --out <fol
 const [rate, steps, seed] = [Number(values.rate), Number(values.steps), Number(values.seed)];
 const executor = failingExecutor(ruleExecutor(), "web_search", rate);
 // Random valid plans meet the failures, too, and go on: what is imitated shows what a plan looks like after one.
-const world: World = { ...(await openWorld(seed)), flow: { executor } };
+const environment: Environment = { ...(await openAlmanac(seed)), flow: { executor } };
 const engine = await openEngine(await findModel(values.model));
-const { policies, model, flow: cast, recipe } = castOf(engine, { seed, recipe: withVerdicts(ownRecipe, verdicts) });
-const tools = world.tools(model);
+const {
+  policies,
+  model,
+  modules,
+  flow: cast,
+  recipe,
+} = castOf(engine, {
+  seed,
+  recipe: chooseRecipe({ builtInModel: environment.builtInModel, verdicts }),
+});
+const tools = environment.tools(model);
 const nothing = (): void => undefined;
-const interrupts = listenToInterrupts(nothing);
+const { signal: abortSignal } = new AbortController();
 const [policy] = policies;
 if (policy === undefined) throw new TypeError("The cast has no planner that learns.");
-const screen = screenOn({ stream: process.stderr, environment: process.env });
 const imitated = { steps: Number(values["cold-start"]), plans: 32, exercises: 64, learningRate: 5e-4 };
 if (imitated.steps > 0)
   await coldStartAdapter({
-    world,
+    environment,
     tools,
     policy,
     recipe: { ...recipe, coldStart: imitated },
     seed,
-    onStep: (step, loss) => screen.line(`cold start: step ${step + 1}/${imitated.steps}, loss ${loss.toFixed(3)}`),
-    abortSignal: interrupts.abortSignal,
+    onStep: (step, all, loss) => console.error(`cold start: step ${step}/${all}, loss ${loss.toFixed(3)}`),
+    abortSignal,
   });
 const trained = await train({
-  options: {
-    seed,
+  settings: settingsOf({ seed, steps, validation: true }),
+  learning: {
+    environment,
+    planner: { name: "agentflow-tiny", open: async () => ({ engine }) },
+    engine,
+    policies,
+    modules,
+    recipe,
     steps,
-    out,
-    json: false,
-    quiet: false,
-    validation: true,
-    replay: true,
-    guard: true,
-    permuteRewards: false,
+    concurrency: recipe.concurrency,
+    tools,
+    flow: createFlow({ ...cast, executor, tools }),
+    dispose: () => engine.dispose(),
   },
-  recipe,
-  steps,
-  concurrency: recipe.concurrency,
-  world,
-  tools,
-  flow: createFlow({ ...cast, executor, tools }),
-  policies,
   run: {
     appendMetrics: nothing,
     appendTimings: nothing,
@@ -83,11 +86,13 @@ const trained = await train({
     turnJournal: async () => undefined,
   },
   replies: { enter: async () => undefined },
-  screen,
-  interrupts,
-  secondsAfter: 0,
+  emit: (event) => {
+    if (event.type === "step-end")
+      console.error(`step ${event.step}/${event.steps}, reward ${event.metrics.reward.mean}`);
+  },
+  signals: { abortSignal, stopSignal: abortSignal },
+  now: () => performance.now() / 1000,
 });
-await policy.save(out, { ...values, world: world.hash });
+await policy.save(out, { ...values, environment: environment.hash });
 console.log(JSON.stringify({ out, rate, seed, verdicts, ...trained, weights: policy.version }));
 await engine.dispose();
-interrupts.close();

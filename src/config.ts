@@ -20,7 +20,8 @@ import type { Reward, Task } from "./task.ts";
 import { type Grants, type Toolset, toolset } from "./tool.ts";
 
 /** A model behind an endpoint. */
-interface EndpointSettings {
+/** A model behind an OpenAI-compatible address. */
+export interface EndpointSettings {
   /** Any OpenAI-compatible endpoint, up to and with `/v1`. */
   readonly baseURL: string;
   readonly model: string;

@@ -44,10 +44,19 @@ export interface Sample {
   readonly ids: readonly number[];
   /** Behaviour log-probabilities, one an id: of the distribution that it was drawn from. */
   readonly logProbs: readonly number[];
+  /**
+   * Whether these are, but for rounding, what `forward` gives for the same weights. Not those of a quantised sampler, and
+   * not those of a draw that is not plain (`isPlainDraw`).
+   */
+  readonly exact: boolean;
   readonly stopReason: "stop" | "length";
   /** Content hash of the weights that sampled it. */
   readonly version: string;
 }
+
+/** Whether a request draws from the model's own distribution: at temperature 1, with nothing cut off or ruled out. */
+export const isPlainDraw = ({ temperature = 1, topK, topP = 1, minP = 0, grammar }: SampleRequest): boolean =>
+  temperature === 1 && topK === undefined && topP === 1 && minP === 0 && grammar === undefined;
 
 /** One sequence for training: `targets[i]` is the position in `ids` (≥ 1) of the i-th token that is trained. */
 export interface TrainingSequence {

@@ -1,7 +1,8 @@
 import type { Usage } from "./budget.ts";
 import type { Analysis, Observation, Step, StopReason, ToolCall, Verdict } from "./trajectory.ts";
 
-type Body =
+/** An event before it has its number. */
+export type FlowEventBody =
   | { readonly type: "analysis-end"; readonly analysis: Analysis }
   | { readonly type: "plan-start"; readonly turn: number }
   | { readonly type: "plan-delta"; readonly turn: number; readonly text: string }
@@ -31,7 +32,4 @@ type Body =
     };
 
 /** One event of a solve. `sequence` counts from 0 without gaps; the last event is always exactly one `finish`. */
-export type FlowEvent = Body & { readonly sequence: number };
-
-/** An event before it has its number. */
-export type FlowEventBody = Body;
+export type FlowEvent = FlowEventBody & { readonly sequence: number };

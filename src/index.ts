@@ -1,53 +1,95 @@
 /** The public surface of AgentFlow. It loads no native code, no file and no network. */
 export type { Budget, Meter, Spent, Usage } from "./budget.ts";
+export type { ChatFrame } from "./chat-frame.ts";
 export { type Clock, systemClock } from "./clock.ts";
-export { type AgentFlowConfig, defineConfig, type ModelSettings, type RoleName, type TaskSource } from "./config.ts";
+export {
+  type AgentFlowConfig,
+  defineConfig,
+  type EndpointSettings,
+  type ModelSettings,
+  type RoleName,
+  type TaskSource,
+} from "./config.ts";
 export type {
+  ChatTemplate,
   Engine,
   ForwardResult,
   ImportanceWeights,
+  LoraOptions,
   OptimStepOptions,
   Policy,
+  PolicyOptions,
   PromptSegment,
+  RenderOptions,
   Sample,
   SampleRequest,
   Tokenizer,
   TrainingSequence,
 } from "./engine.ts";
+export type {
+  Environment,
+  EnvironmentFlow,
+  EnvironmentOpening,
+  EnvironmentSealed,
+  EnvironmentSource,
+  EnvironmentTask,
+  Finding,
+  SetName,
+  TaskOf,
+  TaskSets,
+} from "./environment.ts";
+export type { EnvironmentVariables } from "./environment-variables.ts";
 export {
   AgentFlowError,
   BudgetError,
   ConfigError,
   EngineError,
   ModelError,
+  type ModelErrorOptions,
   SandboxError,
   StoreError,
   TaskError,
   ToolError,
+  type ToolErrorOptions,
 } from "./errors.ts";
-export type { FlowEvent } from "./event.ts";
+export type { FlowEvent, FlowEventBody } from "./event.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
-export { ruleAnalyst } from "./flow/analysis.ts";
-export { ruleExecutor } from "./flow/executor.ts";
 export { experiencedPlanner } from "./flow/experienced-planner.ts";
-export { createFlow, type Flow, type FlowOptions, type SolveOptions, type SolveResult } from "./flow/flow.ts";
-export { ruleGenerator } from "./flow/generator.ts";
-export { renderEntry, resolve } from "./flow/memory.ts";
-export { modelAnalyst } from "./flow/model-analyst.ts";
-export { type ModelExecutorOptions, modelExecutor } from "./flow/model-executor.ts";
-export { type ModelGeneratorOptions, modelGenerator } from "./flow/model-generator.ts";
-export { type ModelVerifierOptions, modelVerifier } from "./flow/model-verifier.ts";
-export { observe } from "./flow/observation.ts";
-export { parseAction, parseChatAction } from "./flow/parse-action.ts";
 export {
-  type ChatPlannerOptions,
-  chatPlanner,
-  type ModelPlannerOptions,
-  modelPlanner,
+  createFlow,
+  type Flow,
+  type FlowOptions,
+  type FlowStream,
+  type SolveEnd,
+  type SolveOptions,
+  type SolveResult,
+} from "./flow/flow.ts";
+export { renderEntry, resolve } from "./flow/memory.ts";
+export { modelAnalyst } from "./flow/model/analyst.ts";
+export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
+export { type ModelGeneratorOptions, modelGenerator } from "./flow/model/generator.ts";
+export { parseAction, parseChatAction } from "./flow/model/parse-action.ts";
+export { type ModelPlannerOptions, modelPlanner } from "./flow/model/planner.ts";
+export type { ResultDetail } from "./flow/model/planner-prompt.ts";
+export {
+  type PromptEngine,
+  type PromptForm,
+  type PromptOptions,
+  type PromptSource,
+  renderHead,
+} from "./flow/model/prompt-form.ts";
+export {
+  type TrajectorySegments,
   type TrajectorySegmentsOptions,
   trajectorySegments,
-} from "./flow/planner.ts";
-export { type PromptForm, type PromptOptions, renderHead } from "./flow/planner-prompts.ts";
+} from "./flow/model/trajectory-segments.ts";
+export { type ModelVerifierOptions, modelVerifier } from "./flow/model/verifier.ts";
+export type { VerdictForm } from "./flow/model/verifier-prompt.ts";
+export { observe } from "./flow/observation.ts";
+export { ruleAnalyst } from "./flow/rules/analyst.ts";
+export { ruleExecutor } from "./flow/rules/executor.ts";
+export { ruleGenerator } from "./flow/rules/generator.ts";
+export { ruleVerifier } from "./flow/rules/verifier.ts";
 export {
   answered,
   noProgress,
@@ -56,9 +98,8 @@ export {
   type StopCondition,
   turnCount,
 } from "./flow/stop-condition.ts";
-export type { FlowStream } from "./flow/stream.ts";
-export type { TraceApi } from "./flow/tracing.ts";
-export { ruleVerifier } from "./flow/verifier.ts";
+export type { TraceApi, TraceSpan } from "./flow/tracing.ts";
+export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";
 export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";
 export type {
@@ -67,17 +108,19 @@ export type {
   FlowState,
   Generated,
   Generator,
+  Judgement,
   ModuleContext,
   Plan,
   Planner,
   Refusal,
   Solution,
+  TokenCount,
   Verifier,
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
-export { type Redactor, redactor } from "./redact.ts";
 export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
-export { secretsOf } from "./secrets.ts";
+export { type RedactedStream, type Redactor, redactor } from "./secrets/redact.ts";
+export { secretsOf } from "./secrets/secrets.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,
@@ -103,4 +146,5 @@ export type {
   TrainedTurn,
   Trajectory,
   Verdict,
+  VerdictCause,
 } from "./trajectory.ts";

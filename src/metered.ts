@@ -1,6 +1,6 @@
 import type { Meter } from "./budget.ts";
 import type { ChatModel, ChatReply } from "./model.ts";
-import type { Redactor } from "./redact.ts";
+import type { Redactor } from "./secrets/redact.ts";
 
 /**
  * A model whose calls a meter counts: it is asked before each call, which it may forbid by throwing, and told after it.

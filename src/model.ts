@@ -1,7 +1,7 @@
 import type { Grammar } from "./grammar.ts";
 import { number, oneOf, required, ruleOf } from "./options.ts";
 import type { RandomKey } from "./random.ts";
-import type { Redactor } from "./redact.ts";
+import type { Redactor } from "./secrets/redact.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";

@@ -1,7 +1,7 @@
 import type { Meter } from "./budget.ts";
 import type { Experience } from "./experience.ts";
 import type { RandomKey } from "./random.ts";
-import type { Redactor } from "./redact.ts";
+import type { Redactor } from "./secrets/redact.ts";
 import type { Query } from "./task.ts";
 import type { Grants, Toolset } from "./tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, ToolCall, TrainedTurn, Verdict } from "./trajectory.ts";

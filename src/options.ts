@@ -76,21 +76,30 @@ export interface Range {
   readonly most?: number;
   /** Greater than this. */
   readonly above?: number;
+  /** Less than this. */
+  readonly below?: number;
   readonly whole?: boolean;
 }
 
 /** A finite number. */
-export const number = ({ above, least = above ?? 0, most = Number.MAX_VALUE, whole = false }: Range = {}): Rule => {
+export const number = ({
+  above,
+  least = above ?? 0,
+  most = Number.MAX_VALUE,
+  below,
+  whole = false,
+}: Range = {}): Rule => {
   const from = above === undefined ? ` from ${least}` : ` above ${above}`;
   const to = most === Number.MAX_VALUE ? (above === undefined ? " up" : "") : ` to ${most}`;
   return accepting(
-    `a ${whole ? "whole " : ""}number${from}${to}`,
+    `a ${whole ? "whole " : ""}number${from}${below === undefined ? to : ` to less than ${below}`}`,
     (value) =>
       typeof value === "number" &&
       Number.isFinite(value) &&
       value >= least &&
       value <= most &&
       (above === undefined || value > above) &&
+      (below === undefined || value < below) &&
       (!whole || Number.isSafeInteger(value)),
   );
 };

@@ -6,7 +6,9 @@ import {
   callback,
   either,
   listOf,
+  name as nameRule,
   objectWith,
+  oneOf,
   type Rule,
   type Rules,
   required,
@@ -15,9 +17,9 @@ import {
   text,
   truth,
 } from "./options.ts";
-import type { Redactor } from "./redact.ts";
+import type { Redactor } from "./secrets/redact.ts";
 
-/** A plain JSON Schema (the subset that tools use: object, properties, required, type, enum). */
+/** A plain JSON Schema, draft 2020-12. Its root describes an object; `$ref` points into the schema itself. */
 export type JsonSchema = { readonly [key: string]: unknown };
 
 /** One value that an observation states and that later calls can refer to, as `@2.country`. */
@@ -65,8 +67,17 @@ export interface ToolContext {
   readonly redact?: Redactor;
 }
 
-/** What planners and people are told of a tool beside its description. */
+/** What planners and people are told of a tool beside its description, and what rules go by instead of its name. */
 export interface ToolMetadata {
+  /**
+   * It computes with values that are known and looks nothing up: its one argument is an expression, in which the rules write
+   * references as terms (`135 ft`, `"2024-02-29"`) and `days @2.date @4.born` as a call. @default false
+   */
+  readonly computes?: boolean;
+  /** What its one argument is, for planners by rules: the whole question, or an address. @default a name or words */
+  readonly takes?: "question" | "address";
+  /** The field of its results by which one answers a question. @default "value" */
+  readonly answerField?: string;
   /** What it cannot do. */
   readonly limits?: string;
   /** When to take it. */
@@ -100,6 +111,13 @@ export type AnyTool = Omit<Tool, "inputSchema"> & { readonly inputSchema: Standa
 
 export type Toolset = Readonly<Record<string, AnyTool>>;
 
+/** Whether a tool computes with what is known and looks nothing up. */
+export const computes = (tools: Toolset, name: string): boolean => metadataOf(tools, name)?.computes === true;
+
+/** What a tool says of itself; undefined for one that is not there. */
+export const metadataOf = (tools: Toolset, name: string): ToolMetadata | undefined =>
+  Object.hasOwn(tools, name) ? tools[name]?.metadata : undefined;
+
 /** Whether somebody must approve each call of a tool: it says so, or decides it by a function, as tools of the AI SDK may. */
 export const asksApproval = (tool: Pick<AnyTool, "needsApproval"> | undefined): boolean =>
   tool?.needsApproval !== undefined && tool.needsApproval !== false;
@@ -107,7 +125,14 @@ export const asksApproval = (tool: Pick<AnyTool, "needsApproval"> | undefined): 
 const toolRules: Rules<AnyTool> = {
   description: required(text),
   inputSchema: required(objectWith("a Standard Schema or a JSON Schema")),
-  metadata: ruleOf<ToolMetadata>({ limits: text, bestUse: text, examples: listOf(anything) }),
+  metadata: ruleOf<ToolMetadata>({
+    computes: truth,
+    takes: oneOf("question", "address"),
+    answerField: nameRule,
+    limits: text,
+    bestUse: text,
+    examples: listOf(anything),
+  }),
   needsApproval: either(callback, truth),
   timeoutSeconds: seconds,
   check: callback,

@@ -39,6 +39,8 @@ export type Observation =
       readonly source?: string;
       /** @default "trusted" */
       readonly trust?: Trust;
+      /** The field by which the result answers a question, of a tool that says which. @default "value" */
+      readonly answerField?: string;
     }
   | { readonly status: "refused" | "failed"; readonly error: string; readonly reason: ErrorReason };
 
@@ -94,6 +96,8 @@ export interface TrainedTurn {
   readonly prompt: readonly PromptSegment[];
   readonly ids: readonly number[];
   readonly behaviourLogProbs: readonly number[];
+  /** Set where these are not what the trainer computes with the weights of `version` (`Sample.exact`): training weighs them. */
+  readonly inexact?: true;
 }
 
 export type StopReason =

@@ -1,21 +1,14 @@
 /** The Almanac with the real flow, tools and rules: everything that a planner's score rests on. */
 import { describe, expect, it } from "vitest";
-import { analyse } from "../src/flow/analysis.ts";
+import { type AlmanacTask, almanacTools, grid, hintOf, loadAlmanac, taskSource } from "../src/almanac/index.ts";
 import { createFlow } from "../src/flow/flow.ts";
+import { analyse } from "../src/flow/rules/analyst.ts";
+import { fixedOrderPlanner, searchBestFixedOrder } from "../src/learn/planners/fixed-order.ts";
+import { oraclePlanner } from "../src/learn/planners/oracle.ts";
+import { randomValidPlanner } from "../src/learn/planners/random-valid.ts";
 import type { Planner } from "../src/module.ts";
 import { randomKey } from "../src/random.ts";
-import {
-  type AlmanacTask,
-  almanacTools,
-  exactMatch,
-  grid,
-  hintOf,
-  loadAlmanac,
-  taskSource,
-} from "../src/tasks/index.ts";
-import { fixedOrderPlanner, searchBestFixedOrder } from "../src/testing/fixed-order-planner.ts";
-import { oraclePlanner } from "../src/testing/oracle-planner.ts";
-import { randomValidPlanner } from "../src/testing/random-valid-planner.ts";
+import { exactMatch } from "../src/tasks/index.ts";
 import { scriptedModel } from "../src/testing/scripted-model.ts";
 import type { ToolOutput } from "../src/tool.ts";
 import { baseGenerator, calculate } from "../src/tools/index.ts";

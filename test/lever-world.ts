@@ -1,6 +1,6 @@
 import type { Policy } from "../src/engine.ts";
 import { createFlow, type Flow } from "../src/flow/flow.ts";
-import { modelPlanner } from "../src/flow/planner.ts";
+import { modelPlanner } from "../src/flow/model/planner.ts";
 import type { Reward, Task } from "../src/task.ts";
 import { tabularPolicy, wordTokenizer } from "../src/testing/index.ts";
 import { tool } from "../src/tool.ts";
@@ -22,13 +22,17 @@ export const leverReward: Reward<{ readonly answer: string }> = ({ sealed }, ans
 
 const words = ["which", "lever", "opens", ...colours, ...tools, ...levers, "@1", "value", "seen", "[2]", "[1]", "[0]"];
 
-/** A policy that knows the language of plans and nothing else: any tool, any lever, then the end. */
-export const leverPolicy = (name = "planner"): Policy => {
+/**
+ * A policy that knows the language of plans and nothing else: any tool, any lever, then the end. `lean` is by how much it
+ * prefers each one to the next.
+ */
+export const leverPolicy = (name = "planner", lean = 0): Policy => {
   const tokenizer = wordTokenizer(words);
   const only = (allowed: readonly string[]): number[] =>
-    Array.from({ length: tokenizer.vocabularySize }, (_, id) =>
-      allowed.some((token) => tokenizer.idOf(token) === id) ? 0 : -12,
-    );
+    Array.from({ length: tokenizer.vocabularySize }, (_, id) => {
+      const place = allowed.findIndex((token) => tokenizer.idOf(token) === id);
+      return place < 0 ? -12 : -lean * place;
+    });
   const [toolLogits, leverLogits, endLogits] = [only(tools), only(levers), only(["<end>"])];
   const lineBreak = tokenizer.idOf("\n") ?? -1;
   return tabularPolicy({

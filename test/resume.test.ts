@@ -6,7 +6,7 @@ import { check as crashPoints } from "../scripts/check-crash-points.ts";
 import { check as diskFull } from "../scripts/check-disk-full.ts";
 import { check as kill } from "../scripts/check-kill.ts";
 import { fingerprint, learn, phaseOf, start } from "../scripts/checks/learning.ts";
-import { loadState, saveState, type TrainingState } from "../src/cli/training-state.ts";
+import { loadState, saveState, type TrainingState } from "../src/learn/checkpoint-state.ts";
 import { scriptedPolicy } from "../src/testing/index.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "agentflow-resume-"));

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { faulty } from "../scripts/checks/faulty-files.ts";
 
 const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "agentflow-query-"));
@@ -72,10 +73,10 @@ it("a kill at any moment of the making leaves no bad index, and the next query c
   expect(drafts()).toHaveLength(1);
 
   // Right before the finished draft takes its place.
-  expect((await query(COUNT, { AGENTFLOW_CRASH_AT: "1" })).signal).toBe("SIGKILL");
+  expect((await query(COUNT, faulty({ crashAt: 1 }))).signal).toBe("SIGKILL");
   expect(existsSync(join(run, "index.sqlite"))).toBe(false);
 
-  const full = await query(COUNT, { AGENTFLOW_FAIL_AT: "1" });
+  const full = await query(COUNT, faulty({ fullAt: 1 }));
   expect(full).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(oneLine) });
   expect(full.stderr).toContain("ENOSPC");
   expect(existsSync(join(run, "index.sqlite"))).toBe(false);

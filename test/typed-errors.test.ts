@@ -4,6 +4,8 @@ import { join } from "node:path";
 import * as main from "agentflow";
 import * as onnx from "agentflow/engines/onnx";
 import * as models from "agentflow/models";
+import * as sandbox from "agentflow/sandbox";
+import * as store from "agentflow/store";
 import * as tasks from "agentflow/tasks";
 import * as tools from "agentflow/tools";
 import * as train from "agentflow/train";
@@ -24,7 +26,7 @@ const arithmetic: ReadonlySet<string> = new Set([
   ...["accuracyOf", "advantages", "batchOf", "coefficients", "compare", "hasSpread", "mean", "pairedCounts"],
   ...["pairedDifference", "permuteRewards", "standardDeviation", "toolOrders", "toolUse", "validationLoss"],
   ...["mapConcurrently", "metered", "hintOf", "splitOf", "almanacTools", "createEngine", "trainTokenizer"],
-  ...["openNativeRuntime", "mcNemar", "wilsonInterval", "weekdayOf"],
+  ...["mcNemar", "wilsonInterval", "weekdayOf"],
 ]);
 
 const path = (name: string): string => join(folder, name);
@@ -56,7 +58,16 @@ const calls: readonly (readonly unknown[])[] = [
   ...values.map((value) => [value, value]),
 ];
 
-const parts: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { main, train, tools, tasks, models, onnx };
+const parts: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  main,
+  train,
+  tools,
+  tasks,
+  models,
+  store,
+  sandbox,
+  onnx,
+};
 const functions = Object.entries(parts).flatMap(([part, exported]) =>
   Object.entries(exported).flatMap(([name, value]) =>
     typeof value === "function" && !(value.prototype instanceof Error) && !arithmetic.has(name)

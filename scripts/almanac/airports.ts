@@ -1,4 +1,4 @@
-import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Page } from "../../src/almanac/page.ts";
 import { namesOf, openPackage, toFourDecimals } from "./sources.ts";
 
 interface AirportRow {

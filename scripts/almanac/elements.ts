@@ -1,5 +1,5 @@
 import { elementsAndIsotopes } from "chemical-elements";
-import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Page } from "../../src/almanac/page.ts";
 import { namesOf, openPackage, toFourDecimals } from "./sources.ts";
 
 /** The chemical elements; `mass` and `neutrons` only where an isotope occurs in nature. */

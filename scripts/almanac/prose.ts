@@ -1,4 +1,4 @@
-import type { Page } from "../../src/tasks/almanac/page.ts";
+import type { Page } from "../../src/almanac/page.ts";
 import type { Field } from "../../src/tool.ts";
 import type { Entry } from "./calendar.ts";
 import { groupBy, namesOf, slugOf } from "./sources.ts";

@@ -4,7 +4,7 @@
  */
 import { open, readFile, rm } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
-import { tryLock } from "../../src/file-lock.ts";
+import { tryLock } from "../../src/files/file-lock.ts";
 
 /** What a racer is told. */
 export type RacerOrder =

@@ -7,7 +7,7 @@ export interface PatternException {
 
 export const exceptions: readonly PatternException[] = [
   {
-    file: "src/secret-forms.ts",
+    file: "src/secrets/forms.ts",
     pattern: "=+$",
     why: "its text is base64, which ends in two equals signs at most and has none before",
   },
@@ -31,7 +31,7 @@ export const builtPatterns: readonly BuiltPattern[] = [
     why: "the constant stands in text/tokenizer.ts, which writes it into tokenizer.json as well",
   },
   {
-    file: "src/flow/units.ts",
+    file: "src/flow/rules/units.ts",
     begins: "`\\\\b(?:how many",
     suchAs:
       "\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)?(square kilometres|us dollars|feet|u)(?![\\p{L}\\p{N}])",
@@ -39,7 +39,7 @@ export const builtPatterns: readonly BuiltPattern[] = [
     why: "the names are those of a table in the same file",
   },
   {
-    file: "src/flow/units.ts",
+    file: "src/flow/rules/units.ts",
     begins: "`(?:\\\\bin",
     suchAs:
       "(?:\\bin|\\bexpressed as|\\()\\s*(?:whole |full |complete )?(square kilometres|us dollars|feet|u)(?![\\p{L}\\p{N}])",
@@ -47,10 +47,24 @@ export const builtPatterns: readonly BuiltPattern[] = [
     why: "the names are those of a table in the same file",
   },
   {
-    file: "src/cli/project/check-project.ts",
+    file: "src/learn/project/check-project.ts",
     begins: "`(?<![",
     suchAs: "(?<![\\p{L}\\p{N}.])an answer(?![\\p{L}\\p{N}])",
     flags: "iu",
     why: "what is put in is a text of at most 200 characters without any operator",
+  },
+  {
+    file: "src/flow/input/read-schema.ts",
+    begins: "value",
+    suchAs: "\\bx\\b",
+    flags: "u",
+    why: "it is compiled to see whether it is a pattern at all, and tried on nothing",
+  },
+  {
+    file: "src/flow/input/validator.ts",
+    begins: "pattern",
+    suchAs: "\\bx\\b",
+    flags: "u",
+    why: "an author's own pattern that the linear engine cannot run; it is tried on 256 characters at most",
   },
 ];

@@ -1,9 +1,9 @@
 import { chooseGguf } from "../../src/engines/onnx/files/hub-files.ts";
 import { parseModelName } from "../../src/engines/onnx/files/model-cache.ts";
-import { analyse } from "../../src/flow/analysis.ts";
-import { parseJsonAction } from "../../src/flow/parse-action.ts";
-import { questionText } from "../../src/flow/planner-prompt.ts";
-import { parseVerdict } from "../../src/flow/verifier-prompt.ts";
+import { parseJsonAction } from "../../src/flow/model/parse-action.ts";
+import { questionText } from "../../src/flow/model/planner-prompt.ts";
+import { parseVerdict } from "../../src/flow/model/verifier-prompt.ts";
+import { analyse } from "../../src/flow/rules/analyst.ts";
 import { narrow } from "../../src/grants.ts";
 import { createFlow, modelAnalyst, parseAction, parseChatAction, ruleExecutor, tool } from "../../src/index.ts";
 import { plainText } from "../../src/plain-text.ts";

@@ -1,11 +1,11 @@
 import { messageOf } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
-import { type Redactor, redactor } from "../redact.ts";
-import { secretsOf } from "../secrets.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
+import { secretsOf } from "../secrets/secrets.ts";
+import { settledWithin } from "../settled-within.ts";
+import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { openSetUp, type SetUpOptions } from "./set-up.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { settledWithin } from "./waiting.ts";
 
 export interface DoctorOptions extends SetUpOptions {
   readonly json: boolean;
@@ -156,13 +156,13 @@ const timed = async (
 
 /** Absent where its package is not installed: nobody needs it who runs no model-written code. */
 const sandboxState = async (): Promise<Pick<Finding, "state" | "detail" | "milliseconds">> => {
-  const { containmentFault, notCovered, openSandbox } = await import("../sandbox/index.ts");
+  const { notCovered, openSandbox, tierFault } = await import("../sandbox/index.ts");
   const tried = await timed(async () => {
     const sandbox = await openSandbox();
     try {
       const { value } = await sandbox.runPython("6 * 7", { timeoutSeconds: 30 });
       if (value !== "42") throw new Error(`6 * 7 gave ${String(value)}`);
-      const fault = await containmentFault();
+      const fault = await tierFault("pyodide-in-bubblewrap");
       const stricter = fault === undefined ? "" : `; stricter is pyodide-in-bubblewrap, but: ${fault}`;
       return `${sandbox.tier}, 6 * 7 = 42; does not cover ${notCovered[sandbox.tier]}${stricter}`;
     } finally {

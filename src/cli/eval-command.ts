@@ -1,17 +1,17 @@
 import { access, readFile, rm } from "node:fs/promises";
+import { openAlmanac } from "../almanac/environment.ts";
 import type { Usage } from "../budget.ts";
+import { setNames } from "../environment.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { writeDurably } from "../store/durable.ts";
 import { lineWriter, readLines } from "../store/lines.ts";
 import type { Task } from "../task.ts";
 import { type AnswerKey, answerReward, readTaskFile, scoreAnswer, type TaskFormat } from "../tasks/index.ts";
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
-import { openWorld } from "./almanac-world.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { openSetUp, type SetUpOptions } from "./set-up.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { setNames } from "./world.ts";
 
 export interface EvalOptions extends SetUpOptions {
   /** Of the file; told from its fields when absent. */
@@ -167,7 +167,7 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
 const tasksOf = async (set: string, { seed, format }: EvalOptions): Promise<readonly Task<unknown>[]> => {
   const name = setNames.find((one) => one === set);
   if (name !== undefined)
-    return (await openWorld(seed))
+    return (await openAlmanac(seed))
       .evaluation("test")
       [name].map((task) => ({ ...task, sealed: keyOfAlmanac(task.sealed) }));
   const isFile = await access(set).then(

@@ -4,8 +4,8 @@ import { hubNameOf } from "../engines/onnx/files/model-cache.ts";
 import { openModelFiles } from "../engines/onnx/files/open-model.ts";
 import type { WrittenType } from "../engines/onnx/files/safetensors-writer.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { findModelPath } from "../setup/local-model.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { findModelPath } from "./model.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent } from "./words.ts";
 

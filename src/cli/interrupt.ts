@@ -4,6 +4,8 @@ import { setMaxListeners } from "node:events";
 export interface Interrupts {
   /** Pressed at least once: no new step begins. */
   readonly asked: boolean;
+  /** Aborted by the first Ctrl-C: what is under way is finished and kept. */
+  readonly stopSignal: AbortSignal;
   /** Aborted by the second Ctrl-C, or by the first one while `stopAtOnce`. */
   readonly abortSignal: AbortSignal;
   /** Whether there is nothing yet that a first Ctrl-C should still finish. */
@@ -15,12 +17,14 @@ export interface Interrupts {
 /** Listens to Ctrl-C: the first time `onAsked` is told, the second time work is aborted, the third time Node exits. */
 export const listenToInterrupts = (onAsked: () => void): Interrupts => {
   const abort = new AbortController();
+  const stop = new AbortController();
   // Every solve under way listens to it.
-  setMaxListeners(0, abort.signal);
+  setMaxListeners(0, abort.signal, stop.signal);
   let presses = 0;
   const interrupts = {
     stopAtOnce: true,
     abortSignal: abort.signal,
+    stopSignal: stop.signal,
     get asked() {
       return presses > 0;
     },
@@ -30,7 +34,10 @@ export const listenToInterrupts = (onAsked: () => void): Interrupts => {
     presses += 1;
     if (presses > 2) process.exit(INTERRUPTED);
     if (presses === 2 || interrupts.stopAtOnce) abort.abort(new Interruption());
-    else onAsked();
+    else {
+      stop.abort(new Interruption());
+      onAsked();
+    }
   };
   process.on("SIGINT", press);
   return interrupts;

@@ -1,36 +1,8 @@
-import type { Baselines } from "./baselines.ts";
-import type { Gain, PlannerFigures } from "./evaluation.ts";
+import { type SetName, setNames } from "../environment.ts";
+import type { Baselines } from "../learn/baselines.ts";
+import type { PlannerFigures } from "../learn/evaluation.ts";
+import type { LearnReport } from "../learn/report.ts";
 import { columns, percent, percentInterval, points } from "./words.ts";
-import { type SetName, setNames } from "./world.ts";
-
-/** What `agentflow learn` found: `report.json` of its run, and its `--json`. Wall time is in `seconds` only. */
-export interface LearnReport {
-  readonly schemaVersion: 1;
-  readonly run: string;
-  readonly seconds: {
-    readonly total: number;
-    readonly evaluate: number;
-    readonly rollOut: number;
-    readonly train: number;
-    /** Of a planner that had to be shown the tools first. */
-    readonly coldStart?: number;
-  };
-  /** Everything that was used. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Steps that were trained; fewer than asked for when it was interrupted. */
-  readonly stepsDone: number;
-  readonly interrupted: boolean;
-  /** Validation was clearly better after this step: its weights were gone back to. */
-  readonly keptStep?: number;
-  readonly before: PlannerFigures;
-  /** After imitation of random valid plans and before the first rollout, where there was a cold start. */
-  readonly coldStart?: PlannerFigures;
-  /** What the flow has taught beyond the cold start. */
-  readonly gainOfFlow?: Readonly<Record<SetName, Gain>>;
-  readonly after: PlannerFigures;
-  readonly gain: Readonly<Record<SetName, Gain>>;
-  readonly baselines: Baselines;
-}
 
 /** What a report calls the sets. */
 export type Titles = Readonly<Record<SetName, string>>;
@@ -63,7 +35,7 @@ const coldStartLines = ({ before, coldStart, gainOfFlow }: Figures, titles: Titl
         return `After the cold start, ${titles[name]}: ${percent(accuracy)} ${percentInterval(interval)}; from there ${points(gained, around)}`;
       });
 
-/** A world may leave sets empty. */
+/** A environment may leave sets empty. */
 const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filter((name) => figures[name].n > 0);
 
 const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): string[] => {

@@ -1,37 +1,39 @@
-import type { Engine } from "../engine.ts";
-import type { Run } from "../store/run-folder.ts";
-import type { Baselines } from "./baselines.ts";
-import type { PlannerFigures } from "./evaluation.ts";
-import type { LearnOptions } from "./learn-options.ts";
-import { type LearnReport, reportLines, type Titles } from "./learn-report.ts";
-import type { Recipe } from "./recipe.ts";
+import type { SetName } from "../environment.ts";
+import type { Baselines } from "../learn/baselines.ts";
+import type { PlannerFigures } from "../learn/evaluation.ts";
+import type { LearnHappening } from "../learn/event.ts";
+import type { LearnReport } from "../learn/report.ts";
+import { reportLines, type Titles } from "./learn-report.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent, percentInterval } from "./words.ts";
-import type { World } from "./world.ts";
 
-/** What will happen, where and for how long, in three lines. */
-export const introduction = (
-  { validation }: LearnOptions,
-  { groupSize, tasksPerStep, secondsPerStep, secondsAround }: Recipe,
-  steps: number,
-  { model, description }: Engine,
-  tasks: number,
-  run: Run,
-): string[] => {
-  const millions = (Number(description.parameters) / 1e6).toFixed(1);
-  const threads = description.threads === undefined ? "" : `, ${description.threads} threads`;
-  const forecast = duration(secondsAround + steps * secondsPerStep);
+export type RunStart = Extract<LearnHappening, { readonly type: "run-start" }>;
+
+/** What will happen and where, in three lines. How long it takes is measured first. */
+export const introduction = (start: RunStart): string[] => {
+  const { model, machine, split, tasks, steps, tasksPerStep, groupSize, folder } = start;
+  const millions = (Number(machine.parameters) / 1e6).toFixed(1);
+  const threads = machine.threads === undefined ? "" : `, ${machine.threads} threads`;
   return [
-    `Planner  ${model} (${millions} M weights), on this machine: ${description.runtime ?? "native"}${threads}; no network`,
-    `Plan     ${tasks} ${validation ? "validation" : "test"} questions before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts in the live flow`,
-    `Time     about ${forecast} on two quiet cores; Ctrl-C ends early and saves; run: ${run.folder}`,
+    `Planner  ${model} (${millions} M weights), on this machine: ${machine.runtime ?? "native"}${threads}; no network`,
+    `Plan     ${tasks} ${split} questions before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts in the live flow`,
+    `Run      ${folder}; Ctrl-C ends early and saves`,
   ];
+};
+
+/** Training takes about this share of what its rollouts take; a line a step says later how long it really takes. */
+const TRAINING_SHARE = 0.8;
+
+/** How long the rest of a run takes, in seconds, from what its first evaluation took on this machine. */
+export const forecast = ({ tasks, steps, tasksPerStep, groupSize }: RunStart, evaluationSeconds: number): number => {
+  const rollouts = steps * tasksPerStep * groupSize;
+  return (evaluationSeconds / Math.max(1, tasks)) * (rollouts * (1 + TRAINING_SHARE) + tasks);
 };
 
 /** The main figures of a planner in one line. */
 export const summary = (figures: PlannerFigures, titles: Titles): string =>
   [
-    ...(["heldOutPages", "heldOutFamily"] as const)
+    ...(["heldOutPages", "heldOutFamily"] as const satisfies readonly SetName[])
       .filter((name) => figures[name].n > 0)
       .map((name) => `${titles[name]} ${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`),
     `tool errors ${percent(figures.toolErrorRate)}`,
@@ -49,8 +51,7 @@ export const baselineLines = ({ randomValid, bestFixedOrder, oracle }: Baselines
 export const conclude = (
   screen: Screen,
   report: LearnReport,
-  run: Run,
-  { titles, question }: Pick<World, "titles" | "question">,
+  { folder, titles, question }: Pick<RunStart, "folder" | "titles" | "question">,
   config?: string,
 ): void => {
   for (const line of reportLines(report, titles)) screen.line(line);
@@ -60,7 +61,7 @@ export const conclude = (
     `${report.interrupted ? "Interrupted after" : "Done:"} ${stepsDone} steps, ${duration(seconds.total)} ` +
       `(evaluation ${duration(seconds.evaluate)}, rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)})`,
   );
-  screen.line(`Run      ${run.folder}: config, metrics, timings, trajectories, report, weights`);
+  screen.line(`Run      ${folder}: config, metrics, timings, trajectories, report, weights`);
   const own = config === undefined ? "" : `--config ${config} `;
-  screen.line(`Next     npx agentflow solve ${own}--policy ${run.folder} "${question}"`);
+  screen.line(`Next     npx agentflow solve ${own}--policy ${folder} "${question}"`);
 };

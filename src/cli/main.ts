@@ -2,12 +2,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { Budget } from "../budget.ts";
+import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
+import { moduleNames, trainableNames } from "../learn/modules.ts";
+import { recipes } from "../learn/recipe.ts";
 import { packageFolder } from "../package-folder.ts";
-import { redactor } from "../redact.ts";
-import { secretsOf } from "../secrets.ts";
+import { redactor } from "../secrets/redact.ts";
+import { secretsOf } from "../secrets/secrets.ts";
+import { BUILT_IN_MODEL } from "../setup/local-model.ts";
 import { formats } from "../tasks/task-file.ts";
-import { moduleNames, trainableNames } from "./cast.ts";
 import { doctor } from "./doctor.ts";
 import { evalCommand } from "./eval-command.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
@@ -15,21 +18,18 @@ import { exportCommand } from "./export.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
-import { learn } from "./learn.ts";
-import { BUILT_IN_MODEL } from "./model.ts";
+import { learnCommand } from "./learn.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
 import { queryCommand } from "./query-command.ts";
-import { microRecipe, recipe } from "./recipe.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
-import { sft } from "./sft.ts";
+import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
-import { verify } from "./verify.ts";
+import { verifyCommand } from "./verify.ts";
 import { guarded } from "./waiting.ts";
-import { watch } from "./watch.ts";
-import { setNames } from "./world.ts";
+import { watchCommand } from "./watch.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
   readonly version: string;
@@ -112,7 +112,7 @@ program
   .option(...seedOption)
   .option(
     "--steps <number>",
-    `training steps (default: ${recipe.steps}; of a project ${microRecipe.steps})`,
+    `training steps (default: ${recipes.tiny.steps}; of a project ${recipes.micro.steps})`,
     wholeNumber(0),
   )
   .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
@@ -131,7 +131,7 @@ program
   .option("--minutes <number>", "train for so long at most", wholeNumber(1, 100_000))
   .option(
     "--learning-rate <number>",
-    `peak learning rate (default: ${recipe.learningRate.peak}; of adapters another)`,
+    `peak learning rate (default: ${recipes.tiny.learningRate.peak}; of adapters another)`,
     positive,
   )
   .option(
@@ -164,7 +164,9 @@ program
   .option("--quiet", "no progress", false)
   .action(async ({ watch: watched, every, rounds, ...options }) => {
     process.exitCode =
-      watched === undefined ? await learn(options) : await watch({ ...options, watch: watched, every, rounds });
+      watched === undefined
+        ? await learnCommand(options)
+        : await watchCommand({ ...options, watch: watched, every, rounds });
   });
 
 program
@@ -183,7 +185,7 @@ program
   .option("--json", "one JSON object on stdout, progress on stderr", false)
   .option("--quiet", "no progress", false)
   .action(async (options) => {
-    process.exitCode = await sft(options);
+    process.exitCode = await sftCommand(options);
   });
 
 /** Who plays which role, with which tools and within which budget: of all commands that solve. */
@@ -316,7 +318,7 @@ runs
   .option(...jsonOption)
   .option("--quiet", "only the exit code", false)
   .action(async (name, options) => {
-    process.exitCode = await verify(name, options);
+    process.exitCode = await verifyCommand(name, options);
   });
 
 runs

@@ -4,7 +4,7 @@ import type { Engine, TrainingSequence } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { ChatMessage } from "../model.ts";
-import { findModel } from "./model.ts";
+import { findModel } from "../setup/local-model.ts";
 import { writeJson } from "./terminal.ts";
 
 export interface ScoreOptions {

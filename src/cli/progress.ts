@@ -1,10 +1,10 @@
-import { mean, type StepMetrics } from "../train/index.ts";
+import { mean, type StepMetrics, type StepTimings } from "../train/index.ts";
 import type { Screen } from "./screen.ts";
 import { duration, percent } from "./words.ts";
 
 /** What is known while training, for one line. */
 export interface Progress {
-  step(metrics: StepMetrics, seconds: number): void;
+  step(metrics: Omit<StepMetrics, "timings">, timings: StepTimings): void;
   /** Validation accuracy, measured after the last step that was shown. */
   validated(accuracy: number): void;
   /** Leaves one line about the whole of it. */
@@ -31,9 +31,9 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
   const times: number[] = [];
   let validation: number | undefined;
   return {
-    step: ({ index, reward, groups, toolErrorRate, turns }, seconds) => {
+    step: ({ index, reward, groups, toolErrorRate, turns }, { rollOut, train, publish }) => {
       rewards.push(reward.mean);
-      times.push(seconds);
+      times.push(rollOut + train + publish);
       const left = duration((steps - index - 1) * mean(times.slice(-RECENT)) + after);
       const valid = validation === undefined ? "–" : percent(validation);
       const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;

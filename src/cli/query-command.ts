@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { findRun } from "../setup/local-model.ts";
 import type { SqlValue } from "../sqlite.ts";
 import { queryWithin } from "../store/query-limits.ts";
 import { openTrajectoryIndex, type QueryResult } from "../store/trajectory-index.ts";
-import { findRun } from "./model.ts";
 import type { Screen } from "./screen.ts";
 import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 import { cellsOf, clip, pad, padStart } from "./text-width.ts";

@@ -1,11 +1,10 @@
-import { cp, mkdir, rename, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
-import { ConfigError } from "../errors.ts";
-import { readCheckpoint, stepsIn } from "../store/checkpoint.ts";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fork } from "../learn/fork.ts";
+import { findRun } from "../setup/local-model.ts";
+import { stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
-import { runId } from "../store/run-folder.ts";
-import { listRuns, readRun, requirePlainFiles } from "../store/stored-run.ts";
-import { findRun } from "./model.ts";
+import { listRuns, readRun } from "../store/stored-run.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
 export interface RunsOptions {
@@ -87,37 +86,13 @@ export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Pr
   return 0;
 };
 
-/** `agentflow runs fork <run>@<step>`: a new run that goes on from a checkpoint of another one. */
+/** `agentflow runs fork <run>@<step>`: a new run that continues from a checkpoint of another one. */
 export const forkCommand = async (name: string, { json }: Pick<RunsOptions, "json">): Promise<number> => {
   const [, source = "", at] = /^(.*?)(?:@(\d+))?$/s.exec(name) ?? [];
   const { root, id } = await findRun(source);
-  const from = join(root, id);
-  await requirePlainFiles(from);
-  const wanted = at === undefined ? undefined : Number(at);
-  const { checkpoint, damage } = await readCheckpoint(from, wanted);
-  const steps = await stepsIn(from);
-  if (checkpoint === undefined || (wanted !== undefined && checkpoint.step !== wanted))
-    throw new ConfigError(
-      `The run ${id} has no good checkpoint${wanted === undefined ? "" : ` of step ${wanted}`}: it has ${steps.length === 0 ? "none" : steps.map((step) => `${id}@${step}`).join(", ")}${damage.length === 0 ? "" : ` (${damage.join("; ")})`}.`,
-    );
-  const fork = runId(new Date(), Math.random);
-  const to = join(root, fork);
-  // Under another name until it is whole.
-  const draft = join(root, `.fork-${fork}`);
-  await mkdir(draft);
-  await cp(from, draft, {
-    recursive: true,
-    filter: (path) => {
-      const name_ = relative(from, path).replaceAll("\\", "/");
-      const step = /^(?:checkpoints|replies)\/step-(\d+)/.exec(name_)?.[1];
-      return !(
-        /^(?:\.owner|report\.json|seal\.json|weights|index\.sqlite)/.test(name_) || Number(step ?? 0) > checkpoint.step
-      );
-    },
-  });
-  await rename(draft, to);
-  if (json) writeJson({ schemaVersion: 1, run: fork, from: id, step: checkpoint.step });
-  else openScreen().line(`${fork} goes on from ${id} after step ${checkpoint.step}: agentflow learn --resume ${to}`);
+  const { run, folder, step } = await fork(join(root, id), at === undefined ? undefined : Number(at));
+  if (json) writeJson({ schemaVersion: 1, run, from: id, step });
+  else openScreen().line(`${run} continues ${id} after step ${step}: agentflow learn --resume ${folder}`);
   return 0;
 };
 

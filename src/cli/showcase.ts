@@ -1,34 +1,60 @@
-import type { Evaluated } from "./evaluation.ts";
+import type { SetName } from "../environment.ts";
+import { readTrajectories } from "../store/stored-run.ts";
+import type { Trajectory } from "../trajectory.ts";
 import { clip } from "./text-width.ts";
 import { sideBySide, transcript } from "./transcript.ts";
-import { type SetName, setNames, type WorldSets, type WorldTask } from "./world.ts";
+
+/** An evaluated task as a run stores it. */
+interface Row {
+  readonly phase: string;
+  readonly set: SetName;
+  readonly task: string;
+  readonly expected: string;
+  readonly reward: number | null;
+  readonly trajectory?: Trajectory;
+}
+
+/** A task before and after training. */
+interface Pair {
+  readonly before: Row;
+  readonly after: Row;
+}
 
 /** Sets in which to look for a question to show: what was never trained tells most. */
 const preferred: readonly SetName[] = ["deep", "heldOutFamily", "heldOutPages", "heldOutParaphrase"];
 
 /** The longest task that only the trained planner solved; the very first task where there is none. */
-const pick = (sets: WorldSets, before: Evaluated, after: Evaluated): WorldTask | undefined => {
+const pick = (pairs: readonly Pair[]): Pair | undefined => {
   for (const name of preferred) {
-    const learnt = sets[name].filter(({ id }) => after.outcomes[name][id] === 1 && before.outcomes[name][id] !== 1);
-    const turns = ({ id }: WorldTask): number => after.trajectories.get(id)?.memory.length ?? 0;
+    const learnt = pairs.filter(({ before, after }) => after.set === name && after.reward === 1 && before.reward !== 1);
+    const turns = ({ after }: Pair): number => after.trajectory?.memory.length ?? 0;
     const [first] = learnt.toSorted((a, b) => turns(b) - turns(a));
     if (first !== undefined) return first;
   }
-  return setNames.flatMap((name) => sets[name])[0];
+  return pairs[0];
 };
 
 const MOST_COLUMN = 72;
 const GAP = 3;
 
-/** One question as the planner solved it before and after, side by side. Chosen among those that it learnt to solve. */
-export const beforeAndAfter = (sets: WorldSets, before: Evaluated, after: Evaluated, width: number): string[] => {
-  const task = pick(sets, before, after);
-  const [old, young] = [before, after].map(({ trajectories }) => trajectories.get(task?.id ?? ""));
-  if (task === undefined || old === undefined || young === undefined) return [];
+/**
+ * One question of a stored run as its planner solved it before and after, side by side. Chosen among those that it learnt
+ * to solve.
+ */
+export const beforeAndAfter = async (folder: string, width: number): Promise<string[]> => {
+  const rows = (await readTrajectories({ folder })) as Row[];
+  const before = new Map(rows.filter(({ phase }) => phase === "before").map((row) => [row.task, row]));
+  const pairs = rows.flatMap((after): Pair[] => {
+    const earlier = before.get(after.task);
+    return after.phase === "after" && earlier !== undefined ? [{ before: earlier, after }] : [];
+  });
+  const chosen = pick(pairs);
+  const [old, young] = [chosen?.before.trajectory, chosen?.after.trajectory];
+  if (chosen === undefined || old === undefined || young === undefined) return [];
   const column = Math.min(MOST_COLUMN, Math.floor((width - GAP) / 2));
   return [
-    clip(`One question, before and after: ${task.question}`, width),
-    clip(`Expected answer: ${task.sealed.answer}`, width),
+    clip(`One question, before and after: ${young.query.question}`, width),
+    clip(`Expected answer: ${chosen.after.expected}`, width),
     "",
     ...sideBySide(
       { title: "before", lines: transcript(old, column) },

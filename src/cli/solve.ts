@@ -2,13 +2,13 @@ import type { Budget, Usage } from "../budget.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
 import { randomKey } from "../random.ts";
+import { findRun } from "../setup/local-model.ts";
+import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { createRun, runId } from "../store/run-folder.ts";
 import { readRun, readTrajectories } from "../store/stored-run.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { openApproval } from "./approval.ts";
 import { listenToInterrupts } from "./interrupt.ts";
-import { findRun } from "./model.ts";
-import { openSetUp, type SetUpOptions } from "./set-up.ts";
 import { eventsOf, solveView } from "./solve-view.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ConfigError } from "../errors.ts";
-import { settledWithin } from "./waiting.ts";
+import { settledWithin } from "../settled-within.ts";
 
 let folder = "";
 beforeAll(async () => {

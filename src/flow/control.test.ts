@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { ToolError } from "../errors.ts";
 import { grantsHost, narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
-import { redactor } from "../redact.ts";
+import { redactor } from "../secrets/redact.ts";
 import { scriptedModel, scriptedPlanner } from "../testing/index.ts";
 import { type AnyTool, type ToolContext, tool } from "../tool.ts";
 import { createFlow, type FlowOptions } from "./flow.ts";
-import { modelExecutor } from "./model-executor.ts";
+import { modelExecutor } from "./model/executor.ts";
 
 const inputSchema = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
 const look = (execute: (query: string, context: ToolContext) => unknown, more: Partial<AnyTool> = {}): AnyTool =>

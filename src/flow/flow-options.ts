@@ -31,7 +31,7 @@ import type { TraceApi } from "./tracing.ts";
 export interface FlowOptions {
   /** The default for all four modules. One of `model` and `planner` is needed. */
   readonly model?: ChatModel;
-  /** @default chatPlanner(model) */
+  /** @default modelPlanner(model) */
   readonly planner?: Planner;
   readonly tools: Toolset;
   /** @default modelExecutor(model), or ruleExecutor() without a model */
@@ -57,12 +57,12 @@ export interface FlowOptions {
   readonly secrets?: readonly string[];
   /**
    * A memory across tasks: earlier tasks that are like the question are told to a planner in natural language, in a slot of
-   * their own. With `source` each solve is added to it. @default none
+   * their own (`openExperience` of `agentflow/store`). With `source` each solve is added to it. @default none
    */
   readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
   /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
   readonly tracing?: TraceApi;
-  /** Keeps the replies of tools, and gives them again where a solve is done once more by the same id. @default none */
+  /** Keeps the replies of tools, for a solve that is done again by its id: `openReplies` of `agentflow/store`. @default none */
   readonly replies?: ReplyLog;
   /** Called after each turn with its entry of memory; the flow waits for it. */
   readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;

@@ -33,6 +33,7 @@ const calculate = tool<{ expression: string }>({
     required: ["expression"],
     additionalProperties: false,
   },
+  metadata: { computes: true },
   execute: async ({ expression }) => ({
     text: expression,
     fields: { value: { kind: "number" as const, value: 15_000_000, unit: "person" } },
@@ -125,6 +126,37 @@ describe("a solve", () => {
     };
     await flowOf(["search q1", "calculate value @1.population"], { onStepEnd }).solve(question);
     expect(indices).toEqual([1, 2]);
+  });
+});
+
+describe("what a tool is stands in its metadata", () => {
+  const price = tool<{ sku: string }>({
+    description: "Price and weight.",
+    inputSchema: z.object({ sku: z.string() }),
+    metadata: { answerField: "price" },
+    execute: () => ({ weight: 3, price: 40 }),
+  });
+  const sum = tool<{ term: string }>({
+    description: "Adds.",
+    inputSchema: { type: "object", properties: { term: { type: "string" } }, required: ["term"] },
+    metadata: { computes: true },
+    execute: ({ term }) => term,
+  });
+
+  test("the field that answers", async () => {
+    const { status, trajectory } = await flowOf(["price q1"], { tools: { price } }).solve("What does Lagos cost?");
+    expect([status, trajectory.answer]).toEqual(["solved", "40"]);
+  });
+
+  test("a tool that computes gets terms, whatever its name and its argument's", async () => {
+    const script = ["search q1", "sum larger @1.population @1"];
+    const { trajectory } = await flowOf(script, { tools: { search, sum }, budget: { turns: 2 } }).solve(question);
+    expect(trajectory.memory[1]?.call?.input).toEqual({ term: "larger(15000000 person, 15000000 person)" });
+  });
+
+  test("a misspelt word of it is refused", () => {
+    const misspelt = { ...sum, metadata: JSON.parse('{"compute": true}') };
+    expect(() => flowOf([], { tools: { sum: misspelt } })).toThrow(/metadata has "compute".*Did you mean computes/);
   });
 });
 

@@ -2,32 +2,34 @@ import type { Usage } from "../budget.ts";
 import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
+import { type EventStream, eventStream } from "../event-stream.ts";
 import { narrow } from "../grants.ts";
 import { checked, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
-import { type Redactor, redactor } from "../redact.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
-import { ruleAnalyst } from "./analysis.ts";
-import { ruleExecutor } from "./executor.ts";
 import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
-import { ruleGenerator } from "./generator.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
 import { SolveMeter } from "./meter.ts";
-import { modelExecutor } from "./model-executor.ts";
-import { modelGenerator } from "./model-generator.ts";
-import { modelVerifier } from "./model-verifier.ts";
-import { chatPlanner } from "./planner.ts";
+import { modelExecutor } from "./model/executor.ts";
+import { modelGenerator } from "./model/generator.ts";
+import { modelPlanner } from "./model/planner.ts";
+import { modelVerifier } from "./model/verifier.ts";
+import { ruleAnalyst } from "./rules/analyst.ts";
+import { ruleExecutor } from "./rules/executor.ts";
+import { ruleGenerator } from "./rules/generator.ts";
+import { ruleVerifier } from "./rules/verifier.ts";
+import { readSchemas } from "./schema.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
-import { type FlowStream, streamOf } from "./stream.ts";
 import { traceSolve } from "./tracing.ts";
-import { ruleVerifier } from "./verifier.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
 
-interface Ended {
+/** What every solve ends with. */
+export interface SolveEnd {
   readonly stopReason: StopReason;
   readonly usage: Usage;
   readonly trajectory: Trajectory;
@@ -35,16 +37,19 @@ interface Ended {
 
 /** How a solve ended: with an answer, with the best so far and a reason, or with an infrastructure failure. */
 export type SolveResult =
-  | (Ended & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
-  | (Ended & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
-  | (Ended & { readonly status: "failed"; readonly error: AgentFlowError });
+  | (SolveEnd & { readonly status: "solved"; readonly answer: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "partial"; readonly answer?: string; readonly solution?: string })
+  | (SolveEnd & { readonly status: "failed"; readonly error: AgentFlowError });
+
+/** The events of a solve under way, for one reader, and its result. */
+export type FlowStream = EventStream<FlowEvent, SolveResult>;
 
 /** Four modules that solve a question in turns over a shared memory. */
 export interface Flow {
   /** Never throws for what a model or a tool did. Throws `ConfigError` for options that cannot work. */
   solve(query: string | Query, options?: SolveOptions): Promise<SolveResult>;
   /** The events of a solve while it runs, and its result. Leaving the loop over it aborts the solve. */
-  stream(query: string | Query, options?: SolveOptions): FlowStream<SolveResult>;
+  stream(query: string | Query, options?: SolveOptions): FlowStream;
   /** The same flow with some of its options replaced. */
   with(changes: Partial<FlowOptions>): Flow;
 }
@@ -58,7 +63,10 @@ export const createFlow = (options: FlowOptions): Flow => {
   return {
     solve,
     stream: (query, solveOptions = {}) =>
-      streamOf((listen, abortSignal) => solve(query, { ...solveOptions, onEvent: listen, abortSignal }), solveOptions),
+      eventStream<FlowEvent, SolveResult>(
+        (listen, abortSignal) => solve(query, { ...solveOptions, onEvent: listen, abortSignal }),
+        solveOptions,
+      ),
     with: (changes) => createFlow({ ...options, ...changes }),
   };
 };
@@ -66,12 +74,13 @@ export const createFlow = (options: FlowOptions): Flow => {
 const partsOf = (options: FlowOptions): FlowParts => {
   if (typeof options !== "object" || options === null) throw refusal("createFlow", options, "an object of options");
   const { model } = options;
-  const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
+  const planner = options.planner ?? (model === undefined ? undefined : modelPlanner(model));
   if (typeof planner !== "function")
     throw new ConfigError(
-      "createFlow needs a planner, modelPlanner(policy) or a function (state, context) => plan, or a model for all modules.",
+      "createFlow needs a planner, modelPlanner(model or policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
+  readSchemas(options.tools);
   const redact = redactorOf(options);
   const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;

@@ -15,16 +15,16 @@ import type {
   Verifier,
 } from "../module.ts";
 import type { RandomKey } from "../random.ts";
-import type { Redactor } from "../redact.ts";
 import type { ReplyLog } from "../reply-log.ts";
+import type { Redactor } from "../secrets/redact.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
 import { fixedCall } from "./fixed-call.ts";
-import { ruleGenerator } from "./generator.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
 import { failed, redacted, refused } from "./observation.ts";
+import { ruleGenerator } from "./rules/generator.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
 

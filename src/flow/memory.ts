@@ -2,6 +2,7 @@ import type { FlowState } from "../module.ts";
 import type { Field } from "../tool.ts";
 import type { MemoryEntry } from "../trajectory.ts";
 import { dateOf } from "./dates.ts";
+import { answerFieldOf } from "./observation.ts";
 
 /** Most fields of an entry that a rendering names, and the longest name or label in it. */
 const FIELD_LIMIT = 24;
@@ -44,7 +45,7 @@ const REFERENCE_PARTS = /^(?:q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\
 
 /**
  * What a reference stands for: `q1` an entity of the question, `q` the whole question, `@2.country` a field of an
- * entry, `@2` its field `value`, or its only field, or its text. Undefined when there is no such thing.
+ * entry, `@2` the field that answers (`value`), or its only field, or its text. Undefined when there is no such thing.
  */
 export const resolve = (
   reference: string,
@@ -59,7 +60,8 @@ export const resolve = (
   if (parts.field !== undefined) return own(observation.fields, parts.field);
   const names = Object.keys(observation.fields);
   const single =
-    own(observation.fields, "value") ?? (names.length === 1 ? own(observation.fields, names[0] ?? "") : undefined);
+    own(observation.fields, answerFieldOf(observation)) ??
+    (names.length === 1 ? own(observation.fields, names[0] ?? "") : undefined);
   if (single !== undefined) return single;
   return observation.text === "" ? undefined : { kind: "text", value: observation.text.slice(0, TEXT_LENGTH) };
 };

@@ -1,4 +1,4 @@
-import type { Redactor } from "../redact.ts";
+import type { Redactor } from "../secrets/redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
 
@@ -26,7 +26,7 @@ export const failed = (reason: ErrorReason, error: string): Observation & { stat
  * Any value that a tool may return, as a bounded observation. Never throws. Secrets are taken out of its texts before they
  * are cut: half a key would not be found.
  */
-export const observe = (value: unknown, limit = TEXT_LIMIT, redact: Clean = asItIs): Observation => {
+export const observe = (value: unknown, limit = TEXT_LIMIT, redact: (text: string) => string = asItIs): Observation => {
   try {
     return isToolOutput(value) ? ofOutput(value, limit, redact) : ofValue(value, limit, redact);
   } catch {
@@ -78,14 +78,22 @@ const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number, re
   ...(trust === undefined || trust === "trusted" ? {} : { trust: "untrusted" }),
 });
 
+/** Name of the field by which a result answers a question, where its tool names no other. */
+export const ANSWER_FIELD = "value";
+
+/** Name of the field by which a result answers a question. */
+export const answerFieldOf = (observation: Observation): string =>
+  (observation.status === "ok" ? observation.answerField : undefined) ?? ANSWER_FIELD;
+
 /**
- * The field `value` by which a result answers a question. Of outsiders' results there is none: anybody may write a page with
- * a row `Value`, and no rule takes its word for the answer. Planners and models may still refer to it.
+ * The field by which a result answers a question. Of outsiders' results there is none: anybody may write a page with a row
+ * `Value`, and no rule takes its word for the answer. Planners and models may still refer to it.
  */
-export const statedValue = (observation: Observation | undefined): Field | undefined =>
-  observation?.status === "ok" && observation.trust !== "untrusted" && Object.hasOwn(observation.fields, "value")
-    ? observation.fields.value
-    : undefined;
+export const statedValue = (observation: Observation | undefined): Field | undefined => {
+  if (observation?.status !== "ok" || observation.trust === "untrusted") return undefined;
+  const name = answerFieldOf(observation);
+  return Object.hasOwn(observation.fields, name) ? observation.fields[name] : undefined;
+};
 
 /** Fields that can be shown and referred to. Names that outsiders chose are such as a reference can spell. */
 const boundFields = (fields: Readonly<Record<string, Field>>, trusted: boolean): Readonly<Record<string, Field>> => {

@@ -10,8 +10,8 @@ import {
   promptStyleRule,
 } from "../model.ts";
 import { count as aCount, checked, listOf, objectWith, type Rules, required, text } from "../options.ts";
-import { type Redactor, redactor, redactors } from "../redact.ts";
-import { keysOf, secretsGiven } from "../secrets.ts";
+import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
+import { keysOf, secretsGiven } from "../secrets/secrets.ts";
 import { dollarsOf } from "./price.ts";
 
 /** What is used of a language model of the AI SDK, whatever its specification version (v2, v3, v4). */

@@ -1,9 +1,9 @@
-import type { Policy } from "../engine.ts";
+import type { ChatTemplate, Policy, PromptSegment } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
-import type { ChatModel } from "../model.ts";
-import { checked, objectWith, required } from "../options.ts";
+import type { ChatMessage, ChatModel } from "../model.ts";
+import { checked, count, name, objectWith, type Rules, required } from "../options.ts";
+import { plainText } from "../plain-text.ts";
 import { randomKey } from "../random.ts";
-import { chatModel, chatModelRules } from "./chat-model.ts";
 
 export interface EngineModelOptions {
   /** @default the name of the engine's model */
@@ -14,18 +14,84 @@ export interface EngineModelOptions {
   readonly version?: string;
 }
 
-/** The engine's own weights as a ChatModel: in its chat template where it has one, else as a completion model. */
+const engineModelRules: Rules<EngineModelOptions> = { id: name, maxTokens: count, version: name };
+
+/**
+ * The chat model of an engine: a policy of it, in the model's own chat template where it has one, else as a model that
+ * completes a question. Throws `ConfigError` for a model that was made for neither.
+ */
 export const engineModel = (policy: Policy, options: EngineModelOptions = {}): ChatModel => {
   required(objectWith("a policy", "sample"))(policy, "engineModel: the policy");
-  checked("engineModel", options, chatModelRules);
-  return policy.engine.chat === undefined ? completionModel(policy, options) : chatModel(policy, options);
+  checked("engineModel", options, engineModelRules);
+  const { chat } = policy.engine;
+  return chat === undefined ? completionModel(policy, options) : templateModel(policy, chat, options);
+};
+
+/**
+ * A policy of a chat model as a ChatModel, in the model's own template. The system's part of a prompt is a segment of its
+ * own, so that all requests with the same one share its place in the cache. Requests run in the engine's common batches.
+ */
+const templateModel = (
+  policy: Policy,
+  chat: ChatTemplate,
+  { id, maxTokens = 256, version }: EngineModelOptions,
+): ChatModel => {
+  const { tokenizer, contextLength, endIds, model } = policy.engine;
+  const plain = ({ role, content }: ChatMessage): ChatMessage => ({
+    role,
+    content: plainText(tokenizer, content),
+  });
+  const segments = async (
+    messages: readonly ChatMessage[],
+    abortSignal: AbortSignal | undefined,
+  ): Promise<PromptSegment[]> => {
+    const said = messages.map(plain);
+    const text = await chat.render(said, { addGenerationPrompt: true, abortSignal });
+    const [first] = said;
+    const end =
+      first?.role === "system" && first.content !== "" ? text.indexOf(first.content) + first.content.length : 0;
+    return [text.slice(0, end), text.slice(end)]
+      .filter((part) => part !== "")
+      .map((part) => ({ ids: tokenizer.encode(part), sampled: false }));
+  };
+  return {
+    id: id ?? model,
+    complete: async (request) => {
+      if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
+      const limit = request.maxTokens ?? maxTokens;
+      const prompt = await segments(request.messages, request.abortSignal);
+      const promptTokens = prompt.reduce((sum, { ids }) => sum + ids.length, 0);
+      if (promptTokens >= contextLength)
+        throw new ModelError(`The conversation has ${promptTokens} tokens; ${model} holds ${contextLength}.`);
+      // Several models may complete on one policy at once: each call has a cache of its own.
+      const history = `chat-${crypto.randomUUID()}`;
+      try {
+        const { ids } = await policy.sample({
+          prompt,
+          history,
+          randomKey: request.randomKey ?? randomKey("chat", JSON.stringify(request.messages)),
+          maxTokens: Math.min(limit, contextLength - promptTokens),
+          stopIds: endIds,
+          temperature: request.temperature ?? 0,
+          ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
+          ...(version === undefined ? {} : { version }),
+          ...(request.abortSignal === undefined ? {} : { abortSignal: request.abortSignal }),
+        });
+        const ended = endIds.includes(ids.at(-1) ?? -1);
+        const text = tokenizer.decode(ended ? ids.slice(0, -1) : ids).trim();
+        return { text, promptTokens, sampledTokens: ids.length };
+      } finally {
+        policy.release(history);
+      }
+    },
+  };
 };
 
 /**
  * A small completion model as a ChatModel: the prompt is the last user message and the token `<answer>`, the reply
  * ends at `<end>`. It has no chat template, so system messages and earlier turns are not read.
  */
-const completionModel = (policy: Policy, { id, maxTokens = 32, version }: EngineModelOptions = {}): ChatModel => {
+const completionModel = (policy: Policy, { id, maxTokens = 32, version }: EngineModelOptions): ChatModel => {
   const { tokenizer, contextLength, model } = policy.engine;
   const answerId = tokenizer.idOf("<answer>");
   const endId = tokenizer.idOf("<end>");

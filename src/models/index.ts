@@ -1,6 +1,5 @@
 /** Implementations of ChatModel. */
 export { type AiSdkLanguageModel, type AiSdkModelOptions, aiSdkModel } from "./ai-sdk.ts";
-export { type ChatModelOptions, chatModel } from "./chat-model.ts";
 export { type EngineModelOptions, engineModel } from "./engine-model.ts";
 export { type OpenAICompatibleOptions, openaiCompatible } from "./openai-compatible.ts";
 export { recordingModel, replayModel } from "./recording.ts";

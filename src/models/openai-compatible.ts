@@ -1,5 +1,4 @@
-import { parseJson } from "../bounded-json.ts";
-import { ConfigError, ModelError, messageOf, retryableStatus } from "../errors.ts";
+import { ConfigError, ModelError, messageOf } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import {
   type ChatModel,
@@ -23,12 +22,13 @@ import {
   seconds,
   text,
 } from "../options.ts";
-import { type Redactor, redactor, redactors } from "../redact.ts";
-import { keysOf, secretsGiven } from "../secrets.ts";
-import { threadsOf } from "../threads.ts";
+import { redactor, redactors } from "../secrets/redact.ts";
+import { keysOf, secretsGiven } from "../secrets/secrets.ts";
+import { threadsOf } from "../threads/threads.ts";
+import { refusalOf } from "./openai-refusal.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
-import { type HttpReply, pooledTransport, type Transport } from "./transport.ts";
+import { pooledTransport, type Transport } from "./transport.ts";
 
 export interface OpenAICompatibleOptions {
   /** Up to and with `/v1`, such as `http://127.0.0.1:8000/v1`. */
@@ -57,7 +57,6 @@ export interface OpenAICompatibleOptions {
 
 /** Longer replies, such as those with log-probabilities of many tokens, are read in a thread. */
 const LONG_REPLY = 2 ** 17;
-const LONGEST_COMPLAINT = 2 ** 16;
 const threads = threadsOf("models/reply-thread", {
   failure: (message, cause) => new ModelError(message, { retryable: true, cause }),
 });
@@ -242,37 +241,6 @@ const unlearn = (habits: Habits, { grammar, logProbs }: ChatRequest, message: st
 };
 
 const same = (a: Habits, b: Habits): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-const refusalOf = (reply: HttpReply, text: string, model: string, redact: Redactor | undefined): ModelError => {
-  const retryAfterSeconds = secondsOf(reply.header("retry-after"));
-  return new ModelError(`${model} refused the request with ${reply.status}: ${complaintOf(text, redact)}`, {
-    status: reply.status,
-    retryable: retryableStatus(reply.status),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  });
-};
-
-/** `Retry-After` in seconds, given as such or as a date. */
-const secondsOf = (value: string | undefined): number | undefined => {
-  if (value === undefined) return undefined;
-  const seconds = /^\d+(?:\.\d+)?$/.test(value.trim()) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
-};
-
-/** The endpoint's own words, in one bounded line. */
-const complaintOf = (text: string, redact: (text: string) => string = (said) => said): string => {
-  let said = text;
-  try {
-    const { error } = parseJson(text.slice(0, LONGEST_COMPLAINT)) as {
-      readonly error?: { readonly message?: unknown } | string;
-    };
-    said = typeof error === "string" ? error : typeof error?.message === "string" ? error.message : text;
-  } catch {
-    // Not JSON: a proxy's page, of which the beginning will do.
-  }
-  const line = redact(said.slice(0, LONGEST_COMPLAINT)).replace(/\s+/g, " ").trim();
-  return line === "" ? "without a word." : line.slice(0, 300);
-};
 
 /** `fetch` hides what happened in the cause of its error. */
 const reasonOf = (error: unknown): string => {

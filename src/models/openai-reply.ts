@@ -2,7 +2,7 @@ import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { ModelError } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import type { ChatReply } from "../model.ts";
-import type { Redactor } from "../redact.ts";
+import type { Redactor } from "../secrets/redact.ts";
 import { dataOf } from "./server-sent-events.ts";
 
 interface Choice {

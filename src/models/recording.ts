@@ -4,7 +4,7 @@ import { ModelError, messageOf, StoreError } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
 import { name, objectWith, required } from "../options.ts";
-import { redactor, redactors } from "../redact.ts";
+import { redactor, redactors } from "../secrets/redact.ts";
 
 /** One line of a recording. */
 interface Recorded {

@@ -41,7 +41,7 @@ const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} 
 
 /**
  * A pool of connections of its own, over undici's `request`, which costs about half of what `fetch` does; `fetch` where
- * undici is not installed. A connection that the server had closed meanwhile is replaced and the request sent once more.
+ * undici is not installed. A request on a connection that the server has just closed fails: `resilient` sends it again.
  */
 export const pooledTransport = (options: { readonly connections?: number } = {}): Transport => {
   const { connections = 128 } = checked("pooledTransport", options, { connections: count });
@@ -56,7 +56,7 @@ const openPool = async (connections: number): Promise<Transport> => {
   const undici = await import("undici").catch(() => undefined);
   if (undici === undefined) return fetchTransport;
   const agent = new undici.Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
-  const post: Transport = async ({ url, headers, body, signal }) => {
+  return async ({ url, headers, body, signal }) => {
     const reply = await undici.request(url, { method: "POST", headers, body, signal, dispatcher: agent });
     return {
       status: reply.statusCode,
@@ -67,21 +67,4 @@ const openPool = async (connections: number): Promise<Transport> => {
       body: reply.body,
     };
   };
-  return async (request) => {
-    try {
-      return await post(request);
-    } catch (error) {
-      if (!isStale(error)) throw error;
-      return post(request);
-    }
-  };
-};
-
-/** The other side had closed an idle connection before it saw the request. */
-const isStale = (error: unknown): boolean => {
-  const { code, socket } = error as {
-    readonly code?: unknown;
-    readonly socket?: { readonly bytesRead?: number } | null;
-  };
-  return (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE") && socket?.bytesRead !== 0;
 };

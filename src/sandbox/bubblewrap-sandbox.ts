@@ -79,6 +79,3 @@ export const bubblewrapFault = async (): Promise<string | undefined> => {
     return messageOf(error);
   }
 };
-
-/** Whether the tier works on this machine. */
-export const isBubblewrapUsable = async (): Promise<boolean> => (await bubblewrapFault()) === undefined;

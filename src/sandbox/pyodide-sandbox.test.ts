@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { containmentFault, openSandbox, type SandboxOptions } from "./index.ts";
+import { openSandbox, type SandboxOptions, tierFault } from "./index.ts";
 
 const SLOW = 240_000;
-const fault = await containmentFault();
+const fault = await tierFault("pyodide-in-bubblewrap");
 if (fault !== undefined) process.stderr.write(`Pyodide inside bubblewrap is not tested here: ${fault}\n`);
 const tiers: readonly NonNullable<SandboxOptions["tier"]>[] =
   fault === undefined ? ["pyodide", "pyodide-in-bubblewrap"] : ["pyodide"];

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { ConfigError, SandboxError } from "../errors.ts";
 import { scriptedModel } from "../testing/index.ts";
 import { pythonTool } from "../tools/index.ts";
-import { containmentFault, isBubblewrapUsable, openSandbox, type Sandbox } from "./index.ts";
+import { bubblewrapFault, openSandbox, type Sandbox, tierFault } from "./index.ts";
 import { resultOf } from "./result.ts";
 import { seccompFilter } from "./seccomp.ts";
 
@@ -96,9 +96,11 @@ describe("the sandbox", () => {
     "is never the host unless somebody says so by name",
     async () => {
       // The strictest that works.
-      expect(sandbox.tier).toBe((await containmentFault()) === undefined ? "pyodide-in-bubblewrap" : "pyodide");
+      expect(sandbox.tier).toBe(
+        (await tierFault("pyodide-in-bubblewrap")) === undefined ? "pyodide-in-bubblewrap" : "pyodide",
+      );
       await expect(openSandbox({ tier: "none" as never })).rejects.toThrow(ConfigError);
-      if (!(await isBubblewrapUsable()))
+      if ((await bubblewrapFault()) !== undefined)
         await expect(openSandbox({ tier: "bubblewrap" })).rejects.toThrow(SandboxError);
     },
     SLOW,
@@ -142,7 +144,7 @@ describe("the sandbox", () => {
   });
 });
 
-const usable = await isBubblewrapUsable();
+const usable = (await bubblewrapFault()) === undefined;
 if (!usable) process.stderr.write("bubblewrap does not work on this machine: its tier is not tested here\n");
 
 describe.runIf(usable)("the sandbox of bubblewrap", () => {

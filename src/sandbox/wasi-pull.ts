@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { abortSignal, callback, checked, name, objectWith, type Rules, required } from "../options.ts";
 import { openWasiPython, type PinnedFile, WASI_PYTHON, type WasiPython, wasiPythonFolder } from "./wasi-python.ts";
 
 export interface PullOptions {
@@ -13,6 +14,14 @@ export interface PullOptions {
   readonly onProgress?: (bytes: number, total: number) => void;
   readonly fetch?: typeof fetch;
 }
+
+const optionRules: Rules<PullOptions> = {
+  python: objectWith("the files of a Python for WASI"),
+  folder: name,
+  abortSignal,
+  onProgress: callback,
+  fetch: callback,
+};
 
 export interface Pulled {
   readonly folder: string;
@@ -27,6 +36,8 @@ export interface Pulled {
  * Throws `ConfigError` for a source that is none, and `SandboxError` for another content.
  */
 export const pullWasiPython = async (source: string, options: PullOptions = {}): Promise<Pulled> => {
+  required(name)(source, "pullWasiPython: the source");
+  checked("pullWasiPython", options, optionRules);
   const { python = WASI_PYTHON, folder = wasiPythonFolder(python) } = options;
   const files = [python.module, python.library, python.license];
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

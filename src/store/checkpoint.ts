@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
-import { remove, rename, syncFolder } from "../file-calls.ts";
+import { remove, rename, syncFolder } from "../files/file-calls.ts";
 import { writeDurably, writeSynced } from "./durable.ts";
 
 /** A state of a run, in files. */

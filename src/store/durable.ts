@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
-import { open, rename, sync, syncFolder, write } from "../file-calls.ts";
+import { open, rename, sync, syncFolder, write } from "../files/file-calls.ts";
 
 /** Writes a file that does not exist yet, and syncs it. */
 export const writeSynced = async (path: string, content: string | Uint8Array): Promise<void> => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import MiniSearch from "minisearch";
 import { StoreError } from "../errors.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
+import { checked, count, name, number, type Rules, required } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { lineWriter, readLines } from "./lines.ts";
 
@@ -12,6 +13,8 @@ export interface ExperienceOptions {
   /** The newest so many are kept in mind. @default 5,000 */
   readonly most?: number;
 }
+
+const optionRules: Rules<ExperienceOptions> = { threshold: number({ most: 1 }), most: count };
 
 /** A memory across tasks on the disk: `experience.jsonl` in a folder, which only grows until it is pruned. */
 export interface FolderExperience extends ExperienceStore {
@@ -38,10 +41,9 @@ interface Stored extends Experience {
 }
 
 /** Opens the memory of a folder, which is made if need be. Throws `StoreError` for one that cannot be read. */
-export const openExperience = async (
-  folder: string,
-  { threshold = 0.5, most = 5000 }: ExperienceOptions = {},
-): Promise<FolderExperience> => {
+export const openExperience = async (folder: string, options: ExperienceOptions = {}): Promise<FolderExperience> => {
+  required(name)(folder, "openExperience: the folder");
+  const { threshold = 0.5, most = 5000 } = checked("openExperience", options, optionRules);
   const file = join(folder, "experience.jsonl");
   await mkdir(folder, { recursive: true }).catch((cause: Error) => {
     throw new StoreError(`Cannot keep experience in ${folder}: ${cause.message}`, { cause });

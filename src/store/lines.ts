@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, StoreError } from "../errors.ts";
-import { open, sync, write } from "../file-calls.ts";
+import { open, sync, write } from "../files/file-calls.ts";
 import { pacer } from "../pacer.ts";
 
 /** How far a file of rows reaches: so many bytes, which have this hash. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
-import { type FileLock, holderOf, type LockHolder, tryLock } from "../file-lock.ts";
-import { isOfThisMachine } from "../process-name.ts";
+import { type FileLock, holderOf, type LockHolder, tryLock } from "../files/file-lock.ts";
+import { isOfThisMachine } from "../files/process-name.ts";
 
 const lockIn = (folder: string): string => join(folder, ".owner");
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { StoreError } from "../errors.ts";
+import { checked, count, name, required, ruleOf, seconds as secondsRule, text } from "../options.ts";
 import { codeFolder } from "../package-folder.ts";
 import type { SqlValue } from "../sqlite.ts";
 import type { QueryResult } from "./trajectory-index.ts";
@@ -15,6 +16,13 @@ export interface QueryRequest {
   /** Rows at most. */
   readonly limit: number;
 }
+
+const requestRule = ruleOf<QueryRequest>({
+  path: required(name),
+  sql: text,
+  search: text,
+  limit: required(count),
+});
 
 /** What SQLite itself may take, and how long all values of a result may be together. */
 export const QUERY_MEMORY_BYTES = 256 * 2 ** 20;
@@ -42,8 +50,10 @@ export type QueryReply =
  */
 export const queryWithin = async (
   request: QueryRequest,
-  { seconds }: { readonly seconds: number },
+  options: { readonly seconds: number },
 ): Promise<QueryResult> => {
+  requestRule(request, "queryWithin: the request");
+  const { seconds } = checked("queryWithin", options, { seconds: required(secondsRule) });
   const isSource = codeFolder.pathname.endsWith("/src/");
   const file = fileURLToPath(new URL(`store/query-process.${isSource ? "ts" : "js"}`, codeFolder));
   const loader = isSource ? ["--import", import.meta.resolve("tsx")] : [];

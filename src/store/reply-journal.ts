@@ -1,18 +1,9 @@
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { StoreError } from "../errors.ts";
-import { syncFolder, truncate } from "../file-calls.ts";
-import type { CallPlace, Reply, ReplyLog } from "../reply-log.ts";
-import { type LineWriter, lineWriter, readLines } from "./lines.ts";
-
-/** One line of the journal. `call` is a hash of the call and its place, `n` how often it was made there before, `sum` a hash of the rest. */
-interface Row {
-  readonly call: string;
-  readonly n: number;
-  readonly reply: Reply;
-  readonly sum: string;
-}
+import { syncFolder } from "../files/file-calls.ts";
+import type { Reply, ReplyLog } from "../reply-log.ts";
+import type { LineWriter } from "./lines.ts";
+import { appendReplies, callHash, type ReplyRow, readReplies, replyRow } from "./reply-rows.ts";
 
 export interface ReplyJournalOptions {
   /** Told of a call whose reply is not there, with the file that lacks it, before the call is made. May throw. */
@@ -38,7 +29,7 @@ interface Part {
   readonly name: string;
   readonly known: ReadonlyMap<string, Reply>;
   readonly made: Map<string, number>;
-  readonly held: Row[];
+  readonly held: ReplyRow[];
   writer?: Promise<LineWriter>;
 }
 
@@ -70,7 +61,7 @@ export const replyJournal = (readFrom?: string, { onMissing }: ReplyJournalOptio
     },
     open: (place) => {
       const of = part;
-      const call = hashOf(place);
+      const call = callHash(place);
       const n = of.made.get(call) ?? 0;
       of.made.set(call, n + 1);
       const known = of.known.get(`${call}/${n}`);
@@ -78,7 +69,7 @@ export const replyJournal = (readFrom?: string, { onMissing }: ReplyJournalOptio
       return {
         known,
         keep: async (reply) => {
-          of.held.push({ call, n, reply, sum: sumOf({ call, n, reply }) });
+          of.held.push(replyRow(call, n, reply));
           await write(of);
         },
       };
@@ -103,50 +94,10 @@ const unusedIn = ({ name, known, made }: Part): string[] => {
   return left.length === 0 ? [] : [`${fileOf(name)} has ${left.length} replies that no call has asked for`];
 };
 
-const sumOf = ({ call, n, reply }: Omit<Row, "sum">): string =>
-  createHash("sha256")
-    .update(JSON.stringify([call, n, reply]))
-    .digest("hex")
-    .slice(0, 12);
+const repliesOf = async (folder: string | undefined, part: string): Promise<Map<string, Reply>> =>
+  folder === undefined ? new Map() : readReplies(join(folder, fileOf(part)));
 
-const hashOf = ({ history, turn, call }: CallPlace): string =>
-  createHash("sha256")
-    .update(JSON.stringify([history, turn, call.tool, call.input]))
-    .digest("hex")
-    .slice(0, 24);
-
-const repliesOf = async (folder: string | undefined, part: string): Promise<Map<string, Reply>> => {
-  if (folder === undefined) return new Map();
-  const file = join(folder, fileOf(part));
-  const rows = (await readLines(file)) as Partial<Row>[];
-  return new Map(
-    rows.map(({ call, n, reply, sum }, i) => {
-      const isReply =
-        typeof reply === "object" && reply !== null && ("observation" in reply || typeof reply.failure === "object");
-      if (typeof call !== "string" || typeof n !== "number" || !isReply)
-        throw new StoreError(`${file} is damaged: line ${i + 1} is no reply of a tool.`);
-      const found = sumOf({ call, n, reply });
-      if (sum !== found)
-        throw new StoreError(
-          `${file} was changed: line ${i + 1} had the hash ${String(sum)} when it was written, and now it has ${found}. Bring the file back from a copy, or begin a new run.`,
-        );
-      return [`${call}/${n}`, reply];
-    }),
-  );
-};
-
-/** A writer behind the replies that are there. A line that a crash left unfinished goes: the next one must not continue it. */
 const writerIn = async (folder: string, part: string): Promise<LineWriter> => {
-  const replies = join(folder, "replies");
-  if ((await mkdir(replies, { recursive: true })) !== undefined) await syncFolder(folder);
-  const file = join(replies, `${part}.jsonl`);
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > 0) {
-    const whole = (await readFile(file)).lastIndexOf(0x0a) + 1;
-    if (whole < size) await truncate(file, whole);
-  }
-  return lineWriter(file);
+  if ((await mkdir(join(folder, "replies"), { recursive: true })) !== undefined) await syncFolder(folder);
+  return appendReplies(join(folder, fileOf(part)));
 };

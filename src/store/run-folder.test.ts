@@ -75,7 +75,8 @@ describe("createRun", () => {
   });
 
   it("reports that a file could not even be opened, instead of waiting for it", async () => {
-    vi.stubEnv("AGENTFLOW_FAIL_AT", "1");
+    const open = () => Promise.reject(new Error("ENOSPC: no space left on device"));
+    vi.doMock("../files/file-calls.ts", async (original) => ({ ...(await original<object>()), open }));
     vi.resetModules();
     try {
       const { lineWriter } = await import("./lines.ts");
@@ -83,7 +84,7 @@ describe("createRun", () => {
       writer.append({ index: 0 });
       await expect(writer.flush()).rejects.toThrow("no space left");
     } finally {
-      vi.unstubAllEnvs();
+      vi.doUnmock("../files/file-calls.ts");
       vi.resetModules();
     }
   });

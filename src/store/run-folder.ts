@@ -3,8 +3,8 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { remove, syncFolder, truncate } from "../file-calls.ts";
-import type { FileLock } from "../file-lock.ts";
+import { remove, syncFolder, truncate } from "../files/file-calls.ts";
+import type { FileLock } from "../files/file-lock.ts";
 import { writeDurably } from "./durable.ts";
 import { begunIn, type Extent, type LineWriter, lineWriter } from "./lines.ts";
 import { own } from "./owner.ts";
@@ -66,6 +66,9 @@ export const runId = (now: Date, uniform: () => number): string => {
     .padStart(4, "0");
   return `${now.toISOString().slice(0, 16).replace("T", "-").replace(":", "")}-${suffix}`;
 };
+
+/** The id of a run that begins now. */
+export const newRunId = (): string => runId(new Date(), Math.random);
 
 export const exists = (path: string): Promise<boolean> =>
   stat(path).then(

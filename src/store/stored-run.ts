@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, StoreError } from "../errors.ts";
+import { name, required, ruleOf } from "../options.ts";
 import { readLines } from "./lines.ts";
 import { exists, idShape } from "./run-folder.ts";
 
@@ -15,6 +16,9 @@ export interface StoredRun {
   readonly metrics: readonly unknown[];
   readonly timings: readonly unknown[];
 }
+
+/** What is known of a run is at least where it lies. */
+export const isRunFolder = ruleOf<{ readonly folder: string }>({ folder: required(name) }, { others: "any" });
 
 /**
  * Throws `StoreError` when anything in a run's folder is not a file or a folder: what is written to a link would end up
@@ -30,6 +34,7 @@ export const requirePlainFiles = async (folder: string): Promise<void> => {
 
 /** Ids of the runs in a folder, oldest first; none when the folder does not exist. */
 export const listRuns = async (root: string): Promise<string[]> => {
+  required(name)(root, "listRuns: the folder");
   const found = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw new StoreError(`Cannot list the runs in ${root}: ${error.message}`, { cause: error });
@@ -62,6 +67,8 @@ const readJson = async (path: string): Promise<Record<string, unknown>> => {
 
 /** Reads a run, finished or not. Throws `StoreError` naming the file that is missing or damaged. */
 export const readRun = async (root: string, id: string): Promise<StoredRun> => {
+  required(name)(root, "readRun: the folder");
+  required(name)(id, "readRun: the id");
   const folder = join(root, id);
   if (!idShape.test(id) || !(await exists(join(folder, "config.json"))))
     throw new StoreError(`There is no run ${JSON.stringify(id)} in ${root}.`);
@@ -77,5 +84,7 @@ export const readRun = async (root: string, id: string): Promise<StoredRun> => {
 };
 
 /** The trajectories that a run stored, in the order in which they were appended. Throws `StoreError`. */
-export const readTrajectories = (run: { readonly folder: string }): Promise<unknown[]> =>
-  readLines(join(run.folder, "trajectories.jsonl"));
+export const readTrajectories = async (run: { readonly folder: string }): Promise<unknown[]> => {
+  isRunFolder(run, "readTrajectories: the run");
+  return readLines(join(run.folder, "trajectories.jsonl"));
+};

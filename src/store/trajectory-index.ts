@@ -4,13 +4,15 @@ import { access, copyFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
-import { rename, syncFolder } from "../file-calls.ts";
+import { rename, syncFolder } from "../files/file-calls.ts";
+import { callback, checked, type Rules } from "../options.ts";
 import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
 import { excerptOf } from "./excerpt.ts";
 import { parseLine, streamLines } from "./lines.ts";
 import { checkReadOnly } from "./read-only-sql.ts";
 import { isSealed, seal } from "./seal.ts";
+import { isRunFolder } from "./stored-run.ts";
 import {
   INDEX_VERSION,
   indexSchema,
@@ -55,6 +57,8 @@ export interface TrajectoryIndexOptions {
   readonly sqlite?: OpenSqlite;
 }
 
+const optionRules: Rules<TrajectoryIndexOptions> = { onProgress: callback, sqlite: callback };
+
 const FILE = "index.sqlite";
 const ROWS = 100;
 /** Longest text that is looked for. */
@@ -73,9 +77,12 @@ interface Reach {
  * `StoreError` where there is no SQLite, and for rows that are damaged.
  */
 export const openTrajectoryIndex = async (
-  { folder }: { readonly folder: string },
-  { onProgress = () => undefined, sqlite = openSqlite }: TrajectoryIndexOptions = {},
+  run: { readonly folder: string },
+  options: TrajectoryIndexOptions = {},
 ): Promise<TrajectoryIndex> => {
+  isRunFolder(run, "openTrajectoryIndex: the run");
+  const { onProgress = () => undefined, sqlite = openSqlite } = checked("openTrajectoryIndex", options, optionRules);
+  const { folder } = run;
   const rows = join(folder, "trajectories.jsonl");
   let path = join(folder, FILE);
   let elsewhere: string | undefined;

@@ -1,13 +1,18 @@
 /** Doubles that the tests of this project use, for yours. */
+
 export { type ChannelServer, channelServer } from "./channel-server.ts";
 export { failingExecutor } from "./failing-executor.ts";
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
-export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./fixed-order-planner.ts";
-export { type HubFault, type HubRepo, type HubServer, type HubServerOptions, hubServer } from "./hub-server.ts";
+export {
+  type HubFault,
+  type HubRepo,
+  type HubRequestLog,
+  type HubServer,
+  type HubServerOptions,
+  hubServer,
+} from "./hub-server.ts";
 export { type Fault, infrastructureFaults, modelFaults, randomFaults } from "./model-faults.ts";
 export { type OpenAIRequest, type OpenAIServer, type OpenAIServerOptions, openaiServer } from "./openai-server.ts";
-export { oraclePlanner } from "./oracle-planner.ts";
-export { type AskedCalculation, type RandomValidOptions, randomValidPlanner } from "./random-valid-planner.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
 export { type ScriptedAction, type ScriptedPlan, scriptedPlanner } from "./scripted-planner.ts";
 export {

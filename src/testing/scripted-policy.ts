@@ -1,14 +1,15 @@
 import { FRAME_CONVERSATIONS, frameFrom } from "../chat-frame.ts";
-import type {
-  ChatTemplate,
-  Engine,
-  ForwardResult,
-  ImportanceWeights,
-  OptimStepOptions,
-  Policy,
-  SampleRequest,
-  Tokenizer,
-  TrainingSequence,
+import {
+  type ChatTemplate,
+  type Engine,
+  type ForwardResult,
+  type ImportanceWeights,
+  isPlainDraw,
+  type OptimStepOptions,
+  type Policy,
+  type SampleRequest,
+  type Tokenizer,
+  type TrainingSequence,
 } from "../engine.ts";
 import type { ChatMessage } from "../model.ts";
 
@@ -126,6 +127,7 @@ export const scriptedPolicy = (
       return {
         ids,
         logProbs: ids.map(() => logProb),
+        exact: isPlainDraw(request),
         stopReason: stopped ? "stop" : "length",
         version: request.version ?? `version-${version}`,
       };

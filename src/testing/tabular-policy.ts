@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import type { Engine, ForwardResult, OptimStepOptions, Policy, Tokenizer, TrainingSequence } from "../engine.ts";
+import {
+  type Engine,
+  type ForwardResult,
+  isPlainDraw,
+  type OptimStepOptions,
+  type Policy,
+  type Tokenizer,
+  type TrainingSequence,
+} from "../engine.ts";
 import { EngineError } from "../errors.ts";
 import { uniform } from "../random.ts";
 import { byteTokenizer } from "./scripted-policy.ts";
@@ -84,7 +92,8 @@ export const tabularPolicy = ({
     get version() {
       return version;
     },
-    sample: async ({ prompt, randomKey, maxTokens, stopIds, temperature = 1, version: wanted = version }) => {
+    sample: async (request) => {
+      const { prompt, randomKey, maxTokens, stopIds, temperature = 1, version: wanted = version } = request;
       const table = published.get(wanted);
       if (table === undefined) throw new EngineError(`Version ${wanted} of the policy ${name} is no longer held.`);
       const prefix = prompt.flatMap(({ ids }) => ids);
@@ -98,7 +107,13 @@ export const tabularPolicy = ({
         logProbs.push(distribution[id] ?? Number.NaN);
         stopped = stopIds.includes(id);
       }
-      return { ids: prefix.slice(start), logProbs, stopReason: stopped ? "stop" : "length", version: wanted };
+      return {
+        ids: prefix.slice(start),
+        logProbs,
+        exact: isPlainDraw(request),
+        stopReason: stopped ? "stop" : "length",
+        version: wanted,
+      };
     },
     release: () => undefined,
     forward: async (sequences, options) => walk(options?.reference === true ? none : weights, sequences),

@@ -1,6 +1,6 @@
 import { ConfigError, ToolError } from "../errors.ts";
 import { address, checked, name, objectWith, type Rules } from "../options.ts";
-import { keysOf } from "../secrets.ts";
+import { keysOf } from "../secrets/secrets.ts";
 import type { AnyTool, Field, JsonSchema, ToolContext, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
 import { fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";

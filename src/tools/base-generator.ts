@@ -46,6 +46,7 @@ export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
       properties: { query: { type: "string", description: "The whole question." } },
       required: ["query"],
     },
+    metadata: { takes: "question" },
     execute: async ({ query }, { abortSignal, meter, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("base_generator: a query is missing.");
       const content = `${query}\nReply with the number, date or name alone.`;

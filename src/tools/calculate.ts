@@ -115,6 +115,7 @@ export const calculate = tool<{ expression: string }>({
     },
     required: ["expression"],
   },
+  metadata: { computes: true, answerField: "value" },
   execute: async ({ expression }): Promise<ToolOutput> => {
     if (typeof expression !== "string" || expression.trim() === "") return fail("an expression is missing");
     if (expression.length > longest) return fail(`the expression is longer than ${longest} characters`);

@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, count, listOf, name, type Rules, required } from "../options.ts";
-import { threadsOf } from "../threads.ts";
+import { threadsOf } from "../threads/threads.ts";
 import { type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
 import { filesIn, isBinary, readPlainFile, stateOf, type Unread } from "./corpus-files.ts";
 import type { Piece, TextIndex } from "./memory-index.ts";

@@ -1,8 +1,8 @@
 import { parseJson } from "../bounded-json.ts";
 import { messageOf, retryableStatus, ToolError } from "../errors.ts";
 import { callback, type Rules, seconds } from "../options.ts";
-import { type Redactor, redactor, redactors } from "../redact.ts";
-import { secretsGiven, secretsOfAddress } from "../secrets.ts";
+import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
+import { secretsGiven, secretsOfAddress } from "../secrets/secrets.ts";
 
 export interface JsonFetchOptions {
   /** @default the global fetch */

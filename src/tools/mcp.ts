@@ -2,8 +2,8 @@ import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
-import { redactor, redactors } from "../redact.ts";
-import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets.ts";
+import { redactor, redactors } from "../secrets/redact.ts";
+import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets/secrets.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { type Listing, listingOf } from "./mcp-listing.ts";
@@ -11,7 +11,7 @@ import { programTransport } from "./mcp-program.ts";
 import { resultText } from "./mcp-result.ts";
 import { plainLine } from "./plain-line.ts";
 
-interface McpProgram {
+export interface McpProgram {
   /** A program that speaks MCP on its standard streams. */
   readonly command: string;
   readonly args?: readonly string[];
@@ -20,7 +20,7 @@ interface McpProgram {
   readonly cwd?: string;
 }
 
-interface McpAddress {
+export interface McpAddress {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-import { threadsOf } from "../threads.ts";
+import { threadsOf } from "../threads/threads.ts";
 import type { PageInput, PassagesInput } from "./page-thread.ts";
 import type { ReadablePage } from "./readable.ts";
 

@@ -41,6 +41,7 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
       required: ["url"],
     },
     metadata: {
+      takes: "address",
       limits: "At most 2,000 characters a call; no pages that need a login or a script.",
       bestUse: "After web_search, for the figures and dates that stand on a page.",
       examples: [

@@ -1,7 +1,7 @@
 import { ConfigError, ToolError } from "../errors.ts";
 import { checked, count, objectWith, type Rules } from "../options.ts";
-import type { Redactor } from "../redact.ts";
-import { keysOf, secretsOfAddress } from "../secrets.ts";
+import type { Redactor } from "../secrets/redact.ts";
+import { keysOf, secretsOfAddress } from "../secrets/secrets.ts";
 import { type Field, type Tool, type ToolOutput, tool } from "../tool.ts";
 import { type FetchJson, fetchJson, type JsonFetchOptions, jsonFetchRules } from "./fetch-json.ts";
 import { remembered } from "./remembered.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TrainedTurn, Trajectory } from "../trajectory.ts";
-import { batchOf } from "./batch.ts";
+import { type BatchOptions, batchOf } from "./batch.ts";
 
 const turn = (number: number, prompt: readonly number[], ids: readonly number[], rest: Partial<TrainedTurn> = {}) => ({
   module: "planner",
@@ -24,19 +24,28 @@ const trajectory = (...turns: readonly TrainedTurn[]): Trajectory => ({
   stopReason: "answered",
 });
 
+const options = (changes: Partial<BatchOptions> = {}): BatchOptions => ({
+  policy: "planner",
+  versions: new Set(["v"]),
+  trained: "v",
+  aggregation: "turn-mean",
+  ...changes,
+});
+
 describe("batchOf", () => {
   it("packs turns that extend each other into one sequence, with k = 1/(K·S·n) a token", () => {
     const first = trajectory(turn(1, [1, 2], [3, 4]), turn(2, [1, 2, 3, 4, 5], [6]));
     const second = trajectory(turn(1, [1, 2], [7]));
-    expect(batchOf([first, undefined, second], { policy: "planner" })).toEqual([
+    expect(batchOf([first, undefined, second], options())).toEqual([
       {
         ids: [1, 2, 3, 4, 5, 6],
         targets: [2, 3, 5],
         trajectory: 0,
         behaviour: [-0.3, -0.4, -0.6],
+        exact: true,
         weights: Float32Array.of(1 / 8, 1 / 8, 1 / 4),
       },
-      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], weights: Float32Array.of(1 / 2) },
+      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], exact: true, weights: Float32Array.of(1 / 2) },
     ]);
   });
 
@@ -47,7 +56,7 @@ describe("batchOf", () => {
       turn(2, [1, 3], [4]),
       turn(2, [9, 8, 7], [6], { module: "verifier" }),
     );
-    const batch = batchOf([rebuilt], { policy: "planner" });
+    const batch = batchOf([rebuilt], options());
     expect(batch.map(({ ids, targets }) => [ids, targets])).toEqual([
       [[1, 2], [1]],
       [
@@ -61,17 +70,30 @@ describe("batchOf", () => {
 
   it("takes one policy's turns and refuses another version's", () => {
     const mixed = trajectory(turn(1, [1], [2]), turn(2, [5], [6], { policy: "other", version: "w" }));
-    expect(batchOf([mixed], { policy: "other", versions: new Set(["w"]) }).map(({ ids }) => ids)).toEqual([[5, 6]]);
-    expect(() => batchOf([mixed], { policy: "planner", versions: new Set(["w"]) })).toThrow(
-      /sampled by version v .* not by w/u,
-    );
+    expect(batchOf([mixed], options({ policy: "other", versions: new Set(["w"]) })).map(({ ids }) => ids)).toEqual([
+      [5, 6],
+    ]);
+    expect(() => batchOf([mixed], options({ versions: new Set(["w"]) }))).toThrow(/sampled by version v .* not by w/u);
+  });
+
+  it("says which sequences have the trainer's own log-probabilities: all exact, and by the version that is trained", () => {
+    const batch = [
+      trajectory(turn(1, [1], [2]), turn(2, [1, 2], [3])),
+      trajectory(turn(1, [1], [2]), turn(2, [1, 2], [3], { inexact: true })),
+      trajectory(turn(1, [1], [2], { version: "older" })),
+    ];
+    expect(batchOf(batch, options({ versions: new Set(["v", "older"]) })).map((one) => one.exact)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it("offers the other averages by name", () => {
     const long = trajectory(turn(1, [1], [2, 3, 4]), turn(2, [1, 2, 3, 4], [5]));
     const short = trajectory(turn(1, [1], [2]));
     const weights = (aggregation: "trajectory-mean" | "token-mean") =>
-      batchOf([long, short], { policy: "planner", aggregation }).map((one) => [...one.weights]);
+      batchOf([long, short], options({ aggregation })).map((one) => [...one.weights]);
     expect(weights("token-mean")).toEqual([Array.from(new Float32Array(4).fill(1 / 5)), [...Float32Array.of(1 / 5)]]);
     expect(weights("trajectory-mean")).toEqual([[1 / 8, 1 / 8, 1 / 8, 1 / 8], [1 / 2]]);
   });

@@ -11,6 +11,8 @@ export interface BatchSequence extends TrainingSequence {
   readonly trajectory: number;
   /** One a target. */
   readonly behaviour: readonly number[];
+  /** Whether `behaviour` is what the trainer computes with the weights that are trained now. */
+  readonly exact: boolean;
   /** k, one a target. */
   readonly weights: Float32Array;
 }
@@ -18,10 +20,11 @@ export interface BatchSequence extends TrainingSequence {
 export interface BatchOptions {
   /** Name of the policy whose turns are taken. */
   readonly policy: string;
-  /** The versions that these turns may come from. @default any */
-  readonly versions?: ReadonlySet<string> | undefined;
-  /** @default "turn-mean" */
-  readonly aggregation?: Aggregation;
+  /** The versions that these turns may come from. */
+  readonly versions: ReadonlySet<string>;
+  /** The version that is trained: what another one sampled has other log-probabilities now. */
+  readonly trained: string;
+  readonly aggregation: Aggregation;
 }
 
 /**
@@ -32,13 +35,13 @@ export interface BatchOptions {
  */
 export const batchOf = (
   trajectories: readonly (Trajectory | undefined)[],
-  { policy, versions, aggregation = "turn-mean" }: BatchOptions,
+  { policy, versions, trained, aggregation }: BatchOptions,
 ): BatchSequence[] => {
   const turns_K = trajectories.map((one) => one?.turns.filter((turn) => turn.policy === policy) ?? []);
-  const stale = turns_K.flat().find((turn) => versions !== undefined && !versions.has(turn.version));
+  const stale = turns_K.flat().find((turn) => !versions.has(turn.version));
   if (stale !== undefined)
     throw new ConfigError(
-      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${[...(versions ?? [])].join(", ")}: ` +
+      `A turn of ${stale.module} was sampled by version ${stale.version} of the policy ${policy}, not by ${[...versions].join(", ")}: ` +
         "the planner must sample the versions that it is given.",
     );
   const counts: Counts = {
@@ -46,7 +49,10 @@ export const batchOf = (
     tokens: tokensOf(turns_K.flat()),
   };
   return turns_K.flatMap((turns, trajectory) =>
-    chainsOf(turns).map((chain) => sequenceOf(chain, trajectory, turns, counts, aggregation)),
+    chainsOf(turns).map((chain) => ({
+      ...sequenceOf(chain, trajectory, turns, counts, aggregation),
+      exact: chain.turns.every(({ turn }) => turn.inexact !== true && turn.version === trained),
+    })),
   );
 };
 
@@ -95,7 +101,7 @@ const sequenceOf = (
   turnsOfTrajectory: readonly TrainedTurn[],
   { trajectories, tokens }: Counts,
   aggregation: Aggregation,
-): BatchSequence => {
+): Omit<BatchSequence, "exact"> => {
   const weightOf: Readonly<Record<Aggregation, (turn: TrainedTurn) => number>> = {
     "turn-mean": (turn) => 1 / (trajectories * turnsOfTrajectory.length * turn.ids.length),
     "trajectory-mean": () => 1 / (trajectories * tokensOf(turnsOfTrajectory)),

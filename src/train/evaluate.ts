@@ -66,7 +66,7 @@ export interface EvaluateOptions<Sealed> {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly solved: number }) => void;
   /** Called for each task at the end, in the order of the tasks. */
   readonly onTrajectory?: (rollout: Rollout & { readonly task: Task<Sealed> }) => void;
-  readonly abortSignal?: AbortSignal;
+  readonly abortSignal?: AbortSignal | undefined;
 }
 
 const optionRules: Rules<EvaluateOptions<unknown>> = {

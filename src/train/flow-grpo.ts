@@ -1,22 +1,39 @@
 /**
- * Flow-GRPO (arXiv 2510.05592, section 3.2): reinforcement learning of a flow's planner inside the live loop. One
- * step: roll out groups → rewards → advantages → one coefficient a token → backward → optimiser → publish.
- * Unlike the published code, group statistics are over trajectories, turns average before trajectories do, and the
- * tokens that are trained are those that were sampled.
+ * Flow-GRPO (arXiv 2510.05592, section 3.2): reinforcement learning of a flow's planner inside the live loop. One step:
+ * sample → advantage → batch → loss → step → guard → publish. It departs from the paper in what follows; the options that
+ * turn a departure on or off are in brackets.
+ * - Advantages are normalised over the trajectories of a group and each turn weighs alike in its trajectory, as the paper
+ *   writes and its published code does not; other averages by name [aggregation].
+ * - What was sampled is trained, by its ids; turns that extend each other are one sequence, not an update each.
+ * - A rollout that failed for reasons of infrastructure is no sample. K is counted over the batch: where samples are
+ *   missing, trajectories weigh the same and not groups.
+ * - Tokens whose log-probability is not exactly the trainer's (quantised, at another temperature, held to a grammar, of an
+ *   older version) weigh π_old/π_behaviour, up to a cap [importanceCap].
+ * - With β 0 the KL to the reference is measured and not in the loss [beta, klEvery].
+ * - The upper clip is higher, as in the published recipe, and both are free [clipLow, clipHigh]; several optimiser steps on
+ *   one batch, of which only the later ones can clip [updatesPerBatch].
+ * - Where too few groups are mixed, further tasks are rolled out [minimumMixedGroups, maxRefills], or the step shrinks
+ *   [fullStepGroups].
+ * - A step that moved a policy too far is taken back, and all later ones are smaller [guard].
+ * - Sequences may be imitated beside the reward [replay].
+ * - Rollouts may be of versions some steps old, and go on while a step is trained [maxStaleness, rollOutSeconds].
+ * - Several policies may learn from one reward, each from its own turns [train].
+ * - As a control, rewards are dealt out at random [permuteRewards].
  */
-import type { Clock } from "../clock.ts";
-import type { Policy, TrainingSequence } from "../engine.ts";
+import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
-import type { Trajectory } from "../trajectory.ts";
 import { advantages } from "./advantage.ts";
 import { type BatchSequence, batchOf } from "./batch.ts";
 import { type FlowGrpoOptions, type Settings, settingsOf, taskSource } from "./flow-grpo-options.ts";
-import { coefficients } from "./loss.ts";
-import type { Group } from "./roll-out.ts";
-import { mixedIn, rolloutsOf } from "./rollouts.ts";
+import { isExact, measureReferenceKl, measureStepKl } from "./kl.ts";
+import { nothingToReplay, type Replay, replayOf } from "./replay.ts";
+import { mixedIn, rolloutsOf, samplesOf, versionsOf } from "./rollouts.ts";
+import { rolloutsAhead } from "./rollouts-ahead.ts";
 import { scheduleOf } from "./schedule.ts";
 import { stepGuard } from "./step-guard.ts";
-import { add, average, newTally, requireFinite, type StepMetrics, stepMetrics, type Tally } from "./step-metrics.ts";
+import { type StepMetrics, stepMetrics, timerOf } from "./step-metrics.ts";
+import { average, newTally, type Tally } from "./tally.ts";
+import { lossesOf, stepOn, type Update } from "./update.ts";
 
 /**
  * Trains inside the flow: an async iterable of step metrics. Leave it to stop after a step; abort its signal to stop
@@ -27,45 +44,52 @@ export const flowGrpo = <Sealed>(options: FlowGrpoOptions<Sealed>): AsyncGenerat
   run(settingsOf(options));
 
 const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMetrics, void> {
-  const taskAt = taskSource(o);
   const schedule = scheduleOf(o.learningRate);
-  const timer = timerOf(o.clock);
   const guard = stepGuard(o.guard, o.after?.guard);
+  const timer = timerOf(o.clock);
   // What is sampled must be what is trained, also when weights were changed without being published.
   for (const policy of o.train) await policy.publish();
-  const rollouts = rolloutsOf(o, taskAt);
+  const rollouts = (o.maxStaleness === 0 ? rolloutsOf : rolloutsAhead)(o, taskSource(o));
 
   try {
     for (let index = o.after === undefined ? 0 : o.after.index + 1; index < o.steps; index += 1) {
-      // 1. Groups of rollouts by the current policy, or by one that is at most `maxStaleness` steps older.
+      // Sample: groups of rollouts of the live flow.
       timer.lap();
-      const before = o.train.map((policy) => policy.version);
+      const before = versionsOf(o.train);
       const { groups, versions, ...rolled } = await rollouts.next();
       const rollOut = timer.lap();
 
-      // 2. One advantage a trajectory, shared by all its turns and tokens.
-      const advantages_P_G = groups.map(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
+      // Advantage: one a trajectory, shared by all its turns and tokens.
+      const advantage_K = groups.flatMap(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
 
-      // 3. Coefficients, gradient, optimiser: for each policy that learns.
-      const learningRate = schedule(index) * guard.stepScale * stepShare(mixedIn(groups), o.fullStepGroups);
+      // Few mixed groups make a noisy gradient, whose size AdamW forgets: the step itself has to shrink.
+      const share = o.fullStepGroups === 0 ? 1 : Math.min(1, mixedIn(groups) / o.fullStepGroups);
+      const learningRate = schedule(index) * guard.stepScale * share;
       const tally = newTally();
       for (const policy of o.train) {
-        const batch = batchOf(samplesOf(groups), { ...o, policy: policy.name, versions: versions.get(policy.name) });
+        // Batch: the policy's turns as sequences, with the weight k of each token.
+        const batch = batchOf(samplesOf(groups), {
+          policy: policy.name,
+          versions: versions.get(policy.name) ?? new Set(),
+          trained: policy.version,
+          aggregation: o.aggregation,
+        });
         if (batch.length === 0)
           throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
-        const replay = policy === o.train[0] ? replayOf(o, index, groups) : nothingToReplay;
-        await update(policy, batch, advantages_P_G.flat(), replay, { ...o, index, learningRate }, tally);
+        const replay = policy === o.train[0] ? replayOf(o.replay, index, groups) : nothingToReplay;
+        await learn(policy, batch, advantage_K, replay, { ...o, index, learningRate, tally });
       }
+
+      // Guard: did a policy move too far?
       const undone = guard.undoes(average(tally.klStep));
       const train = timer.lap();
 
-      // 4. Publish: the next rollouts sample the new version, or the old one again if the step went too far.
-      for (const [i, policy] of o.train.entries()) {
-        if (undone) await policy.restore(before[i] ?? "");
+      // Publish: the next rollouts sample the new version, or the old one again.
+      for (const policy of o.train) {
+        if (undone) await policy.restore(before[policy.name] ?? "");
         else await policy.publish();
       }
-      const published = Object.fromEntries(o.train.map((policy) => [policy.name, policy.version]));
-      const step = { index, learningRate, versions: published, undone, guard: guard.state, ...rolled };
+      const step = { index, learningRate, versions: versionsOf(o.train), undone, guard: guard.state, ...rolled };
       yield stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
     }
   } finally {
@@ -73,157 +97,33 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   }
 };
 
-interface Replay {
-  readonly sequences: readonly TrainingSequence[];
-  readonly coefficients: readonly Float32Array[];
-}
-
-/** All optimiser steps of one policy on one batch. `advantage_K` is by trajectory. */
-const update = async <Sealed>(
+/** Loss and step, `updatesPerBatch` times, for one policy; then how far that moved it. `advantage_K` is by trajectory. */
+const learn = async <Sealed>(
   policy: Policy,
   batch: readonly BatchSequence[],
   advantage_K: readonly (number | undefined)[],
   replay: Replay,
-  o: Settings<Sealed> & { readonly index: number; readonly learningRate: number },
-  tally: Tally,
+  o: Settings<Sealed> & { readonly index: number; readonly learningRate: number; readonly tally: Tally },
 ): Promise<void> => {
   if ((o.beta === 0 || o.learningRate === 0) && o.klEvery > 0 && o.index % o.klEvery === 0)
-    await measureKl(policy, batch, o.groupSize, tally);
+    await measureReferenceKl(policy, batch, o.groupSize, o.tally);
   // A trajectory without advantage teaches only its KL term.
   const sequences = batch.filter(({ trajectory }) => advantage_K[trajectory] !== 0 || o.beta > 0);
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
-  // First update: old is what is updated, the ratio is 1, and the backward's own forward is the only one. Where old is not
-  // what was drawn from, the engine weighs each token by π_old/π_behaviour itself; a KL term must not be weighed with it.
-  const weighs = o.oldLogProbs === "forward" && o.beta === 0 && o.learningRate > 0;
-  let logProbs: ArrayLike<number>[] = sequences.map(({ behaviour }) => behaviour);
-  if (o.oldLogProbs === "forward" && !weighs) logProbs = [...(await policy.forward(sequences)).logProbs];
-  const old = [...logProbs];
-
+  // Where π_old is not what was drawn from, the engine weighs the tokens; a KL term must not be weighed with them.
+  const weighs = !isExact(batch) && o.beta === 0 && o.learningRate > 0;
+  const old: ArrayLike<number>[] =
+    isExact(batch) || weighs
+      ? sequences.map(({ behaviour }) => behaviour)
+      : [...(await policy.forward(sequences)).logProbs];
+  const update: Update = { ...o, policy, sequences, advantage_K, replay, old, reference, weighs };
   for (let u = 0; u < o.updatesPerBatch && o.learningRate > 0; u += 1) {
     o.abortSignal?.throwIfAborted();
-    if (u > 0) logProbs = [...(await policy.forward(sequences)).logProbs];
-    const losses = sequences.map(({ trajectory, behaviour, weights }, i) =>
-      coefficients({
-        ...o,
-        logProbs: logProbs[i] ?? [],
-        old: old[i] ?? [],
-        reference: reference[i],
-        behaviour,
-        advantage: advantage_K[trajectory] ?? 0,
-        weight: weights,
-      }),
-    );
-    for (const { c, clipFraction, klReference } of losses) {
-      add(tally.clipped, clipFraction * c.length, c.length);
-      if (u === 0 && o.beta > 0) add(tally.klReference, klReference * c.length, c.length);
-      requireFinite(o.index, c, "coefficient");
-    }
-    const used = sequences.map((_, i) => i).filter((i) => losses[i]?.c.some((value) => value !== 0));
-    if (used.length + replay.sequences.length === 0) return;
-    const result = await policy.backward(
-      [...used.flatMap((i) => sequences[i] ?? []), ...replay.sequences],
-      [...used.flatMap((i) => losses[i]?.c ?? []), ...replay.coefficients],
-      {
-        importance:
-          weighs && u === 0 ? { behaviour: used.map((i) => sequences[i]?.behaviour), cap: o.importanceCap } : undefined,
-      },
-    );
-    const { gradientNorm } = await policy.optimStep({ ...o.optimiser, learningRate: o.learningRate });
-    tally.trainedTokens += used.reduce((sum, i) => sum + (sequences[i]?.ids.length ?? 0), 0);
-    tally.squaredNorm += gradientNorm ** 2 / o.updatesPerBatch;
-    if (u > 0) continue;
-    for (const [place, i] of used.entries()) {
-      const trainer = result.logProbs[place] ?? new Float32Array();
-      const behaviour = sequences[i]?.behaviour ?? [];
-      add(tally.klSampler, total(behaviour) - total(trainer), trainer.length);
-      add(tally.entropy, total(result.entropies[place] ?? []), trainer.length);
-      // From now on old is the trainer's own number, to which the sampler's was equal but for rounding.
-      old[i] = trainer;
-    }
-    for (const trainer of result.logProbs.slice(used.length)) add(tally.replayLoss, -total(trainer), trainer.length);
+    const losses = await lossesOf(update, u);
+    if (await stepOn(update, losses, u)) continue;
+    // Nothing is left to learn: at once, and the policy has not moved, or after an update, which the guard looks at.
+    if (u === 0) return;
+    break;
   }
-  if (o.guard !== false) await measureStep(policy, sequences, old, tally);
-};
-
-/** How far the updates moved the policy: k3 estimate of D_KL(π_old‖π_θ), on some of the sequences. */
-const measureStep = async (
-  policy: Policy,
-  sequences: readonly BatchSequence[],
-  old: readonly ArrayLike<number>[],
-  tally: Tally,
-): Promise<void> => {
-  const every = Math.max(1, Math.floor(sequences.length / MEASURED));
-  const chosen = sequences.map((_, i) => i).filter((i) => i % every === 0);
-  const { logProbs } = await policy.forward(chosen.flatMap((i) => sequences[i] ?? []));
-  for (const [place, i] of chosen.entries()) {
-    const before = old[i] ?? [];
-    const moved = Array.from(logProbs[place] ?? [], (now, t) => k3(now - (before[t] ?? Number.NaN)));
-    add(tally.klStep, total(moved), moved.length);
-  }
-};
-
-const MEASURED = 16;
-const FAR = 100;
-/** k3 of log(π_θ/π_old) for a token that π_old drew, up to where it says "far too much" anyway, as does NaN. */
-const k3 = (logRatio: number): number => {
-  const value = Math.exp(logRatio) - 1 - logRatio;
-  return Number.isNaN(value) ? FAR : Math.min(value, FAR);
-};
-
-/** KL of the current policy to the reference on each group's first rollout, when the loss does not need it anyway. */
-const measureKl = async (
-  policy: Policy,
-  batch: readonly BatchSequence[],
-  groupSize: number,
-  tally: Tally,
-): Promise<void> => {
-  const sequences = batch.filter(({ trajectory }) => trajectory % groupSize === 0);
-  const { logProbs } = await policy.forward(sequences, { reference: true });
-  for (const [i, { behaviour, weights: weight }] of sequences.entries()) {
-    const { klReference } = coefficients({
-      logProbs: behaviour,
-      old: behaviour,
-      reference: logProbs[i],
-      advantage: 0,
-      weight,
-    });
-    add(tally.klReference, klReference * behaviour.length, behaviour.length);
-  }
-};
-
-const nothingToReplay: Replay = { sequences: [], coefficients: [] };
-
-const replayOf = <Sealed>({ replay }: Settings<Sealed>, step: number, groups: readonly Group<Sealed>[]): Replay => {
-  const weight = replay?.weight(step) ?? 0;
-  if (replay === undefined || weight === 0) return nothingToReplay;
-  const sequences = replay.sequences(step, groups);
-  const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
-  return {
-    sequences,
-    coefficients: sequences.map(({ targets }) => new Float32Array(targets.length).fill(weight / tokens)),
-  };
-};
-
-/** Few mixed groups make a noisy gradient, whose size AdamW forgets: the step itself has to shrink. */
-const stepShare = (mixed: number, full: number): number => (full === 0 ? 1 : Math.min(1, mixed / full));
-
-/** Trajectories in (task, rollout) order; undefined where there was no sample. */
-const samplesOf = (groups: readonly Group[]): (Trajectory | undefined)[] =>
-  groups.flatMap(({ rollouts_G }) =>
-    rollouts_G.map(({ trajectory, reward }) => (reward === undefined ? undefined : trajectory)),
-  );
-
-const total = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, value) => sum + value, 0);
-
-/** Seconds since the last lap. */
-const timerOf = (clock: Clock): { lap(): number } => {
-  let last = clock.now();
-  return {
-    lap: () => {
-      const now = clock.now();
-      const seconds = (now - last) / 1000;
-      last = now;
-      return seconds;
-    },
-  };
+  if (o.guard !== false) await measureStepKl(policy, sequences, old, o.tally);
 };

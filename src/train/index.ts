@@ -12,9 +12,15 @@ export {
   type Outcomes,
 } from "./evaluate.ts";
 export { flowGrpo } from "./flow-grpo.ts";
-export type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+export type { FlowGrpoOptions, ReplayOptions } from "./flow-grpo-options.ts";
+export { type GrpoOptions, type GrpoSettings, grpoDefaults } from "./grpo-options.ts";
 export { coefficients, type LossInput, type LossOutput } from "./loss.ts";
-export { type OnlineLearner, type OnlineOptions, type OnlineRound, onlineLearner } from "./online.ts";
+export {
+  type OnlineLearner,
+  type OnlineOptions,
+  type OnlineRound,
+  onlineLearner,
+} from "./online.ts";
 export { type Group, permuteRewards, type RollOutOptions, type Rollout, rollOut, rollOutGroups } from "./roll-out.ts";
 export { type LinearScheduleOptions, linearSchedule, type Schedule } from "./schedule.ts";
 export {
@@ -28,7 +34,7 @@ export {
   standardDeviation,
   wilsonInterval,
 } from "./statistics.ts";
-export type { StepGuardOptions } from "./step-guard.ts";
+export type { GuardState, StepGuardOptions } from "./step-guard.ts";
 export type { StepMetrics, StepTimings } from "./step-metrics.ts";
 export { type SupervisedOptions, type SupervisedStep, supervised, validationLoss } from "./supervised.ts";
 export { type ToolOrder, type ToolUse, toolOrders, toolUse } from "./tool-use.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { coefficients, type LossInput } from "./loss.ts";
+import { coefficients, type LossInput, referenceKl } from "./loss.ts";
 
 /** The objective J of one token, as the paper writes it: what the coefficients are the derivative of. */
 const objective = (logp: number, token: Token): number => {
@@ -24,15 +24,31 @@ interface Token {
 
 const inputOf = ({ logp, old, reference, behaviour, ...rest }: Token): LossInput => ({
   ...rest,
+  clipLow: 0.2,
+  clipHigh: 0.3,
+  importanceCap: 2,
   logProbs: [logp],
   old: [old],
   reference: [reference],
   behaviour: [behaviour],
 });
 
+/** The paper's numbers, without a KL term, of a sampler that is the trainer. */
+const of = (input: Pick<LossInput, "logProbs" | "old" | "advantage"> & Partial<LossInput>) =>
+  coefficients({
+    clipLow: 0.2,
+    clipHigh: 0.3,
+    beta: 0,
+    importanceCap: 2,
+    reference: undefined,
+    behaviour: input.old,
+    weight: 1,
+    ...input,
+  });
+
 describe("coefficients", () => {
   it("are k·A on the first update of a batch", () => {
-    const { c, clipFraction, klReference } = coefficients({
+    const { c, clipFraction, klReference } = of({
       logProbs: [-1, -2],
       old: [-1, -2],
       advantage: -1.5,
@@ -66,8 +82,7 @@ describe("coefficients", () => {
   });
 
   it("are 0 where the objective is flat, and only there", () => {
-    const at = (ratio: number, advantage: number) =>
-      coefficients({ logProbs: [Math.log(ratio)], old: [0], advantage, weight: 1 });
+    const at = (ratio: number, advantage: number) => of({ logProbs: [Math.log(ratio)], old: [0], advantage });
     expect(at(1.31, 1)).toMatchObject({ c: Float32Array.of(0), clipFraction: 1 });
     expect(at(0.79, -1)).toMatchObject({ c: Float32Array.of(0), clipFraction: 1 });
     expect(at(1.31, -1).c[0]).toBeCloseTo(-1.31, 6);
@@ -76,23 +91,23 @@ describe("coefficients", () => {
   });
 
   it("weigh a sampler that is not the trainer, up to a cap", () => {
-    const weighed = (behaviour: number) =>
-      coefficients({ logProbs: [-1], old: [-1], behaviour: [behaviour], advantage: 1, weight: 1 }).c[0];
+    const weighed = (behaviour: number) => of({ logProbs: [-1], old: [-1], behaviour: [behaviour], advantage: 1 }).c[0];
     expect(weighed(-1.2)).toBeCloseTo(Math.exp(0.2), 6);
     expect(weighed(-5)).toBe(2);
     expect(weighed(-0.5)).toBeCloseTo(Math.exp(-0.5), 6);
   });
 
   it("hold the exponent of the KL, so that one far token stays finite", () => {
-    const far = coefficients({ logProbs: [-200], old: [-200], reference: [-1], advantage: 0, weight: 1, beta: 1 });
+    const far = of({ logProbs: [-200], old: [-200], reference: [-1], advantage: 0, beta: 1 });
     expect(far.c[0]).toBeCloseTo(Math.exp(20) - 1, -2);
     expect(far.klReference).toBeCloseTo(Math.exp(20) - 21, -1);
-    const near = coefficients({ logProbs: [-1, -1], old: [-1, -1], reference: [-1, -1.5], advantage: 0, weight: 1 });
+    const near = of({ logProbs: [-1, -1], old: [-1, -1], reference: [-1, -1.5], advantage: 0 });
     expect(near.klReference).toBeCloseTo((Math.exp(-0.5) + 0.5 - 1) / 2, 12);
     expect([...near.c]).toEqual([0, 0]);
   });
 
   it("refuse lists of different lengths", () => {
-    expect(() => coefficients({ logProbs: [-1, -1], old: [-1], advantage: 1, weight: 1 })).toThrow(RangeError);
+    expect(() => of({ logProbs: [-1, -1], old: [-1], advantage: 1 })).toThrow(RangeError);
+    expect(() => referenceKl([-1, -1], [-1])).toThrow(RangeError);
   });
 });

@@ -4,20 +4,17 @@ export interface LossInput {
   readonly logProbs: ArrayLike<number>;
   /** log π_old: the trainer's own, at the version that sampled. */
   readonly old: ArrayLike<number>;
-  /** log π_ref. Without it there is no KL term, and `klReference` is 0. */
-  readonly reference?: ArrayLike<number> | undefined;
-  /** Of the distribution that was really drawn from. @default old */
-  readonly behaviour?: ArrayLike<number> | undefined;
+  /** log π_ref. Undefined: no KL term, and `klReference` is 0. */
+  readonly reference: ArrayLike<number> | undefined;
+  /** Of the distribution that was really drawn from. */
+  readonly behaviour: ArrayLike<number>;
   readonly advantage: number;
   readonly weight: number | ArrayLike<number>;
-  /** @default 0.2 */
-  readonly clipLow?: number;
-  /** @default 0.3 */
-  readonly clipHigh?: number;
-  /** @default 0 */
-  readonly beta?: number;
-  /** Most that a token weighs for π_old / behaviour. @default 2 */
-  readonly importanceCap?: number;
+  readonly clipLow: number;
+  readonly clipHigh: number;
+  readonly beta: number;
+  /** Most that a token weighs for π_old / behaviour. */
+  readonly importanceCap: number;
 }
 
 /** What the engine is given (it minimises −Σ c·logp) and what is reported. */
@@ -43,18 +40,17 @@ export const coefficients = ({
   logProbs,
   old,
   reference,
-  behaviour = old,
+  behaviour,
   advantage,
   weight,
-  clipLow = 0.2,
-  clipHigh = 0.3,
-  beta = 0,
-  importanceCap = 2,
+  clipLow,
+  clipHigh,
+  beta,
+  importanceCap,
 }: LossInput): LossOutput => {
   const n = logProbs.length;
   const c = new Float32Array(n);
   let clipped = 0;
-  let kl = 0;
   for (let i = 0; i < n; i += 1) {
     const logp = at(logProbs, i);
     const k = typeof weight === "number" ? weight : at(weight, i);
@@ -63,15 +59,26 @@ export const coefficients = ({
     const flat = (advantage > 0 && ratio > 1 + clipHigh) || (advantage < 0 && ratio < 1 - clipLow);
     if (flat) clipped += 1;
     let gain = flat ? 0 : importance * ratio * advantage;
-    if (reference !== undefined) {
-      const distance = Math.max(-EXPONENT_LIMIT, Math.min(EXPONENT_LIMIT, at(reference, i) - logp));
-      kl += Math.exp(distance) - distance - 1;
-      gain -= beta * (1 - Math.exp(distance));
-    }
+    if (reference !== undefined) gain -= beta * (1 - Math.exp(distanceTo(at(reference, i), logp)));
     c[i] = k * gain;
   }
-  return { c, clipFraction: n === 0 ? 0 : clipped / n, klReference: n === 0 ? 0 : kl / n };
+  const klReference = reference === undefined ? 0 : referenceKl(logProbs, reference);
+  return { c, clipFraction: n === 0 ? 0 : clipped / n, klReference };
 };
+
+/** Mean of the k3 estimator of D_KL(π_θ‖π_ref) over tokens with these log-probabilities. */
+export const referenceKl = (logProbs: ArrayLike<number>, reference: ArrayLike<number>): number => {
+  let kl = 0;
+  for (let i = 0; i < logProbs.length; i += 1) {
+    const distance = distanceTo(at(reference, i), at(logProbs, i));
+    kl += Math.exp(distance) - distance - 1;
+  }
+  return logProbs.length === 0 ? 0 : kl / logProbs.length;
+};
+
+/** log(π_ref/π_θ), within bounds. */
+const distanceTo = (reference: number, logp: number): number =>
+  Math.max(-EXPONENT_LIMIT, Math.min(EXPONENT_LIMIT, reference - logp));
 
 const at = (values: ArrayLike<number>, i: number): number => {
   const value = values[i];

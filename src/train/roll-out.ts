@@ -1,5 +1,5 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
-import type { Flow } from "../flow/flow.ts";
+import type { Flow, SolveOptions } from "../flow/flow.ts";
 import { count, listOf, objectWith, required } from "../options.ts";
 import { type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
@@ -23,7 +23,7 @@ export const rollOut = async <Sealed>(
   flow: Pick<Flow, "solve">,
   task: Task<Sealed>,
   reward: Reward<Sealed>,
-  options: NonNullable<Parameters<Flow["solve"]>[1]>,
+  options: SolveOptions,
 ): Promise<Rollout> => {
   required(objectWith("a flow", "solve"))(flow, "rollOut: the flow");
   const { trajectory } = await flow.solve(queryOf(task), options);
@@ -41,11 +41,11 @@ export interface RollOutOptions<Sealed> {
   readonly seed: number;
   readonly step: number;
   /** Number of the first of these tasks within the step. @default 0 */
-  readonly firstTask?: number;
+  readonly firstTask?: number | undefined;
   /** Version that each policy samples, by policy name. */
   readonly versions: Readonly<Record<string, string>>;
   /** @default 64 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
 }
 
@@ -58,6 +58,7 @@ export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Pr
   const { tasks, groupSize, concurrency = 64, abortSignal } = options;
   required(listOf(objectWith("a task")))(tasks, "rollOutGroups: tasks");
   required(count)(groupSize, "rollOutGroups: groupSize");
+  required(count)(concurrency, "rollOutGroups: concurrency");
   const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
   const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
   // A solve that was aborted is no result, whatever it holds.

@@ -4,6 +4,7 @@ import type { Flow } from "../flow/flow.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
+import { rollOutGroups } from "./roll-out.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
 type Options = FlowGrpoOptions<{ readonly answer: string }>;
@@ -94,6 +95,13 @@ it("ends a rollout that takes too long: it is no sample", async () => {
     id.endsWith("/0/0") ? new Promise((wake) => setTimeout(wake, 60)) : undefined;
   const { steps } = await train({ maxStaleness: 1, steps: 2, rollOutSeconds: 0.02 }, stuck);
   expect(steps.map(({ noSample }) => noSample)).toEqual([1, 1]);
+});
+
+it("refuses to roll out nothing at once", async () => {
+  const policy = leverPolicy();
+  const options = { flow: leverFlow(policy), tasks: leverTasks, reward: leverReward, groupSize: 2, seed: 1, step: 0 };
+  for (const concurrency of [0, Number.NaN])
+    await expect(rollOutGroups({ ...options, versions: {}, concurrency })).rejects.toThrow("concurrency");
 });
 
 it("throws what a rollout throws, also when it was rolled out ahead", async () => {

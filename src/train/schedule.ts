@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.ts";
 import { checked, number, required } from "../options.ts";
 
 /** Learning rate of a step, which counts from 0. */
@@ -33,6 +34,12 @@ export const linearSchedule = (options: LinearScheduleOptions): Schedule => {
   };
 };
 
-/** A constant rate or a schedule, as a schedule. */
-export const scheduleOf = (learningRate: number | Schedule): Schedule =>
-  typeof learningRate === "number" ? () => learningRate : learningRate;
+/** A constant rate or a schedule, as a schedule that throws `ConfigError` for what is no rate. */
+export const scheduleOf = (learningRate: number | Schedule): Schedule => {
+  if (typeof learningRate === "number") return () => learningRate;
+  return (step) => {
+    const rate = learningRate(step);
+    if (Number.isFinite(rate) && rate >= 0) return rate;
+    throw new ConfigError(`The learning rate of step ${step} is ${rate}: a schedule returns a number from 0 up.`);
+  };
+};

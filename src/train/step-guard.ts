@@ -1,18 +1,20 @@
-import { AgentFlowError, ConfigError } from "../errors.ts";
-import { count, number, ruleOf } from "../options.ts";
+import { AgentFlowError } from "../errors.ts";
+import { count, number, ruleOf, withDefaults } from "../options.ts";
 
 export interface StepGuardOptions {
   /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.05 */
-  readonly klStep?: number;
+  readonly klStep?: number | undefined;
   /** What the learning rate is multiplied by after a step that was taken back. @default 0.5 */
-  readonly shrink?: number;
+  readonly shrink?: number | undefined;
   /** So many steps in a row may be taken back before training ends with an error. @default 12 */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
 }
+
+export const guardDefaults = { klStep: 0.05, shrink: 0.5, patience: 12 };
 
 export const guardRule = ruleOf<StepGuardOptions>({
   klStep: number({ above: 0 }),
-  shrink: number({ above: 0, most: 1 }),
+  shrink: number({ above: 0, below: 1 }),
   patience: count,
 });
 
@@ -37,12 +39,10 @@ export interface GuardState {
 
 const fresh: GuardState = { stepScale: 1, inARow: 0 };
 
-/** Throws `ConfigError`. */
+/** `options` that keep `guardRule`. */
 export const stepGuard = (options: StepGuardOptions | false, state: GuardState = fresh): StepGuard => {
   if (options === false) return { stepScale: 1, state: fresh, undoes: () => false };
-  const { klStep: most = 0.05, shrink = 0.5, patience = 12 } = options;
-  if (!(most > 0)) throw new ConfigError(`guard.klStep is ${most}: it must be a number above 0.`);
-  if (!(shrink > 0 && shrink < 1)) throw new ConfigError(`guard.shrink is ${shrink}: it must lie between 0 and 1.`);
+  const { klStep: most, shrink, patience } = withDefaults(guardDefaults, options);
   let { stepScale, inARow } = state;
   return {
     get state() {

@@ -1,8 +1,10 @@
+import type { Clock } from "../clock.ts";
 import { EngineError } from "../errors.ts";
 import { hasSpread } from "./advantage.ts";
 import type { Group } from "./roll-out.ts";
 import { mean, standardDeviation } from "./statistics.ts";
 import type { GuardState } from "./step-guard.ts";
+import { average, type Tally } from "./tally.ts";
 import { toolUse } from "./tool-use.ts";
 
 /** What one step reports. All but `timings` is the same for the same seed; store `timings` apart. */
@@ -27,7 +29,7 @@ export interface StepMetrics {
   readonly undone?: true;
   /** What the guard has come to; absent while every step went well. */
   readonly guard?: GuardState;
-  /** Share of tokens clipped, over all updates. */
+  /** Share of tokens clipped, over all updates of the batch but the first, whose ratio is 1. */
   readonly clipFraction: number;
   /** Nats a token: of the trained tokens' distributions, or, when nothing was trained, −log p of the sampled ones. */
   readonly entropy: number;
@@ -63,42 +65,6 @@ export interface StepTimings {
   readonly sampledTokensPerSecond: number;
   readonly trainedTokensPerSecond: number;
 }
-
-/** Sums over tokens that updates add to. */
-export interface Tally {
-  klReference: { sum: number; count: number };
-  klSampler: { sum: number; count: number };
-  clipped: { sum: number; count: number };
-  entropy: { sum: number; count: number };
-  replayLoss: { sum: number; count: number };
-  klStep: { sum: number; count: number };
-  squaredNorm: number;
-  /** Tokens of all sequences that went through a backward. */
-  trainedTokens: number;
-}
-
-const nothing = (): { sum: number; count: number } => ({ sum: 0, count: 0 });
-
-/** A tally before anything was counted. */
-export const newTally = (): Tally => ({
-  klReference: nothing(),
-  klSampler: nothing(),
-  clipped: nothing(),
-  entropy: nothing(),
-  replayLoss: nothing(),
-  klStep: nothing(),
-  squaredNorm: 0,
-  trainedTokens: 0,
-});
-
-/** Adds `count` values with this sum. */
-export const add = (total: { sum: number; count: number }, sum: number, count: number): void => {
-  total.sum += sum;
-  total.count += count;
-};
-
-export const average = ({ sum, count }: { readonly sum: number; readonly count: number }): number =>
-  count === 0 ? 0 : sum / count;
 
 /** Puts a step's metrics together. Throws `EngineError` naming the step and the quantity that is not finite. */
 export const stepMetrics = (
@@ -178,4 +144,17 @@ export const requireFinite = (step: number, value: unknown, name = ""): void => 
     );
   if (typeof value === "object" && value !== null)
     for (const [key, part] of Object.entries(value)) requireFinite(step, part, name === "" ? key : `${name}.${key}`);
+};
+
+/** Seconds since the last lap. */
+export const timerOf = (clock: Clock): { lap(): number } => {
+  let last = clock.now();
+  return {
+    lap: () => {
+      const now = clock.now();
+      const seconds = (now - last) / 1000;
+      last = now;
+      return seconds;
+    },
+  };
 };

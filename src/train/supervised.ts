@@ -3,6 +3,7 @@ import type { OptimStepOptions, Policy, TrainingSequence } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import { abortSignal as aSignal, callback, checked, objectWith, type Rules, required } from "../options.ts";
 import { flowGrpoRules } from "./flow-grpo-options.ts";
+import { grpoRules } from "./grpo-options.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 import { requireFinite } from "./step-metrics.ts";
 
@@ -25,8 +26,8 @@ const optionRules: Rules<SupervisedOptions> = {
   policy: required(objectWith("a policy", "backward", "optimStep")),
   sequences: required(callback),
   steps: flowGrpoRules.steps,
-  learningRate: flowGrpoRules.learningRate,
-  optimiser: flowGrpoRules.optimiser,
+  learningRate: grpoRules.learningRate,
+  optimiser: grpoRules.optimiser,
   onStep: callback,
   abortSignal: aSignal,
   clock: flowGrpoRules.clock,

@@ -49,6 +49,30 @@ const update = async (policy: Policy): Promise<string> => {
   return policy.publish();
 };
 
+describe("a sample of an engine of weights", () => {
+  it("has the trainer's log-probabilities, and says so unless the draw was not plain", async () => {
+    const policy = (await fresh()).policy("planner");
+    await update(policy);
+    const plain = await policy.sample(request());
+    expect(plain.exact).toBe(true);
+    const sequence = { ids: [7, 8, 9, 10, ...plain.ids], targets: plain.ids.map((_, i) => 4 + i) };
+    const [own] = (await policy.forward([sequence])).logProbs;
+    for (const [i, value] of plain.logProbs.entries()) expect(value).toBeCloseTo(own?.[i] ?? Number.NaN, 4);
+    const changes: readonly Partial<SampleRequest>[] = [
+      { temperature: 0.7 },
+      { temperature: 0 },
+      { topK: 5 },
+      { topP: 0.9 },
+      { minP: 0.1 },
+      { grammar: { type: "pattern", pattern: "[a-z]+" }, stopIds: [1] },
+    ];
+    for (const [i, change] of changes.entries())
+      expect([change, (await policy.sample(request({ ...change, history: `x${i}` }))).exact]).toEqual([change, false]);
+    const named = { temperature: 1, topP: 1, minP: 0, stop: ["never"] };
+    expect((await policy.sample(request({ ...named, history: "named" }))).exact).toBe(true);
+  });
+});
+
 describe("versions of a policy", () => {
   it("stay as they were as long as somebody holds them, and are gone afterwards", async () => {
     const policy = (await fresh()).policy("planner");

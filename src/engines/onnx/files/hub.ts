@@ -1,8 +1,9 @@
 import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
-import { withLock } from "../../../file-lock.ts";
+import { withLock } from "../../../files/file-lock.ts";
 import {
   name as aName,
   abortSignal as aSignal,
@@ -26,7 +27,6 @@ import { writeManifest } from "./manifest.ts";
 import {
   type CachedModel,
   cacheFolder,
-  type Environment,
   modelFolder,
   type PulledAbout,
   parseModelName,
@@ -51,7 +51,7 @@ export interface PullOptions {
   /** The one GGUF file with this name or part of a name, instead of a model folder. */
   readonly gguf?: string;
   /** HF_ENDPOINT, HF_TOKEN, AGENTFLOW_CACHE, XDG_CACHE_HOME. @default process.env */
-  readonly environment?: Environment;
+  readonly environment?: EnvironmentVariables;
   readonly abortSignal?: AbortSignal;
   readonly onEvent?: (event: PullEvent) => void;
   /** How patient the connection is. */

@@ -1,11 +1,10 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError } from "../../../errors.ts";
 import { name as aName, objectWith, required } from "../../../options.ts";
 import { readManifest } from "./manifest.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A model of the hub on this machine. */
 export interface CachedModel {
@@ -37,7 +36,7 @@ export interface PulledAbout {
 }
 
 /** AGENTFLOW_CACHE, else `agentflow` in XDG_CACHE_HOME or ~/.cache. */
-export const cacheFolder = (environment: Environment): string => {
+export const cacheFolder = (environment: EnvironmentVariables): string => {
   required(objectWith("an environment, such as process.env"))(environment, "cacheFolder: the environment");
   return resolve(
     environment.AGENTFLOW_CACHE || join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "agentflow"),
@@ -115,7 +114,7 @@ export const listModels = async (cache: string): Promise<CachedModel[]> => {
  * The path of a model that a person named: a file or folder as it is, or `owner/name[@revision]` from the cache, of
  * several the one pulled last. Throws `ConfigError` that says what to run.
  */
-export const resolveModel = async (name: string, environment: Environment = process.env): Promise<string> => {
+export const resolveModel = async (name: string, environment: EnvironmentVariables = process.env): Promise<string> => {
   required(aName)(name, "resolveModel: the name");
   if (await stat(name).catch(() => undefined)) return name;
   const asked = parseModelName(name);

@@ -89,6 +89,8 @@ export const createQuantisedSampler = async (
     vocabularySize: config.vocab_size,
     contextLength,
     pick: pickFast,
+    // Also in float32 it is another graph than the trainer's, with sums in another order.
+    exact: false,
     text: tokenizer,
   });
   return { ...sampler, forget: model.forget };

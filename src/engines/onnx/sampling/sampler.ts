@@ -68,6 +68,7 @@ export const createSampler = (
     vocabularySize: config.vocab_size,
     contextLength: capacity,
     pick: pickExactly,
+    exact: true,
     text,
   });
 

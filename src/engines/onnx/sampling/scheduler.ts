@@ -1,4 +1,4 @@
-import type { Sample, SampleRequest } from "../../../engine.ts";
+import { isPlainDraw, type Sample, type SampleRequest } from "../../../engine.ts";
 import { EngineError } from "../../../errors.ts";
 import { type Chunk, feedPlan } from "../carriers/feed-plan.ts";
 import type { Published } from "../versions.ts";
@@ -53,12 +53,14 @@ interface SchedulerOptions {
   /** Tokens of a prompt and its sample together. */
   readonly contextLength: number;
   readonly pick: Pick;
+  /** Whether a backend's distributions are the trainer's, but for rounding. */
+  readonly exact: boolean;
   readonly text?: TextRules | undefined;
 }
 
 export const createScheduler = <S extends Published, Row extends { readonly job: Job<S> }>(
   backend: Backend<S, Row>,
-  { vocabularySize, contextLength, pick, text }: SchedulerOptions,
+  { vocabularySize, contextLength, pick, exact, text }: SchedulerOptions,
 ): SamplerOf<S> => {
   const waiting: Waiting<S>[] = [];
   const active = new Map<Row, Waiting<S>>();
@@ -76,7 +78,7 @@ export const createScheduler = <S extends Published, Row extends { readonly job:
   const draw: Draw<Row> = (row, probabilities) => {
     const entry = active.get(row);
     if (!entry) return;
-    const { drawn, snapshot } = row.job;
+    const { drawn, request, snapshot } = row.job;
     let stopReason: Sample["stopReason"] | undefined;
     try {
       stopReason = drawn.take(probabilities);
@@ -87,7 +89,13 @@ export const createScheduler = <S extends Published, Row extends { readonly job:
     if (!stopReason) return;
     active.delete(row);
     backend.leave(row, "complete");
-    entry.resolve({ ids: drawn.ids, logProbs: drawn.logProbs, stopReason, version: snapshot.version });
+    entry.resolve({
+      ids: drawn.ids,
+      logProbs: drawn.logProbs,
+      exact: exact && isPlainDraw(request),
+      stopReason,
+      version: snapshot.version,
+    });
   };
 
   /** Gives waiting jobs a row, and drops what was aborted. */

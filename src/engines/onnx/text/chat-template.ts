@@ -1,6 +1,6 @@
 import type { ChatTemplate } from "../../../engine.ts";
 import { ModelError } from "../../../errors.ts";
-import { threadsOf } from "../../../threads.ts";
+import { threadsOf } from "../../../threads/threads.ts";
 import type { Opened, Rendering, Template } from "./template-thread.ts";
 
 export interface ChatTemplateOptions {

@@ -1,5 +1,5 @@
 import { ConfigError, EngineError } from "../../../../errors.ts";
-import type { Expression, Rule } from "./expression.ts";
+import type { Expression, Rule } from "../../../../patterns/expression.ts";
 import { type ByteRanges, utf8 } from "./utf8.ts";
 
 /** A deterministic automaton over bytes, made as far as it is walked. State 0 is dead: no text goes on from it. */

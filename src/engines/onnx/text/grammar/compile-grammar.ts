@@ -1,9 +1,9 @@
 import type { Grammar } from "../../../../engine.ts";
 import { ConfigError, EngineError } from "../../../../errors.ts";
+import { choice, type Rule } from "../../../../patterns/expression.ts";
+import { parsePattern } from "../../../../patterns/pattern.ts";
 import { type Automaton, createAutomaton } from "./automaton.ts";
-import { choice, type Rule } from "./expression.ts";
 import type { GrammarTokens } from "./grammar-tokens.ts";
-import { parsePattern } from "./pattern.ts";
 import { schemaRule } from "./schema.ts";
 
 /** A text so far, seen from a grammar. Immutable; equal states are the same object and share their mask. */

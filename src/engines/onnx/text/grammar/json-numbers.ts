@@ -1,4 +1,13 @@
-import { character, choice, type Expression, oneOf, optional, repeat, sequence, text } from "./expression.ts";
+import {
+  character,
+  choice,
+  type Expression,
+  oneOf,
+  optional,
+  repeat,
+  sequence,
+  text,
+} from "../../../../patterns/expression.ts";
 
 /** Bounds of a number; infinite where there is none. */
 export interface Bounds {

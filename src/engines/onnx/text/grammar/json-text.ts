@@ -12,7 +12,7 @@ import {
   repeat,
   sequence,
   text,
-} from "./expression.ts";
+} from "../../../../patterns/expression.ts";
 import { number } from "./json-numbers.ts";
 
 /** Code points that a JSON string never holds as they are: controls, `"` and `\`. */

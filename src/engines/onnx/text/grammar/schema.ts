@@ -1,8 +1,17 @@
 import { ConfigError } from "../../../../errors.ts";
-import { call, character, choice, type Expression, type Rule, repeat, sequence, text } from "./expression.ts";
+import {
+  call,
+  character,
+  choice,
+  type Expression,
+  type Rule,
+  repeat,
+  sequence,
+  text,
+} from "../../../../patterns/expression.ts";
+import { parsePattern } from "../../../../patterns/pattern.ts";
 import { type Bounds, integer, LARGEST_BOUND, number } from "./json-numbers.ts";
 import { anyValue, list, literal, member, object, string, stringOf } from "./json-text.ts";
-import { parsePattern } from "./pattern.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import type { Ranges } from "./expression.ts";
+import type { Ranges } from "../../../../patterns/expression.ts";
 
 /** A range for each byte of an encoding. */
 export type ByteRanges = readonly (readonly [number, number])[];

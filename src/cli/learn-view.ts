@@ -1,0 +1,96 @@
+import type { Environment } from "../environment.ts";
+import type { LearnFinish, LearnHappening } from "../learn/event.ts";
+import { findingLines } from "./findings.ts";
+import { baselineLines, forecast, introduction, type RunStart, summary } from "./learn-words.ts";
+import { type Progress, trainingProgress } from "./progress.ts";
+import type { Screen } from "./screen.ts";
+import { duration } from "./words.ts";
+
+/** Shows the events of a run of learning on a screen. */
+export interface LearnView {
+  show(event: LearnHappening | LearnFinish<unknown>): void;
+  /** The run's own words about itself, once it has begun. */
+  readonly start: RunStart | undefined;
+}
+
+/** Outside a terminal a line is written every so many steps of imitation. */
+const IMITATION_LINES = 20;
+
+/** `environment` names the sets of a run that does not say so itself. */
+export const learnView = (screen: Screen, environment?: Pick<Environment, "titles">): LearnView => {
+  let start: RunStart | undefined;
+  let progress: Progress | undefined;
+  let evaluationSeconds = 0;
+  const titles = (): RunStart["titles"] =>
+    start?.titles ?? environment?.titles ?? { heldOutPages: "", heldOutFamily: "", heldOutParaphrase: "", deep: "" };
+  const showEvaluation = (event: Extract<LearnHappening, { readonly type: "evaluation-end" }>): void => {
+    screen.line(screen.bold(`${event.phase.padEnd(8)} ${summary(event.figures, titles())}`));
+    if (event.seconds === undefined || event.phase === "after") return;
+    evaluationSeconds = event.seconds;
+    if (event.phase === "before" && start !== undefined)
+      screen.line(`time     about ${duration(forecast(start, event.seconds))} left, by what this evaluation took`);
+  };
+  const show = (event: LearnHappening | LearnFinish<unknown>): void => {
+    switch (event.type) {
+      case "check-end":
+        for (const line of findingLines(event.findings.filter(({ level }) => level === "warning"))) screen.line(line);
+        break;
+      case "run-start":
+        start = event;
+        if (event.resumedAfter !== undefined)
+          screen.line(
+            `Resumed  ${event.folder}, after ${event.resumedAfter === 0 ? "no step" : `step ${event.resumedAfter}`}`,
+          );
+        for (const line of introduction(event)) screen.line(line);
+        screen.line();
+        break;
+      case "stage":
+        screen.live(event.stage);
+        break;
+      case "imitation-step": {
+        const text = `cold start: step ${event.step}/${event.steps}, loss ${event.loss.toFixed(2)}`;
+        if (screen.interactive) screen.live(text);
+        else if (event.step % Math.max(1, Math.floor(event.steps / IMITATION_LINES)) === 0) screen.line(text);
+        break;
+      }
+      case "evaluation-progress":
+        screen.live(`${event.phase}: ${event.done}/${event.total} tasks`);
+        break;
+      case "evaluation-end":
+        showEvaluation(event);
+        break;
+      case "baselines-end":
+        for (const line of baselineLines(event.baselines, titles())) screen.line(line);
+        screen.line();
+        break;
+      case "training-start":
+        progress = trainingProgress(screen, event.steps, evaluationSeconds);
+        break;
+      case "step-end":
+        progress?.step(event.metrics, event.timings);
+        break;
+      case "validation-end":
+        progress?.validated(event.accuracy);
+        break;
+      case "training-end":
+        progress?.end();
+        if (event.keptStep !== undefined)
+          screen.line(`Validation was clearly better after step ${event.keptStep}: those weights are kept.`);
+        break;
+      case "diagnosis":
+        screen.line(event.message);
+        break;
+      case "evaluation-start":
+      case "checkpoint-end":
+      case "round-end":
+      case "finish":
+        break;
+    }
+  };
+  return {
+    show,
+    get start() {
+      return start;
+    },
+  };
+};

@@ -1,0 +1,48 @@
+import { metered } from "../../metered.ts";
+import type { ChatModel } from "../../model.ts";
+import type { Analyst } from "../../module.ts";
+import { deriveKey } from "../../random.ts";
+import { analyse, QUESTION_LENGTH } from "../rules/analyst.ts";
+import { labelledLine } from "./labelled-line.ts";
+
+const SYSTEM = [
+  "You read a question. Write two lines:",
+  "names: the names, codes and numbers that the question mentions, as it writes them, separated by semicolons",
+  "unit: the unit or kind of the answer, such as day, ft, date, weekday or name; a dash when it is open",
+].join("\n");
+const NAME_LIMIT = 12;
+
+/** Query analysis by a model. Names that the question does not contain are left out; where none is left, the rules' stand. */
+export const modelAnalyst =
+  (model: ChatModel): Analyst =>
+  async (query, context) => {
+    const question = query.question.slice(0, QUESTION_LENGTH);
+    const rules = analyse(question);
+    const { text } = await metered(model, context.meter, context.redact).complete({
+      messages: [
+        { role: "system", content: SYSTEM },
+        { role: "user", content: question },
+      ],
+      maxTokens: 96,
+      temperature: 0,
+      randomKey: deriveKey(context.randomKey, "analyst"),
+      abortSignal: context.abortSignal,
+    });
+    const line = (label: string): string => labelledLine(text, label, /^\s*:/u)?.trim() ?? "";
+    const entities = [
+      ...new Set(
+        line("names")
+          .split(";")
+          .map((name) => name.trim()),
+      ),
+    ]
+      .filter((name) => name !== "" && question.includes(name))
+      .slice(0, NAME_LIMIT);
+    const unit = /^[\p{L}%°/ ]{1,24}$/u.exec(line("unit"))?.[0] ?? rules.unit;
+    if (entities.length === 0) return unit === undefined ? rules : { ...rules, unit };
+    // Longest first: a name may be part of another one.
+    const template = [...entities]
+      .sort((a, b) => b.length - a.length)
+      .reduce((template, name) => template.replaceAll(name, `q${entities.indexOf(name) + 1}`), question);
+    return { entities, template, ...(unit === undefined ? {} : { unit }) };
+  };

@@ -1,0 +1,75 @@
+import { metered } from "../../metered.ts";
+import type { ChatModel } from "../../model.ts";
+import type { Generated, Generator } from "../../module.ts";
+import { checked, count, objectWith, required, truth } from "../../options.ts";
+import { deriveKey } from "../../random.ts";
+import { entryText, oneLine } from "./entry-text.ts";
+import { questionText } from "./planner-prompt.ts";
+import { firstKept } from "./selection.ts";
+
+export interface ModelGeneratorOptions {
+  /** Whether the answer comes with its solution, in the same reply. @default false */
+  readonly solution?: boolean;
+  /** Most tokens of a reply. @default 64, with a solution 1024 */
+  readonly maxTokens?: number;
+  /** Characters that memory may take; the oldest turns are left out. @default 16000 */
+  readonly room?: number;
+}
+
+const CONCISE =
+  "You answer a question from results that were found with tools. Write the answer alone: the number, date or name that was asked for, without unit and without a sentence.";
+
+const WITH_SOLUTION =
+  "You answer a question from results that were found with tools. First write the solution for a person: which results are used and where they are from, how the answer follows from them, and what stays uncertain. Use nothing that is not in the results. Then write on a line of its own, between <answer> and </answer>, the answer alone: the number, date or name that was asked for, without unit and without a sentence.";
+
+/** A generator by a model: a concise answer from memory, with its solution when asked. Undefined when no call has brought anything. */
+export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions = {}): Generator => {
+  required(objectWith("a chat model", "complete"))(model, "modelGenerator: the model");
+  checked("modelGenerator", options, { solution: truth, maxTokens: count, room: count });
+  const { solution = false, maxTokens = solution ? 1024 : 64, room = 16_000 } = options;
+  return async (state, context) => {
+    if (!state.memory.some(({ observation }) => observation.status === "ok")) return undefined;
+    const question = questionText(state.query.question, state.analysis);
+    const results = state.memory.map(entryText);
+    const first =
+      firstKept(
+        question.length,
+        results.map(({ length }) => length + 1),
+        room,
+      ) ?? results.length - 1;
+    const { text } = await metered(model, context.meter, context.redact).complete({
+      messages: [
+        { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
+        {
+          role: "user",
+          content: [question, ...results.slice(first), solution ? "Solution:" : "Answer:"].join("\n"),
+        },
+      ],
+      maxTokens,
+      temperature: 0,
+      randomKey: deriveKey(context.randomKey, "generator"),
+      abortSignal: context.abortSignal,
+    });
+    return solution ? solutionOf(text) : answerOf(text);
+  };
+};
+
+const ANSWER_LENGTH = 2000;
+
+const SOLUTION_LENGTH = 20_000;
+
+/** Solution and answer in a reply. Without tags the whole reply is the solution, and its last line states the answer. */
+const solutionOf = (text: string): Generated => {
+  const at = text.search(/<answer>/iu);
+  const solution = (at < 0 ? text : text.slice(0, at)).replace(/^\s*solution\s*:\s*/iu, "").trim();
+  const answer = answerOf(at < 0 ? (text.trim().split("\n").at(-1) ?? "") : text.slice(at));
+  return solution === "" ? answer : { answer, solution: solution.slice(0, SOLUTION_LENGTH) };
+};
+
+/** The answer in a reply: what stands in <answer> tags, else the first line, without a label. */
+const answerOf = (text: string): string | undefined => {
+  const tagged = /<answer>([\s\S]*?)(?:<\/answer>|$)/iu.exec(text)?.[1];
+  const line = (tagged ?? text).split("\n").find((one) => one.trim() !== "") ?? "";
+  const answer = oneLine(line.replace(/^\s*(?:the\s+)?answer\s*(?:is)?\s*[:=]?\s*/iu, ""), ANSWER_LENGTH);
+  return answer === "" ? undefined : answer;
+};

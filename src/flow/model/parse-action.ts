@@ -1,0 +1,98 @@
+import type { Plan } from "../../module.ts";
+import { text as aText, listOf } from "../../options.ts";
+import { type Step, stepOf } from "../../trajectory.ts";
+
+const ACTION_LENGTH = 2000;
+
+/** An action in text: the first word is the tool, the rest the sub-goal. Pure, never throws. */
+export const parseAction = (text: string): Step | { readonly error: string } => {
+  aText(text, "parseAction: the text");
+  if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
+  const step = stepOf(text);
+  if (!/^[A-Za-z_][\w-]*$/u.test(step.tool))
+    return { error: 'An action starts with the name of a tool, as in "web_search q1".' };
+  return step.subGoal === ""
+    ? { error: `An action needs a sub-goal after the tool, as in "${step.tool.slice(0, 60)} q1".` }
+    : step;
+};
+
+/**
+ * An action as chat models write it: the first line that begins with a tool, freed of code fences, labels, list marks and
+ * quotes, as `tool sub-goal`, `tool: sub-goal` or `tool(sub-goal)`; or a JSON object {"tool", "subGoal"}. Where no line is
+ * one, the first line is read as it stands. `raw` is the whole text. Pure, never throws.
+ */
+export const parseChatAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
+  aText(text, "parseChatAction: the text");
+  listOf(aText)(tools, "parseChatAction: the tools");
+  if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
+  const lines = text.split("\n");
+  for (const line of lines) {
+    // A tool may have the name of a label: the line as it stands goes first.
+    const step = actionOf(line.trim(), tools) ?? actionOf(bareLine(line), tools);
+    if (step !== undefined) return { ...step, raw: text };
+  }
+  const object = objectAction(text);
+  if (object !== undefined) return { ...object, raw: text };
+  const first = lines.map(bareLine).find((line) => line !== "");
+  if (first === undefined)
+    return { error: `An action is one line: a tool and a sub-goal. Tools: ${tools.join(", ")}.` };
+  const parsed = parseAction(first);
+  return "error" in parsed ? parsed : { ...parsed, raw: text };
+};
+
+/** An action as models write it that were asked for JSON: the object {"tool", "subGoal"}, else as `parseChatAction` reads it. */
+export const parseJsonAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
+  const object = text.length > ACTION_LENGTH ? undefined : objectAction(text);
+  return object !== undefined && tools.includes(object.tool) ? { ...object, raw: text } : parseChatAction(text, tools);
+};
+
+/** The plan of a text that is an action, or why it is none. */
+export const planOf = (text: string, parsed: Step | { readonly error: string }): Pick<Plan, "step" | "error"> =>
+  "error" in parsed ? malformed(text, parsed.error) : { step: parsed };
+
+/** A plan that says nothing: the flow refuses it with this error, which the planner sees. */
+export const malformed = (text: string, error: string): Pick<Plan, "step" | "error"> => ({
+  step: { tool: "", subGoal: "", raw: text },
+  error,
+});
+
+const LABEL = /^(?:(?:next\s+)?(?:action|step|tool|call|plan|answer|output|you|assistant)\s*(?:\d+\s*)?[:=]\s*)+/iu;
+
+/** A line without fences, quote marks, bullets, numbers and labels in front, and without what wraps it whole. */
+const bareLine = (line: string): string => {
+  let bare = line.trim().replace(/^```\w*$/u, "");
+  for (let before = ""; before !== bare; ) {
+    before = bare;
+    bare = unwrapped(bare.replace(/^(?:[>*•-]|\d+[.)])\s+/u, "").replace(LABEL, "")).trim();
+  }
+  return bare;
+};
+
+/** Without one pair of quotes, backticks or asterisks around the whole. */
+const unwrapped = (text: string): string => /^(\*\*|["'`])(.+)\1$/su.exec(text)?.[2] ?? text;
+
+const actionOf = (line: string, tools: readonly string[]): Pick<Step, "tool" | "subGoal"> | undefined => {
+  const parts = /^([`"'*]*)([A-Za-z_][\w-]*)\1(?:\s*([:(])|\s)\s*(.+)$/su.exec(line);
+  const [, , tool = "", mark, rest = ""] = parts ?? [];
+  if (!tools.includes(tool)) return undefined;
+  const inner = mark === "(" ? rest.replace(/\)[`"'*.]*$/u, "") : rest;
+  const { length } = inner;
+  const quoted = /^["'`]/u.test(inner) && inner.indexOf(inner[0] ?? "", 1) === length - 1;
+  const subGoal = (quoted ? inner.slice(1, -1) : inner).trim().replace(/\s+/gu, " ");
+  return subGoal === "" ? undefined : { tool, subGoal };
+};
+
+const objectAction = (text: string): Pick<Step, "tool" | "subGoal"> | undefined => {
+  const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
+  if (start < 0 || end < start) return undefined;
+  try {
+    const { tool, subGoal, sub_goal } = JSON.parse(text.slice(start, end + 1)) as Readonly<Record<string, unknown>>;
+    const goal = subGoal ?? sub_goal;
+    if (typeof tool !== "string" || goal === undefined || goal === null) return undefined;
+    const words = typeof goal === "string" ? goal.trim().replace(/\s+/gu, " ") : JSON.stringify(goal);
+    return /^[A-Za-z_][\w-]*$/u.test(tool) && words !== "" ? { tool, subGoal: words } : undefined;
+  } catch {
+    // Braces that are no JSON: the text is read line by line.
+    return undefined;
+  }
+};

@@ -1,0 +1,123 @@
+import type { Engine, PromptSegment, Tokenizer } from "../../engine.ts";
+import { ConfigError } from "../../errors.ts";
+import type { Toolset } from "../../tool.ts";
+import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
+import { renderEntry } from "../memory.ts";
+import { chatPrompts } from "./chat-prompt.ts";
+import { memoised } from "./memoised.ts";
+import { parseAction, parseChatAction } from "./parse-action.ts";
+import { plannerOpening, plannerResult, plannerSystem, type ResultDetail } from "./planner-prompt.ts";
+
+/** Ends a sampled action of the compact form. A model's vocabulary has it as one token. */
+export const END = "<end>";
+
+/** `compact`: made for the built-in planner, names without values. `chat`: natural language in the model's chat template. */
+export type PromptForm = "compact" | "chat";
+
+/** What a prompt is made of: a trajectory has it as well as the state of a running flow. */
+export interface PromptSource {
+  readonly query: { readonly question: string };
+  readonly analysis: Analysis;
+  readonly memory: readonly MemoryEntry[];
+}
+
+export interface PromptSurroundings {
+  readonly tools: Toolset;
+  readonly instructions?: string | undefined;
+  readonly turnLimit: number;
+  /** Tokens that a prompt may take. */
+  readonly room: number;
+  /** The ids that a policy sampled in the turn of an entry; its text is encoded where there are none. */
+  readonly sampled: (entry: MemoryEntry) => readonly number[] | undefined;
+}
+
+/** A planner's prompts on one engine: each turn's prompt begins with the last one and what was sampled then. */
+export interface PlannerPrompts {
+  readonly stopIds: readonly number[];
+  /** Segments in front of the first action; from there on an action and what came of it take turns. */
+  readonly headSegments: number;
+  /** Undefined when not even the question fits. */
+  prompt(source: PromptSource, surroundings: PromptSurroundings): readonly PromptSegment[] | undefined;
+  parse(text: string, tools: Toolset): Step | { readonly error: string };
+}
+
+export type PromptEngine = Pick<Engine, "tokenizer" | "chat" | "model" | "endIds">;
+
+/** How a planner's prompts are written. */
+export interface PromptOptions {
+  /** @default "chat" where the engine has a chat template, else "compact" */
+  readonly prompt?: PromptForm;
+  /** Of the chat form. @default "values" */
+  readonly detail?: ResultDetail;
+  /** Of the compact form, which shows no verdict of a turn without it. A planner has to be trained on them. @default false */
+  readonly verdicts?: boolean | undefined;
+}
+
+/** Throws `ConfigError` for an engine that cannot have the form. */
+export const plannerPrompts = (
+  engine: PromptEngine,
+  { prompt = engine.chat === undefined ? "compact" : "chat", detail, verdicts }: PromptOptions = {},
+): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer, verdicts));
+
+const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): PlannerPrompts => {
+  const prompts = chatPrompts(engine);
+  return {
+    stopIds: prompts.endIds,
+    headSegments: 2,
+    prompt: ({ query, analysis, memory }, { tools, instructions, turnLimit, room, sampled }) =>
+      prompts.prompt(
+        {
+          system: plannerSystem(tools, instructions),
+          opening: plannerOpening(query, analysis, turnLimit),
+          exchanges: memory.map((entry) => ({
+            reply: sampled(entry) ?? entry.step.raw,
+            user: plannerResult(entry, detail),
+          })),
+        },
+        room,
+      ),
+    parse: (text, tools) => parseChatAction(text, Object.keys(tools)),
+  };
+};
+
+const TEMPLATE_LENGTH = 400;
+const ENTITY_LENGTH = 16;
+
+/** The start of a compact prompt: template, entities, asked unit, turns left. Pure and bounded. */
+export const renderHead = ({ template, entities, unit }: Analysis, turnLimit: number): string => {
+  let text = `${template.slice(0, TEMPLATE_LENGTH)}\n`;
+  for (const [i, entity] of entities.entries()) text += `q${i + 1} ${entity.slice(0, ENTITY_LENGTH)}\n`;
+  if (unit !== undefined) text += `unit ${unit}\n`;
+  return `${text}[${turnLimit}]\n`;
+};
+
+const compactForm = (tokenizer: Tokenizer, verdicts: boolean | undefined): PlannerPrompts => {
+  const endId = tokenizer.idOf(END);
+  if (endId === undefined)
+    throw new ConfigError(
+      `The model's vocabulary has no token ${END}, which ends an action. Use a model made for planning, or a chat model.`,
+    );
+  const encode = memoised((text) => tokenizer.encode(text));
+  return {
+    stopIds: [endId],
+    headSegments: 1,
+    prompt: ({ analysis, memory }, { turnLimit, room, sampled }) => {
+      const segments: PromptSegment[] = [{ ids: encode(renderHead(analysis, turnLimit)), sampled: false }];
+      for (const entry of memory) {
+        const ids = sampled(entry);
+        segments.push(
+          ids === undefined
+            ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
+            : { ids, sampled: true },
+          { ids: encode(renderEntry(entry, { verdicts })), sampled: false },
+        );
+      }
+      return lengthOf(segments) <= room ? segments : undefined;
+    },
+    parse: (text) => parseAction(text),
+  };
+};
+
+/** Tokens of a prompt. */
+export const lengthOf = (segments: readonly PromptSegment[]): number =>
+  segments.reduce((sum, { ids }) => sum + ids.length, 0);

@@ -1,0 +1,143 @@
+import type { Policy } from "../../engine.ts";
+import { metered } from "../../metered.ts";
+import type { ChatMessage, ChatModel } from "../../model.ts";
+import type { FlowState, Judgement, ModuleContext, Verifier } from "../../module.ts";
+import { checked, count, either, number, objectWith, oneOf, type Rules, required } from "../../options.ts";
+import { deriveKey } from "../../random.ts";
+import type { MemoryEntry, Observation, Step, Verdict } from "../../trajectory.ts";
+import { ruleVerifier } from "../rules/verifier.ts";
+import { chatPrompts } from "./chat-prompt.ts";
+import { policyTurns } from "./policy-turns.ts";
+import { firstKept } from "./selection.ts";
+import {
+  parseVerdict,
+  VERDICT_PATTERN,
+  type VerdictForm,
+  verdictText,
+  verifierSystem,
+  verifierTurn,
+} from "./verifier-prompt.ts";
+
+export interface ModelVerifierOptions {
+  /** @default "word" for a policy, which is trained on what it writes; "lines" for a chat model */
+  readonly form?: VerdictForm;
+  /** Most tokens of a verdict. @default 8 for a word, 160 for lines */
+  readonly maxTokens?: number;
+  /** @default 1 for a policy, 0 for a chat model */
+  readonly temperature?: number;
+  /** Characters that earlier turns may take with a chat model; the oldest are left out. @default 16000 */
+  readonly room?: number;
+}
+
+const optionRules: Rules<ModelVerifierOptions> = {
+  form: oneOf("word", "lines"),
+  maxTokens: count,
+  temperature: number(),
+  room: count,
+};
+
+/**
+ * A verifier by a model. Its first gate is the rules'; after a call the model says whether memory answers the question.
+ * With a policy it is a trained module: its turns are in the trajectory, and extend each other as the planner's do.
+ */
+export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierOptions = {}): Verifier => {
+  required(either(objectWith("a policy", "sample"), objectWith("a chat model or a policy", "complete")))(
+    model,
+    "modelVerifier: the model",
+  );
+  checked("modelVerifier", options, optionRules);
+  return "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
+};
+
+const { admit } = ruleVerifier();
+
+/** Whatever was written instead of a verdict, the flow goes on: only turns are lost by it. */
+const readVerdict = (text: string): Verdict =>
+  parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };
+
+const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVerifierOptions): Verifier => {
+  const { maxTokens = form === "word" ? 8 : 160, temperature = 1 } = options;
+  const prompts = chatPrompts(policy.engine);
+  const turns = policyTurns(policy, "verifier", (history) => `${history}/verifier`);
+
+  const judge = async (
+    step: Step,
+    observation: Observation,
+    state: FlowState,
+    context: ModuleContext,
+  ): Promise<Judgement> => {
+    const sampled = new Map(turns.earlier(context).map(({ turn, ids }) => [turn, ids]));
+    const shown = [...state.memory, { index: state.turn, step, observation }].map((turn) => verifierTurn(state, turn));
+    const prompt = prompts.prompt(
+      {
+        system: verifierSystem(form),
+        opening: shown[0] ?? "",
+        exchanges: state.memory.map((entry, i) => ({
+          reply: sampled.get(entry.index) ?? verdictText(entry.verdict, form),
+          user: shown[i + 1] ?? "",
+        })),
+      },
+      policy.engine.contextLength - maxTokens,
+    );
+    if (prompt === undefined)
+      return { verdict: { decision: "continue", reason: "The question does not fit the verifier's context." } };
+    const turn = await turns.sample(
+      state.turn,
+      prompt,
+      {
+        maxTokens,
+        stopIds: prompts.endIds,
+        temperature,
+        ...(form === "word" && { grammar: { type: "pattern", pattern: VERDICT_PATTERN } }),
+      },
+      context,
+    );
+    return { verdict: readVerdict(turn.text), sampled: turn.sampled, tokens: turn.tokens };
+  };
+  return { admit, judge, release: turns.release };
+};
+
+const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVerifierOptions): Verifier => {
+  const { maxTokens = form === "word" ? 8 : 160, temperature = 0, room = 16_000 } = options;
+  return {
+    admit,
+    judge: async (step, observation, state, context) => {
+      const turns = [...state.memory, { index: state.turn, step, observation }];
+      const { text } = await metered(model, context.meter, context.redact).complete({
+        messages: conversation(state, turns, form, room),
+        maxTokens,
+        temperature,
+        randomKey: deriveKey(context.randomKey, "verifier", state.turn),
+        ...(form === "word" && { grammar: { type: "pattern" as const, pattern: VERDICT_PATTERN } }),
+        abortSignal: context.abortSignal,
+      });
+      return readVerdict(text);
+    },
+  };
+};
+
+type Turn = Pick<MemoryEntry, "index" | "step" | "observation"> & Partial<Pick<MemoryEntry, "verdict">>;
+
+const conversation = (
+  state: FlowState,
+  turns: readonly Turn[],
+  form: VerdictForm,
+  room: number,
+): readonly ChatMessage[] => {
+  const [opening = "", ...later] = turns.map((turn) => verifierTurn(state, turn));
+  const replies = turns.map(({ verdict }) => (verdict === undefined ? "" : verdictText(verdict, form)));
+  const first =
+    firstKept(
+      opening.length,
+      later.map((text, i) => text.length + (replies[i]?.length ?? 0)),
+      room,
+    ) ?? Math.max(0, later.length - 1);
+  return [
+    { role: "system", content: verifierSystem(form) },
+    { role: "user", content: opening },
+    ...later.slice(first).flatMap((text, i): ChatMessage[] => [
+      { role: "assistant", content: replies[first + i] ?? "" },
+      { role: "user", content: text },
+    ]),
+  ];
+};

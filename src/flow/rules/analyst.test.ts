@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { analyse } from "./analyst.ts";
+
+describe("entities, in order of appearance", () => {
+  test.each<[string, readonly string[]]>([
+    [
+      "How many days passed between the release of Node.js 18.0.0 and Node.js 20.0.0?",
+      ["Node.js 18.0.0", "Node.js 20.0.0"],
+    ],
+    ["What is the elevation in feet of the airport with the IATA code LOS?", ["LOS"]],
+    ["Which country is Chicago O'Hare International Airport in?", ["Chicago O'Hare International Airport"]],
+    ["What is the distance in kilometres between St. Louis and N'Djamena?", ["St. Louis", "N'Djamena"]],
+    ["Find the population of the Democratic Republic of the Congo.", ["Democratic Republic of the Congo"]],
+    [
+      "Between São Tomé & Príncipe and Côte d’Ivoire, what is the difference?",
+      ["São Tomé & Príncipe", "Côte d’Ivoire"],
+    ],
+    ["What is Lagos's elevation minus Accra’s, in feet?", ["Lagos", "Accra"]],
+    ["What is the atomic mass, in u, of the element with number 26?", ["26"]],
+    ["When was the element with symbol U discovered?", ["U"]],
+    ['Who sang “Águas de Março” and "la mer"?', ["Águas de Março", "la mer"]],
+    ["Airport LOS lies in which country?", ["LOS"]],
+    ["Subtract the elevation of JFK from that of Port-au-Prince, to 2 decimal places.", ["JFK", "Port-au-Prince"]],
+    ["Lagos is in which UN region?", ["Lagos"]],
+    ["How many days are there from 12 March 2024 to 2024-04-01?", ["12 March 2024", "2024-04-01"]],
+    ["Did it rain on a Monday in March?", []],
+    ["What is the area of 1,250 fields? Give the date as YYYY-MM-DD.", ["1,250"]],
+    [
+      "Does Rio de Janeiro lie north of Frankfurt am Main? And of Rio de Janeiro?",
+      ["Rio de Janeiro", "Frankfurt am Main"],
+    ],
+    ["Is C++ older than C#?", ["C++", "C#"]],
+  ])("%s", (question, entities) => {
+    expect(analyse(question).entities).toEqual(entities);
+  });
+
+  test("the same name is the same reference", () => {
+    expect(analyse("Is Lagos larger than Accra, and Accra wetter than Lagos?").template).toBe(
+      "Is q1 larger than q2, and q2 wetter than q1?",
+    );
+  });
+});
+
+describe("unit or kind of the answer", () => {
+  test.each<[string, string | undefined]>([
+    ["How many whole days lie between q1 and q2?", "day"],
+    ["In feet, what is the elevation of q1?", "ft"],
+    ["What is the distance (in kilometres) between q1 and q2?", "km"],
+    ["What number of people live in q1?", "person"],
+    ["State how many isotopes q1 has.", "isotope"],
+    ["How many countries are in q1?", "country"],
+    ["On what date was q1 born?", "date"],
+    ["When was q1 released?", "date"],
+    ["Give the date of the birth of q1.", "date"],
+    ["On which day of the week was q1 released?", "weekday"],
+    ["Which country is q1 in?", "name"],
+    ["Who discovered q1?", "name"],
+    ["In which year was q1 founded?", "year"],
+    ["What, in dollars, is the economic output of q1?", "USD"],
+    ["Say something about q1.", undefined],
+  ])("%s", (question, unit) => {
+    expect(analyse(question).unit).toBe(unit);
+  });
+});
+
+test("any text is read: bounded, every reference of the template is an entity", () => {
+  const words = fc.constantFrom(
+    "Lagos",
+    "the",
+    "of",
+    "q1",
+    "18.0.0",
+    "March",
+    "2024",
+    '"',
+    "’s",
+    "&",
+    "?",
+    ".",
+    "O'Hare",
+    "LOS",
+    "-",
+    "\n",
+  );
+  const texts = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 400 }),
+    fc.array(words, { maxLength: 60 }).map((list) => list.join(" ")),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      const { entities, template } = analyse(text);
+      expect(entities.length).toBeLessThanOrEqual(12);
+      for (const entity of entities) expect(entity.length).toBeLessThanOrEqual(80);
+      for (const [i] of entities.entries()) expect(template).toContain(`q${i + 1}`);
+    }),
+  );
+});
+
+test("long hostile texts are read in linear time and bounded", () => {
+  for (const piece of ["A", "A ", "A of ", '"', "1,111", "A.", "how many a "]) {
+    expect(analyse(piece.repeat(100_000)).template.length).toBeLessThan(4000);
+  }
+});

@@ -1,0 +1,168 @@
+import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../../errors.ts";
+import type { Executor, FlowState, Refusal } from "../../module.ts";
+import { checked, count } from "../../options.ts";
+import { type AnyTool, computes, type Field } from "../../tool.ts";
+import type { ToolCall } from "../../trajectory.ts";
+import { type Argument, argumentsOf, argumentValue } from "../arguments.ts";
+import { fieldTerm, fieldText } from "../field-text.ts";
+import { REFERENCE, resolve } from "../memory.ts";
+import { ANSWER_FIELD, failed, observe, refused, TEXT_LIMIT } from "../observation.ts";
+import { parseInput } from "../schema.ts";
+
+/**
+ * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
+ * (`q1`, `@2.country`) is replaced by its value; one that computes gets terms (`135 ft`, `"2024-02-29"`) and
+ * `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
+ * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
+ * JSON object is the whole input.
+ */
+export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): Executor => {
+  const { outputLimit = TEXT_LIMIT } = checked("ruleExecutor", options, { outputLimit: count });
+  const requiredBy = memoiseArguments();
+  return {
+    write: (step, state) => {
+      const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
+      // The verifier's first gate refuses it, with the list of tools.
+      if (tool === undefined) return { tool: step.tool, input: {} };
+      const whole = jsonObject(step.subGoal);
+      if (whole !== undefined) return { tool: step.tool, input: whole };
+      const required = requiredBy(tool);
+      const [only] = required;
+      return required.length === 1 && only?.type === "string"
+        ? writeText(step.tool, only.name, step.subGoal, state)
+        : writeInOrder(step.tool, required, step.subGoal, state);
+    },
+    run: async (call, state, context) => {
+      const tool = state.tools[call.tool];
+      if (tool === undefined) return refused("unknown-tool", `There is no tool "${call.tool}".`);
+      try {
+        const parsing = parseInput(tool.inputSchema, call.input);
+        const parsed = parsing instanceof Promise ? await parsing : parsing;
+        if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
+        const observation = observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
+        const { answerField = ANSWER_FIELD } = tool.metadata ?? {};
+        return answerField === ANSWER_FIELD || observation.status !== "ok"
+          ? observation
+          : { ...observation, answerField };
+      } catch (thrown) {
+        // A model or engine that is down says nothing about the plan: the flow ends without a sample.
+        if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
+          throw thrown;
+        const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
+        const error = textOfThrown(thrown);
+        return failed(reason, context.redact?.(error) ?? error);
+      }
+    },
+  };
+};
+
+/** A tool may throw anything, even what has no text. */
+const textOfThrown = (thrown: unknown): string => {
+  try {
+    return messageOf(thrown) || "The tool failed without a message.";
+  } catch {
+    return "The tool failed with an error that cannot be read.";
+  }
+};
+
+const memoiseArguments = (): ((tool: AnyTool) => readonly Argument[]) => {
+  const known = new WeakMap<AnyTool, readonly Argument[]>();
+  return (tool) => {
+    const found = known.get(tool) ?? argumentsOf(tool);
+    known.set(tool, found);
+    return found;
+  };
+};
+
+const jsonObject = (text: string): object | undefined => {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    // Not JSON after all: a sub-goal in words that begins with a brace.
+    return undefined;
+  }
+};
+
+/** One word for each argument, in order: a reference, or the value itself. */
+const writeInOrder = (
+  tool: string,
+  required: readonly Argument[],
+  subGoal: string,
+  state: FlowState,
+): ToolCall | Refusal => {
+  if (required.length === 0) return { tool, input: {} };
+  const terms = subGoal.split(" ");
+  const names = required.map(({ name }) => name);
+  if (terms.length !== required.length) return refused("bad-arguments", inOrder(tool, names));
+  const input: Record<string, unknown> = {};
+  for (const [i, { name, type }] of required.entries()) {
+    const term = terms[i] ?? "";
+    if (term.replace(REFERENCE, "") !== "") {
+      input[name] = argumentValue({ kind: "text", value: term }, type);
+      continue;
+    }
+    const field = resolve(term, state);
+    if (field === undefined) return refused("bad-reference", badReference(term, state));
+    input[name] = term.startsWith("q")
+      ? argumentValue(field, type, entityText(term, state))
+      : argumentValue(field, type);
+  }
+  return { tool, input };
+};
+
+const inOrder = (tool: string, names: readonly string[]): string =>
+  `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
+  `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
+
+/** Longest argument, in characters: references stand for texts, and a sub-goal may have many. */
+const ARGUMENT_LENGTH = 100_000;
+
+const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
+  const missing: string[] = [];
+  const terms = computes(state.tools, tool);
+  const lookUp = (reference: string): Field | undefined => {
+    const field = resolve(reference, state);
+    if (field === undefined) missing.push(reference);
+    return field;
+  };
+  const write = (reference: string): string => {
+    // Inside a sentence a lone "q" is a letter; as a whole sub-goal it is the question.
+    if (reference === "q" && subGoal !== "q") return reference;
+    const field = lookUp(reference);
+    if (field === undefined) return reference;
+    if (terms) return fieldTerm(field);
+    // As the question wrote it: version 18.10 is not the number 18.1.
+    return reference.startsWith("q") ? entityText(reference, state) : fieldText(field);
+  };
+  const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
+  if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
+  if (text.length > ARGUMENT_LENGTH)
+    return refused(
+      "bad-arguments",
+      `${tool}: with its references written out, ${argument} has ${text.length} characters; accepted are ${ARGUMENT_LENGTH}.`,
+    );
+  return { tool, input: { [argument]: text } };
+};
+
+const entityText = (reference: string, { query, analysis }: FlowState): string =>
+  reference === "q" ? query.question : (analysis.entities[Number(reference.slice(1)) - 1] ?? reference);
+
+/** `days @2.date @4.born` → `days(@2.date, @4.born)`: a word before nothing but references and numbers is a function. */
+const functionCall = (subGoal: string): string => {
+  const [name, ...terms] = subGoal.split(" ");
+  const isTerm = (term: string): boolean => /^(?:q\d+|@\d+(?:\.[\p{L}\p{N}_-]+)?|-?\d+(?:\.\d+)?)$/u.test(term);
+  return name !== undefined && /^\p{L}+$/u.test(name) && terms.length > 0 && terms.every(isTerm)
+    ? `${name}(${terms.join(", ")})`
+    : subGoal;
+};
+
+const badReference = (reference: string, { analysis, memory }: FlowState): string => {
+  const entry = /^@(\d+)/u.exec(reference);
+  if (entry === null) return `There is no ${reference}: the question has ${analysis.entities.length} entities.`;
+  const observation = memory[Number(entry[1]) - 1]?.observation;
+  if (observation === undefined) return `There is no ${reference}: memory has ${memory.length} entries.`;
+  if (observation.status !== "ok") return `There is no ${reference}: @${entry[1]} ${observation.status}.`;
+  return `There is no ${reference}: @${entry[1]} has ${Object.keys(observation.fields).slice(0, 24).join(", ") || "no fields"}.`;
+};

@@ -1,0 +1,13 @@
+import type { Generator } from "../../module.ts";
+import { fieldText } from "../field-text.ts";
+import { statedValue } from "../observation.ts";
+import { fits } from "./verifier.ts";
+
+/** The generator by rules: the newest field `value` of memory that is of the asked kind, as text without its unit. */
+export const ruleGenerator = (): Generator => (state) => {
+  for (let i = state.memory.length - 1; i >= 0; i -= 1) {
+    const value = statedValue(state.memory[i]?.observation);
+    if (value !== undefined && fits(value, state.analysis.unit)) return fieldText(value);
+  }
+  return undefined;
+};

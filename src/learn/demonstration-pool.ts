@@ -1,0 +1,113 @@
+import type { Engine, TrainingSequence } from "../engine.ts";
+import type { Environment, EnvironmentSealed } from "../environment.ts";
+import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/trajectory-segments.ts";
+import type { FlowState, ModuleContext, Planner } from "../module.ts";
+import { type Random, type RandomKey, random, randomKey } from "../random.ts";
+import { queryOf } from "../task.ts";
+import type { Toolset } from "../tool.ts";
+import type { Group } from "../train/index.ts";
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { scriptedFlow } from "./demonstrations.ts";
+import { imitation } from "./imitated-sequences.ts";
+import type { Recipe } from "./recipe.ts";
+import { silentModel } from "./silent-model.ts";
+
+/** Sequences to imitate in a step, given its groups. */
+export type Replay = (step: number, groups: readonly Group<EnvironmentSealed>[]) => TrainingSequence[];
+
+/** Training tasks of this index and on are for replay alone. */
+const FIRST_INDEX = 1_000_000;
+
+export interface ReplayOptions {
+  readonly environment: Environment;
+  /** Of the planner that imitates. */
+  readonly engine: Engine;
+  readonly seed: number;
+  /** Whole plans in the pool. */
+  readonly pool: number;
+  readonly recipe: Recipe;
+  readonly abortSignal: AbortSignal;
+}
+
+/**
+ * Makes a pool of random but valid plans on training tasks, and from then on each step's share of it, with single
+ * random valid actions at places where all rollouts of a task failed.
+ */
+export const openReplay = async ({
+  environment,
+  engine,
+  seed,
+  pool,
+  recipe,
+  abortSignal,
+}: ReplayOptions): Promise<Replay> => {
+  const { episodes, states, reading } = recipe.replay;
+  // A guess would end a random plan before it shows anything.
+  const tools = environment.tools(silentModel);
+  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
+  const { families } = environment;
+  const drawn = Array.from({ length: pool }, (_, i) => families[i % families.length]).flatMap((family, i) =>
+    family === undefined ? [] : environment.train(family, FIRST_INDEX + Math.floor(i / families.length)),
+  );
+  const known = new Map(drawn.map((task) => [task.id, task]));
+  const flow = scriptedFlow(environment, known, reading).with({ tools });
+  const whole: TrainingSequence[] = [];
+  for (const [i, task] of drawn.entries()) {
+    abortSignal.throwIfAborted();
+    const { trajectory } = await flow.solve(queryOf(task), {
+      id: `replay-${i}`,
+      randomKey: randomKey(seed, "pool", i),
+    });
+    whole.push(imitation(engine, trajectory, form));
+  }
+
+  return (step, groups) => {
+    const draws = random(randomKey(seed, "replay", step));
+    const failed = groups.filter(({ rollouts_G }) => rollouts_G.every(({ reward }) => reward === 0));
+    const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
+      const { task, rollouts_G } = draws.pick(failed);
+      const { trajectory } = draws.pick(rollouts_G);
+      const guess = environment.randomValid(reading, () => task);
+      const key = randomKey(seed, "replay", step, i);
+      return actionAt({ planner: guess, engine, form, turnLimit: task.turnLimit }, trajectory, draws, key);
+    });
+    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
+  };
+};
+
+interface ActionParts {
+  readonly planner: Planner;
+  readonly engine: Engine;
+  readonly form: TrajectorySegmentsOptions & { readonly tools: Toolset };
+  readonly turnLimit: number | undefined;
+}
+
+/** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
+const actionAt = (
+  { planner, engine, form, turnLimit }: ActionParts,
+  { query, analysis, memory }: Trajectory,
+  draws: Random,
+  key: RandomKey,
+): TrainingSequence | undefined => {
+  const earlier = memory.slice(0, draws.below(Math.max(1, memory.length)));
+  const turnsLeft = earlier.at(-1)?.turnsLeft ?? turnLimit ?? memory.length;
+  const state: FlowState = { query, analysis, tools: form.tools, memory: earlier, turn: earlier.length + 1, turnsLeft };
+  const context: ModuleContext = {
+    history: "replay",
+    randomKey: key,
+    turns: [],
+    versions: {},
+    abortSignal: new AbortController().signal,
+  };
+  const plan = planner(state, context);
+  if (plan instanceof Promise) return undefined;
+  const entry: MemoryEntry = {
+    index: state.turn,
+    step: plan.step,
+    observation: { status: "refused", reason: "malformed", error: "" },
+    verdict: { decision: "continue", reason: "" },
+    turnsLeft: turnsLeft - 1,
+  };
+  const { ids, targets, turns } = trajectorySegments(engine, { query, analysis, memory: [...earlier, entry] }, form);
+  return { ids, targets: targets.filter((_, i) => turns[i] === earlier.length) };
+};

@@ -1,0 +1,45 @@
+/** Runs of learning: evaluate, train in the flow, evaluate again; resume, verify, fork and watch; a project of one's own. */
+export { type BaselineOptions, type Baselines, measureBaselines } from "./baselines.ts";
+export {
+  type Evaluated,
+  type EvaluateSetsOptions,
+  evaluateSets,
+  type Gain,
+  gainOf,
+  type PlannerFigures,
+  type SetFigures,
+} from "./evaluation.ts";
+export type { EvaluationPhase, LearnEvent, LearnFinish, LearnHappening } from "./event.ts";
+export { type Fork, fork } from "./fork.ts";
+export {
+  type FromTrajectoriesOptions,
+  learnFromTrajectories,
+  readSolved,
+  type SupervisedReport,
+} from "./from-trajectories.ts";
+export { learn, type ResumeOptions, resume } from "./learn.ts";
+export { type ModuleName, moduleNames, type TrainableName, trainableNames } from "./modules.ts";
+export type { LearnOptions, LearnSignals } from "./options.ts";
+export {
+  microPlanner,
+  type OpenedPlanner,
+  type PlannerOpening,
+  type PlannerSource,
+} from "./planner-source.ts";
+export { type FixedOrderHint, fixedOrderPlanner, searchBestFixedOrder } from "./planners/fixed-order.ts";
+export { oraclePlanner } from "./planners/oracle.ts";
+export {
+  type AskedCalculation,
+  type RandomValidOptions,
+  type ReadyPlanner,
+  randomValidPlanner,
+} from "./planners/random-valid.ts";
+export { checkEnvironment, type ProjectOptions, project } from "./project/project.ts";
+export type { ProjectSealed, ProjectTask, Split } from "./project/project-tasks.ts";
+export { chooseRecipe, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
+export type { LearnReport } from "./report.ts";
+export type { LearnRun } from "./run-stream.ts";
+export type { AskedSettings, LearnSettings } from "./settings.ts";
+export { type Verification, type VerifyOptions, verify } from "./verify.ts";
+export { integrityOf } from "./verify-integrity.ts";
+export { type WatchOptions, type WatchReport, watch } from "./watch.ts";

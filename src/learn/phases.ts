@@ -1,0 +1,233 @@
+import { setMaxListeners } from "node:events";
+import { rm } from "node:fs/promises";
+import type { Policy } from "../engine.ts";
+import { type Environment, setNames, type TaskSets } from "../environment.ts";
+import type { ReplyJournal } from "../store/reply-journal.ts";
+import type { Run } from "../store/run-folder.ts";
+import { type Baselines, measureBaselines } from "./baselines.ts";
+import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
+import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
+import type { Emit, EvaluationPhase } from "./event.ts";
+import { coldStartAdapter } from "./imitation.ts";
+import type { RunSignals } from "./options.ts";
+import { aboutPrompts, type Recipe } from "./recipe.ts";
+import { setsOf } from "./record.ts";
+import type { LearnReport } from "./report.ts";
+import { evaluatedAgain, type Phases, writePhases } from "./resume.ts";
+import type { LearnSettings } from "./settings.ts";
+import type { Learning } from "./start.ts";
+import { taskSampler } from "./task-sampler.ts";
+import { type DoneBefore, train } from "./training.ts";
+
+/** What a run of learning is made of. */
+export interface LearnRunParts {
+  readonly settings: LearnSettings;
+  readonly learning: Learning;
+  /** What decides about the result, as `config.json` has it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly run: Run;
+  readonly replies: Pick<ReplyJournal, "enter">;
+  readonly emit: Emit;
+  readonly signals: RunSignals;
+  /** Parts that are done, and the state to go on from; the policies hold it. */
+  readonly phases: Phases;
+  readonly stored: StoredState | undefined;
+  /** Seconds on a clock, and when the run began on it. */
+  readonly now: () => number;
+  readonly started: number;
+  /** A run that is done again, as it went. */
+  readonly again?: DoneBefore | undefined;
+  /** Told when a checkpoint is written, after how many steps. */
+  readonly onSaved?: ((step: number) => Promise<void>) | undefined;
+}
+
+/**
+ * A run of learning from its first evaluation to its report, all of it in the run's folder. Nothing of what it writes is a
+ * function of anything but settings and environment, save for seconds; so it is also what `runs verify` does again. Undefined
+ * for a run that is done again and was never finished: then it ends with the last step that it did.
+ */
+export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | undefined> => {
+  const { settings, learning, config, run, replies, emit, signals, stored, again, onSaved, now } = parts;
+  const { environment, engine, policies, recipe, steps, concurrency, tools, flow, adapters } = learning;
+  const { seed } = settings;
+  const { abortSignal } = signals;
+  // Until the first step there is nothing to save.
+  const early = AbortSignal.any([abortSignal, signals.stopSignal]);
+  setMaxListeners(0, early);
+  const sets = setsOf(environment, settings);
+  const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
+  const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
+    total: 0,
+    evaluate: 0,
+    rollOut: 0,
+    train: 0,
+    ...(learning.seconds !== undefined && { coldStart: learning.seconds }),
+    ...parts.phases.seconds,
+  };
+  let phases = parts.phases;
+  const keep = async (more: Phases): Promise<void> => {
+    phases = { ...phases, ...more, seconds: { ...seconds } };
+    await writePhases(run, phases);
+  };
+  const save = async (state: TrainingState): Promise<void> => {
+    await saveState(run, policies, state);
+    await onSaved?.(state.after.index + 1);
+    emit({ type: "checkpoint-end", step: state.after.index + 1 });
+  };
+
+  const evaluatePlanner = async (title: EvaluationPhase): Promise<Evaluated> => {
+    const begun = now();
+    emit({ type: "evaluation-start", phase: title, total });
+    await replies.enter(title);
+    const evaluated = await evaluateSets({
+      flow,
+      sets,
+      environment,
+      seed,
+      concurrency,
+      policies,
+      onProgress: (done, all) => emit({ type: "evaluation-progress", phase: title, done, total: all }),
+      abortSignal: title === "after" ? abortSignal : early,
+    });
+    const spent = now() - begun;
+    seconds.evaluate += spent;
+    store(run, title, sets, evaluated);
+    run.appendTimings({ evaluation: title, seconds: spent });
+    emit({ type: "evaluation-end", phase: title, figures: evaluated.figures, seconds: spent });
+    return evaluated;
+  };
+
+  /** What was evaluated before the run was resumed is read, and not evaluated again. */
+  const phase = async (title: "before" | "coldStart"): Promise<Evaluated> => {
+    const known = phases[title];
+    if (known !== undefined) {
+      emit({ type: "evaluation-end", phase: title, figures: known.figures });
+      return evaluatedAgain(run, title, known);
+    }
+    const evaluated = await evaluatePlanner(title);
+    const { figures, outcomes } = evaluated;
+    await keep({ [title]: { figures, outcomes } });
+    return evaluated;
+  };
+
+  const baselinesPhase = async (): Promise<Baselines> => {
+    const begun = now();
+    await replies.enter("baselines");
+    const baselines =
+      phases.baselines ??
+      (await measureBaselines({
+        environment,
+        sets,
+        tools,
+        seed,
+        concurrency,
+        searchTasks: Math.min(recipe.fixedOrderTasks, settings.evalTasks ?? Number.POSITIVE_INFINITY),
+        onStage: (stage) => emit({ type: "stage", stage: `baselines: ${stage}` }),
+        abortSignal: early,
+      }));
+    seconds.evaluate += now() - begun;
+    if (phases.baselines === undefined) await keep({ baselines });
+    emit({ type: "baselines-end", baselines });
+    return baselines;
+  };
+
+  /** An adapter that has never seen the tools is shown them first, and evaluated again. */
+  const imitationPhase = async (): Promise<Evaluated | undefined> => {
+    const [policy] = policies;
+    const isNew = engine.learns === "adapters" && adapters?.planner === undefined;
+    if (recipe.coldStart.steps === 0 || policy?.name !== "planner" || !isNew) return undefined;
+    const begun = now();
+    await replies.enter("imitation");
+    if (stored === undefined) {
+      const onStep = (step: number, all: number, loss: number): void =>
+        emit({ type: "imitation-step", step, steps: all, loss });
+      await coldStartAdapter({ environment, tools, policy, recipe, seed, onStep, abortSignal: early });
+      seconds.coldStart = now() - begun;
+      run.appendTimings({ coldStart: seconds.coldStart });
+      await save(beforeTraining(environment, seed, recipe));
+    }
+    return phase("coldStart");
+  };
+
+  const before = await phase("before");
+  const baselines = await baselinesPhase();
+  const coldStart = await imitationPhase();
+  early.throwIfAborted();
+  emit({ type: "training-start", steps });
+  const trained = await train({
+    settings,
+    learning,
+    run,
+    replies,
+    emit,
+    signals,
+    now,
+    from: stored?.state,
+    again,
+    onCheckpoint: save,
+  });
+  if (again?.finished === false) return undefined;
+  seconds.rollOut = trained.rollOut;
+  seconds.train = trained.train;
+  seconds.evaluate += trained.validate;
+  // A folder that a crash left half-way is written anew.
+  await rm(run.path("weights"), { recursive: true, force: true });
+  await savePolicies(policies, run, {
+    tools: Object.keys(tools),
+    tasks: environment.hash,
+    ...aboutPrompts(recipe),
+  });
+  await run.flush();
+
+  const after = await evaluatePlanner("after");
+  const report: LearnReport = {
+    schemaVersion: 1,
+    run: run.id,
+    seconds: { ...seconds, total: now() - parts.started },
+    config,
+    stepsDone: trained.steps,
+    interrupted: trained.steps < steps && !trained.endedAsTold,
+    ...(trained.keptStep === undefined ? {} : { keptStep: trained.keptStep }),
+    before: before.figures,
+    ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
+    after: after.figures,
+    gain: gainOf(before, after),
+    baselines,
+  };
+  await run.end("report.json", report);
+  return report;
+};
+
+/** The state of a run whose first step is still to come. */
+const beforeTraining = (environment: Environment, seed: number, recipe: Recipe): TrainingState => ({
+  after: { index: -1, tasksDrawn: 0 },
+  sampler: taskSampler(environment, seed, recipe).state(),
+  kept: { best: undefined, since: 0, last: undefined },
+  spent: { rollOut: 0, train: 0, validate: 0 },
+});
+
+/** Every evaluated trajectory, in the order of the tasks. */
+const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories }: Evaluated): void => {
+  for (const set of setNames)
+    for (const { id, sealed } of sets[set])
+      run.appendTrajectory({
+        phase,
+        set,
+        task: id,
+        family: sealed.family,
+        expected: sealed.answer,
+        reward: outcomes[set][id],
+        trajectory: trajectories.get(id),
+      });
+};
+
+/** One policy's weights are the run's; several lie in folders by their names. */
+const savePolicies = async (
+  policies: readonly Policy[],
+  run: Run,
+  about: { readonly tools: readonly string[]; readonly tasks: string; readonly verdicts?: true },
+): Promise<void> => {
+  const [only] = policies;
+  if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);
+  for (const policy of policies) await policy.save(run.path(`weights/${policy.name}`), about);
+};

@@ -1,0 +1,138 @@
+import { expect, it } from "vitest";
+import { type AgentFlowConfig, type Task, tool } from "../../index.ts";
+import { calculate } from "../../tools/index.ts";
+import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
+import { explore } from "./explore.ts";
+import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
+import { readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
+
+/** Boxes that stand on shelves, in halls: two lookups and a value. */
+const boxes = Array.from({ length: 60 }, (_, i) => ({
+  name: `B-${100 + i}`,
+  shelf: `S${i % 7}`,
+  weight: 3 + ((i * 37) % 90),
+}));
+
+const box = tool<{ code: string }>({
+  description: "A box by its code.",
+  inputSchema: { type: "object", properties: { code: { type: "string" } }, required: ["code"] },
+  execute: ({ code }) => {
+    const found = boxes.find(({ name }) => name === code);
+    if (found === undefined) throw new Error(`There is no box ${code}.`);
+    return { shelf: found.shelf };
+  },
+});
+
+const scales = tool<{ shelf: string; code: string }>({
+  description: "Weighs a box on a shelf.",
+  inputSchema: {
+    type: "object",
+    properties: { shelf: { type: "string" }, code: { type: "string" } },
+    required: ["shelf", "code"],
+  },
+  execute: ({ shelf, code }) => {
+    const found = boxes.find((one) => one.name === code && one.shelf === shelf);
+    if (found === undefined) throw new Error(`There is no ${code} on ${shelf}.`);
+    return { weight: found.weight };
+  },
+});
+
+const tasks = boxes.map(
+  ({ name, weight }): Task => ({
+    id: name,
+    question: `How heavy is the box ${name}?`,
+    sealed: { answer: weight, family: "weight", group: name },
+  }),
+);
+
+const config: AgentFlowConfig = { tools: { box, scales, calculate }, tasks, budget: { turns: 3 } };
+const abortSignal = new AbortController().signal;
+
+const look = async (changed: AgentFlowConfig) => {
+  const split = splitTasks(await readTasks(changed, "agentflow.config.ts", 7));
+  const training = split.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train");
+  const tools = changed.tools ?? {};
+  const exploration = await explore({
+    tools,
+    calculators: calculatorsOf(tools),
+    tasks: training,
+    reward: rewardOf(changed),
+    flow: {},
+    seed: 7,
+    turns: 8,
+    onProgress: () => undefined,
+    abortSignal,
+  });
+  return {
+    split,
+    exploration,
+    environment: projectEnvironment({ config: changed, tasks: split, exploration, seed: 7 }),
+  };
+};
+
+it("finds out which arguments fit and which calculation is asked, and nothing is trained that is measured", async () => {
+  const { split, exploration, environment } = await look(config);
+  const fitting = [...exploration.fits].filter(([, { ok }]) => ok > 0).map(([name]) => name);
+  expect(fitting.sort()).toEqual(["box: q code", "scales: box.shelf + q code"]);
+  const training = new Set(Array.from({ length: 200 }, (_, i) => environment.train("weight", i).id));
+  for (const id of training) expect(exploration.asked.get(id)).toEqual({ operation: "value", fields: ["weight"] });
+  const measured = [
+    ...environment.evaluation("test").heldOutPages,
+    ...environment.evaluation("validation").heldOutPages,
+  ];
+  expect(measured.length).toBeGreaterThan(4);
+  expect(measured.filter(({ id }) => training.has(id))).toEqual([]);
+  expect(training.size + measured.length).toBe(tasks.length);
+  expect(checkTasks(split, "f")).toMatchObject({ level: "warning" });
+  expect(checkTools(config, exploration)).toMatchObject([{ level: "ok" }]);
+  expect(checkLeaks(config, split)).toMatchObject({ level: "ok" });
+  expect(checkDuplicates(split)).toMatchObject({ level: "ok" });
+  expect(await checkReward(config, split)).toMatchObject({ level: "ok" });
+  // There is but one way to go.
+  expect(await checkSpread(environment, 7, abortSignal)).toMatchObject({
+    level: "warning",
+    message: expect.stringContaining("100 %"),
+  });
+});
+
+it("says what would make training vain", async () => {
+  const few = splitTasks(tasks.slice(0, 3));
+  expect(checkTasks(few, "agentflow.config.ts").message).toMatch(
+    /^Cannot train on \d tasks: groups need at least 16 \(agentflow.config.ts has 3/,
+  );
+  const closed = tool<{ shelf: string; code: string }>({
+    ...scales,
+    execute: () => {
+      throw new Error("Closed.");
+    },
+  });
+  const broken = await look({ ...config, tools: { box, scales: closed, calculate } });
+  expect(checkTools({ tools: { box, scales: closed, calculate } }, broken.exploration)).toMatchObject([
+    {
+      level: "error",
+      message: expect.stringMatching(/^The tool scales failed in all of \d+ calls, the last one with: Closed\./),
+    },
+  ]);
+  expect(await checkSpread(broken.environment, 7, abortSignal)).toMatchObject({ level: "error" });
+
+  const split = splitTasks(tasks);
+  const reward = async (given: NonNullable<AgentFlowConfig["reward"]>) =>
+    checkReward({ ...config, reward: given }, split);
+  expect(await reward(() => 2)).toMatchObject({ level: "error" });
+  expect(await reward(() => 0.5)).toMatchObject({ level: "error", message: expect.stringContaining("gives up") });
+  let calls = 0;
+  expect(await reward((_, answer) => (answer === undefined ? 0 : calls++ % 2))).toMatchObject({ level: "error" });
+
+  const leaking = tasks.map((task) => ({
+    ...task,
+    question: `${task.question} It is not 4711.`,
+    sealed: { answer: 4711 },
+  }));
+  expect(checkLeaks(config, splitTasks(leaking))).toMatchObject({ level: "error" });
+  const twice = [
+    ...tasks,
+    ...tasks.map((task) => ({ ...task, id: `${task.id}-again`, sealed: { answer: -1, group: task.id } })),
+  ];
+  expect(checkDuplicates(splitTasks(twice))).toMatchObject({ level: "error" });
+  await expect(readTasks({ ...config, tasks: [...tasks, ...tasks] }, "f", 1)).rejects.toThrow(/have the id B-100/);
+});

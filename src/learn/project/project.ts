@@ -1,0 +1,115 @@
+import type { AgentFlowConfig } from "../../config.ts";
+import type { Environment, EnvironmentOpening, EnvironmentSource, Finding } from "../../environment.ts";
+import { ConfigError } from "../../errors.ts";
+import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
+import { explore } from "./explore.ts";
+import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
+import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
+
+/** Turns of a walk that looks what there is: more than a solve has, so that what long plans need comes by. */
+const EXPLORED_TURNS = 10;
+
+/** Somebody's own tools, tasks and reward. */
+export interface ProjectOptions<Own = unknown>
+  extends Pick<AgentFlowConfig<Own>, "tools" | "tasks" | "reward" | "budget" | "instructions"> {
+  /** What messages call it. @default "project" */
+  readonly name?: string | undefined;
+  /** What identifies it in a run's `config.json` besides a hash of its tasks and tools. */
+  readonly record?: Readonly<Record<string, unknown>> | undefined;
+  /** Taken out of all that the tools bring, so that no key is kept or learnt. */
+  readonly secrets?: readonly string[] | undefined;
+}
+
+/**
+ * A user's own tools and tasks as an environment. When a run opens it, its tools are called with real arguments and all
+ * that would make training vain is looked for; `findings` says what was found. Opening throws `ConfigError` where there is
+ * nothing to look at: no tools, or fewer tasks than a step needs.
+ *
+ * @example
+ * ```ts
+ * import { tool } from "agentflow";
+ * import { checkEnvironment, project } from "agentflow/learn";
+ *
+ * const double = tool<{ number: string }>({
+ *   description: "Twice a number.",
+ *   inputSchema: { type: "object", properties: { number: { type: "string" } }, required: ["number"] },
+ *   execute: ({ number }) => 2 * Number(number),
+ * });
+ * const tasks = Array.from({ length: 200 }, (_, i) => ({
+ *   id: `double-${i}`,
+ *   question: `What is twice ${i}?`,
+ *   sealed: { answer: 2 * i },
+ * }));
+ * const findings = await checkEnvironment(project({ tools: { double }, tasks }), { seed: 7 });
+ * console.log(findings.map(({ level, message }) => `${level}: ${message}`).join("\n"));
+ * ```
+ */
+export const project = <Own = unknown>(options: ProjectOptions<Own>): EnvironmentSource<ProjectSealed<Own>> => {
+  const { name = "project" } = options;
+  return { name, open: (opening) => openProject({ ...options, name }, opening) };
+};
+
+const openProject = async <Own>(
+  options: ProjectOptions<Own> & { readonly name: string },
+  { seed, replies, onStage = () => undefined, abortSignal = new AbortController().signal }: EnvironmentOpening,
+): Promise<Environment<ProjectSealed<Own>>> => {
+  const { name, secrets, tools = {}, budget } = options;
+  const tasks = splitTasks(await readTasks(options, name, seed));
+  const enough = checkTasks(tasks, name);
+  if (enough.level === "error") throw new ConfigError(enough.message);
+  if (Object.keys(tools).length === 0)
+    throw new ConfigError(`${name} has no tools: give it tools, each with description, inputSchema, execute.`);
+  onStage("checking the reward");
+  const reward = await checkReward(options, tasks);
+  if (reward.level === "error") throw new ConfigError(reward.message);
+  const exploration = await explore({
+    tools,
+    calculators: calculatorsOf(tools),
+    tasks: tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train"),
+    reward: rewardOf(options),
+    flow: {
+      ...(budget !== undefined && { budget }),
+      ...(replies !== undefined && { replies }),
+      ...(secrets !== undefined && { secrets }),
+    },
+    seed,
+    turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
+    onProgress: (done, total) => onStage(`calling the tools: ${done}/${total}`),
+    abortSignal,
+  });
+  const environment = projectEnvironment({ config: options, tasks, exploration, seed, replies, secrets });
+  const answering = checkTools(options, exploration);
+  const broken = answering.some(({ level }) => level === "error");
+  onStage("random valid plans");
+  return {
+    ...environment,
+    name,
+    record: { project: name, ...options.record, tasks: environment.hash },
+    findings: [
+      enough,
+      reward,
+      ...answering,
+      checkLeaks(options, tasks),
+      checkDuplicates(tasks),
+      ...(broken ? [] : [await checkSpread(environment, seed, abortSignal)]),
+    ],
+  };
+};
+
+/**
+ * Opens an environment and says what its check found: a project's tools are called, its reward is tried, its tasks are
+ * compared. Throws as opening does.
+ */
+export const checkEnvironment = async (
+  source: EnvironmentSource,
+  opening: EnvironmentOpening,
+): Promise<readonly Finding[]> => (await source.open(opening)).findings;
+
+/** Throws `ConfigError` with the first thing that would make training vain. */
+export const requireSound = (findings: readonly Finding[]): void => {
+  const errors = findings.filter(({ level }) => level === "error");
+  const [first] = errors;
+  if (first === undefined) return;
+  const more = errors.length === 1 ? "" : ` (and ${errors.length - 1} more: learn --check shows all)`;
+  throw new ConfigError(`${first.message}${more}`);
+};

@@ -1,0 +1,112 @@
+import { argumentsOf } from "../../flow/arguments.ts";
+import type { FlowState } from "../../module.ts";
+import type { Toolset } from "../../tool.ts";
+import { failedForNow } from "../../trajectory.ts";
+import type { Known } from "../planners/candidates.ts";
+
+/** A call that a tool's schema allows, as a sub-goal, and what its arguments come from: `product.sku product.warehouse`. */
+export interface ValidCall {
+  readonly subGoal: string;
+  readonly sources: string;
+}
+
+/** What came of calls by where their arguments came from. */
+export type Fits = Map<string, { tries: number; ok: number }>;
+
+/** Longest list of calls of one tool in one state. */
+const MOST_CALLS = 2000;
+/** A source whose calls fail more often than this is no valid one. */
+const LEAST_SHARE = 0.02;
+
+interface Candidate {
+  readonly reference: string;
+  readonly source: string;
+  readonly value: string;
+}
+
+const isNumber = (text: string): boolean => /^-?[\d,]+(?:\.\d+)?$/u.test(text);
+
+/** `q number`, `q code` or `q name`: entities of one form are looked up alike. */
+const formOf = (entity: string): string =>
+  isNumber(entity) ? "q number" : /\d/u.test(entity) && !/\s/u.test(entity) ? "q code" : "q name";
+
+/** All that may stand for one argument: listed values, entities of the question, fields of memory. */
+const candidatesOf = (
+  { type, choices }: { readonly type: string | undefined; readonly choices?: readonly string[] },
+  state: FlowState,
+  fields: readonly Known[],
+): Candidate[] => {
+  if (choices !== undefined) return choices.map((value) => ({ reference: value, source: "choice", value }));
+  if (type === "boolean") return ["true", "false"].map((value) => ({ reference: value, source: "choice", value }));
+  const numeric = type === "number" || type === "integer";
+  return [
+    ...state.analysis.entities
+      .map((value, i): Candidate => ({ reference: `q${i + 1}`, source: formOf(value), value }))
+      .filter(({ source }) => !numeric || source === "q number"),
+    ...fields
+      // A number with a unit is a quantity: nothing is called by it.
+      .filter(({ field }) => (numeric ? field.kind === "number" : field.unit === undefined))
+      .map(
+        ({ reference, entry, name, field }): Candidate => ({
+          reference,
+          source: `${state.memory[entry - 1]?.step.tool}.${name}`,
+          value: String(field.value),
+        }),
+      ),
+  ];
+};
+
+/** One thing is not two arguments of a call; a listed value may be. */
+const isNewIn =
+  (tuple: readonly Candidate[]) =>
+  ({ reference, source }: Candidate): boolean =>
+    source === "choice" || !tuple.some((earlier) => earlier.reference === reference);
+
+/** Texts of the calls that were made, refused ones too: they would be refused again. What failed for now does not count. */
+const madeWith = ({ memory }: FlowState, tool: string): ReadonlySet<string> =>
+  new Set(
+    memory.flatMap(({ call, observation }) =>
+      call?.tool === tool && !failedForNow(observation)
+        ? [Object.values(call.input as Readonly<Record<string, unknown>>).join("\n")]
+        : [],
+    ),
+  );
+
+/** Calls of a tool that were not made yet, by its schema alone. */
+export const allowedCalls = (
+  tools: Toolset,
+  tool: string,
+  state: FlowState,
+  fields: readonly Known[],
+): readonly ValidCall[] => {
+  const definition = tools[tool];
+  if (definition === undefined) return [];
+  const made = madeWith(state, tool);
+  const required = argumentsOf(definition);
+  if (required.length === 0) return made.has("") ? [] : [{ subGoal: "q", sources: "none" }];
+  let tuples: readonly (readonly Candidate[])[] = [[]];
+  for (const argument of required) {
+    const candidates = candidatesOf(argument, state, fields);
+    tuples = tuples
+      .flatMap((tuple) => candidates.filter(isNewIn(tuple)).map((candidate) => [...tuple, candidate]))
+      .slice(0, MOST_CALLS);
+  }
+  const seen = new Set<string>(made);
+  return tuples.flatMap((tuple) => {
+    const key = tuple.map(({ value }) => value).join("\n");
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [
+      {
+        subGoal: tuple.map(({ reference }) => reference).join(" "),
+        sources: tuple.map(({ source }) => source).join(" + "),
+      },
+    ];
+  });
+};
+
+/** Whether calls of a tool with arguments from there have worked. */
+export const isValid = (fits: Fits, tool: string, { sources }: ValidCall): boolean => {
+  const { tries, ok } = fits.get(`${tool}: ${sources}`) ?? { tries: 0, ok: 0 };
+  return ok > 0 && ok / tries >= LEAST_SHARE;
+};

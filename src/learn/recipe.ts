@@ -1,0 +1,180 @@
+import type { Engine } from "../engine.ts";
+import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
+import type { LearnSettings } from "./settings.ts";
+
+/** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
+export interface Recipe {
+  /** Optimiser steps; each begins with fresh rollouts of the newest version. */
+  readonly steps: number;
+  /** Everything of Flow-GRPO but its learning rate, which goes by the length of the run. */
+  readonly grpo: Omit<GrpoSettings, "learningRate">;
+  /** Learning rate: linear from near 0 over `warmUp` steps, then linear down to `finalShare` of the peak. */
+  readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
+  /**
+   * Random but valid plans that are imitated beside the reward, so that no tool dies out: weight `from` → `to`, linear
+   * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, and single
+   * actions at `states` places of trajectories whose whole group failed. `reading`: how often a calculation is the one
+   * that the question asks, as in the cold start.
+   */
+  readonly replay: {
+    readonly from: number;
+    readonly to: number;
+    readonly over: number;
+    readonly episodes: number;
+    readonly states: number;
+    readonly pool: number;
+    readonly reading: number;
+  };
+  /**
+   * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
+   * `smoothing` a group), and never less than `floor` of the most.
+   */
+  readonly families: { readonly floor: number; readonly start: number; readonly smoothing: number };
+  /**
+   * Of an adapter that has never seen the tools: before the first rollout it imitates so many random but valid plans and
+   * exercises in reading a step. They show the form of actions and no preference for where to look and in which order.
+   */
+  readonly coldStart: {
+    readonly steps: number;
+    readonly plans: number;
+    readonly exercises: number;
+    readonly learningRate: number;
+  };
+  /** How much a planner in a chat is told of a result. */
+  readonly detail: "values" | "names";
+  /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
+  readonly verdicts?: boolean;
+  /** Of sampling; the same before, while and after training. */
+  readonly temperature: number;
+  /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
+  readonly concurrency: number;
+  /** Longest action, in tokens. */
+  readonly maxTokens: number;
+  /** Validation while training: so many tasks of trained families, every so many steps. */
+  readonly validation: { readonly tasks: number; readonly every: number };
+  /** Steps from one checkpoint to the next: what a crash costs at most. */
+  readonly checkpointEvery: number;
+  /** Training tasks on which the best fixed order of tools is searched. */
+  readonly fixedOrderTasks: number;
+}
+
+const { learningRate: _, ...defaults } = grpoDefaults;
+
+/** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
+const tiny: Recipe = {
+  steps: 400,
+  grpo: {
+    ...defaults,
+    groupSize: 8,
+    tasksPerStep: 32,
+    optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
+    beta: 0,
+    klEvery: 1,
+    minimumMixedGroups: 3,
+    maxRefills: 1,
+    fullStepGroups: 6,
+  },
+  learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
+  replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
+  families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
+  coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
+  detail: "values",
+  concurrency: 144,
+  temperature: 1,
+  maxTokens: 24,
+  validation: { tasks: 60, every: 25 },
+  checkpointEvery: 25,
+  fixedOrderTasks: 112,
+};
+
+/**
+ * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
+ * at first, for the model has never seen the tools.
+ */
+const adapter: Recipe = {
+  ...tiny,
+  steps: 60,
+  // A step without mixed groups still imitates: it does not shrink.
+  grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
+  learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
+  coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
+  detail: "names",
+  concurrency: 48,
+  maxTokens: 32,
+  validation: { tasks: 60, every: 10 },
+  checkpointEvery: 2,
+};
+
+/** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
+const micro: Recipe = {
+  ...tiny,
+  steps: 300,
+  // Its reference would be weights that know nothing: no KL is measured.
+  grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
+  learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
+  replay: { ...tiny.replay, episodes: 8, states: 8, pool: 300 },
+  coldStart: { steps: 1200, plans: 18, exercises: 10, learningRate: 4e-3 },
+  validation: { tasks: 40, every: 20 },
+  fixedOrderTasks: 48,
+};
+
+/** Whether a value has the form of a recipe. What it says is compared with what the run used. */
+export const isRecipe = (value: unknown): value is Recipe => {
+  if (typeof value !== "object" || value === null) return false;
+  const known = { ...tiny, verdicts: false };
+  const given = Object.entries(value);
+  return (
+    Object.keys(tiny).every((key) => Object.hasOwn(value, key)) &&
+    given.every(([key, part]) => Object.hasOwn(known, key) && typeof part === typeof known[key as keyof typeof known])
+  );
+};
+
+/** The recipe's learning rate over a run. */
+export const learningRateOf = ({ learningRate }: Recipe, steps: number): Schedule =>
+  linearSchedule({ ...learningRate, steps });
+
+/** The recipe's replay weight over a run: constant from the end of its descent on. */
+export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: number): Schedule => {
+  return (step) => from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
+};
+
+/**
+ * Recipes by what learns: `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for
+ * adapters on published models, whose steps are few and slow; `micro` for small planners of a project's own tools.
+ */
+export const recipes = { tiny, micro, adapter } as const;
+
+/** What a recipe is chosen by, and what is changed in it. */
+export interface RecipeChoice extends Pick<LearnSettings, "coldStart" | "learningRate" | "verdicts"> {
+  /** Taken as it is, whatever learns. */
+  readonly recipe?: Recipe | undefined;
+  /** A model that knows the environment's tools, where there is one. */
+  readonly builtInModel?: string | undefined;
+  /** What learns on the engine, once it is open. */
+  readonly learns?: Engine["learns"] | undefined;
+}
+
+/** The recipe of a run: the one that was asked for, or the one for what learns, with the settings of the run in it. */
+export const chooseRecipe = ({
+  recipe,
+  builtInModel,
+  learns,
+  coldStart,
+  learningRate,
+  verdicts = false,
+}: RecipeChoice): Recipe => {
+  const isAdapter = learns === "adapters";
+  const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
+  return {
+    ...base,
+    learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
+    coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
+    // Only compact prompts show verdicts.
+    ...(verdicts && !isAdapter && { verdicts }),
+  };
+};
+
+/** What a saved planner says of its prompts, for those who open it. */
+export const aboutPrompts = ({ verdicts }: Recipe): { readonly verdicts?: true } =>
+  verdicts === true ? { verdicts } : {};

@@ -1,0 +1,75 @@
+import type { Environment } from "../environment.ts";
+import { createFlow, type Flow } from "../flow/flow.ts";
+import type { Toolset } from "../tool.ts";
+import { type Cast, castOf } from "./cast.ts";
+import type { Emit } from "./event.ts";
+import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
+import { chooseRecipe, type Recipe } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
+
+/** Everything that training needs, as the settings ask for it. */
+export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "modules" | "recipe"> {
+  readonly environment: Environment;
+  readonly planner: PlannerSource;
+  readonly steps: number;
+  readonly concurrency: number;
+  readonly tools: Toolset;
+  readonly flow: Flow;
+  /** Seconds that it took to make the planner, where it was made. */
+  readonly seconds?: number | undefined;
+  /** Gives the engine back, where the run has opened it. */
+  dispose(): Promise<void>;
+}
+
+export interface LearningParts {
+  readonly settings: LearnSettings;
+  readonly environment: Environment;
+  readonly planner: PlannerSource;
+  /** The recipe that was asked for; by default it is chosen. */
+  readonly recipe: Recipe | undefined;
+  readonly emit: Emit;
+  /** Seconds on the run's clock. */
+  readonly now: () => number;
+  readonly abortSignal: AbortSignal;
+}
+
+/** Opens the planner and puts it into its flow. The caller disposes of it. */
+export const openLearning = async (parts: LearningParts): Promise<Learning> => {
+  const { settings, environment, planner, emit, now, abortSignal } = parts;
+  const { coldStart, learningRate } = settings;
+  const { builtInModel } = environment;
+  const choice = { recipe: parts.recipe, builtInModel, coldStart, learningRate };
+  const begun = now();
+  const opened = await planner.open({
+    environment,
+    recipe: chooseRecipe({ ...choice, verdicts: settings.verdicts }),
+    settings,
+    onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
+    abortSignal,
+  });
+  const { engine } = opened;
+  const { verdicts = opened.verdicts } = settings;
+  const cast = castOf(engine, {
+    ...settings,
+    recipe: chooseRecipe({ ...choice, verdicts, learns: engine.learns }),
+  });
+  const { policies, model, recipe, modules, flow } = cast;
+  const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
+  const tools = environment.tools(model);
+  return {
+    ...opened,
+    environment,
+    planner,
+    policies,
+    modules,
+    recipe,
+    steps,
+    concurrency,
+    tools,
+    flow: createFlow({ ...environment.flow, ...flow, tools }),
+    ...(planner.isMade === true && { seconds: now() - begun }),
+    dispose: async () => {
+      if (planner.isShared !== true) await engine.dispose();
+    },
+  };
+};

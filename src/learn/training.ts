@@ -1,0 +1,217 @@
+import type { EnvironmentSealed, EnvironmentTask } from "../environment.ts";
+import type { ReplyJournal } from "../store/reply-journal.ts";
+import type { Run } from "../store/run-folder.ts";
+import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
+import type { TrainingState } from "./checkpoint-state.ts";
+import { openReplay } from "./demonstration-pool.ts";
+import type { Emit } from "./event.ts";
+import { journalOf } from "./journal.ts";
+import { keepBest } from "./keep-best.ts";
+import type { RunSignals } from "./options.ts";
+import { learningRateOf, replayWeightOf } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
+import type { Learning } from "./start.ts";
+import { taskSampler } from "./task-sampler.ts";
+
+export interface TrainingParts {
+  readonly settings: LearnSettings;
+  readonly learning: Learning;
+  readonly run: TrainingRun;
+  /** Told which part of the run begins. */
+  readonly replies: Pick<ReplyJournal, "enter">;
+  readonly emit: Emit;
+  readonly signals: RunSignals;
+  /** Seconds on a clock. */
+  readonly now: () => number;
+  /** Where to go on; the policies hold their state of then. @default at the first step */
+  readonly from?: TrainingState | undefined;
+  /** A run that is done again, as it went. */
+  readonly again?: DoneBefore | undefined;
+  /** Called when everything until now can be gone on from. */
+  readonly onCheckpoint?: (state: TrainingState) => Promise<void>;
+}
+
+/** How a run went that is done again: what is decided by a clock or a person and not by options. */
+export interface DoneBefore {
+  /** Its last step. */
+  readonly until: number;
+  /** Whether it was ended after that, as a run ends; one that died was not. */
+  readonly finished: boolean;
+  /** Whether it was its time that was up. */
+  readonly outOfTime: boolean;
+  /** Steps after which it was told to end, and was gone on with later. */
+  readonly stops: ReadonlySet<number>;
+}
+
+/** Where the rows of training go. */
+export type TrainingRun = Pick<
+  Run,
+  "appendMetrics" | "appendTimings" | "appendTrajectory" | "appendJournal" | "appendDigest" | "turnJournal"
+>;
+
+/** How many steps were trained, and the seconds that went into their parts. */
+export interface Trained {
+  readonly steps: number;
+  /** Whether it was to end before all steps: the time that was given was up, or the patience. */
+  readonly endedAsTold: boolean;
+  /** The step whose weights were gone back to at the end, if they were. */
+  readonly keptStep: number | undefined;
+  readonly rollOut: number;
+  readonly train: number;
+  readonly validate: number;
+}
+
+/** Trains the planner by the recipe, with every step in the run's files. */
+export const train = async (parts: TrainingParts): Promise<Trained> => {
+  const { settings, learning, run, replies, emit, signals, now, from, again } = parts;
+  const { environment, policies, recipe, steps } = learning;
+  const until = again?.until ?? steps - 1;
+  const validation = environment.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
+  const sampler = taskSampler(environment, settings.seed, recipe, from?.sampler);
+  const best = keepBest(policies, validation.length, from?.kept);
+  const journal = journalOf(run);
+  const every = settings.checkpointEvery ?? recipe.checkpointEvery;
+  const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
+    steps: from === undefined ? 0 : from.after.index + 1,
+    endedAsTold: false,
+    keptStep: undefined,
+    rollOut: 0,
+    train: 0,
+    validate: 0,
+    ...from?.spent,
+  };
+  await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
+  await replies.enter("replay");
+  const grpo = await grpoOptions(parts);
+  const training = flowGrpo<EnvironmentSealed>({
+    ...grpo,
+    after: from?.after,
+    tasks: (_, step) => sampler.next(step),
+    onTrajectory: ({ step, task, trajectory, reward }) => {
+      sampler.record(task, reward);
+      journal.record({ trajectory, reward });
+      // What was sampled, without prompts and probabilities, which the journal has.
+      const { memory, answer, stopReason } = trajectory;
+      const actions = memory.map(({ step: { raw } }) => raw);
+      run.appendTrajectory({
+        phase: "train",
+        step,
+        task: task.id,
+        family: task.sealed.family,
+        reward,
+        actions,
+        answer,
+        stopReason,
+      });
+    },
+  });
+
+  const begun = now();
+  const enterStep = (index: number): Promise<void> => replies.enter(`step-${String(index + 1).padStart(7, "0")}`);
+  await enterStep(spent.steps);
+  for await (const { timings, ...metrics } of training) {
+    const { rollOut, train: learn, publish } = timings;
+    const { index } = metrics;
+    spent.steps += 1;
+    spent.rollOut += rollOut;
+    spent.train += learn + publish;
+    emit({ type: "step-end", step: index + 1, steps, metrics, timings });
+    const outOfTime =
+      again === undefined
+        ? settings.minutes !== undefined && now() - begun > 60 * settings.minutes
+        : again.outOfTime && index === until;
+    const impatient = settings.patience !== undefined && best.since >= settings.patience;
+    spent.endedAsTold = outOfTime || impatient;
+    const ended = again?.finished === true && index === until;
+    const last = ended || signals.stopSignal.aborted || spent.endedAsTold || index === steps - 1;
+    const stopped = last || again?.stops.has(index) === true;
+    // At the end only what the best one is compared with.
+    const due = stopped ? best.best !== undefined && settings.guard : (index + 1) % recipe.validation.every === 0;
+    const accuracy = due ? await validate(parts, validation, spent) : undefined;
+    if (accuracy !== undefined) await best.offer(index, accuracy);
+    run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
+    run.appendTimings({ step: index, ...timings });
+    journal.stepDone(index);
+    if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });
+    if (stopped || (index + 1) % every === 0) {
+      const { tasksDrawn, guard } = metrics;
+      await parts.onCheckpoint?.({
+        after: guard === undefined ? { index, tasksDrawn } : { index, tasksDrawn, guard },
+        sampler: sampler.state(),
+        kept: { best: best.best, since: best.since, last: best.last },
+        spent: { rollOut: spent.rollOut, train: spent.train, validate: spent.validate },
+      });
+      // The two newest checkpoints are kept, and the journal from the older of them on.
+      await run.turnJournal(index + 1, Math.max(0, index + 1 - every));
+      journal.turned();
+    }
+    if (last || index >= until) break;
+    await enterStep(index + 1);
+  }
+  if (again?.finished === false) return spent;
+  if (settings.guard) spent.keptStep = await best.settle();
+  const { steps: trained, keptStep } = spent;
+  emit({ type: "training-end", steps: trained, ...(keptStep !== undefined && { keptStep: keptStep + 1 }) });
+  return spent;
+};
+
+/** The recipe and the options as options of Flow-GRPO. */
+const grpoOptions = async (
+  parts: TrainingParts,
+): Promise<Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory">> => {
+  const { settings, learning, signals } = parts;
+  const { environment, recipe, steps, concurrency, flow, policies } = learning;
+  return {
+    ...recipe.grpo,
+    flow,
+    train: policies,
+    reward: environment.reward,
+    steps,
+    seed: settings.seed,
+    concurrency,
+    learningRate: learningRateOf(recipe, steps),
+    maxStaleness: settings.maxStaleness,
+    ...(!settings.guard && { guard: false }),
+    ...(await replayOf(parts)),
+    permuteRewards: settings.permuteRewards,
+    abortSignal: signals.abortSignal,
+  };
+};
+
+const validationSize = ({ settings, learning: { recipe } }: TrainingParts): number =>
+  Math.min(settings.evalTasks ?? recipe.validation.tasks, recipe.validation.tasks);
+
+const validate = async (
+  { settings: { seed }, learning, signals: { abortSignal }, now }: TrainingParts,
+  tasks: readonly EnvironmentTask[],
+  spent: { validate: number },
+): Promise<number> => {
+  const { environment, flow, policies, concurrency } = learning;
+  const begun = now();
+  const { accuracy } = await evaluate({
+    flow,
+    tasks,
+    reward: environment.reward,
+    seed,
+    concurrency,
+    policies,
+    abortSignal,
+  });
+  spent.validate += now() - begun;
+  return accuracy;
+};
+
+const replayOf = async ({
+  settings: { replay, seed },
+  learning: { environment, policies, recipe, steps },
+  emit,
+  signals: { abortSignal },
+}: TrainingParts): Promise<Pick<FlowGrpoOptions<EnvironmentSealed>, "replay">> => {
+  const [planner] = policies;
+  if (!replay || planner?.name !== "planner") return {};
+  // A short run needs no more plans than it takes.
+  const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
+  emit({ type: "stage", stage: `drawing ${pool} random plans to imitate beside the reward` });
+  const sequences = await openReplay({ environment, engine: planner.engine, seed, pool, recipe, abortSignal });
+  return { replay: { sequences, weight: replayWeightOf(recipe, steps) } };
+};

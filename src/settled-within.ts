@@ -1,0 +1,43 @@
+import { ConfigError } from "./errors.ts";
+
+/** A wait for code of somebody else: a configuration, a generator of tasks, a reward, the check of a tool. */
+export interface Wait {
+  readonly what: string;
+  readonly giveUp: (why: string) => void;
+}
+
+const waits = new Set<Wait>();
+let overdue = false;
+
+/** All waits under way in this process: what an end without a word is explained by. */
+export const openWaits = (): readonly Wait[] => [...waits];
+
+/** Whether a deadline has passed: whatever was not done in time may hold the process for ever. */
+export const isOverdue = (): boolean => overdue;
+
+/**
+ * The result of somebody else's code. Throws `ConfigError` after a deadline, and at once when nothing is left in this
+ * process that could still settle it: Node would then end with code 13 and without a word.
+ */
+export const settledWithin = async <T>(seconds: number, what: string, work: () => T | PromiseLike<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  let wait: Wait | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const giveUp = (why: string): void =>
+        reject(new ConfigError(`${what} ${why}. Look for an await of a promise that never settles.`));
+      const late = (): void => {
+        overdue = true;
+        giveUp(`is not done after ${seconds} seconds`);
+      };
+      wait = { what, giveUp };
+      waits.add(wait);
+      // Unreferenced: where nothing else keeps the process, waiting on is in vain, and `guarded` says so at once.
+      timer = setTimeout(late, seconds * 1000).unref();
+      Promise.resolve(work()).then(resolve, reject);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (wait !== undefined) waits.delete(wait);
+  }
+};

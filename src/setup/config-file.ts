@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type AgentFlowConfig, configRule } from "../config.ts";
+import { ConfigError, messageOf } from "../errors.ts";
+import { codeFolder } from "../package-folder.ts";
+import { settledWithin } from "../settled-within.ts";
+
+/** A configuration and the file that it came from. */
+export interface LoadedConfig {
+  readonly config: AgentFlowConfig;
+  readonly path: string;
+  /** Of the file's text. */
+  readonly hash: string;
+}
+
+/** What a configuration may take to load: it may start servers. */
+const LOAD_SECONDS = 60;
+
+/** Where `agentflow` and its parts lie for a configuration: those of the command that reads it, installed or not. */
+const own = (): Record<string, string> => {
+  const extension = codeFolder.pathname.endsWith("/src/") ? ".ts" : ".js";
+  const at = (path: string): string => fileURLToPath(new URL(`${path}index${extension}`, codeFolder));
+  const parts = [
+    "train",
+    "learn",
+    "setup",
+    "almanac",
+    "tools",
+    "sandbox",
+    "store",
+    "tasks",
+    "models",
+    "engines/onnx",
+    "testing",
+  ];
+  return {
+    ...Object.fromEntries(parts.map((part) => [`agentflow/${part}`, at(`${part}/`)])),
+    agentflow: at(""),
+  };
+};
+
+/** The SHA-256 of a configuration's text, without running it. Throws `ConfigError` where there is none. */
+export const hashOfConfig = async (file: string): Promise<string> => {
+  const text = await readFile(file).catch((cause: Error) => {
+    throw new ConfigError(`Cannot read the configuration ${file}: ${cause.message}`, { cause });
+  });
+  return createHash("sha256").update(text).digest("hex");
+};
+
+/** Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`. */
+export const loadConfig = async (file: string): Promise<LoadedConfig> => {
+  const path = resolve(file);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() !== true)
+    throw new ConfigError(
+      `There is no configuration ${file}. Run agentflow init to make a project, or name the file: --config agentflow.config.ts.`,
+    );
+  const { createJiti } = await import("jiti").catch((cause) => {
+    throw new ConfigError(`Reading ${file} needs the npm package jiti (${messageOf(cause)}). Run: npm install jiti`, {
+      cause,
+    });
+  });
+  // Nothing is kept on the disk: what is read is what stands in the files.
+  const jiti = createJiti(`${dirname(path)}/`, { alias: own(), fsCache: false });
+  let config: unknown;
+  try {
+    config = await settledWithin(LOAD_SECONDS, `Loading ${file}`, () => jiti.import(path, { default: true }));
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    throw new ConfigError(`${file} cannot be loaded: ${messageOf(cause)}`, { cause });
+  }
+  if (typeof config !== "object" || config === null || Array.isArray(config))
+    throw new ConfigError(
+      `${file} exports ${config === null ? "null" : typeof config}; it must have a default export made by defineConfig({ tools, tasks }).`,
+    );
+  configRule(config, file);
+  return {
+    config: config as AgentFlowConfig,
+    path,
+    hash: createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex"),
+  };
+};

@@ -1,0 +1,14 @@
+/** From what a person names to what runs: a configuration file, names of models, keys in the environment. */
+export { hashOfConfig, type LoadedConfig, loadConfig } from "./config-file.ts";
+export {
+  findModel,
+  findPlayers,
+  findRun,
+  type LocalModelOptions,
+  localPlanner,
+  type Players,
+} from "./local-model.ts";
+export { projectFile } from "./project-file.ts";
+export { type RemoteModel, remoteModel } from "./remote-model.ts";
+export { openSetUp, type Player, type SetUp, type SetUpOptions } from "./set-up.ts";
+export { type NamedAgain, type OpenedAgain, openedAgain } from "./stored-run.ts";

@@ -1,0 +1,114 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
+import { readManifest } from "../engines/onnx/files/manifest.ts";
+import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
+import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
+import { ConfigError } from "../errors.ts";
+import { trainableNames } from "../learn/modules.ts";
+import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
+import { packageFolder } from "../package-folder.ts";
+
+/** The planner that the package ships. */
+export const BUILT_IN_MODEL = "agentflow-tiny";
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** What tells a folder of a model or an adapter that was not written here. */
+const SIGNS = ["adapter_config.json", "model.safetensors", "model.safetensors.index.json"];
+
+/**
+ * What to open for a name that a person typed: a model folder, a GGUF file, a run's folder, or the id of a run in
+ * `runs/` (both stand for its weights), the built-in model, or a model that was pulled (`owner/name`). Throws
+ * `ConfigError` when there is none.
+ */
+export const findModel = async (name: string): Promise<string> => {
+  if (name === BUILT_IN_MODEL) return name;
+  for (const folder of [name, join(name, "weights"), join("runs", name, "weights")])
+    if (await isThere(join(folder, "manifest.json"))) return folder;
+  for (const sign of SIGNS) if (await isThere(join(name, sign))) return name;
+  if (/\.gguf$/i.test(name) && (await isThere(name))) return name;
+  if (parseModelName(name) !== undefined && !(await isThere(name))) return resolveModel(name);
+  throw new ConfigError(
+    `There is no planner "${name}": accepted are ${BUILT_IN_MODEL}, a run that has saved its weights (its folder, or its id in runs/), a model folder, a GGUF file, or a pulled model (owner/name).`,
+  );
+};
+
+/** The folder of a run, by its folder or by its id in `runs/`. Throws `ConfigError` when there is none. */
+export const findRun = async (name: string): Promise<{ readonly root: string; readonly id: string }> => {
+  for (const folder of [name, join("runs", name)])
+    if (await isThere(join(folder, "config.json")))
+      return { root: dirname(resolve(folder)), id: basename(resolve(folder)) };
+  throw new ConfigError(`There is no run "${name}": give its folder, or its id in runs/ (agentflow runs list).`);
+};
+
+/** `findModel` as a path, the built-in model included. */
+export const findModelPath = async (name: string): Promise<string> =>
+  name === BUILT_IN_MODEL ? fileURLToPath(new URL(`models/${name}`, packageFolder)) : findModel(name);
+
+/** A model, and the adapters on it that policies start from, by policy name. */
+export interface Players {
+  readonly model: string;
+  readonly adapters?: Readonly<Record<string, string>>;
+  /** Whether it was trained on prompts with verdicts: without them it is not itself. */
+  readonly verdicts?: boolean;
+}
+
+/** `findModel` for a name that may stand for adapters: of a run that trained several modules, or of one. */
+export const findPlayers = async (name: string): Promise<Players> => {
+  for (const weights of [join(name, "weights"), join("runs", name, "weights")]) {
+    const adapters: Record<string, string> = {};
+    for (const module of trainableNames)
+      if (await isAdapterFolder(join(weights, module))) adapters[module] = join(weights, module);
+    const [first] = Object.values(adapters);
+    if (first !== undefined) return { model: await findModel(await readAdapterBase(first)), adapters };
+  }
+  const found = await findModel(name);
+  return (await isAdapterFolder(found))
+    ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
+    : { model: found, verdicts: await trainedOnVerdicts(name) };
+};
+
+const trainedOnVerdicts = async (name: string): Promise<boolean> => {
+  const folder = await findModelPath(name);
+  return (await isThere(join(folder, "manifest.json"))) && (await readManifest(folder)).about.verdicts === true;
+};
+
+/** How a person asked a model to be opened. */
+export interface LocalModelOptions {
+  readonly context?: number | undefined;
+  readonly quantisation?: OpenEngineOptions["quantisation"] | undefined;
+  readonly adapters?: OpenEngineOptions["adapters"] | undefined;
+}
+
+/** The same as options of `openEngine`. */
+export const engineOptions = ({ context, quantisation, adapters }: LocalModelOptions): OpenEngineOptions => ({
+  ...(context !== undefined && { contextLength: context }),
+  ...(quantisation !== undefined && { quantisation }),
+  ...(adapters !== undefined && { adapters }),
+});
+
+/** A planner that learns, by the name that a person typed. Throws `ConfigError` when it is opened and there is none. */
+export const localPlanner = (
+  name: string,
+  { context, quantisation }: Pick<LocalModelOptions, "context" | "quantisation"> = {},
+): PlannerSource => ({
+  name,
+  record: {
+    ...(context !== undefined && { context }),
+    ...(quantisation !== undefined && { quantisation }),
+  },
+  open: async ({ settings }) => {
+    const { model, ...players } = await findPlayers(name);
+    const engine = await openEngine(model, {
+      ...engineOptions({ context, quantisation, adapters: players.adapters }),
+      ...roomFor(settings),
+    });
+    return { engine, ...players };
+  },
+});

@@ -1,0 +1,18 @@
+import type { EnvironmentSource } from "../environment.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
+import { project } from "../learn/project/project.ts";
+import type { ProjectSealed } from "../learn/project/project-tasks.ts";
+import { secretsOf } from "../secrets/secrets.ts";
+import { loadConfig } from "./config-file.ts";
+
+/**
+ * The project of a configuration file as an environment: its tools, tasks and reward. What a tool says of a key in
+ * `variables` is neither kept nor learnt. Throws `ConfigError` for a file that cannot be loaded.
+ */
+export const projectFile = async (
+  file: string,
+  variables: EnvironmentVariables,
+): Promise<EnvironmentSource<ProjectSealed>> => {
+  const { config, hash } = await loadConfig(file);
+  return project({ ...config, name: file, record: { projectSha256: hash }, secrets: secretsOf(variables) });
+};

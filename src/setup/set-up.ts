@@ -1,0 +1,253 @@
+import { openAlmanac } from "../almanac/environment.ts";
+import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
+import type { Engine } from "../engine.ts";
+import { openEngine } from "../engines/onnx/index.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
+import { ConfigError } from "../errors.ts";
+import type { FlowOptions } from "../flow/flow.ts";
+import { modelAnalyst } from "../flow/model/analyst.ts";
+import { modelExecutor } from "../flow/model/executor.ts";
+import { modelGenerator } from "../flow/model/generator.ts";
+import { modelPlanner } from "../flow/model/planner.ts";
+import { modelVerifier } from "../flow/model/verifier.ts";
+import { castOf } from "../learn/cast.ts";
+import { type ModuleName, trainableNames } from "../learn/modules.ts";
+import { chooseRecipe } from "../learn/recipe.ts";
+import { silentModel } from "../learn/silent-model.ts";
+import type { ChatModel } from "../model.ts";
+import { engineModel } from "../models/index.ts";
+import type { Generator } from "../module.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
+import { secretsOf } from "../secrets/secrets.ts";
+import { openExperience } from "../store/experience.ts";
+import type { Toolset } from "../tool.ts";
+import { loadConfig } from "./config-file.ts";
+import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
+import { localName, type RemoteModel, remoteModel } from "./remote-model.ts";
+
+export interface SetUpOptions {
+  readonly seed: number;
+  /** A project's configuration. */
+  readonly config?: string | undefined;
+  /** A run, its id, an adapter folder or a model folder: the planner that was trained. */
+  readonly policy?: string | undefined;
+  /** The model of all roles that a configuration names none for. */
+  readonly model?: string | undefined;
+  readonly modules?: readonly ModuleName[] | undefined;
+  readonly context?: number | undefined;
+  readonly quantisation?: "int8" | "int4" | "none" | undefined;
+  /** Names of the tools to use, of those that there are. */
+  readonly tools?: readonly string[] | undefined;
+  readonly maxTurns?: number | undefined;
+  readonly budget?: FlowOptions["budget"];
+  /** Whether a generator by a model also writes the solution; `remote`: only a model of an endpoint. @default false */
+  readonly solution?: boolean | "remote" | undefined;
+}
+
+/** Who plays a role, for people. */
+export interface Player {
+  readonly role: RoleName;
+  readonly id: string;
+  readonly where: string;
+  /** Of a model that can be asked; absent for rules and for a trained policy. */
+  readonly model?: ChatModel;
+}
+
+/** A flow as somebody asked for it. */
+export interface SetUp {
+  readonly flow: FlowOptions;
+  readonly players: readonly Player[];
+  readonly config: AgentFlowConfig | undefined;
+  readonly engine: Engine | undefined;
+  /** Takes all secrets out that the environment, the models and the tools hold. */
+  readonly redact: Redactor;
+  dispose(): Promise<void>;
+}
+
+type Roles = NonNullable<AgentFlowConfig["roles"]>;
+
+/**
+ * Puts a flow together from a configuration, the environment and flags: flags go before the environment, which goes
+ * before the file. Without any of them the built-in planner solves over the Almanac, by rules and without a network.
+ * Throws `ConfigError`.
+ */
+export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVariables): Promise<SetUp> => {
+  const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config;
+  const asked: ModelSettings | undefined = options.model ?? variables.AGENTFLOW_MODEL ?? config?.model;
+  const remote = asked === undefined ? undefined : await remoteModel(asked, variables);
+  const roles = await remoteRoles(config?.roles ?? {}, variables);
+  const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
+  const engine = localNeeded ? await openLocal(options, remote === undefined ? asked : undefined) : undefined;
+  try {
+    const cast = engine === undefined ? undefined : castLocal(engine, options);
+    const model = remote?.model ?? cast?.model;
+    const parts = partsOf(remote?.model, roles, cast?.flow, options);
+    const tools = pick(await toolsOf(config, options.seed, model), options.tools);
+    const budget = {
+      ...config?.budget,
+      ...options.budget,
+      ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),
+    };
+    const secrets = secretsIn(variables, remote, roles, tools);
+    const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
+    return {
+      flow: {
+        ...parts,
+        ...(experience === undefined ? {} : { experience: { store: experience, source: "solve" } }),
+        tools,
+        budget,
+        secrets,
+        ...(config?.instructions === undefined ? {} : { instructions: config.instructions }),
+        ...(config?.grants === undefined ? {} : { grants: config.grants }),
+      },
+      players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
+      config,
+      engine: engine?.engine,
+      redact: redactor(secrets),
+      dispose: async () => {
+        await experience?.close();
+        await engine?.engine.dispose();
+      },
+    };
+  } catch (error) {
+    await engine?.engine.dispose();
+    throw error;
+  }
+};
+
+type RemoteRoles = Partial<Readonly<Record<RoleName, "rules" | NonNullable<Awaited<ReturnType<typeof remoteModel>>>>>>;
+
+const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promise<RemoteRoles> => {
+  const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
+  for (const [role, settings] of Object.entries(roles)) {
+    const name = roleNames.find((one) => one === role);
+    if (name === undefined) throw new ConfigError(`roles.${role} is no role: accepted are ${roleNames.join(", ")}.`);
+    if (settings === undefined) continue;
+    const model = settings === "rules" ? "rules" : await remoteModel(settings, variables);
+    if (model === undefined)
+      throw new ConfigError(
+        `roles.${role} names the local model ${JSON.stringify(settings)}: a local model plays all roles that name none (model: …).`,
+      );
+    found[name] = model;
+  }
+  return found;
+};
+
+/** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
+const secretsIn = (
+  variables: EnvironmentVariables,
+  remote: RemoteModel | undefined,
+  roles: RemoteRoles,
+  tools: Toolset,
+): readonly string[] => {
+  const models = [remote, ...Object.values(roles)].flatMap((one) =>
+    one === undefined || one === "rules" ? [] : [one.model],
+  );
+  return [...new Set([...secretsOf(variables), ...[...models, ...Object.values(tools)].flatMap(keysIn)])];
+};
+
+const keysIn = (holder: { readonly secrets?: () => readonly string[] } | undefined): readonly string[] =>
+  holder?.secrets?.() ?? [];
+
+const coversAll = (roles: RemoteRoles): boolean =>
+  (["planner", "executor", "verifier", "generator"] as const).every((role) => roles[role] !== undefined);
+
+interface LocalPlayers extends Omit<Players, "model"> {
+  readonly engine: Engine;
+}
+
+const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined): Promise<LocalPlayers> => {
+  const name = typeof asked === "string" ? localName(asked) : undefined;
+  const players = await findPlayers(options.policy ?? name ?? BUILT_IN_MODEL);
+  const model = name === undefined || options.policy === undefined ? players.model : await findModel(name);
+  return { ...players, engine: await openEngine(model, engineOptions({ ...options, adapters: players.adapters })) };
+};
+
+const castLocal = (
+  { engine, adapters, verdicts }: LocalPlayers,
+  { seed, modules, solution }: SetUpOptions,
+): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
+  const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
+  return castOf(engine, {
+    seed,
+    modules,
+    train,
+    recipe: chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts }),
+    solution: solution === true,
+  });
+};
+
+type Parts = Partial<Pick<FlowOptions, "model" | "analyst" | "planner" | "executor" | "verifier" | "generator">>;
+
+/** A role's own model goes before the model of all, which goes before the local one; a trained planner stays the planner. */
+const partsOf = (
+  model: ChatModel | undefined,
+  roles: RemoteRoles,
+  local: Parts | undefined,
+  { policy, solution = false }: Pick<SetUpOptions, "policy" | "solution">,
+): Parts => {
+  const writer = (by: ChatModel): Generator => modelGenerator(by, { solution: solution !== false });
+  const play = <Module>(role: RoleName, make: (model: ChatModel) => Module): Module | undefined => {
+    const own = roles[role];
+    return own === undefined || own === "rules" ? undefined : make(own.model);
+  };
+  const analyst = play("analyst", modelAnalyst);
+  const planner = play("planner", modelPlanner);
+  const executor = play("executor", modelExecutor);
+  const verifier = play("verifier", modelVerifier);
+  const generator = play("generator", writer);
+  return {
+    ...(model === undefined || roles.executor === "rules" ? {} : { executor: modelExecutor(model) }),
+    ...(model === undefined || roles.verifier === "rules" ? {} : { verifier: modelVerifier(model) }),
+    ...(model === undefined || roles.generator === "rules" ? {} : { generator: writer(model) }),
+    ...(model === undefined ? {} : { planner: modelPlanner(model) }),
+    ...(model === undefined ? local : {}),
+    ...(model !== undefined && policy !== undefined && local?.planner !== undefined ? { planner: local.planner } : {}),
+    ...(analyst === undefined ? {} : { analyst }),
+    ...(planner === undefined ? {} : { planner }),
+    ...(executor === undefined ? {} : { executor }),
+    ...(verifier === undefined ? {} : { verifier }),
+    ...(generator === undefined ? {} : { generator }),
+  };
+};
+
+const playersOf = (
+  parts: Parts,
+  remote: Awaited<ReturnType<typeof remoteModel>>,
+  roles: RemoteRoles,
+  engine: Engine | undefined,
+): Player[] =>
+  roleNames.map((role): Player => {
+    const own = roles[role];
+    if (own !== undefined && own !== "rules") return { role, id: own.model.id, where: own.where, model: own.model };
+    const local = engine !== undefined && parts[role] !== undefined;
+    if (role === "analyst" || parts[role] === undefined || own === "rules")
+      return { role, id: "rules", where: "in this process" };
+    if (remote !== undefined && !(local && role === "planner"))
+      return { role, id: remote.model.id, where: remote.where, model: remote.model };
+    const id = engine?.model ?? "";
+    return {
+      role,
+      id,
+      where: `this machine, ${engine?.description.runtime ?? ""}`,
+      ...(engine?.chat === undefined ? {} : { model: engineModel(engine.policy("base")) }),
+    };
+  });
+
+/** The project's tools; without a project those of the Almanac. */
+const toolsOf = async (
+  config: AgentFlowConfig | undefined,
+  seed: number,
+  model: ChatModel | undefined,
+): Promise<Toolset> => {
+  if (config?.tools !== undefined) return config.tools;
+  return (await openAlmanac(seed)).tools(model ?? silentModel);
+};
+
+const pick = (tools: Toolset, names: readonly string[] | undefined): Toolset => {
+  if (names === undefined) return tools;
+  const missing = names.find((name) => !Object.hasOwn(tools, name));
+  if (missing !== undefined)
+    throw new ConfigError(`There is no tool "${missing}": accepted are ${Object.keys(tools).join(", ")}.`);
+  return Object.fromEntries(names.flatMap((name) => (tools[name] === undefined ? [] : [[name, tools[name]]])));
+};

@@ -1,0 +1,73 @@
+import { almanac } from "../almanac/environment.ts";
+import type { OpenEngineOptions } from "../engines/onnx/index.ts";
+import type { EnvironmentSource } from "../environment.ts";
+import type { EnvironmentVariables } from "../environment-variables.ts";
+import { ConfigError } from "../errors.ts";
+import type { PlannerSource } from "../learn/planner-source.ts";
+import { readStoredOptions } from "../learn/stored-options.ts";
+import { hashOfConfig } from "./config-file.ts";
+import { BUILT_IN_MODEL, localPlanner } from "./local-model.ts";
+import { projectFile } from "./project-file.ts";
+
+/** What a person who resumes or verifies a run names on this machine. */
+export interface NamedAgain {
+  readonly config?: string | undefined;
+  readonly model?: string | undefined;
+  /** Go on though the configuration is not the one that the run began with. */
+  readonly acceptChangedConfig?: boolean | undefined;
+}
+
+/** The environment and the planner of a stored run, opened from what was named here. */
+export interface OpenedAgain {
+  readonly environment: EnvironmentSource;
+  readonly planner: PlannerSource | undefined;
+}
+
+/**
+ * What `resume` and `verify` need of a stored run. Nothing is run or opened because a run's folder names it: that may be
+ * anybody's. Throws `ConfigError` when something is not named, or when the configuration is not that of the run.
+ */
+export const openedAgain = async (
+  folder: string,
+  { config, model, acceptChangedConfig = false }: NamedAgain,
+  variables: EnvironmentVariables,
+): Promise<OpenedAgain> => {
+  const stored = await readStoredOptions(folder);
+  const { context, quantisation } = stored.written as Pick<OpenEngineOptions, "quantisation"> & {
+    readonly context?: number;
+  };
+  const hasProject = stored.environment !== undefined && stored.environment !== almanac().name;
+  const file = namedHere(folder, "config", hasProject ? stored.environment : undefined, config);
+  const name =
+    stored.model === BUILT_IN_MODEL && model === undefined
+      ? stored.model
+      : namedHere(folder, "model", stored.model, model);
+  if (file !== undefined && !acceptChangedConfig) await requireConfig(folder, file, stored.config.projectSha256);
+  const isDefault = name === undefined && context === undefined && quantisation === undefined;
+  return {
+    environment: file === undefined ? almanac() : await projectFile(file, variables),
+    planner: isDefault ? undefined : localPlanner(name ?? BUILT_IN_MODEL, { context, quantisation }),
+  };
+};
+
+const namedHere = (
+  folder: string,
+  option: "config" | "model",
+  there: string | undefined,
+  here: string | undefined,
+): string | undefined => {
+  if (there === undefined && here !== undefined)
+    throw new ConfigError(`The run ${folder} was begun without --${option}: leave it out.`);
+  if (there === undefined || here !== undefined) return here;
+  throw new ConfigError(
+    `The run ${folder} was begun with --${option} ${JSON.stringify(there)}. Nothing is ${option === "config" ? "run" : "opened"} because a run's folder names it: say --${option} <${option === "config" ? "file" : "model"}> again.`,
+  );
+};
+
+const requireConfig = async (folder: string, file: string, expected: unknown): Promise<void> => {
+  const found = await hashOfConfig(file);
+  if (found !== expected)
+    throw new ConfigError(
+      `${file} has the SHA-256 ${found}, and the configuration that the run ${folder} began with had ${String(expected)}. Name that one, or accept the other: --accept-changed-config.`,
+    );
+};

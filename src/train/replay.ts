@@ -1,0 +1,30 @@
+import type { TrainingSequence } from "../engine.ts";
+import { ConfigError } from "../errors.ts";
+import type { ReplayOptions } from "./flow-grpo-options.ts";
+import type { Group } from "./roll-out.ts";
+
+/** What is imitated beside the reward, in the gradient of a step's first update and of all others. */
+export interface Replay {
+  readonly sequences: readonly TrainingSequence[];
+  readonly coefficients: readonly Float32Array[];
+}
+
+export const nothingToReplay: Replay = { sequences: [], coefficients: [] };
+
+/** The sequences of a step: each target weighs the same, all of them together `weight`. Throws `ConfigError`. */
+export const replayOf = <Sealed>(
+  replay: ReplayOptions<Sealed> | undefined,
+  step: number,
+  groups: readonly Group<Sealed>[],
+): Replay => {
+  const weight = replay?.weight(step) ?? 0;
+  if (!(Number.isFinite(weight) && weight >= 0))
+    throw new ConfigError(`The weight of the replay in step ${step} is ${weight}: it must be a number from 0 up.`);
+  if (replay === undefined || weight === 0) return nothingToReplay;
+  const sequences = replay.sequences(step, groups);
+  const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
+  return {
+    sequences,
+    coefficients: sequences.map(({ targets }) => new Float32Array(targets.length).fill(weight / tokens)),
+  };
+};
