@@ -53,6 +53,7 @@ export {
   type ToolErrorOptions,
 } from "./errors.ts";
 export type { FlowEvent, FlowEventBody } from "./event.ts";
+export type { EventStream } from "./event-stream.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
 export { experiencedPlanner } from "./flow/experienced-planner.ts";
 export {
