@@ -32,8 +32,9 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
   const interrupts = listenToInterrupts(() => undefined);
   const approval = options.approve ? openApproval(() => screen.clear()) : undefined;
   try {
-    const setUp = await openSetUp({ ...options, solution: options.solution ?? "remote" }, process.env);
+    const setUp = await openSetUp({ ...options, runs: "runs", solution: options.solution ?? "remote" }, process.env);
     try {
+      if (setUp.chosen !== undefined) screen.line(screen.dim(`planner   ${setUp.chosen.why}`));
       const flow = createFlow(approval === undefined ? setUp.flow : { ...setUp.flow, toolApproval: approval.approve });
       const result = await flow.solve(question, {
         id: "solve",

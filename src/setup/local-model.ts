@@ -13,6 +13,11 @@ import { packageFolder } from "../package-folder.ts";
 /** The planner that the package ships. */
 export const BUILT_IN_MODEL = "agentflow-tiny";
 
+/** The same after a run of learning on the Almanac, which its manifest names. */
+export const TRAINED_MODEL = "agentflow-tiny-trained";
+
+const isBuiltIn = (name: string): boolean => name === BUILT_IN_MODEL || name === TRAINED_MODEL;
+
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
@@ -28,7 +33,7 @@ const SIGNS = ["adapter_config.json", "model.safetensors", "model.safetensors.in
  * `ConfigError` when there is none.
  */
 export const findModel = async (name: string): Promise<string> => {
-  if (name === BUILT_IN_MODEL) return name;
+  if (isBuiltIn(name)) return name;
   for (const folder of [name, join(name, "weights"), join("runs", name, "weights")])
     if (await isThere(join(folder, "manifest.json"))) return folder;
   for (const sign of SIGNS) if (await isThere(join(name, sign))) return name;
@@ -49,7 +54,7 @@ export const findRun = async (name: string): Promise<{ readonly root: string; re
 
 /** `findModel` as a path, the built-in model included. */
 export const findModelPath = async (name: string): Promise<string> =>
-  name === BUILT_IN_MODEL ? fileURLToPath(new URL(`models/${name}`, packageFolder)) : findModel(name);
+  isBuiltIn(name) ? fileURLToPath(new URL(`models/${name}`, packageFolder)) : findModel(name);
 
 /** A model, and the adapters on it that policies start from, by policy name. */
 export interface Players {

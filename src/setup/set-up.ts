@@ -24,6 +24,7 @@ import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
 import { localName, type RemoteModel, remoteModel } from "./remote-model.ts";
+import { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";
 
 export interface SetUpOptions {
   readonly seed: number;
@@ -31,6 +32,8 @@ export interface SetUpOptions {
   readonly config?: string | undefined;
   /** A run, its id, an adapter folder or a model folder: the planner that was trained. */
   readonly policy?: string | undefined;
+  /** Folder of the runs among which a trained planner is looked for where none is named. @default the untrained planner */
+  readonly runs?: string | undefined;
   /** The model of all roles that a configuration names none for. */
   readonly model?: string | undefined;
   readonly modules?: readonly ModuleName[] | undefined;
@@ -59,6 +62,8 @@ export interface SetUp {
   readonly players: readonly Player[];
   readonly config: AgentFlowConfig | undefined;
   readonly engine: Engine | undefined;
+  /** The planner that was chosen because nobody named one. */
+  readonly chosen: ChosenPlanner | undefined;
   /** Takes all secrets out that the environment, the models and the tools hold. */
   readonly redact: Redactor;
   dispose(): Promise<void>;
@@ -72,12 +77,16 @@ type Roles = NonNullable<AgentFlowConfig["roles"]>;
  * Throws `ConfigError`.
  */
 export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVariables): Promise<SetUp> => {
-  const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config;
+  const loaded = options.config === undefined ? undefined : await loadConfig(options.config);
+  const config = loaded?.config;
   const asked: ModelSettings | undefined = options.model ?? variables.AGENTFLOW_MODEL ?? config?.model;
   const remote = asked === undefined ? undefined : await remoteModel(asked, variables);
   const roles = await remoteRoles(config?.roles ?? {}, variables);
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
-  const engine = localNeeded ? await openLocal(options, remote === undefined ? asked : undefined) : undefined;
+  const isNamed = options.policy !== undefined || asked !== undefined || roles.planner !== undefined;
+  const chosen = options.runs === undefined || isNamed ? undefined : await trainedPlanner(options.runs, loaded?.hash);
+  const named = { ...options, policy: options.policy ?? chosen?.name };
+  const engine = localNeeded ? await openLocal(named, remote === undefined ? asked : undefined) : undefined;
   try {
     const cast = engine === undefined ? undefined : castLocal(engine, options);
     const model = remote?.model ?? cast?.model;
@@ -103,6 +112,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,
       engine: engine?.engine,
+      chosen,
       redact: redactor(secrets),
       dispose: async () => {
         await experience?.close();

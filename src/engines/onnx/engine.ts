@@ -43,6 +43,7 @@ export interface ModelSource extends Partial<Pick<ModelFiles, "tokenizerConfig" 
 /** Folders of the models that the package ships. */
 const BUILT_IN: Readonly<Record<string, URL>> = {
   "agentflow-tiny": new URL("models/agentflow-tiny", packageFolder),
+  "agentflow-tiny-trained": new URL("models/agentflow-tiny-trained", packageFolder),
 };
 
 /** Up to this size a model learns with all its weights when nobody says. */

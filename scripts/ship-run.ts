@@ -1,0 +1,41 @@
+/**
+ * Makes what the package ships of a finished run on the Almanac: the trained planner, `models/agentflow-tiny-trained`, and
+ * the picture of its learning curve, `docs/learning-curve.svg`.
+ *
+ *   npx agentflow learn --seed 7
+ *   npx tsx scripts/ship-run.ts runs/<id>
+ */
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openEngine } from "../src/engines/onnx/index.ts";
+import type { LearnReport } from "../src/learn/index.ts";
+import { readRun } from "../src/store/index.ts";
+import { learningCurve } from "./learning-curve.ts";
+
+const [folder] = process.argv.slice(2);
+if (folder === undefined)
+  throw new TypeError("Name the folder of a finished run: npx tsx scripts/ship-run.ts runs/<id>");
+const run = await readRun(dirname(resolve(folder)), basename(resolve(folder)));
+const report = run.report as LearnReport | undefined;
+if (report === undefined || report.interrupted) throw new TypeError(`${folder} is no finished run.`);
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const engine = await openEngine(join(run.folder, "weights"));
+const { seed, almanac, groupSize, tasksPerStep } = report.config;
+await engine.policy("planner").save(join(root, "models/agentflow-tiny-trained"), {
+  model: "agentflow-tiny-trained",
+  command: `npx agentflow learn --seed ${seed} && npx tsx scripts/ship-run.ts runs/${report.run}`,
+  run: report.run,
+  seed,
+  steps: report.stepsDone,
+  groupSize,
+  tasksPerStep,
+  tasks: almanac,
+  accuracy: { before: report.before.heldOutPages.accuracy, after: report.after.heldOutPages.accuracy },
+});
+await engine.dispose();
+
+const rows = run.metrics as { readonly reward: { readonly mean: number }; readonly validation?: number }[];
+await writeFile(join(root, "docs/learning-curve.svg"), learningCurve(rows, report));
+console.log(`models/agentflow-tiny-trained and docs/learning-curve.svg are of ${report.run}`);

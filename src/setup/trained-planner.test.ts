@@ -1,0 +1,37 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { trainedPlanner } from "./trained-planner.ts";
+
+let root = "";
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "agentflow-trained-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const run = async (id: string, config: object, report?: object, weights = true): Promise<void> => {
+  await mkdir(join(root, id, ...(weights ? ["weights"] : [])), { recursive: true });
+  await writeFile(join(root, id, "config.json"), JSON.stringify({ schemaVersion: 1, config }));
+  if (report !== undefined)
+    await writeFile(join(root, id, "report.json"), JSON.stringify({ schemaVersion: 1, ...report }));
+};
+
+it("is the newest finished run of the same environment, or what the package ships", async () => {
+  expect(await trainedPlanner(join(root, "none"), undefined)).toMatchObject({ name: "agentflow-tiny-trained" });
+  await run("2026-01-01-0000-aaaa", { almanac: "a" }, { stepsDone: 40 });
+  await run("2026-01-02-0000-aaaa", { almanac: "a" }, { stepsDone: 60 });
+  await run("2026-01-03-0000-aaaa", { almanac: "a" });
+  await run("2026-01-04-0000-aaaa", { almanac: "a" }, { stepsDone: 80 }, false);
+  await run("2026-01-05-0000-aaaa", { projectSha256: "p" }, { stepsDone: 9 });
+  await run("2026-01-06-0000-aaaa", { command: "solve" });
+  await run("2026-01-07-0000-aaaa", { almanac: "a" }, { stepsDone: 0 });
+  await mkdir(join(root, "2026-01-08-0000-aaaa"));
+  await writeFile(join(root, "2026-01-08-0000-aaaa", "config.json"), "{");
+  expect(await trainedPlanner(root, undefined)).toEqual({
+    name: join(root, "2026-01-02-0000-aaaa"),
+    why: `${join(root, "2026-01-02-0000-aaaa")}, the newest run here, trained in 60 steps`,
+  });
+  expect((await trainedPlanner(root, "p")).name).toBe(join(root, "2026-01-05-0000-aaaa"));
+  expect((await trainedPlanner(root, "q")).name).toBe("agentflow-tiny");
+});

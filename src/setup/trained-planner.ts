@@ -1,0 +1,46 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { listRuns, readRun } from "../store/stored-run.ts";
+import { BUILT_IN_MODEL, TRAINED_MODEL } from "./local-model.ts";
+
+/** A planner that nobody named, and why it is the one. */
+export interface ChosenPlanner {
+  /** A name for `findPlayers`. */
+  readonly name: string;
+  /** For people, in one line. */
+  readonly why: string;
+}
+
+/**
+ * The planner of a solve that names none: of the newest finished run in a folder that learnt in the same environment, else
+ * the trained one that the package ships. A project without such a run gets the untrained one: the other knows the
+ * Almanac's tools only. `configHash` is that of a project's configuration. Nothing is written, and a run that cannot be read
+ * is passed over.
+ */
+export const trainedPlanner = async (root: string, configHash: string | undefined): Promise<ChosenPlanner> => {
+  for (const id of (await listRuns(root)).reverse()) {
+    const steps = await stepsOf(root, id, configHash);
+    if (steps !== undefined)
+      return { name: join(root, id), why: `${join(root, id)}, the newest run here, trained in ${steps} steps` };
+  }
+  return configHash === undefined
+    ? { name: TRAINED_MODEL, why: `${TRAINED_MODEL}, trained on the Almanac before it was shipped` }
+    : {
+        name: BUILT_IN_MODEL,
+        why: `${BUILT_IN_MODEL}, which has not learnt this project yet (agentflow learn --config …)`,
+      };
+};
+
+/** Steps of a finished run that learnt in the same environment and kept its weights; undefined for any other. */
+const stepsOf = async (root: string, id: string, configHash: string | undefined): Promise<number | undefined> => {
+  const run = await readRun(root, id).catch(() => undefined);
+  const report = run?.report as { readonly stepsDone?: unknown } | undefined;
+  const config = run?.config as { readonly almanac?: unknown; readonly projectSha256?: unknown } | undefined;
+  if (run === undefined || typeof report?.stepsDone !== "number") return undefined;
+  const isSame = configHash === undefined ? config?.almanac !== undefined : config?.projectSha256 === configHash;
+  const isWhole = await stat(join(run.folder, "weights")).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isSame && isWhole && report.stepsDone > 0 ? report.stepsDone : undefined;
+};
