@@ -90,7 +90,7 @@ const inside = async (
   } finally {
     await sandbox.close();
   }
-  await new Promise((wake) => setTimeout(wake, 300));
+  for (let i = 0; i < 20 && left() > before; i += 1) await new Promise((wake) => setTimeout(wake, 100));
   if (left() > before) failures.push(`${left() - before} processes are left`);
   return {
     n: harmless.length + bounds.length + chosen.length,

@@ -94,9 +94,25 @@ export const harmless: readonly (readonly [string, string])[] = [
   ["open('/tmp/x', 'w').write('hello')\nopen('/tmp/x').read()", "hello"],
 ];
 
-/** How many processes of this machine have a word in their command. */
-export const processesWith = (word: string): number =>
-  execFileSync("ps", ["-eo", "args"], { maxBuffer: 2 ** 26 })
+/**
+ * How many processes with a word among their arguments are this check's, or nobody's: descendants of this process, and those
+ * whose starter has died. Sandboxes of other programs on this machine have an owner that lives.
+ */
+export const processesWith = (word: string): number => {
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { maxBuffer: 2 ** 26 })
     .toString()
     .split("\n")
-    .filter((line) => line.includes(word)).length;
+    .flatMap((line) => {
+      const [, pid, parent, args = ""] = /^\s*(\d+)\s+(\d+)\s(.*)$/.exec(line) ?? [];
+      return pid === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), args }];
+    });
+  const byPid = new Map(rows.map((row) => [row.pid, row]));
+  const isOthers = (parent: number): boolean => {
+    const row = byPid.get(parent);
+    if (row === undefined || parent <= 1) return false;
+    if (parent === process.pid) return false;
+    // A wrapper such as bwrap belongs to what it wraps.
+    return /(?:^|\/)(?:node|npm|vitest)\b/.test(row.args) && !row.args.includes(word) ? true : isOthers(row.parent);
+  };
+  return rows.filter(({ args, parent }) => args.includes(word) && !isOthers(parent)).length;
+};
