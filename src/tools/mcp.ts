@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
 import { redactor, redactors } from "../secrets/redact.ts";
 import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets/secrets.ts";
@@ -84,12 +85,10 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
   checked("mcpTools", options, optionRules);
   const { prefix = "", tools: wanted, readOnly = [], besides = {}, timeoutSeconds = 30, callSeconds } = options;
   const of = nameOf(server);
-  const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client").catch((cause) => {
-    throw new ConfigError(
-      "MCP needs the npm package @modelcontextprotocol/client. Run: npm install @modelcontextprotocol/client",
-      { cause },
-    );
-  });
+  const { Client, StreamableHTTPClientTransport } = await optionalPackage(
+    "@modelcontextprotocol/client",
+    () => import("@modelcontextprotocol/client"),
+  );
   const secrets = secretsGivenTo(server);
   const redact = redactor(secrets);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
