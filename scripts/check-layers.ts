@@ -121,7 +121,7 @@ const findCycle = (graph: ReadonlyMap<string, readonly string[]>): string[] | un
 };
 
 const namesStream = (file: string): boolean => {
-  const text = readFileSync(join(source, file), "utf8").replace(/\/\*\*[^]*?\*\//g, "");
+  const text = readFileSync(join(source, file), "utf8").replace(/\/\*\*[\s\S]*?\*\//g, "");
   return WRITES.some((pattern) => pattern.test(text));
 };
 

@@ -27,7 +27,7 @@ const granting: Rule = (value, option) => {
 };
 
 /** What grants may say, and how. */
-export const grantRules: Rules<Grants> = { tools: listOf(name), hosts: listOf(granting), folders: listOf(name) };
+const grantRules: Rules<Grants> = { tools: listOf(name), hosts: listOf(granting), folders: listOf(name) };
 export const grants: Rule = ruleOf(grantRules);
 
 /** Whether a host may be reached: it is named, or lies below a `*.` name. Without a list every host may. */

@@ -13,7 +13,7 @@ export interface Entrance {
 }
 
 /** Longest time for which other work may wait, in milliseconds of processor time. */
-export const LONGEST_HOLD = 100;
+const LONGEST_HOLD = 100;
 /** Time that a text has, in seconds, and how much later it may end at most, in milliseconds. */
 export const DEADLINE = 3;
 const GRACE = 1000;

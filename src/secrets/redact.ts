@@ -18,7 +18,7 @@ export interface RedactedStream {
 }
 
 /** What stands in a secret's place. */
-export const MARK = "[redacted]";
+const MARK = "[redacted]";
 
 /** Deeper data is nobody's: it is left out. */
 const DEEPEST = 200;

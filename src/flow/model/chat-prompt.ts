@@ -85,6 +85,6 @@ export const chatPrompts = (engine: Pick<Engine, "chat" | "model" | "tokenizer" 
 };
 
 /** Stands behind the opening of a conversation that has become too long. */
-export const LEFT_OUT = "(The first turns are left out here.)";
+const LEFT_OUT = "(The first turns are left out here.)";
 
 const lengthOf = (segments: readonly PromptSegment[]): number => segments.reduce((sum, { ids }) => sum + ids.length, 0);

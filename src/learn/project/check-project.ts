@@ -10,7 +10,7 @@ import { calculatorsOf } from "./project-environment.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
 
 /** Groups of a step, and thus fewest training tasks. */
-export const FEWEST_TASKS = 16;
+const FEWEST_TASKS = 16;
 
 /** Whether there are tasks enough to train and to measure on. */
 export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding => {

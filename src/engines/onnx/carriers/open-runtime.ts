@@ -3,7 +3,7 @@ import { openNativeRuntime } from "./ort-native.ts";
 import { openWebRuntime } from "./ort-web.ts";
 import type { Runtime } from "./runtime.ts";
 
-export const carriers = ["native", "wasm"] as const;
+const carriers = ["native", "wasm"] as const;
 export type Carrier = (typeof carriers)[number];
 
 export interface OpenRuntimeOptions {

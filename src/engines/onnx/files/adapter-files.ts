@@ -32,7 +32,7 @@ const MAX_CONFIG_BYTES = 1_000_000;
 const bareName = (target: string): string => target.slice(target.lastIndexOf(".") + 1);
 
 /** The contents of an adapter_config.json, as PEFT and vLLM read it. */
-export const adapterConfigJson = (lora: LoraConfig, baseName: string): Readonly<Record<string, unknown>> => ({
+const adapterConfigJson = (lora: LoraConfig, baseName: string): Readonly<Record<string, unknown>> => ({
   peft_type: "LORA",
   task_type: "CAUSAL_LM",
   base_model_name_or_path: baseName,
