@@ -4,7 +4,7 @@ import { plainText } from "../../plain-text.ts";
 import { memoised } from "./memoised.ts";
 import { firstKept } from "./selection.ts";
 
-/** One reply of the assistant and what it was told then. Ids were sampled by a policy; a text was written by someone else. */
+/** One reply of the assistant and the message that followed. Ids were sampled by a policy; a text was written by someone else. */
 export interface Exchange {
   readonly reply: readonly number[] | string;
   readonly user: string;
