@@ -124,7 +124,7 @@ const repliesOf = async (folder: string | undefined, part: string): Promise<Map<
       const isReply =
         typeof reply === "object" && reply !== null && ("observation" in reply || typeof reply.failure === "object");
       if (typeof call !== "string" || typeof n !== "number" || !isReply)
-        throw new StoreError(`${file} is damaged: line ${i + 1} is no reply of a tool.`);
+        throw new StoreError(`${file} is damaged: line ${i + 1} is not a reply of a tool.`);
       const found = sumOf({ call, n, reply });
       if (sum !== found)
         throw new StoreError(
