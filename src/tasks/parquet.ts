@@ -10,7 +10,7 @@ const MAGIC = "PAR1";
 const SECONDS = 120;
 const MEGABYTES = 4096;
 const MOST_ROWS = 500_000;
-/** Rows come in parts, so that others have their turn between two. */
+/** Rows come in parts, so that other work runs between two. */
 const ROWS_AT_ONCE = 200;
 
 /** Whether a file is Parquet by its first bytes. */
@@ -30,7 +30,7 @@ export const parquetRecords = async (
       JSON.stringify(letters(part)),
     );
     throw new TaskError(
-      `${path} is no whole Parquet file: it has ${bytes.length} bytes, begins with ${start} and ends with ${end}; accepted is what begins and ends with "${MAGIC}". Download it again, or name it by what it holds (.json, .jsonl, .csv).`,
+      `${path} is not a whole Parquet file: it has ${bytes.length} bytes, begins with ${start} and ends with ${end}; accepted is what begins and ends with "${MAGIC}". Download it again, or name it by what it holds (.json, .jsonl, .csv).`,
     );
   }
   const libraries = await Promise.all(["hyparquet", "hyparquet-compressors"].map(locate));
@@ -101,7 +101,7 @@ const unpack = (
     worker.on("exit", () => end(() => reject(new Error("its reader ended"))));
   });
 
-/** A value of a column as JSON would hold it; what is no value is null. */
+/** A value of a column as JSON would hold it; what is not a value is null. */
 const asJson = (value: unknown): unknown => {
   if (value === undefined || value === null || Number.isNaN(value)) return null;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);

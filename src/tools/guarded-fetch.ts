@@ -79,7 +79,7 @@ export const guardedFetch = (options: GuardedFetchOptions = {}): GuardedFetch =>
         });
         const location = headerOf(reply.headers, "location");
         if (reply.statusCode >= 300 && reply.statusCode < 400 && location !== undefined) {
-          // Nobody reads it, so nobody is told that it was dropped.
+          // Nothing reads it, so its end is not reported.
           reply.body.on("error", () => undefined).destroy();
           next = URL.canParse(location, target.href) ? new URL(location, target.href).href : location;
           continue;
@@ -115,7 +115,7 @@ const refusal = (host: string): ToolError =>
 
 const readUrl = (text: string): URL => {
   if (!URL.canParse(text))
-    throw new ToolError(`"${clipped(text)}" is no address: give one such as https://example.org/page.`);
+    throw new ToolError(`"${clipped(text)}" is not an address: give one such as https://example.org/page.`);
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new ToolError(`${url.protocol} addresses cannot be fetched: accepted are http: and https:.`);

@@ -144,7 +144,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
         needsApproval: !readOnly.includes(name),
         ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
         execute: async (input: never, { abortSignal, redact: asked }): Promise<ToolOutput> => {
-          // Before anything is cut: the first half of a key is none that can be found.
+          // Before anything is cut: the first half of a key cannot be found.
           const clean = redactors(redact, asked) ?? redact;
           const result = await ask("tools/call", { name, arguments: input }, callSeconds ?? 60, abortSignal).catch(
             (error) => {
@@ -189,7 +189,9 @@ const nameOf = (server: McpServer): string => {
   const { url } = checked("The MCP server", server, addressRules);
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol))
-    throw new ConfigError("The url of the MCP server is no address: accepted is one such as https://example.org/mcp.");
+    throw new ConfigError(
+      "The url of the MCP server is not an address: accepted is one such as https://example.org/mcp.",
+    );
   return plainLine(`${parsed.origin}${parsed.pathname}`, 200);
 };
 

@@ -37,7 +37,7 @@ const GLOBAL_6 = "2000::/3";
  */
 const SPECIAL_6 = ["2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"] as const;
 
-/** Whether an address is on the public internet; undefined for a text that is no address. Throws `ConfigError`. */
+/** Whether an address is on the public internet; undefined for a text that is not an address. Throws `ConfigError`. */
 export const isPublicAddress = async (text: string): Promise<boolean | undefined> => {
   const { default: ipaddr } = await optionalPackage("ipaddr.js", () => import("ipaddr.js"));
   if (!ipaddr.isValid(text)) return undefined;

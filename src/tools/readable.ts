@@ -32,7 +32,7 @@ const decode = (body: Buffer, type: string): string => {
   try {
     return new TextDecoder(named ?? "utf-8").decode(body);
   } catch {
-    // An encoding that nobody knows: most of it is read all the same.
+    // An unknown encoding: most of the text can still be read.
     return body.toString("utf8");
   }
 };

@@ -25,7 +25,7 @@ const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
 /** What PEFT puts before the names of the base model. */
 const PREFIX = "base_model.model.";
-/** A configuration beyond this is no configuration. */
+/** A configuration beyond this is not a configuration. */
 const MAX_CONFIG_BYTES = 1_000_000;
 
 /** The bare names that PEFT matches the ends of module names with. */

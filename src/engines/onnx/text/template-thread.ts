@@ -68,7 +68,7 @@ const run = (
   return text;
 };
 
-/** Whether the template takes a system message, and its frame. Throws `ModelError` for a source that is none. */
+/** Whether the template takes a system message, and its frame. Throws `ModelError` for a source that is invalid. */
 export const open = async (template: Template): Promise<Opened> => {
   const jinja = await loadJinja();
   programOf(jinja, template.source);
