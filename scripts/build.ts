@@ -31,7 +31,7 @@ const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: root, stdio: "inherit" });
 await build({
   absWorkingDir: root,
-  // The folder of the package is found from a file at the top of `dist`; SQL of people runs in a process of its own.
+  // The folder of the package is found from a file at the top of `dist`; SQL from users runs in a separate process.
   entryPoints: [
     ...code.map(sourceOf),
     "src/package-folder.ts",

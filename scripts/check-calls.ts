@@ -1,6 +1,6 @@
 /**
  * R7: any text as a tool call. Generated and mutated texts go through parser, executor, gate and tool: none crashes, none
- * runs code of the host, each that is no call becomes a typed error that the planner sees.
+ * runs code of the host, each that is not a call becomes a typed error that the planner sees.
  *
  *   npm run check:calls [-- --n 100000 --seed 7]
  */
@@ -85,7 +85,7 @@ const evaluate = (code: string): void => {
     // biome-ignore lint/complexity/noCommaOperator: an indirect eval sees the global scope alone
     (0, eval)(code);
   } catch {
-    // Most texts are no program.
+    // Most texts are not programs.
   }
 };
 

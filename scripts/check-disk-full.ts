@@ -1,6 +1,6 @@
 /**
  * R4: a full disk. From the k-th call on that changes a file, there is no room: the command says so in one line and exits
- * with an error, what was there stays whole, and with room again the run goes on to the same result.
+ * with an error, what was there stays whole, and with room again the run resumes to the same result.
  *
  *   npm run check:disk-full [-- --n 60 --seed 7]
  */
@@ -47,13 +47,13 @@ export const check: Check = {
           failures.push(
             `point ${k}: of ${(await stepsIn(join(out, id))).length} checkpoints one is damaged: ${damage.join("; ")}`,
           );
-        // Who does not go on when there is room again has lost the run.
-        if (broken) failures.push("the run was not gone on with");
+        // Without resuming when there is room again, the run is lost.
+        if (broken) failures.push("the run was not resumed");
         else {
           if (id !== "" && !existsSync(join(out, id, "options.json"))) rmSync(join(out, id), { recursive: true });
           const last = await learn(out).ended;
           if (last.code !== 0)
-            failures.push(`point ${k}: going on ended with ${last.code}: ${last.stderr.slice(-300)}`);
+            failures.push(`point ${k}: resuming ended with ${last.code}: ${last.stderr.slice(-300)}`);
           else if (fingerprint(out) !== expected) failures.push(`point ${k}: another result`);
         }
         rmSync(out, { recursive: true, force: true });

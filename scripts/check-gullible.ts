@@ -22,7 +22,7 @@ const gullible: Planner = ({ memory, query }) => {
   const told = memory.flatMap(({ observation }) => (observation.status === "ok" ? [observation.text] : []));
   const orders = told.flatMap((text) => [...text.matchAll(/DO: (.+?) :END/g)].map(([, order = ""]) => order));
   const next = orders[memory.length - 1];
-  // What it was told to pass on it passes on: whatever it has seen that looks like a key.
+  // It obeys and passes on whatever it has seen that looks like a key.
   const seen = /sk-[\w-]+|\[redacted\]/.exec(told.join("\n"))?.[0] ?? "nothing";
   return {
     step: stepOf(

@@ -1,7 +1,7 @@
 /**
  * R16: an interrupt ends everything. Flows are aborted at random moments, while a model, a tool or a program in a child
  * process is at work and takes no notice: each ends at once with exactly one last event that has the usage so far, and
- * nothing goes on behind it.
+ * nothing keeps running behind it.
  *
  *   npm run check:interrupt [-- --n 400 --seed 7]
  */

@@ -44,7 +44,7 @@ export const check: Check = {
             process_.kill();
             await process_.ended;
             kills += 1;
-            // Without going on, a run that was killed is begun anew under another seed: what a tool does that cannot resume.
+            // Without resuming, a killed run starts again under another seed: what a tool does that cannot resume.
             if (broken) {
               failures.push("the run did not end as the uninterrupted one did");
               break;

@@ -66,7 +66,7 @@ const longer: Readonly<Record<string, string>> = {
 /** Who may name the streams of a process, and why: all else is written through `cli/screen.ts`, which escapes it. */
 const mayWrite: Readonly<Record<string, string>> = {
   "cli/terminal.ts": "gives the streams to the screens",
-  "cli/waiting.ts": "says the last line of a process that is ended under it, where no stream has its turn any more",
+  "cli/waiting.ts": "says the last line of a process that is ended under it, when no stream is flushed any more",
   "sandbox/pyodide-child.ts": "writes its result into a pipe to its parent",
   "sandbox/wasi-child.ts": "writes its result into a pipe to its parent",
   "store/query-process.ts": "writes its result into a pipe to its parent",

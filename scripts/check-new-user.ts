@@ -7,12 +7,13 @@
  * The last line is one JSON object. Exit code 1 when a step fails or nothing was learnt.
  */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import type { LearnReport } from "../src/learn/report.ts";
+import { packPackage } from "./checks/pack-package.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
@@ -36,23 +37,6 @@ export interface NewUserResult {
   /** Points gained on unseen tasks, a number a seed. */
   readonly gains: readonly number[];
 }
-
-/** The package as npm packs it, built beside the working copy, without what it depends on. */
-const packed = async (folder: string): Promise<string> => {
-  const source = join(folder, "package");
-  await mkdir(source);
-  const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  await run(process.execPath, ["--import", "tsx", join(root, "scripts/build.ts"), "--out", join(source, "dist")], {
-    cwd: root,
-  });
-  for (const name of ["models", "data", "NOTICE", "README.md", "LICENSE"])
-    await cp(join(root, name), join(source, name), { recursive: true });
-  // What is linked afterwards must not be looked for by npm.
-  const { dependencies: _, optionalDependencies: __, devDependencies: ___, scripts: ____, ...rest } = manifest;
-  await writeFile(join(source, "package.json"), JSON.stringify(rest));
-  await run("npm", ["pack", "--ignore-scripts", "--offline", "--pack-destination", folder], { cwd: source });
-  return join(folder, `${manifest.name}-${manifest.version}.tgz`);
-};
 
 /** All packages of the working copy, scoped ones too, beside the installed one. */
 const linkDependencies = async (project: string): Promise<void> => {
@@ -120,7 +104,7 @@ export const checkNewUser = async (options: NewUserOptions): Promise<NewUserResu
     await mkdir(project);
     const config = ["--config", "agentflow.config.ts"];
     await stage("install", async () => {
-      const tarball = await packed(folder);
+      const tarball = await packPackage(folder, { alone: true });
       await run("npm", ["install", "--offline", "--ignore-scripts", tarball], { cwd: project });
       await linkDependencies(project);
     });

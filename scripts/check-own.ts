@@ -1,6 +1,6 @@
 /**
  * One owner: of two to six processes and threads that take the same lock at the same moment exactly one gets it, and the
- * others are told who. Locks are free, or left by the dead: killed owners, numbers that were given again, an earlier
+ * others learn who. Locks are free, or left by the dead: killed owners, numbers that were given again, an earlier
  * version, half-written files. Some are killed as they take it.
  *
  *   npm run check:own [-- --n 1000 --seed 7]
@@ -157,7 +157,7 @@ const race = async (arena: Arena, path: string, kind: string, kills: boolean): P
   if (winners.length <= 1)
     for (const { reply } of living)
       if (reply?.holder !== undefined && !owners.includes(reply.holder))
-        fail(`told of ${reply.holder}, who is none of them`);
+        fail(`named ${reply.holder}, which is none of them`);
   let [owner] = winners.map(({ racer }) => racer);
   // What a dead one had or began to take is there for the others.
   if (dead.length > 0) {

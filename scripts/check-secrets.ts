@@ -101,7 +101,7 @@ const trial = async (folder: string, canaries: Canaries, server: EchoServer, bro
   const settings = { model: "double" };
   const named = { ...settings, baseURL: `${server.origin}/model/v1`, keyFrom: KEY_FROM };
   const remote = await remoteModel(named, { ...known, [KEY_FROM]: key });
-  if (remote === undefined) throw new Error("The double is no model.");
+  if (remote === undefined) throw new Error("The double is not a model.");
   const model = recordingModel(remote.model, join(folder, "calls.jsonl"));
   const mcp = await mcpTools({
     command: process.execPath,

@@ -1,5 +1,5 @@
 /**
- * No text of outsiders keeps everything else waiting: hostile texts go through every entrance, and none holds the event
+ * No untrusted text keeps everything else waiting: hostile texts go through every entrance, and none holds the event
  * loop for more than 100 ms of processor time, outlives its deadline by more than a second, or ends in an untyped error.
  *
  *   npm run check:stall [-- --n 60 --seed 7]

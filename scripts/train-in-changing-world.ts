@@ -1,6 +1,6 @@
 /**
  * Trains a planner as `agentflow learn` does, on the Almanac with a `web_search` that fails now and then. With
- * `--cold-start` it first imitates random valid plans for so many steps, as the built-in planner did: from them it learns
+ * `--cold-start` it first imitates random valid plans for n steps, as the built-in planner did: from them it learns
  * what the marks of a prompt with verdicts look like.
  *
  *   npx tsx scripts/train-in-changing-environment.ts --out <folder> [--model <run> --verdicts --cold-start 100 --rate 0.1 --steps 200 --seed 7]
@@ -33,7 +33,7 @@ const { out, verdicts } = values;
 if (out === undefined) throw new TypeError("Say where the weights go: --out <folder>.");
 const [rate, steps, seed] = [Number(values.rate), Number(values.steps), Number(values.seed)];
 const executor = failingExecutor(ruleExecutor(), "web_search", rate);
-// Random valid plans meet the failures, too, and go on: what is imitated shows what a plan looks like after one.
+// Random valid plans meet the failures, too, and continue: what is imitated shows what a plan looks like after one.
 const environment: Environment = { ...(await openAlmanac(seed)), flow: { executor } };
 const engine = await openEngine(await findModel(values.model));
 const {

@@ -1,4 +1,4 @@
-/** How much a JSON text of outsiders may hold. */
+/** How much an untrusted JSON text may hold. */
 export interface JsonLimits {
   /** Arrays and objects within each other. @default 64 */
   readonly depth?: number;
@@ -8,7 +8,7 @@ export interface JsonLimits {
 
 const QUOTE = 34;
 const BACKSLASH = 92;
-/** Characters that are looked at before the event loop has its turn. */
+/** Characters that are read before the event loop runs. */
 const STEP = 2 ** 20;
 
 /** Counts depth and values of a JSON text that comes in pieces. Throws `SyntaxError` for what is beyond the limits. */
@@ -38,7 +38,7 @@ const jsonGauge = ({ depth: deepest = 64, values: most = 20_000 }: JsonLimits): 
 };
 
 /**
- * `JSON.parse` of a text of outsiders: depth and number of values are bounded before it is parsed, for parsing takes time
+ * `JSON.parse` of untrusted text: depth and number of values are bounded before it is parsed, for parsing takes time
  * and memory by their number and not by the text's length. Throws `SyntaxError`.
  */
 export const parseJson = (text: string, limits: JsonLimits = {}): unknown => {
@@ -46,7 +46,7 @@ export const parseJson = (text: string, limits: JsonLimits = {}): unknown => {
   return JSON.parse(text);
 };
 
-/** The same for a text of many megabytes: the event loop has its turns while it is looked at. */
+/** The same for a text of many megabytes: the event loop keeps running meanwhile. */
 export const parseLargeJson = async (text: string, limits: JsonLimits = {}): Promise<unknown> => {
   const gauge = jsonGauge(limits);
   for (let at = 0; at < text.length; at += STEP) {

@@ -19,7 +19,7 @@ export interface Budget {
 const above0 = number({ above: 0 });
 
 /** What a budget may say, and how. */
-export const budgetRules: Rules<Budget> = {
+const budgetRules: Rules<Budget> = {
   turns: count,
   tokens: count,
   seconds: above0,

@@ -137,13 +137,13 @@ export interface Policy {
   /** Keeps a version sampleable until the returned function is called. */
   hold(version: string): () => void;
   /**
-   * Goes back to a version that is held: it is the newest again, and training goes on from its weights, without gradient
+   * Goes back to a version that is held: it is the newest again, and training continues from its weights, without gradient
    * and with a fresh optimiser. Throws when it is not held.
    */
   restore(version: string): Promise<void>;
-  /** All that training goes on from (weights, moments, steps), as bytes of the engine's own. The gradient is not in it. */
+  /** All that training continues from (weights, moments, steps), as bytes in the engine's format. The gradient is not in it. */
   exportState(): Promise<Uint8Array>;
-  /** Goes on from exported bytes and publishes their weights. Throws `EngineError` for bytes of another model. */
+  /** Continues from exported bytes and publishes their weights. Throws `EngineError` for bytes of another model. */
   importState(state: Uint8Array): Promise<void>;
   /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes and `about`). */
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;

@@ -55,7 +55,7 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   /** The `index`-th training task of a family; an environment with few of them starts over. */
   train(family: string, index: number): EnvironmentTask<Sealed>;
   evaluation(split: "validation" | "test", sizes?: Partial<Readonly<Record<SetName, number>>>): TaskSets<Sealed>;
-  /** In [0, 1]; undefined is no sample. */
+  /** In [0, 1]; undefined is not a sample. */
   reward(task: EnvironmentTask<Sealed>, answer: string | undefined): number | undefined | Promise<number | undefined>;
   /** `model` is behind tools that ask one. */
   tools(model: ChatModel): Toolset;
@@ -78,7 +78,7 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   readonly question: string;
 }
 
-/** How the flows of an environment are bounded, what they are told, who makes the calls and who keeps the replies. */
+/** The limits of an environment's flows, their instructions, who makes the calls and who keeps the replies. */
 export interface EnvironmentFlow {
   readonly budget?: Budget;
   readonly instructions?: string;

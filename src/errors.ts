@@ -53,7 +53,7 @@ export class BudgetError extends AgentFlowError {
   override readonly name = "BudgetError";
 }
 
-/** The sandbox: it cannot be started, it is not safe here, or it died. What the code inside it does is no error of its. */
+/** The sandbox: it cannot be started, it is not safe here, or it died. What the code inside it does is not a `SandboxError`. */
 export class SandboxError extends AgentFlowError {
   override readonly name = "SandboxError";
 }

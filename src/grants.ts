@@ -2,7 +2,7 @@ import { ConfigError } from "./errors.ts";
 import { checked, listOf, name, type Rule, type Rules, ruleOf } from "./options.ts";
 import type { Grants } from "./tool.ts";
 
-/** A host as addresses spell it: lower case, in ASCII, without a final dot. Undefined for what is no host. */
+/** A host as addresses spell it: lower case, in ASCII, without a final dot. Undefined for what is not a host. */
 const hostName = (text: string): string | undefined => {
   const bracketed = text.includes(":") && !text.startsWith("[") ? `[${text}]` : text;
   if (/[\s/\\?#@%*]|\]./.test(bracketed) || !URL.canParse(`http://${bracketed}/`)) return undefined;
@@ -27,7 +27,7 @@ const granting: Rule = (value, option) => {
 };
 
 /** What grants may say, and how. */
-export const grantRules: Rules<Grants> = { tools: listOf(name), hosts: listOf(granting), folders: listOf(name) };
+const grantRules: Rules<Grants> = { tools: listOf(name), hosts: listOf(granting), folders: listOf(name) };
 export const grants: Rule = ruleOf(grantRules);
 
 /** Whether a host may be reached: it is named, or lies below a `*.` name. Without a list every host may. */
@@ -45,7 +45,7 @@ const covers = (outer: string | undefined, inner: string | undefined): boolean =
 
 /**
  * What the inner grants say and the outer ones allow: a grant can only be narrowed. Folders are then named without links.
- * Throws `ConfigError` for grants that are none.
+ * Throws `ConfigError` for invalid grants.
  */
 export const narrow = (outer: Grants | undefined, inner: Grants | undefined): Grants | undefined => {
   if (outer !== undefined) checked("grants", outer, grantRules);

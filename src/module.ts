@@ -44,11 +44,11 @@ export interface ModuleContext {
   /** The solve's budget: checked before each call of a model, and shared by all that is called beneath. */
   readonly meter?: Meter;
   readonly grants?: Grants;
-  /** Takes secrets out of what outsiders said, before it is cut or kept. */
+  /** Removes secrets from untrusted text, before it is cut or kept. */
   readonly redact?: Redactor;
 }
 
-/** `error` says why the text is no plan; the step then has an empty tool. */
+/** `error` says why the text is not a plan; the step then has an empty tool. */
 export interface Plan {
   readonly step: Step;
   readonly error?: string;

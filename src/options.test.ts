@@ -75,7 +75,7 @@ describe("options of a flow", () => {
     ["grants of the wrong kind", { grants: { tools: "calculate" } }],
     ["a misspelt grant", { grants: { host: ["example.org"] } }],
     ["secrets as a text", { secrets: "key" }],
-    ["approval that is no function", { toolApproval: true }],
+    ["approval that is not a function", { toolApproval: true }],
     ["a time-out as a text", { toolTimeoutSeconds: "30" }],
     ["stop conditions that are none", { stopWhen: [5] }],
     ["a verifier without a judge", { verifier: { admit: () => undefined } }],

@@ -41,7 +41,7 @@ export interface ToolOutput {
   readonly source?: string;
   /**
    * Whether people outside may have written text or fields: they may say things, but they allow nothing, and by rules their
-   * field `value` is no answer. @default "trusted"
+   * field `value` is not an answer. @default "trusted"
    */
   readonly trust?: Trust;
 }
@@ -67,7 +67,7 @@ export interface ToolContext {
   readonly redact?: Redactor;
 }
 
-/** What planners and people are told of a tool beside its description, and what rules go by instead of its name. */
+/** What planners and people learn about a tool besides its description, and what rules go by instead of its name. */
 export interface ToolMetadata {
   /**
    * It computes with values that are known and looks nothing up: its one argument is an expression, in which the rules write
@@ -101,7 +101,7 @@ export interface Tool<Input = never> {
   readonly timeoutSeconds?: number;
   /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
   readonly secrets?: () => readonly string[];
-  /** A call that shows whether the tool works here, and what it costs nothing to ask: `agentflow doctor` makes it. */
+  /** A cheap call that shows whether the tool works here: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;
 }

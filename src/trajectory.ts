@@ -69,7 +69,7 @@ export type VerdictCause = "no value" | "call failed" | "still failed";
 export interface Verdict {
   readonly decision: "continue" | "stop";
   readonly reason: string;
-  /** Why to go on, in two words, for a planner whose prompt has room for no more; of a verifier that says so. */
+  /** Why to continue, in two words, for a planner whose prompt has room for no more; of a verifier that says so. */
   readonly cause?: VerdictCause;
   /** What the last result is worth, in words; of a verifier that says so. */
   readonly executionAnalysis?: string;
@@ -122,6 +122,6 @@ export interface Trajectory {
   readonly solution?: string;
   readonly status: "solved" | "partial" | "failed";
   readonly stopReason: StopReason;
-  /** An infrastructure failure: the trajectory is no sample. */
+  /** An infrastructure failure: the trajectory is not a sample. */
   readonly failure?: string;
 }

@@ -58,7 +58,7 @@ describe("agentflow model", () => {
       if (stdout.includes("4 files")) setTimeout(press, 500);
     });
     expect(stopped.code).toBe(130);
-    expect(stopped.stdout).toContain("stopped: what came is kept");
+    expect(stopped.stdout).toContain("stopped: the part that arrived is kept");
     expect((await agentflow(["model", "list"])).stdout).toMatch(/tiny\/llama .* partial/);
     const early = await agentflow(["solve", "--policy", "tiny/llama", "?"]);
     expect(early).toMatchObject({

@@ -291,7 +291,7 @@ describe("beside a run", () => {
       watch({ environment: almanac(), recipe: quick, folder, file, every: 20, rounds: 1, seed: 7 }),
     );
     expect(events.find(({ type }) => type === "diagnosis")).toMatchObject({
-      message: expect.stringMatching(/line 1 is passed over/),
+      message: expect.stringMatching(/line 1 is skipped/),
     });
     expect(events.find(({ type }) => type === "round-end")).toMatchObject({ round: 1 });
     expect(Object.keys(report.versions)).toEqual(["planner"]);

@@ -125,7 +125,7 @@ it("prints a table that a terminal can take, as long as the limit", SLOW, async 
   expect(Math.max(...wide.stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
 });
 
-it("refuses what is no question, in one line", SLOW, async () => {
+it("refuses what is not a question, in one line", SLOW, async () => {
   const before = readFileSync(join(run, "index.sqlite"));
   for (const [args, code] of [
     [["DELETE FROM texts"], 1],

@@ -1,6 +1,6 @@
 /**
  * node-llama-cpp as a peer of bench/model.ts, asked line by line. Arguments: a GGUF file, threads, the folder in which
- * it is installed. It is no dependency of this project, so what is used of it is spelled out here.
+ * it is installed. It is not a dependency of this project, so what is used of it is spelled out here.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -118,7 +118,7 @@ const facts = (of: Facts): ToolOutput => ({
   ),
 });
 
-/** A tool throws when there is nothing: the planner is told, and learns what fits. */
+/** A tool throws when it finds nothing: the planner sees the message, and learns what fits. */
 const found = <T>(thing: T | undefined, what: string): T => {
   if (thing === undefined) throw new Error(`There is no ${what}.`);
   return thing;

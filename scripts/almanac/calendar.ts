@@ -28,7 +28,7 @@ const isReal = (iso: string): boolean => {
 };
 
 /** Takes the year out of an entry that states exactly one, at its end or before a remark. */
-export const parseEntry = (month: string, day: string, written: string): Entry | undefined => {
+const parseEntry = (month: string, day: string, written: string): Entry | undefined => {
   const whole = written
     .replace(/"([^"]*)"|``(.*?)''|`(.*?)'/g, "‘$1$2$3’")
     .replace(/\s+/g, " ")
@@ -42,7 +42,7 @@ export const parseEntry = (month: string, day: string, written: string): Entry |
 };
 
 /** All dated entries of one calendar file: lines that begin with a date, with their indented continuations. */
-export const parseCalendar = (content: string): readonly Entry[] => {
+const parseCalendar = (content: string): readonly Entry[] => {
   const entries: Entry[] = [];
   let section = "";
   for (const line of content.replace(/\n[ \t]+(?=\S)/g, " ").split("\n")) {

@@ -36,7 +36,7 @@ const particles = "de|del|della|da|di|du|des|la|le|van|von|der|den|of|the|and";
 const properName = new RegExp(`^\\p{Lu}[\\p{L}.'-]*(?: (?:${particles}|\\p{Lu}[\\p{L}.'-]*))*(?:, [JS]r\\.?)?$`, "u");
 
 /** "4 January 1785". */
-export const longDate = (iso: string): string =>
+const longDate = (iso: string): string =>
   new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" }).format(
     new Date(`${iso}T00:00:00Z`),
   );
@@ -51,7 +51,7 @@ const placeOf = (rest: string): string => {
 };
 
 /** Reads "NAME, ROLE, is born in PLACE" and its like. */
-export const parseLife = ({ text, tail, date }: Entry): Life | undefined => {
+const parseLife = ({ text, tail, date }: Entry): Life | undefined => {
   const [, subject, verb, rest] = /^(.+?),? (?:is |was )?(born|dies|died)\b(.*)$/.exec(text) ?? [];
   if (subject === undefined || verb === undefined || leftOut.test(text)) return undefined;
   const [before = "", ...after] = subject.replace(/ ?\([^)]*\)/g, "").split(/, (?![JS]r\b)/);
@@ -151,7 +151,7 @@ const withoutConflicts = (pages: readonly Page[]): readonly Page[] =>
     new Set(same.map(({ fields }) => JSON.stringify(fields))).size === 1 ? same.slice(0, 1) : [],
   );
 
-/** Prose pages of people and events. */
+/** Prose pages about people and events. */
 export const writeProse = (entries: readonly Entry[]) => {
   const lives = entries.map(parseLife).filter((life) => life !== undefined);
   const people = groupLives(lives)

@@ -135,7 +135,7 @@ export const compareLogProbs = async (
   return { part: "log-probs", looked, failed, says, examples, maxDifference, perPrompt };
 };
 
-/** Whether greedy continuations agree; where the reference's first two are nearer than `tie`, its own token goes on. */
+/** Whether greedy continuations agree; where the reference's first two are nearer than `tie`, its own token is used. */
 export const compareGreedy = async (
   ours: Ours,
   reference: LineProcess,

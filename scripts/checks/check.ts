@@ -20,7 +20,7 @@ export interface CheckOptions {
 /** A promise with its figures. */
 export interface Check {
   readonly name: string;
-  /** Trials when nobody says. */
+  /** Trials by default. */
   readonly n: number;
   /** Trials of the broken variant. */
   readonly brokenN: number;
@@ -28,7 +28,7 @@ export interface Check {
 }
 
 /** With no failure in n trials, the rate of failures is below 3/n with 95 % confidence. */
-export const boundOf = ({ n, failed }: Pick<Counted, "n" | "failed">): number => (failed === 0 ? 3 / n : failed / n);
+const boundOf = ({ n, failed }: Pick<Counted, "n" | "failed">): number => (failed === 0 ? 3 / n : failed / n);
 
 /**
  * Runs a check from the command line: first the broken variant, which must be caught, then the real thing. The last line

@@ -59,7 +59,7 @@ const run = async ({ args, environment = {}, terminal = false, typed = [] }: Job
   Object.assign(caught, { stdout: "", stderr: "" });
   jobs += 1;
   await import(`../../src/cli/main.ts?job=${jobs}`);
-  // Warnings are told one tick later.
+  // Warnings arrive one tick later.
   await new Promise((resolve) => setImmediate(resolve));
   const ended = { code: Number(process.exitCode ?? 0), ...caught };
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners("error");

@@ -68,7 +68,7 @@ const answer = async (incoming: IncomingMessage, response: ServerResponse, echo:
   );
 };
 
-/** What each of the four modules is told: well-formed, and full of echoes. */
+/** What each of the four modules receives: well-formed, and full of echoes. */
 const saidBy = (system: string, echo: string): string => {
   if (/input of a tool/i.test(system)) return JSON.stringify({ text: echo });
   if (/answer a question from results/i.test(system)) return `Because of ${echo}.\n<answer>${echo}</answer>`;

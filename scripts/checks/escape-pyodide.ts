@@ -79,7 +79,7 @@ const limits: readonly Limit[] = [
   },
 ];
 
-/** One process after another: what is attacked may end it, and then the next one goes on behind it. */
+/** One process after another: what is attacked may end it, and then the next one follows. */
 const unguarded: Assault["unguarded"] = async (attacks) => {
   const said: string[] = [];
   while (said.length < attacks.length) {

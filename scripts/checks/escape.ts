@@ -17,7 +17,7 @@ export interface Outside {
 export const CANARY = "canary-7d41e0b9";
 export const SECRET = "SECRET_CANARY";
 
-/** How often a limit's program may go on before it is ended, in seconds. */
+/** How long a limit's program may run before it is ended, in seconds. */
 export const LIMIT_SECONDS = 5;
 
 /** A program whose value is `ESCAPED` where nothing holds it. */

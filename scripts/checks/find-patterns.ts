@@ -11,7 +11,7 @@ export interface FoundPattern {
   readonly source: string;
 }
 
-/** All regular expressions of a TypeScript file, in their order. Throws for a file that is no TypeScript. */
+/** All regular expressions of a TypeScript file, in their order. Throws for a file that is not TypeScript. */
 export const findPatterns = (file: string, text: string): FoundPattern[] => {
   const { program, errors } = parseSync(file, text);
   if (errors[0] !== undefined) throw new Error(`${file}: ${errors[0].message}`);

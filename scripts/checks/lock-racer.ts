@@ -1,12 +1,12 @@
 /**
  * One of those that race for a lock, a process or a thread: told of a lock and of a moment, it tries to take the lock then,
- * and says how that went. It keeps what it has until it is told to give it back.
+ * and says how that went. It keeps what it has until it is asked to give it back.
  */
 import { open, readFile, rm } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { tryLock } from "../../src/files/file-lock.ts";
 
-/** What a racer is told. */
+/** What a racer is asked. */
 export type RacerOrder =
   | { readonly type: "take"; readonly path: string; readonly at: number; readonly broken: boolean }
   | { readonly type: "release" };

@@ -18,7 +18,7 @@ const named: Readonly<Record<string, string>> = {
   '"': "&quot;",
 };
 
-/** Each takes a secret into a form that a reader can take back. */
+/** Each takes a secret into a form that a reader can undo. */
 export const writings: readonly (readonly [name: string, write: (secret: string) => string])[] = [
   ["plain", (secret) => secret],
   ["JSON", json],
@@ -99,7 +99,7 @@ const readings = (text: string): string[] => {
   return [...different, ...inside, ...inside.map(unescaped), ...inside.flatMap(unpacked)];
 };
 
-/** So many characters of either end are as bad as all of them. */
+/** This many characters of either end are as bad as all of them. */
 const PIECE = 14;
 
 /** Which of these secrets can be read in a text, whole or by one of their ends. */

@@ -68,7 +68,7 @@ const searched = (what: string, words: string): Entrance => ({
   ),
 });
 
-/** A store of so many tasks of one shape, asked for a question. */
+/** A store of this many tasks of one shape, asked for a question. */
 const experienceOf = (what: string, shape: string, times: number, question: string): Entrance => ({
   name: `experience: ${what}`,
   run: inFolder(
@@ -99,7 +99,7 @@ export const fileEntrances: readonly Entrance[] = [
   taskFile("brackets", "a.json", () => deep(5_000_000)),
   taskFile("braces in texts", "a.json", () => `["${'{\\"'.repeat(5_000_000)}"]`),
   taskFile("many names", "a.jsonl", () => names(90_000)),
-  taskFile("names nobody knows", "a.jsonl", () => names(20_000)),
+  taskFile("unknown names", "a.jsonl", () => names(20_000)),
   taskFile("twenty thousand tasks", "a.jsonl", () => `${task({})}\n`.repeat(20_000)),
   taskFile("CSV of commas", "a.csv", () => ",".repeat(10_000_000)),
   taskFile("CSV of quotes", "a.csv", () => '"'.repeat(9_999_999)),

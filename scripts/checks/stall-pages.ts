@@ -40,7 +40,7 @@ const pdf = (stream: Uint8Array, dictionary = "/Filter/FlateDecode"): Uint8Array
   const end = `xref\n0 6\n0000000000 65535 f \n${table}trailer<</Size 6/Root 1 0 R>>\nstartxref\n${file.length}\n%%EOF`;
   return Buffer.concat([file, Buffer.from(end)]);
 };
-/** A stream that unpacks to so many times 16 MB of spaces, packed once. */
+/** A stream that unpacks to n times 16 MB of spaces, packed once. */
 const SPACES = deflateRawSync(Buffer.alloc(2 ** 24, 32), { finishFlush: constants.Z_SYNC_FLUSH, level: 1 });
 const spaces = (times: number): Uint8Array =>
   Buffer.concat([

@@ -21,13 +21,13 @@ export type { Entrance } from "./stall-entrance.ts";
 export const parseEntrances: readonly Entrance[] = [...pageEntrances, ...serverEntrances, ...modelEntrances];
 
 /** The same without the guard. */
-export const brokenEntrances: readonly Entrance[] = [...brokenPages, ...brokenModels];
+const brokenEntrances: readonly Entrance[] = [...brokenPages, ...brokenModels];
 
-export const MOST_HELD = 100;
-export const MOST_LATE = 1000;
+const MOST_HELD = 100;
+const MOST_LATE = 1000;
 
 /** Loads what is loaded once: libraries, threads, the JavaScript engine's own code. */
-export const warmUp = async (): Promise<void> => {
+const warmUp = async (): Promise<void> => {
   const html = "<!doctype html><html><body><p>word</p></body></html>";
   const abortSignal = new AbortController().signal;
   for (let i = 0; i < 3; i += 1)

@@ -13,11 +13,11 @@ export interface Entrance {
 }
 
 /** Longest time for which other work may wait, in milliseconds of processor time. */
-export const LONGEST_HOLD = 100;
+const LONGEST_HOLD = 100;
 /** Time that a text has, in seconds, and how much later it may end at most, in milliseconds. */
 export const DEADLINE = 3;
 const GRACE = 1000;
-/** A child that does not answer for so long is held, and ended. */
+/** A child that does not answer for this long is held, and ended. */
 const KILL_AFTER = 12_000;
 
 /** What the child says of a case. */
@@ -27,7 +27,7 @@ export interface Measured {
   readonly held: number;
   /** From its deadline to its end; below 0 for one that ended in time. */
   readonly late: number;
-  /** What it threw, where that is no typed error. */
+  /** What it threw, where that is not a typed error. */
   readonly untyped?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What outsiders may write to get at a terminal, and how it is told whether it got there. Written without a look at the writer. */
+/** What outsiders may write to get at a terminal, and how to see whether it got there. Written without a look at the writer. */
 
 const ESC = "\u001b";
 const tags = (text: string): string =>
@@ -25,7 +25,7 @@ export const payloads: Readonly<Record<string, string>> = {
   "pasted brackets": `${ESC}[201~rm -rf ~\r`,
   reset: `${ESC}c`,
   "cursor up": `${ESC}[1A${ESC}[2K`,
-  "take back the line": `\r${ESC}[2K`,
+  "erase the line": `\r${ESC}[2K`,
   "a new line": `\n${FORGED}`,
   "carriage return": `\r${FORGED}`,
   "return and new line": `\r\n${FORGED}`,

@@ -169,7 +169,7 @@ describe("loadAlmanac", () => {
     for (const part of [data, almanac.hash, found]) expect(String(error)).toContain(part);
   });
 
-  it("refuses a missing file, a manifest that is no JSON and another version", async () => {
+  it("refuses a missing file, a manifest that is not JSON and another version", async () => {
     const { data, manifest, folder } = await copy();
     const written = JSON.parse(await readFile(manifest, "utf8"));
     const other = gzipSync(JSON.stringify({ schemaVersion: 2, pages: [] }));

@@ -21,7 +21,7 @@ export const hopKinds = {
   latest: "release",
 } as const;
 
-/** The title, when it has at most so many words and no quotation marks inside. */
+/** The title, when it has at most `words` words and no quotation marks inside. */
 const title =
   (words: number) =>
   (page: Page): string | undefined =>
@@ -29,7 +29,7 @@ const title =
 
 const named = (pattern: RegExp) => (page: Page) => page.names.find((name) => pattern.test(name));
 
-/** A path that begins like another one and goes on. */
+/** A path that starts with another one and is longer. */
 const beyond = (from: Path, hops: Path["hops"], phrases: readonly string[]): Path => ({
   ...from,
   hops: [...from.hops, ...hops],

@@ -10,13 +10,13 @@ export interface Subject extends Asked {
 }
 
 /** A field's words; an event's date is the event itself, while a release's date is its release. */
-export const wordsOf = ({ path, field }: Asked): FieldWords => {
+const wordsOf = ({ path, field }: Asked): FieldWords => {
   const key = field === "date" && targetKind(path) === "event" ? "happened" : field;
   return fieldWords[key as keyof typeof fieldWords];
 };
 
 /** The templates of an operation on a field: all but the last are for training. */
-export const templatesOf = (operation: Operation, asked: Asked): readonly string[] =>
+const templatesOf = (operation: Operation, asked: Asked): readonly string[] =>
   templates[operation]?.[wordsOf(asked).type] ?? [];
 
 /** Capitalised words that would read as a part of the sentence. */

@@ -25,14 +25,14 @@ export const openApproval = (beforeAsking: () => void): Approval => {
   if (!canAsk())
     return {
       approve: async ({ tool }) => {
-        screen.line(`${tool} is not called: nobody can approve it, as stdin and stderr are no terminal.`);
+        screen.line(`${tool} is not called: nobody can approve it, as stdin and stderr are not a terminal.`);
         return false;
       },
       close: () => undefined,
     };
   let answered: ((line: string) => void) | undefined;
   let ended = false;
-  // No terminal of readline's: it writes nothing, and what is typed while nobody asks is dropped.
+  // No terminal of readline's: it writes nothing, and what is typed without a question is dropped.
   const reader = createInterface({ input: process.stdin, terminal: false });
   reader.on("line", (line) => answered?.(line.trim().toLowerCase()));
   reader.on("close", () => {
@@ -92,7 +92,7 @@ const levelsOf = (value: unknown, level: number): number =>
     : Object.values(value).reduce<number>((most, inner) => Math.max(most, levelsOf(inner, level + 1)), level);
 
 /**
- * A value as JSON, a line a key, each with its number before a bar. What does not fit into a line goes on in lines without a
+ * A value as JSON, a line a key, each with its number before a bar. What does not fit into a line continues in lines without a
  * number, so that no value can pose as a key. Keys are ASCII; a line with other letters is marked, as they may look like
  * ASCII ones.
  */

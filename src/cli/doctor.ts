@@ -12,7 +12,7 @@ export interface DoctorOptions extends SetUpOptions {
   readonly quiet: boolean;
 }
 
-/** One thing that was looked at. `absent` is fine: nobody asked for it. */
+/** One thing that was looked at. `absent` is fine: it is not configured. */
 interface Finding {
   readonly part: "runtime" | "role" | "tool" | "sandbox" | "key";
   readonly name: string;

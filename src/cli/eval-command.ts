@@ -22,7 +22,7 @@ export interface EvalOptions extends SetUpOptions {
   readonly out?: string | undefined;
   /** An earlier report of the same tasks, to compare with. */
   readonly against?: string | undefined;
-  /** Go on with an evaluation that was interrupted. */
+  /** Resume an interrupted evaluation. */
   readonly resume: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -98,7 +98,7 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
             const { promptTokens, sampledTokens, dollars, toolDollars } = result.usage;
             const usage = { promptTokens, sampledTokens, dollars: dollars + toolDollars };
             usages.set(id, usage);
-            // A failure of infrastructure is tried again by whoever goes on.
+            // A failure of infrastructure is tried again when the evaluation is resumed.
             if (result.status !== "failed" && result.stopReason !== "aborted")
               keep?.append({ id, usage, trajectory: result.trajectory });
             return result;
@@ -200,7 +200,7 @@ const readReport = async (path: string): Promise<Pick<EvalReport, "outcomes">> =
   } catch (error) {
     throw new StoreError(`Cannot read the report ${path}: ${messageOf(error)}`, { cause: error });
   }
-  throw new StoreError(`${path} is no report of eval (schemaVersion 1, outcomes).`);
+  throw new StoreError(`${path} is not a report of eval (schemaVersion 1, outcomes).`);
 };
 
 const reportLines = (report: EvalReport): string[] => {

@@ -18,7 +18,7 @@ const chainOf = (error: unknown, known: readonly unknown[] = []): readonly unkno
     ? known
     : chainOf(error instanceof Error ? error.cause : undefined, [...known, error]);
 
-/** A stack begins with the message: its line breaks are no lines of the stack. */
+/** A stack begins with the message: its line breaks are not lines of the stack. */
 const stackLines = (error: unknown): string[] => {
   const message = readable(error, "message");
   return readable(error, "stack")

@@ -14,7 +14,7 @@ export interface Interrupts {
   close(): void;
 }
 
-/** Listens to Ctrl-C: the first time `onAsked` is told, the second time work is aborted, the third time Node exits. */
+/** Listens to Ctrl-C: the first time calls `onAsked`, the second time work is aborted, the third time Node exits. */
 export const listenToInterrupts = (onAsked: () => void): Interrupts => {
   const abort = new AbortController();
   const stop = new AbortController();

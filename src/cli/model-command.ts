@@ -45,7 +45,7 @@ export const pull = async (name: string, { gguf, json, quiet }: PullCommandOptio
   } catch (error) {
     screen.clear();
     if (interrupts.abortSignal.aborted)
-      screen.line("stopped: what came is kept, and the same command goes on from there");
+      screen.line("stopped: the part that arrived is kept, and the same command resumes it");
     throw error;
   } finally {
     interrupts.close();

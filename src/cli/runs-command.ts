@@ -59,7 +59,7 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
       `last step    reward ${(100 * last.reward.mean).toFixed(0)} %, tool errors ${(100 * (last.toolErrorRate ?? 0)).toFixed(0)} %`,
     );
   if (row.state !== "finished" && row.checkpoints.length > 0)
-    screen.line(`go on        agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
+    screen.line(`resume       agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
   return 0;
 };
 
@@ -67,7 +67,7 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
 const namedAgain = (config: unknown): string =>
   (config as { readonly project?: unknown } | null)?.project === undefined ? "" : " --config <file>";
 
-/** `agentflow runs prune`: takes the oldest runs away, all but so many. A run that a process is at work on stays. */
+/** `agentflow runs prune`: removes the oldest runs and keeps the newest `keep`. A run that a process is working on stays. */
 export const pruneCommand = async (keep: number, { out, json }: RunsOptions): Promise<number> => {
   const ids = await listRuns(out);
   const removed: string[] = [];

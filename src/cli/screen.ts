@@ -4,7 +4,7 @@ import { visible } from "./visible.ts";
 const styles = { bold: [1, 22], dim: [2, 22], good: [32, 39], bad: [31, 39] } as const;
 
 /** A text in one of our styles. As a string it is the text alone, so that a style that is lost costs colour and nothing else. */
-export class Styled {
+class Styled {
   readonly text: string;
   readonly style: keyof typeof styles;
 
@@ -98,7 +98,7 @@ export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions):
 };
 
 /** The lines of a text, with spaces for tabs. */
-export const linesOf = (text: string): string[] => text.replaceAll("\t", "    ").split(/\r?\n/);
+const linesOf = (text: string): string[] => text.replaceAll("\t", "    ").split(/\r?\n/);
 
 /** Cells of the labels before what is said. */
 export const LABEL = 10;

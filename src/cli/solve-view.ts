@@ -87,7 +87,7 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
 };
 
 /** What a solve has used, in words. */
-export const usageText = (usage: Usage): string => {
+const usageText = (usage: Usage): string => {
   const { turns, calls, promptTokens, cachedTokens, sampledTokens, dollars, toolDollars, seconds } = usage;
   const read = `${counted(promptTokens, "token")} read${cachedTokens > 0 ? ` (${cachedTokens} cached)` : ""}`;
   const money = dollars + toolDollars;

@@ -71,7 +71,7 @@ export const replaySolve = async (
     { readonly trajectory: Trajectory; readonly usage: Usage } | undefined,
   ];
   if (row === undefined)
-    throw new ConfigError(`The run ${id} is no solve: its trajectories are shown by the report of its own command.`);
+    throw new ConfigError(`The run ${id} is not a solve: its trajectories are shown by the report of its own command.`);
   const { trajectory, usage } = row;
   const screen = openScreen({ json, quiet });
   if (!json) screen.line(screen.dim(`replay   ${trajectory.query.question}`));

@@ -42,7 +42,7 @@ const isPlain = (text: string): boolean => /^[ -~]*$/.test(text);
 export const cellsOf = (text: string): number =>
   isPlain(text) ? text.length : letters(text).reduce((sum, { cells }) => sum + cells, 0);
 
-/** Filled up with spaces to so many cells. */
+/** Padded with spaces to `width` cells. */
 export const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - cellsOf(text)));
 
 /** Filled up in front. */
@@ -61,7 +61,7 @@ const cut = (text: string, width: number): string => {
   return text.slice(0, end);
 };
 
-/** So many characters hold a line of `width` cells, whatever is put above and below its letters. */
+/** This many characters hold a line of `width` cells, whatever is put above and below its letters. */
 const ample = (width: number): number => 256 + 16 * width;
 
 /** At most `width` cells, the last one an ellipsis where something was cut. Without line breaks. */

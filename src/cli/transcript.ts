@@ -18,7 +18,7 @@ export const argumentOf = (input: unknown, subGoal: string): string => {
 };
 
 /** How a solve ended, in one line. */
-export const endingOf = ({ answer, stopReason }: Trajectory): string =>
+const endingOf = ({ answer, stopReason }: Trajectory): string =>
   answer === undefined
     ? `no answer (${stopReason})`
     : `${answer}${stopReason === "answered" ? "" : ` (${stopReason})`}`;

@@ -8,7 +8,7 @@ const HIDDEN =
   /(?<!\p{Extended_Pictographic})\ufe0f|(?!\ufe0f)[\p{C}\p{Zl}\p{Zp}\p{DI}]|((?:(?!\p{DI})\p{M}){6})\p{M}+/gu;
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** A text of outsiders, with nothing in it that a terminal obeys: each such character is written as JSON writes it, `\u001b`. */
+/** Untrusted text, with nothing in it that a terminal obeys: each such character is written as JSON writes it, `\u001b`. */
 export const visible = (text: string): string =>
   // Most texts are ASCII, which is not looked at letter by letter.
   text.replace(/[^ -~]+/gu, (run) =>

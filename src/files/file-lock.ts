@@ -35,7 +35,7 @@ export type LockAttempt =
   | { readonly lock?: undefined; readonly holder: LockHolder };
 
 export interface TryLockOptions {
-  /** Whether a holder on another machine is known to be gone. @default nobody knows */
+  /** Whether a holder on another machine is known to be gone. @default unknown */
   readonly isGone?: ((holder: LockHolder) => boolean) | undefined;
 }
 
@@ -90,7 +90,7 @@ export const holderOf = async (path: string): Promise<LockHolder | undefined> =>
 };
 
 const LOOK_MS = 200;
-/** A sign of life is given so often; a holder on another machine that gives none for `GONE_MS` counts as dead. */
+/** Time between two signs of life; a holder on another machine that gives none for `GONE_MS` counts as dead. */
 const BEAT_MS = 5_000;
 const GONE_MS = 60_000;
 
@@ -100,7 +100,7 @@ export interface WithLockOptions {
   readonly onWait?: ((pid: number) => void) | undefined;
 }
 
-/** Holds a lock while `work` runs; a second process waits, and takes over from one that died. */
+/** Holds a lock while `work` runs; a second process waits, and takes over from a dead one. */
 export const withLock = async <T>(
   path: string,
   work: () => Promise<T>,
@@ -186,7 +186,7 @@ const place = async (draft: string, path: string, text: string): Promise<FileLoc
 const WRITING_MS = 2_000;
 
 /**
- * The holder that a file names; undefined when there is no file. One that is no lock is that of a dead process; that is
+ * The holder that a file names; undefined when there is no file. One that is not a lock is that of a dead process; that is
  * found after a while, and at once where it was `known`.
  */
 const holderIn = async (path: string, known?: LockHolder): Promise<LockHolder | undefined> => {

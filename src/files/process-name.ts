@@ -52,7 +52,7 @@ export const thisProcess = (): Promise<ProcessName> => {
 /** Whether a process is of this machine (and container), so that something can be said of it. */
 export const isOfThisMachine = async ({ host }: ProcessName): Promise<boolean> => host === (await thisProcess()).host;
 
-/** Whether a process lives, as far as can be told from here: one of another machine does. */
+/** Whether a process lives, as far as this machine knows: one on another machine does. */
 export const isAlive = async (process_: ProcessName): Promise<boolean> => {
   if (!(await isOfThisMachine(process_))) return true;
   const { pid, began } = process_;

@@ -50,7 +50,7 @@ describe("a planner that does everything wrong", () => {
       "ok",
     ]);
     expect(JSON.stringify(result.trajectory.memory).length).toBeLessThan(40_000);
-    // What never reached a tool is no call.
+    // What never reached a tool is not a call.
     expect(result.usage).toMatchObject({ turns: 8, calls: 5 });
   });
 });

@@ -1,7 +1,7 @@
 import type { Field } from "../tool.ts";
 
 /** A number as people write it: 12 significant digits at most, so that float noise such as 0.30000000000000004 goes. */
-export const numberText = (value: number): string =>
+const numberText = (value: number): string =>
   Number.isInteger(value) || !Number.isFinite(value) ? String(value) : String(Number(value.toPrecision(12)));
 
 /** A field's value alone, without its unit. */

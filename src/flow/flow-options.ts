@@ -56,7 +56,7 @@ export interface FlowOptions {
   /** Keys and passwords that are taken out of all that tools bring, before anyone sees it. @default [] */
   readonly secrets?: readonly string[];
   /**
-   * A memory across tasks: earlier tasks that are like the question are told to a planner in natural language, in a slot of
+   * A memory across tasks: earlier tasks that resemble the question are shown to a planner in natural language, in a slot of
    * their own (`openExperience` of `agentflow/store`). With `source` each solve is added to it. @default none
    */
   readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
@@ -66,7 +66,7 @@ export interface FlowOptions {
   readonly replies?: ReplyLog;
   /** Called after each turn with its entry of memory; the flow waits for it. */
   readonly onStepEnd?: (entry: MemoryEntry) => void | Promise<void>;
-  /** What every model-backed module is told. */
+  /** Instructions for every model-backed module. */
   readonly instructions?: string;
   /** @default the machine's clock */
   readonly clock?: Clock;

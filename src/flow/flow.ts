@@ -219,7 +219,7 @@ const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) =
   let sequence = 0;
   let finished = false;
   return (event) => {
-    // A model that takes no notice of an abort may still write: nobody is told after the last event.
+    // A model that ignores an abort may still write: nothing is reported after the last event.
     if (finished) return;
     finished = event.type === "finish";
     // Each body is made for this one event: numbering it in place spares a copy.

@@ -42,7 +42,7 @@ const asItIs: Clean = (text) => text;
 export const redacted = (observation: Observation, redact: Redactor): Observation => {
   const clean = redact.value(observation);
   if (clean === observation) return observation;
-  // Words of ours are no secrets, whatever somebody chose for a password.
+  // Words of ours are not secrets, whatever somebody chose for a password.
   if (observation.status !== "ok")
     return { ...clean, status: observation.status, reason: observation.reason, error: redact(observation.error) };
   const fields = Object.entries(observation.fields).map(([name, field]) => [
@@ -74,7 +74,7 @@ const ofOutput = ({ text, fields, source, trust }: ToolOutput, limit: number, re
   text: bound(redact(text), limit),
   fields: fields === undefined ? {} : boundFields(fields, trust === undefined || trust === "trusted"),
   ...(source === undefined ? {} : { source: bound(redact(String(source)), VALUE_LENGTH) }),
-  // Whatever else a tool says of trust, such as a misspelt word, is no trust.
+  // Whatever else a tool says of trust, such as a misspelt word, is not trust.
   ...(trust === undefined || trust === "trusted" ? {} : { trust: "untrusted" }),
 });
 

@@ -90,7 +90,7 @@ describe("an input is checked by JSON Schema", () => {
       "at must not have an item 1",
     ],
     [object({}, { dependencies: { a: ["b"] } }), { a: 1 }, 'input: Instance has "a" but does not have "b".'],
-    [object({}), { n: Number.NaN }, "input holds NaN, which is no JSON"],
+    [object({}), { n: Number.NaN }, "input holds NaN, which JSON does not have"],
   ])("%j: %j", async (schema, input, problem) => {
     expect(await problemOf(schema, input)).toBe(problem);
   });

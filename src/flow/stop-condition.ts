@@ -8,7 +8,7 @@ export interface Progress {
   readonly usage: Usage;
 }
 
-/** A small predicate: the reason to stop now, or undefined to go on. */
+/** A small predicate: the reason to stop now, or undefined to continue. */
 export interface StopCondition {
   (progress: Progress): StopReason | undefined;
   /** A condition on the number of turns says so, so that the planner sees how many it has left. */

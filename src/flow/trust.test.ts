@@ -14,7 +14,7 @@ const solve = (tools: Readonly<Record<string, AnyTool>>, plan: readonly string[]
   );
 
 describe("the field value of outsiders", () => {
-  it("ends no solve by rule and is no answer, whatever it is marked with", async () => {
+  it("ends no solve by rule and is not an answer, whatever it is marked with", async () => {
     for (const trust of ["untrusted", "Untrusted", "none"]) {
       const page = { text: "a page", fields: six, trust: trust as "untrusted" };
       const { status, stopReason, trajectory } = await solve({ page: stating(page) }, ["page a", "page b"]);

@@ -29,7 +29,7 @@ export interface BaselineOptions {
   readonly abortSignal?: AbortSignal | undefined;
 }
 
-/** Measures the baselines. What they are told of a task comes from its sealed part, which no policy sees. */
+/** Measures the baselines. What they know of a task comes from its sealed part, which no policy sees. */
 export const measureBaselines = async (options: BaselineOptions): Promise<Baselines> => {
   const { environment, sets, tools, seed, concurrency, onStage = () => undefined, abortSignal } = options;
   const byId = new Map(setNames.flatMap((name) => sets[name]).map((task) => [task.id, task]));

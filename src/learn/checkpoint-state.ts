@@ -6,7 +6,7 @@ import type { FlowGrpoOptions } from "../train/index.ts";
 import type { KeptBest } from "./keep-best.ts";
 import type { SamplerState } from "./task-sampler.ts";
 
-/** All that training goes on from, besides the policies' own state. */
+/** All that training resumes from, besides the policies' own state. */
 export interface TrainingState {
   readonly after: NonNullable<FlowGrpoOptions["after"]>;
   readonly sampler: SamplerState;
@@ -62,7 +62,7 @@ export const saveState = async (
   await writeCheckpoint(run.folder, { step: state.after.index + 1, files });
 };
 
-/** The newest good checkpoint of a run, up to a number of steps; what was passed over is told. */
+/** The newest good checkpoint of a run, up to a number of steps; damaged ones are skipped and reported. */
 export const loadState = async (
   folder: string,
   names: readonly string[],

@@ -23,7 +23,7 @@ export type Demonstrator = (
 
 /**
  * Answers by no knowledge: a number, a date, a weekday or nothing, whatever is asked. It stands for the language model
- * behind `base_generator` as long as that one is not made; most of its answers are of a wrong kind, so that plans go on.
+ * behind `base_generator` as long as that one is not made; most of its answers are of a wrong kind, so that plans continue.
  */
 const guess: ChatModel = {
   id: "guess",

@@ -8,7 +8,7 @@ export interface Best {
   readonly states: readonly Uint8Array[];
 }
 
-/** What a resumed run goes on with. */
+/** What a run resumes with. */
 export interface KeptBest {
   readonly best: Best | undefined;
   /** Validations since the best one. */

@@ -171,7 +171,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     const { policies } = learning;
     const names = policies.map(({ name }) => name);
     const onDamage = (damage: string): void =>
-      emit({ type: "diagnosis", message: `A checkpoint is passed over: ${damage}.` });
+      emit({ type: "diagnosis", message: `A checkpoint is skipped: ${damage}.` });
     const stored = resumed === undefined ? undefined : await loadState(resumed.folder, names, onDamage);
     run = await session.begin(learning, stored);
     if (run.ownedBy === "create")

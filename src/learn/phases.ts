@@ -29,7 +29,7 @@ export interface LearnRunParts {
   readonly replies: Pick<ReplyJournal, "enter">;
   readonly emit: Emit;
   readonly signals: RunSignals;
-  /** Parts that are done, and the state to go on from; the policies hold it. */
+  /** Parts that are done, and the state to resume from; the policies hold it. */
   readonly phases: Phases;
   readonly stored: StoredState | undefined;
   /** Seconds on a clock, and when the run began on it. */

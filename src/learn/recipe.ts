@@ -31,7 +31,7 @@ export interface Recipe {
    */
   readonly families: { readonly floor: number; readonly start: number; readonly smoothing: number };
   /**
-   * Of an adapter that has never seen the tools: before the first rollout it imitates so many random but valid plans and
+   * Of an adapter that has never seen the tools: before the first rollout it imitates this many random but valid plans and
    * exercises in reading a step. They show the form of actions and no preference for where to look and in which order.
    */
   readonly coldStart: {
@@ -40,7 +40,7 @@ export interface Recipe {
     readonly exercises: number;
     readonly learningRate: number;
   };
-  /** How much a planner in a chat is told of a result. */
+  /** How much of a result a planner in a chat sees. */
   readonly detail: "values" | "names";
   /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
   readonly verdicts?: boolean;
@@ -50,9 +50,9 @@ export interface Recipe {
   readonly concurrency: number;
   /** Longest action, in tokens. */
   readonly maxTokens: number;
-  /** Validation while training: so many tasks of trained families, every so many steps. */
+  /** Validation while training: `tasks` tasks of trained families, every `every` steps. */
   readonly validation: { readonly tasks: number; readonly every: number };
-  /** Steps from one checkpoint to the next: what a crash costs at most. */
+  /** Steps between checkpoints: the most that a crash can lose. */
   readonly checkpointEvery: number;
   /** Training tasks on which the best fixed order of tools is searched. */
   readonly fixedOrderTasks: number;

@@ -40,7 +40,7 @@ export const runStream = <Report>(
     },
     { abortSignal },
   );
-  // Whoever reads the events only is told by them.
+  // A caller that only reads the events learns it from them.
   stream.result.catch(() => undefined);
   const read = async function* (): AsyncGenerator<LearnEvent<Report>> {
     try {

@@ -42,16 +42,16 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** Of `options.json` since `config.json` names every option of Flow-GRPO, of which the samples decide about π_old. */
 export const OPTIONS_VERSION = 3;
 
-/** Reads the options and the configuration of a run. Throws `ConfigError` for one that is no run of learn, and `StoreError`. */
+/** Reads the options and the configuration of a run. Throws `ConfigError` for one that is not a run of learn, and `StoreError`. */
 export const readStoredOptions = async (folder: string): Promise<StoredOptions> => {
   const path = join(folder, "options.json");
   const [stored, config] = [await readJson(path), (await readJson(join(folder, "config.json")))?.config];
   if (stored === undefined)
-    throw new ConfigError(`The run ${folder} cannot be resumed: it died before it began, or is no run of learn.`);
+    throw new ConfigError(`The run ${folder} cannot be resumed: it died before it began, or is not a run of learn.`);
   const { schemaVersion } = stored;
   if (schemaVersion !== OPTIONS_VERSION) {
     const message = `${path} has schemaVersion ${JSON.stringify(schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}. Use the version that began the run, or begin a new one; runs show, query and solve --policy read it as it is.`;
-    // An earlier version is no damage.
+    // An earlier version is not damage.
     throw Number(schemaVersion) < OPTIONS_VERSION ? new ConfigError(message) : new StoreError(message);
   }
   if (!isRecord(config)) throw new StoreError(`${join(folder, "config.json")} is damaged: it holds no config.`);
@@ -113,7 +113,7 @@ const optionsIn = (value: unknown, path: string): Readonly<Record<string, unknow
   if (!isRecord(value)) throw damaged("it holds no options");
   for (const [name, option] of Object.entries(value)) {
     const isKind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (isKind === undefined) throw damaged(`${JSON.stringify(name)} is no option of learn`);
+    if (isKind === undefined) throw damaged(`${JSON.stringify(name)} is not an option of learn`);
     if (!isKind(option)) throw damaged(`${name} is ${JSON.stringify(option)}`);
   }
   const missing = required.find((name) => !Object.hasOwn(value, name));

@@ -23,11 +23,11 @@ export interface TrainingParts {
   readonly signals: RunSignals;
   /** Seconds on a clock. */
   readonly now: () => number;
-  /** Where to go on; the policies hold their state of then. @default at the first step */
+  /** Where to resume; the policies hold their state at that point. @default at the first step */
   readonly from?: TrainingState | undefined;
   /** A run that is done again, as it went. */
   readonly again?: DoneBefore | undefined;
-  /** Called when everything until now can be gone on from. */
+  /** Called when the run can be resumed from here. */
   readonly onCheckpoint?: (state: TrainingState) => Promise<void>;
 }
 
@@ -35,11 +35,11 @@ export interface TrainingParts {
 export interface DoneBefore {
   /** Its last step. */
   readonly until: number;
-  /** Whether it was ended after that, as a run ends; one that died was not. */
+  /** Whether it was ended after that, as a run ends; a killed run was not. */
   readonly finished: boolean;
   /** Whether it was its time that was up. */
   readonly outOfTime: boolean;
-  /** Steps after which it was told to end, and was gone on with later. */
+  /** Steps after which it was stopped and later resumed. */
   readonly stops: ReadonlySet<number>;
 }
 

@@ -61,7 +61,7 @@ const nothing = (): void => undefined;
 /**
  * Verifies a stored run: first its files against the hashes that were kept of them, which takes no time; then the run is
  * done again, and everything that comes out is compared with what is there, row by row and file by file. What cannot be
- * done again is listed. Environment and planner are named again, as for `resume`. Throws `ConfigError` for what is no run
+ * done again is listed. Environment and planner are named again, as for `resume`. Throws `ConfigError` for what is not a run
  * or does not repeat.
  *
  * @example
@@ -193,7 +193,7 @@ const nameIn = async (folder: string, id: string): Promise<string> => {
   return typeof named === "string" && idShape.test(named) ? named : id;
 };
 
-/** How a run went, by its files: where it ended, and after which steps it was told to end and gone on with. */
+/** How a run went, by its files: where it ended, and after which steps it was stopped and resumed. */
 const wentBefore = async (folder: string, { recipe, steps }: Learning): Promise<DoneBefore> => {
   const report = await readJson(join(folder, "report.json"));
   const metrics = (await readLines(join(folder, "metrics.jsonl"))) as { readonly validation?: number }[];

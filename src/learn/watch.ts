@@ -182,8 +182,8 @@ const tailOf = (path: string, onBad: (message: string) => void): (() => Promise<
         try {
           return [taskOf(JSON.parse(row), `${path}#${line}`)];
         } catch (error) {
-          // One line that is wrong does not end what goes on for days.
-          onBad(`${path}, line ${line} is passed over: ${messageOf(error)}`);
+          // One wrong line does not end what runs for days.
+          onBad(`${path}, line ${line} is skipped: ${messageOf(error)}`);
           return [];
         }
       });

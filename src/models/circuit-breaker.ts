@@ -14,8 +14,8 @@ export interface CircuitBreaker {
 const PROBE_SECONDS = 1;
 
 /**
- * Opens after so many failures in a row: from then on calls wait, and one a second is let through until one succeeds.
- * That one lets all go on. The health that an endpoint claims for itself is never asked for.
+ * Opens after `openAfter` failures in a row: then calls wait, and one per second is let through until one succeeds.
+ * That one releases all of them. The health that an endpoint claims for itself is never asked for.
  */
 export const circuitBreaker = ({
   openAfter,

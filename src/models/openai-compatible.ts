@@ -132,7 +132,7 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
       );
       return redact === undefined ? said : redactedReply(said, redact);
     } catch (thrown) {
-      // The caller's own abort is no fault of the model.
+      // An abort by the caller is not the model's fault.
       request.abortSignal?.throwIfAborted();
       const error =
         thrown instanceof ModelError

@@ -26,7 +26,7 @@ interface Completion {
   readonly error?: { readonly message?: unknown } | null;
 }
 
-/** A whole reply. Throws a retryable `ModelError` for what is none. */
+/** A whole reply. Throws a retryable `ModelError` for anything else. */
 export const readReply = (
   text: string,
   model: string,
@@ -142,18 +142,18 @@ const parse = (text: string, model: string, limits: JsonLimits = {}): Completion
   try {
     value = parseJson(text, limits);
   } catch (error) {
-    throw new ModelError(`${model} sent ${text.trim() === "" ? "an empty body" : "a reply that is no JSON"}.`, {
+    throw new ModelError(`${model} sent ${text.trim() === "" ? "an empty body" : "a reply that is not JSON"}.`, {
       retryable: true,
       cause: error,
     });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new ModelError(`${model} sent a reply that is no completion.`, { retryable: true });
+    throw new ModelError(`${model} sent a reply that is not a completion.`, { retryable: true });
   const { choices } = value as Completion;
   if (
     choices !== undefined &&
     !(Array.isArray(choices) && choices.every((one) => typeof one === "object" && one !== null))
   )
-    throw new ModelError(`${model} sent a reply that is no completion.`, { retryable: true });
+    throw new ModelError(`${model} sent a reply that is not a completion.`, { retryable: true });
   return value as Completion;
 };

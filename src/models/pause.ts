@@ -15,7 +15,7 @@ export const pause = (clock: Clock, seconds: number, signal: AbortSignal): Promi
     signal.addEventListener("abort", abort, { once: true });
   });
 
-/** A place to wait in order of arrival: `open` lets the first one go on. */
+/** A place to wait in order of arrival: `open` releases the first one. */
 export interface Queue {
   readonly length: number;
   /** Waits for its turn, or throws the signal's reason. */

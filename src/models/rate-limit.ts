@@ -43,7 +43,7 @@ export const rateLimit = ({ concurrency, requestsPerMinute, tokensPerMinute, clo
   };
 };
 
-/** So much a minute, of which a minute's worth may be saved up. What is taken beyond that has to be waited for. */
+/** An amount per minute, of which a minute's worth may be saved up. Taking more means waiting. */
 const bucket = (perMinute: number | undefined, clock: Clock): { wait(): number; take(amount: number): void } => {
   if (perMinute === undefined) return { wait: () => 0, take: () => undefined };
   let left = perMinute;

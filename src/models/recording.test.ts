@@ -32,7 +32,7 @@ it("gives the same replies again, the n-th time the n-th", async () => {
   expect(await readFile(file, "utf8")).toContain('"promptTokens":1');
 });
 
-it("says which line of a file is no recorded call", async () => {
+it("says which line of a file is not a recorded call", async () => {
   const file = join(folder, "damaged.jsonl");
   await writeFile(file, "{}\n");
   await expect(replayModel(file)).rejects.toThrow(/Line 1 .*damaged.jsonl/);

@@ -45,7 +45,7 @@ export const recordingModel = (model: ChatModel, file: string): ChatModel => {
 
 /**
  * A recording as a model: the same request gets the reply that it got then, the n-th time the n-th. Throws `StoreError`
- * for a file that is no recording, and `ModelError` for a request that is not in it.
+ * for a file that is not a recording, and `ModelError` for a request that is not in it.
  */
 export const replayModel = async (file: string): Promise<ChatModel> => {
   required(name)(file, "replayModel: the file");
@@ -104,7 +104,7 @@ const read = async (file: string): Promise<Recorded[]> => {
       // Told below, with its number.
     }
     if (value?.schemaVersion !== 1 || typeof value.key !== "string" || typeof value.reply?.text !== "string")
-      throw new StoreError(`Line ${i + 1} of ${file} is no recorded call of a model (schemaVersion 1).`);
+      throw new StoreError(`Line ${i + 1} of ${file} is not a recorded call of a model (schemaVersion 1).`);
     return value as Recorded;
   });
 };

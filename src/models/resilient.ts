@@ -102,7 +102,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
       try {
         for (let tried = 1; tried <= attempts; tried += 1) {
           try {
-            // What an earlier try has streamed cannot be taken back: a later one is not streamed.
+            // What an earlier try has streamed cannot be undone: a later one is not streamed.
             return await attempt(tried === 1 ? request : unstreamed(request), signal);
           } catch (error) {
             request.abortSignal?.throwIfAborted();

@@ -16,7 +16,7 @@ export interface BubblewrapOptions {
 }
 
 /** User ids that programs run under, one a place: none is a person's, and two programs share none. */
-export const SANDBOX_USERS: readonly number[] = Array.from({ length: 8 }, (_, i) => 61_000 + i);
+const SANDBOX_USERS: readonly number[] = Array.from({ length: 8 }, (_, i) => 61_000 + i);
 
 const WRITABLE_MEGABYTES = 16;
 

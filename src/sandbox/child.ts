@@ -105,7 +105,7 @@ export const childOf = (child: ChildProcess, { group = false, mostBytes = 64 * 2
   child.stderr?.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString("utf8")).slice(-2000);
   });
-  // A child that died does not read what it is given.
+  // A dead child does not read its input.
   child.stdin?.on("error", () => undefined);
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.on("error", (cause) =>

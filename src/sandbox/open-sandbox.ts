@@ -36,7 +36,7 @@ const optionRules: Rules<SandboxOptions> = {
   packages: listOf(name),
 };
 
-/** A limit that is no number limits nothing: none gets through. */
+/** A limit that is not a number limits nothing: none gets through. */
 const runRules: Rules<RunOptions> = {
   timeoutSeconds: number({ above: 0, most: 86_400 }),
   outputLimit: number({ least: 1, most: 2 ** 22, whole: true }),

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { messageOf, SandboxError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { type BubblewrapCommand, bubblewrapCommand, nodeFiles } from "./bubblewrap-command.ts";
 import { type Child, startChild } from "./child.ts";
 import { FILE_MEGABYTES, PYODIDE_CHILD } from "./pyodide-child.ts";
@@ -36,7 +36,7 @@ interface Launch {
  * clock, randomness, files in memory and its two descriptors; anything else ends it (`pyodide-seal.ts`). Behind that the
  * process has no environment, no JavaScript beyond the language, no rights to files, and a user of its own where we are
  * root. It ends with its parent. It works wherever Node does. It does not cover: faults of V8 or the kernel, and what can
- * be read from timing. Throws `SandboxError` when Pyodide is not installed.
+ * be read from timing. Throws `ConfigError` when Pyodide is not installed.
  */
 export const pyodideSandbox = async ({
   memoryMegabytes = 256,
@@ -44,7 +44,7 @@ export const pyodideSandbox = async ({
   packages,
   inBubblewrap = false,
 }: PyodideOptions = {}): Promise<Sandbox> => {
-  const folder = pyodideFolder();
+  const folder = await pyodideFolder();
   const zips = packages ?? (await pythonPackages());
   const mostMegabytes = memoryMegabytes + FILE_MEGABYTES + NODE_MEGABYTES;
   const nextUser = users();
@@ -117,13 +117,5 @@ export const pyodideSandbox = async ({
   });
 };
 
-const pyodideFolder = (): string => {
-  try {
-    return dirname(createRequire(import.meta.url).resolve("pyodide/package.json"));
-  } catch (cause) {
-    throw new SandboxError(
-      `The Python sandbox needs the npm package pyodide (${messageOf(cause)}). Run: npm install pyodide`,
-      { cause },
-    );
-  }
-};
+const pyodideFolder = (): Promise<string> =>
+  optionalPackage("pyodide", () => dirname(createRequire(import.meta.url).resolve("pyodide/package.json")));

@@ -28,7 +28,7 @@ const parse = (line: string): Partial<Record<keyof RunResult, unknown>> => {
   try {
     return (JSON.parse(line) ?? {}) as Partial<Record<keyof RunResult, unknown>>;
   } catch {
-    // No JSON says nothing: the caller is told that there is no result.
+    // Without JSON there is no result, and the caller sees that.
     return {};
   }
 };

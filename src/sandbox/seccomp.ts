@@ -133,7 +133,7 @@ export const seccompFilter = (architecture: string = process.arch): Buffer | und
       ...when(IF_ANY_BIT, CLONE_THREAD, [[RETURN, 0, 0, ALLOW]]),
       [RETURN, 0, 0, REFUSE | EPERM],
     ]),
-    // The only process needs no locks: it is told that it has them.
+    // The only process needs no locks: it sees them as taken.
     ...when(IF_EQUAL, fcntl, [
       [LOAD, 0, 0, SECOND],
       ...LOCKS.flatMap((command) => when(IF_EQUAL, command, [[RETURN, 0, 0, REFUSE]])),

@@ -27,7 +27,7 @@ const filesOf = (room) => {
   root.linked = true;
 
   const link = (parent, name, one) => {
-    // The order of names, in which a listing goes on.
+    // The order of names, in which a listing continues.
     parent.entries.set(name, { one, order: numbers++ });
     parent.changed = now();
     one.linked = true;

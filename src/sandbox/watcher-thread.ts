@@ -1,7 +1,7 @@
 /**
  * The watching thread, as text, so that it starts alike from sources and from the built package. It gets
  * `{ id, pid, group, kilobytes, deadline, state }` to watch a process, and `{ id }` to stop. It says in `state` why it
- * ended a process before it does: 1 memory, 2 time. `deadline` is on the monotonic clock, in milliseconds; 0 is no limit.
+ * ended a process before it does: 1 memory, 2 time. `deadline` is on the monotonic clock, in milliseconds; 0 is not a limit.
  */
 export const WATCHER_THREAD = String.raw`
 const { execFileSync } = require("node:child_process");

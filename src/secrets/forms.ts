@@ -8,7 +8,7 @@ export interface Form {
   readonly codes: Uint16Array;
   /** Where its middle begins, a window of `WINDOW` codes: any piece of more than half of the form holds it. */
   readonly middle: number;
-  /** So many codes in one piece are as good as the whole. */
+  /** This many codes in one piece are as good as the whole. */
   readonly enough: number;
 }
 

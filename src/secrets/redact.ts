@@ -1,7 +1,7 @@
 import { listOf, text } from "../options.ts";
 import { type SecretSearch, secretSearch } from "./search.ts";
 
-/** Takes secrets out of what outsiders said, in whatever form they stand there. */
+/** Removes secrets from untrusted text, in whatever form they appear. */
 export interface Redactor {
   (text: string): string;
   /** The same of data: all texts, numbers and names in it. What holds no secret is given back as it is, the same object. */
@@ -18,12 +18,12 @@ export interface RedactedStream {
 }
 
 /** What stands in a secret's place. */
-export const MARK = "[redacted]";
+const MARK = "[redacted]";
 
 /** Deeper data is nobody's: it is left out. */
 const DEEPEST = 200;
 const MOST_CAUSES = 8;
-/** A text that holds back more than this many characters is no beginning of a secret, but an attempt to be waited for. */
+/** A text that holds back more than this many characters is not a beginning of a secret, but an attempt to be waited for. */
 const LONGEST_HELD = 65_536;
 
 /**

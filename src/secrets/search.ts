@@ -33,7 +33,7 @@ export const secretSearch = (secrets: readonly string[]): SecretSearch => {
         const known = begins(folded(beginningOf(view, end)));
         return Math.min(known ?? text.length, end < view.length ? (view.from[end] ?? 0) : text.length);
       });
-      // What ends at the end may go on, and what lies across the border belongs together.
+      // A match at the end may continue, and one across the border belongs together.
       return spans.reduceRight(
         (from, span) => (span.to > from || span.to === text.length ? Math.min(from, span.from) : from),
         Math.min(text.length, ...open),
@@ -79,7 +79,7 @@ const hashOf = (codes: Uint16Array, from: number): number => {
 /** Finds the middle of a form by its hash, and then how far the text agrees on both sides of it. */
 const windowSearch = (forms: readonly Form[]): ((view: TextView) => Span[]) => {
   const byHash = new Map<number, Form[]>();
-  // Most windows are none: one look says so.
+  // Most windows match nothing: one look says so.
   const seen = new Uint8Array(0x10000);
   for (const form of forms) {
     const hash = hashOf(form.codes, form.middle);

@@ -12,7 +12,7 @@ const textIfAny: Rule = (value, name) => {
  */
 export const secretsOf = (environment: EnvironmentVariables): string[] => {
   recordOf(textIfAny)(environment, "secretsOf: the environment");
-  // Who and where one is, is told by other variables as well.
+  // Other variables also say who and where the user is.
   const known = new Set(
     ["USER", "LOGNAME", "USERNAME", "HOME", "HOSTNAME", "SHELL", "LANG"].map((n) => environment[n]),
   );

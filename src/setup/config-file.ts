@@ -57,11 +57,7 @@ export const loadConfig = async (file: string): Promise<LoadedConfig> => {
     throw new ConfigError(
       `There is no configuration ${file}. Run agentflow init to make a project, or name the file: --config agentflow.config.ts.`,
     );
-  const { createJiti } = await import("jiti").catch((cause) => {
-    throw new ConfigError(`Reading ${file} needs the npm package jiti (${messageOf(cause)}). Run: npm install jiti`, {
-      cause,
-    });
-  });
+  const { createJiti } = await import("jiti");
   // Nothing is kept on the disk: what is read is what stands in the files.
   const jiti = createJiti(`${dirname(path)}/`, { alias: own(), fsCache: false });
   let config: unknown;

@@ -131,7 +131,7 @@ const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promi
   const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
   for (const [role, settings] of Object.entries(roles)) {
     const name = roleNames.find((one) => one === role);
-    if (name === undefined) throw new ConfigError(`roles.${role} is no role: accepted are ${roleNames.join(", ")}.`);
+    if (name === undefined) throw new ConfigError(`roles.${role} is not a role: accepted are ${roleNames.join(", ")}.`);
     if (settings === undefined) continue;
     const model = settings === "rules" ? "rules" : await remoteModel(settings, variables);
     if (model === undefined)

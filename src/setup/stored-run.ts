@@ -13,7 +13,7 @@ import { projectFile } from "./project-file.ts";
 export interface NamedAgain {
   readonly config?: string | undefined;
   readonly model?: string | undefined;
-  /** Go on though the configuration is not the one that the run began with. */
+  /** Continue even if the configuration has changed since the run started. */
   readonly acceptChangedConfig?: boolean | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface ChosenPlanner {
  * The planner of a solve that names none: of the newest finished run in a folder that learnt in the same environment, else
  * the trained one that the package ships. A project without such a run gets the untrained one: the other knows the
  * Almanac's tools only. `configHash` is that of a project's configuration. Nothing is written, and a run that cannot be read
- * is passed over.
+ * is skipped.
  */
 export const trainedPlanner = async (root: string, configHash: string | undefined): Promise<ChosenPlanner> => {
   for (const id of (await listRuns(root)).reverse()) {

@@ -73,7 +73,7 @@ export const stepsIn = async (run: string): Promise<number[]> => {
 
 /**
  * The newest checkpoint whose every file has the hash that its manifest says, of those up to `most`. Damaged ones are
- * passed over and named: nothing is ever taken from one.
+ * skipped and named: nothing is ever read from one.
  */
 export const readCheckpoint = async (run: string, most = Number.POSITIVE_INFINITY): Promise<FoundCheckpoint> => {
   const damage: string[] = [];

@@ -10,7 +10,7 @@ import { lineWriter, readLines } from "./lines.ts";
 export interface ExperienceOptions {
   /** How alike an earlier question has to be, from 0 to 1. @default 0.5 */
   readonly threshold?: number;
-  /** The newest so many are kept in mind. @default 5,000 */
+  /** How many of the newest are kept in memory. @default 5,000 */
   readonly most?: number;
 }
 

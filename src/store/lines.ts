@@ -6,7 +6,7 @@ import { messageOf, StoreError } from "../errors.ts";
 import { open, sync, write } from "../files/file-calls.ts";
 import { pacer } from "../pacer.ts";
 
-/** How far a file of rows reaches: so many bytes, which have this hash. */
+/** How far a file of rows reaches: its bytes, and their hash. */
 export interface Extent {
   readonly bytes: number;
   readonly sha256: string;
@@ -85,25 +85,25 @@ export const lineWriter = (path: string): LineWriter => {
   };
 };
 
-/** A line that takes more is none of ours, and takes long to read. */
+/** A longer line was not written here, and takes long to read. */
 const LINE_BYTES = 8 * 2 ** 20;
 const LINE: JsonLimits = { depth: 100_000, values: 2_000_000 };
 
-/** What a line of JSON says. Throws `StoreError` with its number when it is no JSON, or more of it than anything of ours. */
+/** What a line of JSON says. Throws `StoreError` with its number when it is not JSON, or more of it than anything of ours. */
 export const parseLine = (line: Buffer, path: string, number: number): unknown => {
   try {
     return parseJson(line.toString("utf8"), LINE);
   } catch (cause) {
-    throw new StoreError(`${path} is damaged: line ${number} is no JSON that can be read: ${messageOf(cause)}.`, {
+    throw new StoreError(`${path} is damaged: line ${number} is not JSON that can be read: ${messageOf(cause)}.`, {
       cause,
     });
   }
 };
 
-/** So many bytes are read at once; then others have their turn. A line costs as much as some bytes more. */
+/** Bytes that are read at once; then other work runs. A line costs as much as some bytes more. */
 const [PACE, LINE_COST] = [2 ** 18, 100];
 
-/** The hash of the first so many bytes of a file, or of all, to go on with. A file that is not there has none. */
+/** The hash of the first bytes of a file, or of all, to be continued. A file that is not there has none. */
 export const begunIn = async (path: string, bytes?: number): Promise<{ bytes: number; readonly hash: Hash }> => {
   const begun = { bytes: 0, hash: createHash("sha256") };
   if (bytes === 0) return begun;

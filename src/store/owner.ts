@@ -17,7 +17,7 @@ export const own = async (folder: string): Promise<FileLock> => {
   return lock;
 };
 
-/** Throws `StoreError` when a process is at work on a run. Writes nothing, so that it does for folders that are read only. */
+/** Throws `StoreError` when a process is working on a run. Writes nothing, so that it does for folders that are read only. */
 export const requireIdle = async (folder: string): Promise<void> => {
   const holder = await holderOf(lockIn(folder));
   if (holder !== undefined) throw await ownedBy(folder, holder);
@@ -26,6 +26,6 @@ export const requireIdle = async (folder: string): Promise<void> => {
 const ownedBy = async (folder: string, holder: LockHolder): Promise<StoreError> =>
   new StoreError(
     (await isOfThisMachine(holder))
-      ? `The run ${folder} belongs to the process ${holder.pid}, which is at work on it. Wait for it, or end it.`
+      ? `The run ${folder} belongs to the process ${holder.pid}, which is working on it. Wait for it, or end it.`
       : `The run ${folder} belongs to the process ${holder.pid} of another machine or container, ${JSON.stringify(holder.host)}. If that is gone, remove ${lockIn(folder)}.`,
   );

@@ -82,7 +82,7 @@ export const queryWithin = async (
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-2000);
   });
-  // One that died before it read says so by its end.
+  // One that dies before it reads reports that by its exit.
   child.stdin.on("error", () => undefined).end(JSON.stringify(request));
   try {
     const how = await new Promise<string>((resolve, reject) =>

@@ -49,6 +49,6 @@ export const checkReadOnly = (sql: string, database: Sqlite): void => {
     if (isCalled && functions.has(name) && !harmless.has(name) && !name.startsWith("json"))
       refuse(`it calls ${name}, which is not known to be harmless`);
     if (name.startsWith("pragma_") || (tables.has(name) && !harmlessTables.test(name)))
-      refuse(`it reads ${name}, which is no table of the index`);
+      refuse(`it reads ${name}, which is not a table of the index`);
   }
 };

@@ -96,12 +96,12 @@ it("holds what comes before there is a folder, and goes on behind a line that a 
   expect(await play(read, ["dice one", "dice two"])).toEqual(more);
 });
 
-it("refuses a journal with a line that is no reply", async () => {
+it("refuses a journal with a line that is not a reply", async () => {
   const journal = replyJournal();
   await journal.attach(folder);
   await journal.enter("part");
   await play(journal, ["dice one"]);
   await journal.close();
   writeFileSync(join(folder, "replies", "part.jsonl"), '{"schemaVersion":1,"call":"1","n":0,"reply":null}\n');
-  await expect(replyJournal(folder).enter("part")).rejects.toThrow(/part\.jsonl is damaged: line 1 is no reply/);
+  await expect(replyJournal(folder).enter("part")).rejects.toThrow(/part\.jsonl is damaged: line 1 is not a reply/);
 });

@@ -47,9 +47,9 @@ describe("createRun", () => {
     expect((await readRun(root, "a")).config).toEqual({ seed: 1 });
   });
 
-  it("refuses ids that are no names and roots that are files, before it writes", async () => {
+  it("refuses ids that are not names and roots that are files, before it writes", async () => {
     await expect(createRun(root, "../a", {})).rejects.toThrow(ConfigError);
-    await expect(createRun(root, "", {})).rejects.toThrow(/is no run id/);
+    await expect(createRun(root, "", {})).rejects.toThrow(/is not a run id/);
     await writeFile(join(root, "file"), "");
     await expect(createRun(join(root, "file"), "a", {})).rejects.toThrow(ConfigError);
     await expect(createRun(join(root, "file", "runs"), "a", {})).rejects.toThrow(

@@ -20,7 +20,7 @@ import { SEAL, sealOf } from "./run-seal.ts";
  *   digests.jsonl       a hash of each turn of training
  *   journal/            tokens, log-probabilities and tool replies of the latest steps, in full
  *   replies/            what tools replied, where a second time they might reply otherwise
- *   checkpoints/        states to go on from
+ *   checkpoints/        states to resume from
  *   report.json         the result; a run that has one is finished
  *   weights/            what was learnt
  *   seal.json           the hash of every file, when the run ended
@@ -108,7 +108,7 @@ const json = (value: object): string => `${JSON.stringify({ schemaVersion: 1, ..
 export const createRun = async (root: string, id: string, config: object): Promise<Run> => {
   if (!idShape.test(id))
     throw new ConfigError(
-      `${JSON.stringify(id)} is no run id: accepted are up to 100 letters, digits, dots and dashes.`,
+      `${JSON.stringify(id)} is not a run id: accepted are up to 100 letters, digits, dots and dashes.`,
     );
   const folder = join(root, id);
   const configText = json({ config });
@@ -129,7 +129,7 @@ export const createRun = async (root: string, id: string, config: object): Promi
 };
 
 /**
- * A run that was begun, to go on with, by the process that owns it: its files of rows are cut to the given lengths, for
+ * Resumes a run, in the process that owns it: its files of rows are cut to the given lengths, for
  * what was written after them is done again. Throws `StoreError` for a file that is not as it was at that length, before
  * anything is changed. The lock is given back when the run is closed.
  */
@@ -137,7 +137,7 @@ export const reopenRun = async (folder: string, extents: Extents, lock: FileLock
   const [change] = await changedSince(folder, extents);
   if (change !== undefined)
     throw new StoreError(
-      `${join(folder, change)}. Bring the file back from a copy, or begin a new run; agentflow runs fork goes on from an earlier checkpoint.`,
+      `${join(folder, change)}. Bring the file back from a copy, or begin a new run; agentflow runs fork continues from an earlier checkpoint.`,
     );
   for (const name of rowFiles) {
     const [file, wanted] = [join(folder, name), extents[name]?.bytes ?? 0];
@@ -152,7 +152,7 @@ export const changedSince = async (folder: string, extents: Extents): Promise<st
   const changes: string[] = [];
   for (const [name, expected] of Object.entries(extents)) {
     if (!/^[a-z]+\.jsonl?$/.test(name))
-      throw new StoreError(`${JSON.stringify(name)} is no file of the run ${folder}.`);
+      throw new StoreError(`${JSON.stringify(name)} is not a file of the run ${folder}.`);
     const file = join(folder, name);
     const found = await begunIn(file, isRows(name) ? expected.bytes : undefined);
     const sha256 = found.hash.digest("hex");

@@ -11,7 +11,7 @@ export const SEAL = "seal.json";
 /** What comes and goes beside the files of a run: who owns it, the index that queries make, and the seal itself. */
 const isOutside = (name: string): boolean => /^(?:\.owner|index\.sqlite)/.test(name) || name === SEAL;
 
-/** Files of a run by name, with `/` between folders; links and other things that are no files have their names too. */
+/** Files of a run by name, with `/` between folders; links and other things that are not files have their names too. */
 const namesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => !entry.isDirectory())

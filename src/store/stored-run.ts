@@ -46,7 +46,7 @@ export const listRuns = async (root: string): Promise<string[]> => {
   return ids.sort();
 };
 
-/** What a file of a run may take: more is none of ours, and takes long to read. */
+/** What a file of a run may take: a larger one was not written here, and takes long to read. */
 const FILE_BYTES = 8 * 2 ** 20;
 const FILE: JsonLimits = { depth: 200, values: 2_000_000 };
 

@@ -273,7 +273,7 @@ describe("rows that nobody of us wrote", () => {
 
   it("that are damaged or of another version end it, and leave nothing", async () => {
     for (const [line, message] of [
-      ['{"schemaVersion":1,', /trajectories\.jsonl is damaged: line 2 is no JSON/],
+      ['{"schemaVersion":1,', /trajectories\.jsonl is damaged: line 2 is not JSON/],
       ['{"schemaVersion":2}', /^Line 2 of .*trajectories\.jsonl has schemaVersion 2; this version reads 1/],
       ["null", /schemaVersion undefined/],
     ] as const) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AgentFlowError, messageOf, StoreError } from "../errors.ts";
 import { rename, syncFolder } from "../files/file-calls.ts";
+import { installCommand } from "../optional-package.ts";
 import { callback, checked, type Rules } from "../options.ts";
 import { pacer } from "../pacer.ts";
 import { type OpenSqlite, openSqlite, type Sqlite, type SqlValue } from "../sqlite.ts";
@@ -64,7 +65,7 @@ const ROWS = 100;
 /** Longest text that is looked for. */
 const SEARCH_LENGTH = 1000;
 
-/** How far an index reaches: so many bytes of the rows, which have this hash. */
+/** How far an index reaches: bytes of the rows, and their hash. */
 interface Reach {
   readonly bytes: number;
   readonly sha256: string;
@@ -90,7 +91,7 @@ export const openTrajectoryIndex = async (
     const database = await sqlite(file, { readOnly });
     if (database !== undefined) return database;
     throw new StoreError(
-      "Queries need SQLite, and there is none: use Node.js 22.16 or newer, or install the optional package libsql (npm install libsql@0.5.29).",
+      `Queries need SQLite, which Node.js ${process.versions.node} does not bring: use Node.js 22.16 or newer, or run: ${installCommand("libsql")}`,
     );
   };
   const size = await sizeOf(rows);
@@ -125,7 +126,7 @@ export const openTrajectoryIndex = async (
   return indexOn(path, await opened(path, true), elsewhere);
 };
 
-/** The index of a file that is made, for a process that does nothing else: SQL takes so many bytes of memory at most. */
+/** The index of an existing file, for a process that does nothing else: SQL uses at most `bytes` of memory. */
 export const openIndexWithin = async (path: string, bytes: number): Promise<TrajectoryIndex> => {
   const database = await openSqlite(path, { readOnly: true });
   if (database === undefined) throw new StoreError("Queries need SQLite, and there is none.");
@@ -187,7 +188,7 @@ const parsed = (text: Buffer, file: string, line: number): unknown => {
   return row;
 };
 
-/** So many characters of texts are made searchable at once; then others have their turn. */
+/** Characters of text that are made searchable at once; then other work runs. */
 const PACE = 100_000;
 
 /** Puts the texts after a number into the full-text index, a few at a time. */
@@ -274,7 +275,7 @@ const indexOn = (path: string, database: Sqlite, elsewhere?: string): Trajectory
       return read(sql, [], limits);
     },
     search: (words, limits = {}) => {
-      // Each word as a text of its own: FTS5 has a language, and what people look for is none.
+      // Each word is quoted: FTS5 has a query language, and searches are not written in it.
       if (words.length > SEARCH_LENGTH)
         throw new StoreError(`What is looked for has ${words.length} characters; accepted are ${SEARCH_LENGTH}.`);
       const found = words.match(/[\p{L}\p{N}]+/gu) ?? [];
@@ -310,7 +311,7 @@ const hasLineAfter = async (path: string, bytes: number): Promise<boolean> => {
   return false;
 };
 
-/** The hash of the rows that an index reaches over, to go on with; undefined when they are no longer those. */
+/** The hash of the rows that an index covers, to be continued; undefined when they are no longer those. */
 const hashOf = async (path: string, { bytes, sha256 }: Reach): Promise<Hash | undefined> => {
   const hash = createHash("sha256");
   if (bytes > 0 && (await sizeOf(path)) < bytes) return undefined;

@@ -124,7 +124,7 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 const numberOf = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;
 
-/** A text as SQLite can keep it: without zeros, which end a text there, and halves of letters, which are none. */
+/** A text as SQLite can keep it: without zeros, which end a text there, and halves of letters, which are invalid. */
 const cleanText = (text: string): string => text.replace(/\0|\p{Surrogate}/gu, "\ufffd");
 
 /** Longest text that the index keeps, in characters: the whole of it stands in `trajectories.jsonl`. */
@@ -149,7 +149,7 @@ const textOf = (value: unknown): string | null => {
 
 const LONGEST_NAME = 1000;
 
-/** A text that stands in its row and not among the texts, cut where it is no name. */
+/** A text that stands in its row and not among the texts, cut where it is not a name. */
 const nameOf = (value: unknown): string | null => textOf(value)?.slice(0, LONGEST_NAME) ?? null;
 
 /** The rows of one line of `trajectories.jsonl`, whatever it holds: an evaluated task, a rollout of training, a solve. */

@@ -50,7 +50,7 @@ export const readNumber = (text: string, unit?: string): number | undefined => {
   return named ? Number(top) / (bottom === undefined ? 1 : Number(bottom)) : undefined;
 };
 
-/** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined if it is none. */
+/** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined for anything else. */
 export const readDate = (text: string): string | undefined => {
   aText(text, "readDate: the text");
   const trimmed = text.trim().replace(/\.$/, "");

@@ -231,7 +231,7 @@ describe("a Parquet file of tasks", () => {
     for (const [content, message] of [
       ["version https://git-lfs.example", /begins with "version https:\/\/git-lfs\.".* accepted .*"PAR1"/],
       ["", /has 0 bytes/],
-      [whole.subarray(0, whole.length - 20), /is no whole Parquet file: it has \d+ bytes/],
+      [whole.subarray(0, whole.length - 20), /is not a whole Parquet file: it has \d+ bytes/],
       [damaged, /is a Parquet file that cannot be read/],
       [footless, /is a Parquet file that cannot be read/],
       [bytesOf([text("question", "Who?", "Where?"), text("answer", "Ann", null)]), /record 1: the field answers or/],

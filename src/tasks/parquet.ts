@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { ConfigError, messageOf, TaskError } from "../errors.ts";
+import { messageOf, TaskError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { pacer } from "../pacer.ts";
 
 const MAGIC = "PAR1";
@@ -9,7 +10,7 @@ const MAGIC = "PAR1";
 const SECONDS = 120;
 const MEGABYTES = 4096;
 const MOST_ROWS = 500_000;
-/** Rows come in parts, so that others have their turn between two. */
+/** Rows come in parts, so that other work runs between two. */
 const ROWS_AT_ONCE = 200;
 
 /** Whether a file is Parquet by its first bytes. */
@@ -29,10 +30,10 @@ export const parquetRecords = async (
       JSON.stringify(letters(part)),
     );
     throw new TaskError(
-      `${path} is no whole Parquet file: it has ${bytes.length} bytes, begins with ${start} and ends with ${end}; accepted is what begins and ends with "${MAGIC}". Download it again, or name it by what it holds (.json, .jsonl, .csv).`,
+      `${path} is not a whole Parquet file: it has ${bytes.length} bytes, begins with ${start} and ends with ${end}; accepted is what begins and ends with "${MAGIC}". Download it again, or name it by what it holds (.json, .jsonl, .csv).`,
     );
   }
-  const libraries = ["hyparquet", "hyparquet-compressors"].map(locate);
+  const libraries = await Promise.all(["hyparquet", "hyparquet-compressors"].map(locate));
   const rows = await unpack({ bytes, libraries }, seconds).catch((cause: unknown) => {
     throw new TaskError(
       `${path} is a Parquet file that cannot be read: ${messageOf(cause)}. Download or write it again.`,
@@ -100,7 +101,7 @@ const unpack = (
     worker.on("exit", () => end(() => reject(new Error("its reader ended"))));
   });
 
-/** A value of a column as JSON would hold it; what is no value is null. */
+/** A value of a column as JSON would hold it; what is not a value is null. */
 const asJson = (value: unknown): unknown => {
   if (value === undefined || value === null || Number.isNaN(value)) return null;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
@@ -114,10 +115,5 @@ const asJson = (value: unknown): unknown => {
 const letters = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
 /** Where a library lies that only Parquet needs. */
-const locate = (name: string): string => {
-  try {
-    return pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
-  } catch (cause) {
-    throw new ConfigError(`Reading a Parquet file needs the npm package ${name}. Run: npm install ${name}`, { cause });
-  }
-};
+const locate = (name: string): Promise<string> =>
+  optionalPackage(name, () => pathToFileURL(createRequire(import.meta.url).resolve(name)).href);

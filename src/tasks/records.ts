@@ -14,7 +14,7 @@ const FILE_BYTES = 2 ** 30;
 /** Most records of a file, and fields of a row of CSV. */
 const MOST_RECORDS = 500_000;
 const MOST_FIELDS = 1000;
-/** So many bytes are read at once; then others have their turn. */
+/** Bytes that are read at once; then other work runs. */
 const PACE = 2 ** 18;
 /** What a record costs beside its bytes, in bytes. */
 const RECORD_COST = 100;
@@ -68,12 +68,12 @@ const textRecords = async (bytes: Buffer, path: string): Promise<unknown[]> => {
       if (json.length > RECORD_BYTES)
         throw new TaskError(`${path}, record ${i} takes ${json.length} bytes: accepted are ${RECORD_BYTES}.`);
       const text = json.toString("utf8");
-      // A blank line is no record.
+      // A blank line is not a record.
       return !isArray && text.trim() === "" ? undefined : parseJson(text, RECORD);
     } catch (cause) {
       if (cause instanceof TaskError) throw cause;
       throw new TaskError(
-        `${path}, ${isArray ? "record" : "line"} ${isArray ? i : i + 1} is no JSON that can be read: ${messageOf(cause)}`,
+        `${path}, ${isArray ? "record" : "line"} ${isArray ? i : i + 1} is not JSON that can be read: ${messageOf(cause)}`,
         { cause },
       );
     }

@@ -35,7 +35,7 @@ const aKey = required(
   ),
 );
 
-/** Longer outputs are no answers. */
+/** Longer outputs are not answers. */
 const LONGEST = 20_000;
 
 /** Scores an output by rules alone. What claims to be right, or lists all that it could be, is not right by that. */
@@ -118,7 +118,7 @@ const sameChoice = ({ answers, choices = [] }: AnswerKey, given: string): boolea
     if (letter !== undefined) return letter;
     const [, named, rest] = /^\s*\(?([A-Z])\s*[).:]\s*(.+)$/is.exec(text) ?? [];
     const found = letterByText.get(normaliseText(rest ?? text));
-    // A letter beside another option's text is no answer.
+    // A letter beside another option's text is not an answer.
     if (named !== undefined) return found === named.toUpperCase() ? found : undefined;
     return found;
   };

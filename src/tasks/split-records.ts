@@ -11,7 +11,7 @@ export type Split = (bytes: Buffer, path: string) => Generator<Buffer>;
 
 const tooLong = (path: string, index: number): TaskError =>
   new TaskError(
-    `${path}, record ${index} takes more than ${RECORD_BYTES} bytes. Accepted is less: leave out the fields that are no part of the task.`,
+    `${path}, record ${index} takes more than ${RECORD_BYTES} bytes. Accepted is less: leave out the fields that are not part of the task.`,
   );
 
 /** A record a line. */
@@ -59,7 +59,7 @@ export const splitArray: Split = function* (bytes, path) {
       depth -= 1;
       if (depth > 0) continue;
       if (at < bytes.length - 1 || byte === CLOSE_OBJECT)
-        throw new TaskError(`${path} is no JSON: its array ends at byte ${at}, and there is more.`);
+        throw new TaskError(`${path} is not JSON: its array ends at byte ${at}, and there is more.`);
       const last = bytes.subarray(from, at);
       if (index > 0 || last.some((one) => one > 32)) yield last;
       return;
@@ -69,5 +69,5 @@ export const splitArray: Split = function* (bytes, path) {
       index += 1;
     }
   }
-  throw new TaskError(`${path} is no JSON: its array does not end.`);
+  throw new TaskError(`${path} is not JSON: its array does not end.`);
 };

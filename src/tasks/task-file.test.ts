@@ -87,8 +87,8 @@ describe("a file of tasks", () => {
   });
 
   it.each<[string, unknown, string, RegExp]>([
-    ["no JSON", '[{"question":', "json", /is no JSON/],
-    ["a line that is none", '{"question":"A?","answer":"a"}\nnope\n', "jsonl", /line 2 is no JSON/],
+    ["no JSON", '[{"question":', "json", /is not JSON/],
+    ["a line that is none", '{"question":"A?","answer":"a"}\nnope\n', "jsonl", /line 2 is not JSON/],
     ["a record that is none", [{ question: "A?", answer: "a" }, 7], "json", /record 1 is 7/],
     [
       "a field that is missing",

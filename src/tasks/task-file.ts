@@ -7,7 +7,7 @@ import { readNumber } from "./exact-match.ts";
 import { type RecordOf, readRecords } from "./records.ts";
 import type { AnswerKey } from "./score.ts";
 
-/** What a file of tasks holds, whatever its format: questions with their answer keys and what else was told of them. */
+/** What a file of tasks holds, whatever its format: questions with their answer keys and what else is known about them. */
 export interface FileSealed extends AnswerKey {
   /** Of the set, where it names some: a level, a type. */
   readonly family?: string;
@@ -69,7 +69,7 @@ export const readTaskFile = async (path: string, options: TaskFileOptions = {}):
   return tasks;
 };
 
-/** So many letters of tasks are read at once; then others have their turn. */
+/** Characters of tasks that are read at once; then other work runs. */
 const PACE = 100_000;
 const LONGEST_ID = 200;
 const ANSWER_LETTERS = 100_000;
@@ -79,7 +79,7 @@ const MOST_NUMBERS = 32;
 const lettersOf = ({ answers, choices = [] }: AnswerKey): number =>
   [...answers, ...choices].reduce((sum, { length }) => sum + length, 0);
 
-/** Why a task is none, or cannot be scored in a short time. */
+/** Why a task is invalid, or cannot be scored in a short time. */
 const problemOf = (id: string, question: string, key: AnswerKey): string | undefined => {
   const { kind, answers, choices = [], numbers = [] } = key;
   if (question === "") return "the question is empty";

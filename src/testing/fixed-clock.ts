@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 
-/** A clock that stands still until it is told to move. */
+/** A clock that stands still until it is moved. */
 export interface FixedClock extends Clock {
   /** Moves time on and runs the timers that are due, in order. */
   advance(milliseconds: number): void;

@@ -7,7 +7,7 @@ export type Fault =
   | { readonly kind: "reset" }
   /** No reply ever comes. */
   | { readonly kind: "hang" }
-  /** A byte, or a streamed part, every so many milliseconds. */
+  /** A byte, or a streamed part, per interval in milliseconds. */
   | { readonly kind: "drip"; readonly milliseconds: number }
   /** The reply ends half-way. */
   | { readonly kind: "truncate" }

@@ -35,7 +35,7 @@ export interface OpenAIServer {
   close(): Promise<void>;
 }
 
-/** An OpenAI-compatible server on loopback that says what it is told to, and fails as it is told to. */
+/** An OpenAI-compatible server on loopback that replies and fails as its options say. */
 export const openaiServer = async (options: OpenAIServerOptions): Promise<OpenAIServer> => {
   const requests: OpenAIRequest[] = [];
   const server = createServer((incoming, response) => {

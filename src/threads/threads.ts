@@ -28,7 +28,7 @@ export interface ThreadsOptions {
 export interface Limits {
   /** What is read, as errors name it: `The page https://…`. */
   readonly what: string;
-  /** After so long, waiting for a thread included, the thread is ended. @default 10 */
+  /** Time limit, waiting for a thread included; then the thread is ended. @default 10 */
   readonly seconds?: number | undefined;
   readonly abortSignal?: AbortSignal | undefined;
 }
@@ -45,13 +45,13 @@ export interface Threads {
   close(): void;
 }
 
-/** Starting a thread takes at most so long. */
+/** Time limit for starting a thread. */
 const START_SECONDS = 30;
 
 const toolFailure = (message: string, cause?: unknown): ToolError => new ToolError(message, { cause });
 
 /**
- * Threads for work on text of outsiders, which may be made to take for ever: pages, documents, templates. The event loop
+ * Threads for work on untrusted text, which may be made to take forever: pages, documents, templates. The event loop
  * stays free, so that budgets, deadlines and Ctrl-C hold whatever the text is. `module` is a path in `src` that ends in
  * `-thread`, of which the build makes a file. Each thread lives in a process of its own: one that runs out of memory inside
  * V8 takes its whole process with it. Nothing starts before the first call; an idle thread keeps this process not alive,

@@ -3,7 +3,7 @@ import { required, text } from "../options.ts";
 
 const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] as const;
 
-/** The day number of an ISO date (1970-01-01 is 0; years before 0000 have a sign); undefined when it is no date. */
+/** The day number of an ISO date (1970-01-01 is 0; years before 0000 have a sign); undefined when it is not a date. */
 export const dayNumber = (iso: string): number | undefined => {
   required(text)(iso, "dayNumber: the date");
   const match = /^(-?\d{4,6})-(\d{2})-(\d{2})$/.exec(iso.trim());

@@ -36,7 +36,10 @@ export const filesIn = async (root: string, extensions: readonly string[], most:
         else if (extensions.includes(extname(entry.name).toLowerCase())) {
           if (entry.isFile()) files.push(relative(root, path));
           else
-            unread.push({ file: relative(root, path), problem: entry.isSymbolicLink() ? "a link" : "no plain file" });
+            unread.push({
+              file: relative(root, path),
+              problem: entry.isSymbolicLink() ? "a link" : "not a plain file",
+            });
         }
       }
     } catch (error) {
@@ -51,7 +54,7 @@ export const filesIn = async (root: string, extensions: readonly string[], most:
   return { files: files.sort().slice(0, most), unread };
 };
 
-/** What tells that a file was changed. Throws `ToolError` for what is no plain file any more. */
+/** What tells that a file was changed. Throws `ToolError` for what is not a plain file any more. */
 export const stateOf = async (path: string): Promise<string> => {
   const found = await lstat(path).catch(refuse);
   return `${found.size} ${found.mtimeMs} ${found.ino}`;
@@ -69,7 +72,7 @@ export const readPlainFile = async (root: string, path: string, maxBytes: number
   );
   try {
     const found = await file.stat();
-    if (!found.isFile()) throw new ToolError("no plain file");
+    if (!found.isFile()) throw new ToolError("not a plain file");
     if (found.size > maxBytes) throw new ToolError(`larger than ${maxBytes} bytes`);
     const chunks: Buffer[] = [];
     let size = 0;
@@ -87,7 +90,7 @@ export const readPlainFile = async (root: string, path: string, maxBytes: number
   }
 };
 
-/** Bytes that are no text in any encoding that is read here. UTF-16 has a mark in front. */
+/** Bytes that are not text in any encoding that is read here. UTF-16 has a mark in front. */
 export const isBinary = (body: Buffer): boolean => {
   const marked = (body[0] === 0xff && body[1] === 0xfe) || (body[0] === 0xfe && body[1] === 0xff);
   return !marked && body.subarray(0, 8192).includes(0);
@@ -102,7 +105,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "no permission",
   ENOENT: "it is gone",
   ELOOP: "a link",
-  ENXIO: "no plain file",
+  ENXIO: "not a plain file",
   ENAMETOOLONG: "its path is too long",
 };
 

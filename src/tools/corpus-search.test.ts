@@ -45,7 +45,7 @@ const bad: readonly (readonly [string, (root: string) => unknown, RegExp])[] = [
     },
     /a\.txt: larger than 10000 bytes/,
   ],
-  ["a pipe that nobody writes to", (root) => execFileSync("mkfifo", [join(root, "a.txt")]), /a\.txt: no plain file/],
+  ["a pipe that nobody writes to", (root) => execFileSync("mkfifo", [join(root, "a.txt")]), /a\.txt: not a plain file/],
   [
     "a socket",
     async (root) => {
@@ -53,7 +53,7 @@ const bad: readonly (readonly [string, (root: string) => unknown, RegExp])[] = [
       await new Promise<void>((ready) => server.listen(join(root, "a.txt"), ready));
       closing.unshift(() => new Promise((done) => server.close(done)));
     },
-    /a\.txt: no plain file/,
+    /a\.txt: not a plain file/,
   ],
   ["a link to a device", (root) => symlink("/dev/zero", join(root, "a.txt")), /a\.txt: a link/],
   ["a link out of the folder", (root) => symlink("/etc/passwd", join(root, "a.txt")), /a\.txt: a link/],
@@ -118,7 +118,7 @@ it("opens a file as what it is then, not as what it was listed as", async () => 
   await expect(readPlainFile(root, path, 1000)).rejects.toThrow(ToolError);
   await unlink(path);
   execFileSync("mkfifo", [path]);
-  await expect(readPlainFile(root, path, 1000)).rejects.toThrow(/no plain file/);
+  await expect(readPlainFile(root, path, 1000)).rejects.toThrow(/not a plain file/);
   await unlink(path);
   await expect(readPlainFile(root, path, 1000)).rejects.toThrow(/it is gone/);
   const file = await open(path, "w");

@@ -187,7 +187,7 @@ const rootOf = async (folder: string): Promise<string> => {
   } catch (cause) {
     throw new ToolError(`corpus_search: there is no folder ${folder}.`, { cause });
   }
-  throw new ToolError(`corpus_search: ${folder} is no folder.`);
+  throw new ToolError(`corpus_search: ${folder} is not a folder.`);
 };
 
 /** The passages of a file. A damaged one is a `ToolError`. */

@@ -59,13 +59,13 @@ export const fetchJson =
       const parsed = parseJson(text);
       const value = redact === undefined ? parsed : redact.value(parsed);
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-      throw new ToolError(`${host} sent a reply that is no JSON object.`);
+      throw new ToolError(`${host} sent a reply that is not a JSON object.`);
     } catch (error) {
       abortSignal.throwIfAborted();
       if (error instanceof ToolError) throw error;
       if (signal.aborted)
         throw new ToolError(`${host} gave no reply within ${timeoutSeconds} seconds.`, { retryable: true });
-      if (error instanceof SyntaxError) throw new ToolError(`${host} sent a reply that is no JSON.`);
+      if (error instanceof SyntaxError) throw new ToolError(`${host} sent a reply that is not JSON.`);
       const { cause } = error as { readonly cause?: unknown };
       const reason = messageOf(cause instanceof Error ? cause : error);
       throw new ToolError(`${host} cannot be reached: ${redact?.(reason) ?? reason}.`, { retryable: true });

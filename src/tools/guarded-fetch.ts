@@ -2,8 +2,9 @@ import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { ConfigError, messageOf, ToolError } from "../errors.ts";
+import { messageOf, ToolError } from "../errors.ts";
 import { grantsHost } from "../grants.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { callback, checked, count, number, type Rules, seconds, truth } from "../options.ts";
 import type { ToolContext } from "../tool.ts";
 import { isPublicAddress } from "./public-address.ts";
@@ -78,7 +79,7 @@ export const guardedFetch = (options: GuardedFetchOptions = {}): GuardedFetch =>
         });
         const location = headerOf(reply.headers, "location");
         if (reply.statusCode >= 300 && reply.statusCode < 400 && location !== undefined) {
-          // Nobody reads it, so nobody is told that it was dropped.
+          // Nothing reads it, so its end is not reported.
           reply.body.on("error", () => undefined).destroy();
           next = URL.canParse(location, target.href) ? new URL(location, target.href).href : location;
           continue;
@@ -114,7 +115,7 @@ const refusal = (host: string): ToolError =>
 
 const readUrl = (text: string): URL => {
   if (!URL.canParse(text))
-    throw new ToolError(`"${clipped(text)}" is no address: give one such as https://example.org/page.`);
+    throw new ToolError(`"${clipped(text)}" is not an address: give one such as https://example.org/page.`);
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new ToolError(`${url.protocol} addresses cannot be fetched: accepted are http: and https:.`);
@@ -125,10 +126,6 @@ const readUrl = (text: string): URL => {
 };
 
 const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-
-const missing = (name: string) => (cause: unknown) => {
-  throw new ConfigError(`Fetching pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
-};
 
 /** What decides about addresses: by their spelling, and by what their names resolve to. */
 export interface AddressGuard {
@@ -164,7 +161,7 @@ export const addressGuard = (resolve: (host: string) => Promise<readonly string[
 
 /** undici's client, whose connections are made to addresses that the guard admits, whatever was resolved before. */
 const openClient = async (guard: AddressGuard, open: boolean) => {
-  const undici = await import("undici").catch(missing("undici"));
+  const undici = await optionalPackage("undici", () => import("undici"));
   const lookUp: LookupFunction = (host, options, done) => {
     guard.addressesOf(host).then(
       (addresses) => {

@@ -10,7 +10,7 @@ const OPEN = new Set(
     " ",
   ),
 );
-/** What stands in them is no markup. */
+/** What stands in them is not markup. */
 const RAW = new Set(["script", "style", "textarea", "title"]);
 
 const isLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
@@ -33,7 +33,7 @@ export const requireShallow = (html: string, url: string): void => {
     const closes = html.charCodeAt(at + 1) === 47;
     const start = at + (closes ? 2 : 1);
     let end = start;
-    // No name is longer; what is, is none that counts.
+    // No name that counts is longer.
     while (end < start + 32 && isName(html.charCodeAt(end))) end += 1;
     at = Math.max(end, at + 1);
     if (end === start || !isLetter(html.charCodeAt(start))) continue;

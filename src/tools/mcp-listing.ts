@@ -84,11 +84,11 @@ const folded = (name: string): string => name.toLowerCase().replaceAll("-", "_")
 const readTool = (fields: Readonly<Record<string, unknown>>, prefix: string): ListedTool | string => {
   const { name, description, inputSchema } = fields;
   if (typeof name !== "string" || !/^[\w./: -]+$/.test(name))
-    return "its name is no word of letters, digits and . / : _ -";
+    return "its name is not a word of letters, digits and . / : _ -";
   const as = `${prefix}${name}`.replace(/[^\w-]/g, "_");
   if (as.length > LONGEST_NAME) return `its name is longer than ${LONGEST_NAME} characters`;
   if (!/^[A-Za-z_]/.test(as)) return "its name does not begin with a letter (a prefix would help)";
-  if (description !== undefined && typeof description !== "string") return "its description is no text";
+  if (description !== undefined && typeof description !== "string") return "its description is not text";
   if (description !== undefined && description.length > LONGEST_DESCRIPTION)
     return `its description is longer than ${LONGEST_DESCRIPTION} characters`;
   const schema = readSchema(inputSchema);
@@ -108,11 +108,11 @@ const readSchema = (sent: unknown): JsonSchema | string => {
   if (sent.type !== "object" || "~standard" in sent) return "its input schema is not that of an object";
   const { properties = {}, required = [] } = sent;
   if (!isRecord(properties) || !Object.values(properties).every((one) => isRecord(one) || typeof one === "boolean"))
-    return "the properties of its input schema are no schemas";
+    return "the properties of its input schema are not schemas";
   const names = Object.keys(properties);
   if (!Array.isArray(required) || !required.every((name) => typeof name === "string" && names.includes(name)))
     return "its input schema requires what it does not describe";
-  if (!names.every((name) => /^[\w$.-]{1,64}$/.test(name))) return "the names of its arguments are no words";
+  if (!names.every((name) => /^[\w$.-]{1,64}$/.test(name))) return "the names of its arguments are not words";
   return foreignSchema(plainSchema(sent));
 };
 

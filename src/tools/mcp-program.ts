@@ -18,13 +18,13 @@ const MOST_BYTES = 16 * 2 ** 20;
 /** Of all that comes after a message of ours, until the next one. */
 const MOST_LINES = 20_000;
 const MOST_BYTES_A_MESSAGE = 64 * 2 ** 20;
-/** After so many lines others have their turn. */
+/** Lines after which other work runs. */
 const TURN = 64;
 const FAREWELL_MILLISECONDS = 2000;
 
 /**
  * A program that speaks MCP on its standard streams, a message a line. What it writes is taken in in turns with other work,
- * lines that are no message are passed over, and one that writes without end is ended: deadlines hold whatever it does.
+ * lines that are not messages are skipped, and a program that writes without end is ended: deadlines hold whatever it does.
  */
 export const programTransport = ({ command, args, env, cwd }: McpProgramOptions): Transport => {
   let child: ChildProcessByStdio<Writable, Readable, null> | undefined;
@@ -51,7 +51,7 @@ export const programTransport = ({ command, args, env, cwd }: McpProgramOptions)
     try {
       message = parseJson(line.toString("utf8"), { depth: 512 });
     } catch (error) {
-      transport.onerror?.(new ToolError(`The server wrote a line that is no message: ${messageOf(error)}.`));
+      transport.onerror?.(new ToolError(`The server wrote a line that is not a message: ${messageOf(error)}.`));
       return;
     }
     if (typeof message === "object" && message !== null && "jsonrpc" in message)

@@ -25,7 +25,7 @@ const recordOf = (value: unknown): Fields => (typeof value === "object" && value
 
 const word = (value: unknown): string => (typeof value === "string" ? ` ${plainLine(value, 200)}` : "");
 
-/** One part: a text, a resource with its text, or the kind and the address of what is no text. */
+/** One part: a text, a resource with its text, or the kind and the address of what is not text. */
 const partText = (part: Fields, room: number): string => {
   if (typeof part.text === "string") return part.text.slice(0, room);
   const resource = recordOf(part.resource);

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
 import { redactor, redactors } from "../secrets/redact.ts";
 import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets/secrets.ts";
@@ -84,12 +85,10 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
   checked("mcpTools", options, optionRules);
   const { prefix = "", tools: wanted, readOnly = [], besides = {}, timeoutSeconds = 30, callSeconds } = options;
   const of = nameOf(server);
-  const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client").catch((cause) => {
-    throw new ConfigError(
-      "MCP needs the npm package @modelcontextprotocol/client. Run: npm install @modelcontextprotocol/client",
-      { cause },
-    );
-  });
+  const { Client, StreamableHTTPClientTransport } = await optionalPackage(
+    "@modelcontextprotocol/client",
+    () => import("@modelcontextprotocol/client"),
+  );
   const secrets = secretsGivenTo(server);
   const redact = redactor(secrets);
   const client = new Client({ name: "agentflow", version: "0.1.0" });
@@ -145,7 +144,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
         needsApproval: !readOnly.includes(name),
         ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
         execute: async (input: never, { abortSignal, redact: asked }): Promise<ToolOutput> => {
-          // Before anything is cut: the first half of a key is none that can be found.
+          // Before anything is cut: the first half of a key cannot be found.
           const clean = redactors(redact, asked) ?? redact;
           const result = await ask("tools/call", { name, arguments: input }, callSeconds ?? 60, abortSignal).catch(
             (error) => {
@@ -190,7 +189,9 @@ const nameOf = (server: McpServer): string => {
   const { url } = checked("The MCP server", server, addressRules);
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !["http:", "https:"].includes(parsed.protocol))
-    throw new ConfigError("The url of the MCP server is no address: accepted is one such as https://example.org/mcp.");
+    throw new ConfigError(
+      "The url of the MCP server is not an address: accepted is one such as https://example.org/mcp.",
+    );
   return plainLine(`${parsed.origin}${parsed.pathname}`, 200);
 };
 

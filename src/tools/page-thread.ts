@@ -1,4 +1,4 @@
-/** What a thread does with pages and documents of outsiders: see `threads.ts`. */
+/** What a thread does with untrusted pages and documents: see `threads.ts`. */
 import { ToolError } from "../errors.ts";
 import { bestPassages, passagesOf } from "./passages.ts";
 import { type ReadablePage, readablePage } from "./readable.ts";
@@ -19,7 +19,7 @@ const MOST_SECTIONS = 2000;
 /** Characters of a page, all sections together. */
 const LONGEST_PAGE = 8_000_000;
 
-/** A page in sections, of which only so many and so much is given back as any reader can use. */
+/** A page in sections, cut to the number and length that a reader can use. */
 export const read = async ({ body, contentType, url }: PageInput): Promise<ReadablePage> => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const { title, sections, fields } = await readablePage(bytes, contentType, url);

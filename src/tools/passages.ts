@@ -11,7 +11,7 @@ export const passagesOf = (text: string, words = 200, overlap = 20): string[] =>
   return passages;
 };
 
-/** So many words of a query are looked for, and so many letters of each: a search for one takes some milliseconds. */
+/** Words of a query that are searched for, and letters of each: a search for one takes some milliseconds. */
 const [QUERY_WORDS, WORD_LENGTH] = [16, 40];
 
 /** The beginning of a query that is looked for: its first 16 words, of 40 letters at most. */

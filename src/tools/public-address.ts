@@ -1,4 +1,4 @@
-import { ConfigError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 
 /**
  * IPv4 that is not the public internet: IANA's special-purpose registry, multicast, what is reserved for future use, and
@@ -37,11 +37,9 @@ const GLOBAL_6 = "2000::/3";
  */
 const SPECIAL_6 = ["2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"] as const;
 
-/** Whether an address is on the public internet; undefined for a text that is no address. Throws `ConfigError`. */
+/** Whether an address is on the public internet; undefined for a text that is not an address. Throws `ConfigError`. */
 export const isPublicAddress = async (text: string): Promise<boolean | undefined> => {
-  const { default: ipaddr } = await import("ipaddr.js").catch((cause) => {
-    throw new ConfigError("Fetching pages needs the npm package ipaddr.js. Run: npm install ipaddr.js", { cause });
-  });
+  const { default: ipaddr } = await optionalPackage("ipaddr.js", () => import("ipaddr.js"));
   if (!ipaddr.isValid(text)) return undefined;
   // An address with a zone is one of a network that this machine is in.
   if (text.includes("%")) return false;

@@ -1,5 +1,6 @@
 import type { parseHTML } from "linkedom";
-import { ConfigError, ToolError } from "../errors.ts";
+import { ToolError } from "../errors.ts";
+import { optionalPackage } from "../optional-package.ts";
 import type { Field } from "../tool.ts";
 import { requireShallow } from "./html-depth.ts";
 
@@ -13,14 +14,6 @@ export interface ReadablePage {
   /** What tables of two columns state, by a short name. */
   readonly fields: Readonly<Record<string, Field>>;
 }
-
-const need = async <Module>(name: string, load: () => Promise<Module>): Promise<Module> => {
-  try {
-    return await load();
-  } catch (cause) {
-    throw new ConfigError(`Reading pages needs the npm package ${name}. Run: npm install ${name}`, { cause });
-  }
-};
 
 /** The readable part of an HTML page, of a PDF, or of a text. Throws `ToolError` for what is none of these. */
 export const readablePage = async (body: Buffer, contentType: string, url: string): Promise<ReadablePage> => {
@@ -39,15 +32,15 @@ const decode = (body: Buffer, type: string): string => {
   try {
     return new TextDecoder(named ?? "utf-8").decode(body);
   } catch {
-    // An encoding that nobody knows: most of it is read all the same.
+    // An unknown encoding: most of the text can still be read.
     return body.toString("utf8");
   }
 };
 
 const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
-  const { parseHTML } = await need("linkedom", () => import("linkedom"));
-  const { Readability } = await need("@mozilla/readability", () => import("@mozilla/readability"));
-  const { default: Turndown } = await need("turndown", () => import("turndown"));
+  const { parseHTML } = await optionalPackage("linkedom", () => import("linkedom"));
+  const { Readability } = await optionalPackage("@mozilla/readability", () => import("@mozilla/readability"));
+  const { default: Turndown } = await optionalPackage("turndown", () => import("turndown"));
   requireShallow(html, url);
   const { document } = parseHTML(html);
   const fields = pairsOf(document);
@@ -63,7 +56,7 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
 };
 
 const pdfPage = async (body: Buffer, url: string): Promise<ReadablePage> => {
-  const { extractText, getDocumentProxy } = await need("unpdf", () => import("unpdf"));
+  const { extractText, getDocumentProxy } = await optionalPackage("unpdf", () => import("unpdf"));
   try {
     const document = await getDocumentProxy(new Uint8Array(body), { verbosity: 0 });
     const { text } = await extractText(document, { mergePages: false });

@@ -36,7 +36,7 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
     },
     remove: (file) => remove.run(file),
     search: (query, count) => {
-      // Each word as a text of its own: FTS5 has a language, and a query is none.
+      // Each word is quoted: FTS5 has a query language, and searches are not written in it.
       const words = (shortQuery(query).match(/[\p{L}\p{N}]+/gu) ?? []).slice(0, MOST_WORDS);
       if (words.length === 0) return [];
       const rows = select.rows(words.map((word) => `"${word}"`).join(" OR "), count);

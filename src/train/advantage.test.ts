@@ -9,7 +9,7 @@ describe("advantages", () => {
     expect(zero).toBeCloseTo(-0.25 / (Math.sqrt(0.1875) + 1e-6), 12);
   });
 
-  it("leave out what is no sample", () => {
+  it("leave out what is not a sample", () => {
     const with_G = advantages([1, undefined, 0, undefined]);
     expect(with_G).toEqual([advantages([1, 0])[0], undefined, advantages([1, 0])[1], undefined]);
   });

@@ -6,7 +6,7 @@ const EPSILON = 1e-6;
 /**
  * Group-normalised advantages of one task's rollouts: A_i = (R_i − mean R) / (std R + 1e-6), with the population
  * standard deviation over the trajectories that have a reward (Flow-GRPO, eq. 7). A trajectory without a reward is
- * no sample and stays undefined. In a group without spread every advantage is exactly 0.
+ * not a sample and stays undefined. In a group without spread every advantage is exactly 0.
  */
 export const advantages = (rewards_G: readonly (number | undefined)[]): (number | undefined)[] => {
   const known = rewards_G.filter((reward) => reward !== undefined);

@@ -30,7 +30,7 @@ export interface BatchOptions {
 /**
  * Trajectories → training sequences of one policy, in (trajectory, turn) order. Turns of a module whose prompt extends
  * the last turn's prompt and output share one sequence. Ids are those that were sampled: nothing is encoded again.
- * With K trajectories (an undefined one is no sample, and is not counted), S turns of the policy in a trajectory and
+ * With K trajectories (an undefined one is not a sample, and is not counted), S turns of the policy in a trajectory and
  * n tokens in a turn, `turn-mean` gives each token k = 1/(K·S·n). Throws `ConfigError` for turns of another version.
  */
 export const batchOf = (

@@ -91,7 +91,7 @@ it("aggregation: every token of a trajectory alike, or every token of the batch"
 
 it("counts K over the batch: a sample that is missing in one group makes all others weigh more", async () => {
   let calls = 0;
-  // The second group's second rollout is no sample; its first one has no advantage.
+  // The second group's second rollout is not a sample; its first one has no advantage.
   const reward: Options["reward"] = (task, answer) => (calls++ === 3 ? undefined : leverReward(task, answer));
   const tasks = () => leverTasks[0] as (typeof leverTasks)[number];
   const { each } = await learnOnce({ reward, tasks, tasksPerStep: 2 });

@@ -63,7 +63,7 @@ it.each<Partial<Options>>([
   expect(start).toThrow(name);
 });
 
-it("refuses what a schedule returns that is no rate, naming the step", async () => {
+it("refuses what a schedule returns that is not a rate, naming the step", async () => {
   const at = (rate: number) => train({ steps: 3, learningRate: (step) => (step === 1 ? rate : 0.1) });
   await expect(at(Number.NaN)).rejects.toThrow(
     "The learning rate of step 1 is NaN: a schedule returns a number from 0",

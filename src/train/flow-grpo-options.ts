@@ -36,16 +36,16 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   /** @default 0 */
   readonly seed?: number | undefined;
   /**
-   * Train on rollouts that are at most this many versions old, and go on rolling out while a step is trained; tokens of
+   * Train on rollouts that are at most this many versions old, and keep rolling out while a step is trained; tokens of
    * older versions weigh π_old/π_behaviour. 0 is strictly on-policy, and the only mode that repeats. With 1 and tools that
    * take a while a run takes three quarters of the time or less; five of six whole runs in LOG.md ended where on-policy
    * ones do or above, one far below.
    * @default 0
    */
   readonly maxStaleness?: number | undefined;
-  /** With `maxStaleness`: a rollout that takes longer is ended and is no sample. @default 300 */
+  /** With `maxStaleness`: a rollout that takes longer is ended and is not a sample. @default 300 */
   readonly rollOutSeconds?: number | undefined;
-  /** Where to go on: after the step whose metrics these are. The policies hold their state of then. @default at step 0 */
+  /** Where to resume: after the step whose metrics these are. The policies hold their state at that point. @default at step 0 */
   readonly after?: Pick<StepMetrics, "index" | "tasksDrawn" | "guard"> | undefined;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number | undefined;

@@ -5,7 +5,7 @@
  * - Advantages are normalised over the trajectories of a group and each turn weighs alike in its trajectory, as the paper
  *   writes and its published code does not; other averages by name [aggregation].
  * - What was sampled is trained, by its ids; turns that extend each other are one sequence, not an update each.
- * - A rollout that failed for reasons of infrastructure is no sample. K is counted over the batch: where samples are
+ * - A rollout that failed for reasons of infrastructure is not a sample. K is counted over the batch: where samples are
  *   missing, trajectories weigh the same and not groups.
  * - Tokens whose log-probability is not exactly the trainer's (quantised, at another temperature, held to a grammar, of an
  *   older version) weigh π_old/π_behaviour, up to a cap [importanceCap].
@@ -14,9 +14,9 @@
  *   one batch, of which only the later ones can clip [updatesPerBatch].
  * - Where too few groups are mixed, further tasks are rolled out [minimumMixedGroups, maxRefills], or the step shrinks
  *   [fullStepGroups].
- * - A step that moved a policy too far is taken back, and all later ones are smaller [guard].
+ * - A step that moved a policy too far is undone, and all later ones are smaller [guard].
  * - Sequences may be imitated beside the reward [replay].
- * - Rollouts may be of versions some steps old, and go on while a step is trained [maxStaleness, rollOutSeconds].
+ * - Rollouts may be some versions old, and continue while a step is trained [maxStaleness, rollOutSeconds].
  * - Several policies may learn from one reward, each from its own turns [train].
  * - As a control, rewards are dealt out at random [permuteRewards].
  */

@@ -34,7 +34,7 @@ export interface GrpoOptions {
   readonly maxRefills?: number | undefined;
   /** With fewer mixed groups the learning rate shrinks in proportion; 0 turns this off. @default 0 */
   readonly fullStepGroups?: number | undefined;
-  /** Takes back a step that moved a policy too far; false leaves every step as it is. @default all of its defaults */
+  /** Undoes a step that moved a policy too far; false leaves every step as it is. @default all of its defaults */
   readonly guard?: StepGuardOptions | false | undefined;
 }
 

@@ -78,7 +78,7 @@ export interface OnlineLearner<Sealed> {
   add(task: Task<Sealed>): void;
   /**
    * What an answer was worth, in [0, 1], by the id of its trajectory: a person's word, or a metric that came late. An
-   * answer that was judged is worth that in each replay; another one is worth nothing once one was judged 1, and is no
+   * answer that was judged is worth that in each replay; another one is worth nothing once one was judged 1, and is not a
    * sample before. Returns false for an id that is not known (any more).
    */
   feedback(trajectoryId: string, reward: number): boolean;

@@ -6,7 +6,7 @@ import { queryOf, type Reward, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { limited, mapConcurrently } from "./concurrency.ts";
 
-/** A finished run of the flow and what it was worth. Without a reward it is no sample. */
+/** A finished run of the flow and what it was worth. Without a reward it is not a sample. */
 export interface Rollout {
   readonly trajectory: Trajectory;
   readonly reward: number | undefined;
@@ -61,13 +61,13 @@ export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Pr
   required(count)(concurrency, "rollOutGroups: concurrency");
   const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
   const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
-  // A solve that was aborted is no result, whatever it holds.
+  // A solve that was aborted is not a result, whatever it holds.
   abortSignal?.throwIfAborted();
   return tasks.map((task, p) => ({ task, rollouts_G: rollouts.slice(p * groupSize, (p + 1) * groupSize) }));
 };
 
 /**
- * The same groups, each as soon as it is complete. A rollout that takes longer than `rollOutSeconds` is ended and is no
+ * The same groups, each as soon as it is complete. A rollout that takes longer than `rollOutSeconds` is ended and is not a
  * sample. Which ones that meets depends on the machine: such a run does not repeat.
  */
 export const rollOutEach = <Sealed>(

@@ -13,7 +13,7 @@ interface Sampled<Sealed> {
 }
 
 /**
- * Rollouts of later steps go on while a step is trained: with `maxStaleness` 1 those of the next step; from 2 on of
+ * Rollouts of later steps run while a step is trained: with `maxStaleness` 1 those of the next step; from 2 on of
  * `maxStaleness` − 1 steps, and groups that take long join the step after theirs. Nothing that is more than `maxStaleness`
  * steps old is trained on. Such a run does not repeat.
  */

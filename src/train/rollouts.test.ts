@@ -90,7 +90,7 @@ it("carries groups that take long over to the next step, and trains on none that
   expect(accuracy).toBeGreaterThan(0.9);
 });
 
-it("ends a rollout that takes too long: it is no sample", async () => {
+it("ends a rollout that takes too long: it is not a sample", async () => {
   const stuck = (_: number, id: string): Promise<void> | undefined =>
     id.endsWith("/0/0") ? new Promise((wake) => setTimeout(wake, 60)) : undefined;
   const { steps } = await train({ maxStaleness: 1, steps: 2, rollOutSeconds: 0.02 }, stuck);

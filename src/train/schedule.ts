@@ -34,7 +34,7 @@ export const linearSchedule = (options: LinearScheduleOptions): Schedule => {
   };
 };
 
-/** A constant rate or a schedule, as a schedule that throws `ConfigError` for what is no rate. */
+/** A constant rate or a schedule, as a schedule that throws `ConfigError` for what is not a rate. */
 export const scheduleOf = (learningRate: number | Schedule): Schedule => {
   if (typeof learningRate === "number") return () => learningRate;
   return (step) => {

@@ -1,7 +1,7 @@
 import type { Policy } from "../engine.ts";
 import { holdAll, versionsOf } from "./rollouts.ts";
 
-/** Which versions serve, of several policies that go on learning, and which served before. */
+/** Which versions serve, of several policies that keep learning, and which served before. */
 export interface Serving {
   /** Policy → version that serves. */
   readonly versions: Readonly<Record<string, string>>;

@@ -4,9 +4,9 @@ import { count, number, ruleOf, withDefaults } from "../options.ts";
 export interface StepGuardOptions {
   /** Most that one step may move a policy: D_KL(π_old‖π_θ) in nats a token. @default 0.05 */
   readonly klStep?: number | undefined;
-  /** What the learning rate is multiplied by after a step that was taken back. @default 0.5 */
+  /** What the learning rate is multiplied by after a step that was undone. @default 0.5 */
   readonly shrink?: number | undefined;
-  /** So many steps in a row may be taken back before training ends with an error. @default 12 */
+  /** Steps in a row that may be undone before training ends with an error. @default 12 */
   readonly patience?: number | undefined;
 }
 
@@ -19,19 +19,19 @@ export const guardRule = ruleOf<StepGuardOptions>({
 });
 
 /**
- * Watches how far each step moves the policies. One that went too far is taken back, and all later ones are smaller:
+ * Watches how far each step moves the policies. One that went too far is undone, and all later ones are smaller:
  * a learning rate that would destroy a policy costs a few steps instead.
  */
 export interface StepGuard {
   /** Share of the scheduled learning rate to use now. */
   readonly stepScale: number;
-  /** What a resumed run goes on with. */
+  /** What a run resumes with. */
   readonly state: GuardState;
-  /** Whether the step that moved a policy so far has to be taken back. */
+  /** Whether the step moved a policy so far that it has to be undone. */
   undoes(klStep: number): boolean;
 }
 
-/** Share of the learning rate, and steps in a row that were taken back. */
+/** Share of the learning rate, and steps in a row that were undone. */
 export interface GuardState {
   readonly stepScale: number;
   readonly inARow: number;
@@ -60,7 +60,7 @@ export const stepGuard = (options: StepGuardOptions | false, state: GuardState =
       inARow += 1;
       if (inARow > patience)
         throw new AgentFlowError(
-          `${inARow} steps in a row moved the policy too far (${klStep.toFixed(2)} nats a token; ${most} is accepted) and were taken back. Lower the learning rate, or look at the rewards.`,
+          `${inARow} steps in a row moved the policy too far (${klStep.toFixed(2)} nats per token; ${most} is accepted) and were undone. Lower the learning rate, or look at the rewards.`,
         );
       stepScale *= shrink;
       return true;

@@ -25,7 +25,7 @@ export interface StepMetrics {
   readonly klSampler: number;
   /** k3 estimate of D_KL(π_old‖π_θ) a token: how far the step's updates moved the policy; absent without a guard. */
   readonly klStep?: number;
-  /** The step moved the policy too far and was taken back: the next ones are smaller. */
+  /** The step moved the policy too far and was undone: the next ones are smaller. */
   readonly undone?: true;
   /** What the guard has come to; absent while every step went well. */
   readonly guard?: GuardState;

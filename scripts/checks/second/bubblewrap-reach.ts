@@ -168,7 +168,7 @@ const kernel: Attempts = [
   ["addresses that are not random", inChild("S(135, 0x0040000) >= 0")],
   ["the kernel's log", `${calls}${when("S(103, 3, buffer(4096), 4096) > 0")}`],
   [
-    "a program that is no file",
+    "a program that is not a file",
     inChild(
       "(lambda f: (os.write(f, open('/bin/true', 'rb').read()), os.execve(f, ['x'], {}))[1])(os.memfd_create('x'))",
     ),

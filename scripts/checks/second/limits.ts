@@ -58,7 +58,7 @@ const protocol: readonly Limit[] = [
     forgery(`b'{"__proto__":{"error":"theirs"},"value":1}\\n'`),
   ]),
   limit("a reply of 50 MB on every descriptor", forgery("b'x'", 50_000_000), endsInTime),
-  limit("bytes that are no UTF-8", forgery("b'\\xff\\xfe\\xc0\\x80'")),
+  limit("bytes that are not UTF-8", forgery("b'\\xff\\xfe\\xc0\\x80'")),
   limit("half a letter at the end of the output", "import os\nos.write(1, 'é'.encode()[:1]); 'x'"),
   limit("lone surrogates as the value", "'\\ud800'"),
   limit("lone surrogates in the output", "print('\\ud800')"),
@@ -80,9 +80,9 @@ const protocol: readonly Limit[] = [
   ),
   limit("a value whose text fails", "class V:\n    def __repr__(self): raise BaseException('no')\nV()"),
   limit("a value whose text exits", "class V:\n    def __repr__(self): import os; os._exit(0)\nV()"),
-  limit("a value whose text is none", "class V:\n    def __repr__(self): return 1\nV()"),
+  limit("a value whose text is not a string", "class V:\n    def __repr__(self): return 1\nV()"),
   limit(
-    "a text that is no text",
+    "a text that is not text",
     "class S(str):\n    def __str__(self): return 7\n    def encode(self, *a): return 7\n    def __len__(self): return -1\n    def __getitem__(self, i): return self\nS('x')",
   ),
   limit("a text that grows", "class S(str):\n    def __len__(self): return 1\nS('x' * 1_000_000)"),
@@ -159,7 +159,7 @@ const protocol: readonly Limit[] = [
   limit("a program with a NUL", "'a\0b'"),
   limit("a program with a lone surrogate", "'\ud800'"),
   limit(
-    "bytecode that is none",
+    "bytecode that is invalid",
     "f = lambda: 0\nf.__code__ = f.__code__.replace(co_code=bytes(range(256)))\nf()",
     endsInTime,
   ),
@@ -326,7 +326,7 @@ const leftovers: readonly Limit[] = [
     "import random\nrandom.seed(7)\nrandom.random()",
     `import random\n${look("random.random() in (0.32383276483316237, 0.15084917392450192)")}`,
   ),
-  limit("what follows a program that died", "6 * 7", gives("42"), ["import os\nos._exit(3)"]),
+  limit("what follows a program that crashed", "6 * 7", gives("42"), ["import os\nos._exit(3)"]),
   limit("what follows a program without end", "6 * 7", gives("42"), ["while True: pass"]),
   limit("what follows a program that took all memory", "6 * 7", gives("42"), [
     "x = []\nwhile True: x.append(bytearray(10_000_000))",

@@ -23,7 +23,7 @@ import { loadTokenizer } from "./text/tokenizer.ts";
 import { createLayerTrainer, type LayerTrainer } from "./training/layer-trainer.ts";
 import { allocateTensors, type Weights } from "./weights.ts";
 
-/** Longest sequence when nobody says: what a cache and a mask of moderate size hold. */
+/** Longest sequence by default: what a cache and a mask of moderate size hold. */
 const CONTEXT_LENGTH = 4096;
 /** An adapter on nothing: the base alone. */
 const NO_ADAPTER: LoraConfig = { rank: 1, alpha: 1, targets: [] };

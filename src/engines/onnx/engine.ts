@@ -46,7 +46,7 @@ const BUILT_IN: Readonly<Record<string, URL>> = {
   "agentflow-tiny-trained": new URL("models/agentflow-tiny-trained", packageFolder),
 };
 
-/** Up to this size a model learns with all its weights when nobody says. */
+/** Up to this size a model learns with all its weights by default. */
 const SMALL = 20_000_000;
 
 /**
@@ -101,7 +101,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     for (const [name, tensor] of base.tensors) floatsOf(tensor).set(source.tensors[name] ?? []);
   } else initialise(base, source.config, randomKey(source.seed ?? 0, "weights"));
 
-  // Training and sampling go on side by side: the one fills what the other leaves idle between its native calls.
+  // Training and sampling run side by side: one fills the time that the other leaves idle between its native calls.
   const training = oneAtATime();
   const sampling = oneAtATime();
   let closed = false;

@@ -12,7 +12,7 @@ export interface FullPolicyParts {
   readonly base: Weights;
   /** Zeros in the layout of the base. */
   readonly allocate: () => Weights;
-  /** Runs one call on weights at a time; sampling, from published versions, goes on beside it. */
+  /** Runs one call on weights at a time; sampling, from published versions, continues beside it. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
   readonly sampler: () => Sampler;
   readonly release: (history: string) => void;

@@ -16,14 +16,14 @@ export const packState = (weights: Weights, { first, second, step }: AdamState):
   return bytes;
 };
 
-/** Takes a packed state in. Throws `EngineError`, with everything as it was, for bytes that are none of this size. */
+/** Takes a packed state in. Throws `EngineError`, with everything as it was, for bytes of another size. */
 export const unpackState = (bytes: Uint8Array, weights: Weights, adam: AdamState): void => {
   const { length } = weights.floats;
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const [magic, version, step, count] =
     aligned.length < HEADER ? [] : new Uint32Array(aligned.buffer, aligned.byteOffset, 4);
   if (magic !== MAGIC || version !== 1 || step === undefined)
-    throw new EngineError("These bytes are no training state of a policy (version 1).");
+    throw new EngineError("These bytes are not the training state of a policy (version 1).");
   if (count !== length || aligned.length !== HEADER + 12 * length)
     throw new EngineError(`The training state has ${count} numbers; this policy has ${length}: it is another model's.`);
   for (const [i, { floats }] of [weights, adam.first, adam.second].entries())

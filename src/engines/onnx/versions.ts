@@ -14,7 +14,7 @@ export interface Versions<S extends Published> {
   publish(snapshot: S): void;
   /** Keeps a version until the returned function is called. Throws `ConfigError` when it is gone. */
   hold(version: string): () => void;
-  /** Keeps a version (the newest by default) while `work` goes on. */
+  /** Keeps a version (the newest by default) while `work` runs. */
   use<T>(version: string | undefined, work: (snapshot: S) => Promise<T>): Promise<T>;
 }
 

@@ -11,7 +11,7 @@ export const boundsProblem = (input: unknown, json: boolean): string | undefined
     values += 1;
     if (values > MOST_VALUES) return `input holds more than ${MOST_VALUES} values`;
     if (json && !isJson(value))
-      return `input holds ${typeof value === "number" ? value : typeof value}, which is no JSON`;
+      return `input holds ${typeof value === "number" ? value : typeof value}, which JSON does not have`;
     if (typeof value === "string") letters += value.length;
     if (letters > MOST_LETTERS) return `input has more than ${MOST_LETTERS} characters`;
     if (typeof value !== "object" || value === null) return undefined;

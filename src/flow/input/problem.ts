@@ -49,7 +49,7 @@ const alternatives = (
     const rest = failure.keywordLocation.startsWith(`${keywordLocation}/`)
       ? failure.keywordLocation.slice(keywordLocation.length + 1).split("/")[0]
       : undefined;
-    // A schema `false` is told with the value's place alone: it belongs to the alternative before it.
+    // A schema `false` reports the place of the value alone: it belongs to the alternative before it.
     if (rest !== undefined) {
       group = groups.get(rest) ?? [];
       groups.set(rest, group);

@@ -156,7 +156,7 @@ describe("frozen modules on any chat model", () => {
     expect(result.usage.sampledTokens).toBeGreaterThan(8);
   });
 
-  test("a reply that is no action is repaired once, then refused and seen", async () => {
+  test("a reply that is not an action is repaired once, then refused and seen", async () => {
     const model = scriptedModel(["I think we should look.", "look q1", "No idea.", "None at all.", "look q1 more"]);
     const flow = createFlow({ planner: modelPlanner(model), tools: { look }, budget: { turns: 2 } });
     const { trajectory } = await flow.solve(question);

@@ -4,7 +4,7 @@ import { plainText } from "../../plain-text.ts";
 import { memoised } from "./memoised.ts";
 import { firstKept } from "./selection.ts";
 
-/** One reply of the assistant and what it was told then. Ids were sampled by a policy; a text was written by someone else. */
+/** One reply of the assistant and the message that followed. Ids were sampled by a policy; a text was written by someone else. */
 export interface Exchange {
   readonly reply: readonly number[] | string;
   readonly user: string;
@@ -85,6 +85,6 @@ export const chatPrompts = (engine: Pick<Engine, "chat" | "model" | "tokenizer" 
 };
 
 /** Stands behind the opening of a conversation that has become too long. */
-export const LEFT_OUT = "(The first turns are left out here.)";
+const LEFT_OUT = "(The first turns are left out here.)";
 
 const lengthOf = (segments: readonly PromptSegment[]): number => segments.reduce((sum, { ids }) => sum + ids.length, 0);

@@ -5,7 +5,7 @@ import { fieldText } from "../field-text.ts";
 const FIELD_LIMIT = 24;
 const VALUE_LENGTH = 120;
 /** Longest rendering of one entry, in characters. */
-export const ENTRY_LENGTH = 900;
+const ENTRY_LENGTH = 900;
 
 /** One line of at most `length` characters; what was cut ends in an ellipsis. */
 export const oneLine = (text: string, length: number): string => {

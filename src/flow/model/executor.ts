@@ -95,7 +95,7 @@ const parseObject = (text: string): Record<string, unknown> | undefined => {
   try {
     return JSON.parse(text.slice(start, end + 1)) as Record<string, unknown>;
   } catch {
-    // Not JSON: the model is told so and asked again.
+    // Not JSON: the model gets the reason and is asked again.
     return undefined;
   }
 };

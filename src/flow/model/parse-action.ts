@@ -46,7 +46,7 @@ export const parseJsonAction = (text: string, tools: readonly string[]): Step | 
   return object !== undefined && tools.includes(object.tool) ? { ...object, raw: text } : parseChatAction(text, tools);
 };
 
-/** The plan of a text that is an action, or why it is none. */
+/** The plan of a text that is an action, or why it is not one. */
 export const planOf = (text: string, parsed: Step | { readonly error: string }): Pick<Plan, "step" | "error"> =>
   "error" in parsed ? malformed(text, parsed.error) : { step: parsed };
 
@@ -92,7 +92,7 @@ const objectAction = (text: string): Pick<Step, "tool" | "subGoal"> | undefined 
     const words = typeof goal === "string" ? goal.trim().replace(/\s+/gu, " ") : JSON.stringify(goal);
     return /^[A-Za-z_][\w-]*$/u.test(tool) && words !== "" ? { tool, subGoal: words } : undefined;
   } catch {
-    // Braces that are no JSON: the text is read line by line.
+    // Braces that are not JSON: the text is read line by line.
     return undefined;
   }
 };

@@ -9,7 +9,7 @@ export interface TrajectorySegments {
 }
 
 export interface TrajectorySegmentsOptions extends PromptOptions {
-  /** Those that the planner was told of; the chat form names them. @default none */
+  /** Those that the planner knows; the chat form names them. @default none */
   readonly tools?: Toolset;
   readonly instructions?: string;
 }

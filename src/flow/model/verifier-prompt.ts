@@ -10,7 +10,7 @@ export type VerdictForm = "word" | "lines";
 const TASK =
   "You check whether a question is answered. Turn by turn you see what was done with a tool and what came of it.";
 
-/** What a verifier in natural language is told first: the same for every question. */
+/** The system prompt of a verifier in natural language: the same for every question. */
 export const verifierSystem = (form: VerdictForm): string =>
   form === "word"
     ? `${TASK} Write stop when a result is there that is what the question asks for, in its unit; else write continue.`
@@ -25,7 +25,7 @@ export const verifierSystem = (form: VerdictForm): string =>
 /** The language of verdicts in the form `word`. */
 export const VERDICT_PATTERN = "continue|stop";
 
-/** What a verifier is told of a turn; of the first one, with the question in front. */
+/** What a verifier sees of a turn; of the first one, with the question in front. */
 export const verifierTurn = (
   { query, analysis }: Pick<FlowState, "query" | "analysis">,
   turn: { readonly index: number; readonly step: Step; readonly observation: Observation },

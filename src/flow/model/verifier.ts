@@ -51,7 +51,7 @@ export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierO
 
 const { admit } = ruleVerifier();
 
-/** Whatever was written instead of a verdict, the flow goes on: only turns are lost by it. */
+/** Whatever was written instead of a verdict, the flow continues: it costs turns and nothing else. */
 const readVerdict = (text: string): Verdict =>
   parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };
 

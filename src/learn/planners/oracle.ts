@@ -1,7 +1,7 @@
 import type { Planner } from "../../module.ts";
 import { stepOf } from "../../trajectory.ts";
 
-/** A planner that is told the plan of each query: what the tools and the turn limit allow at best. */
+/** A planner that knows the plan of each query: what the tools and the turn limit allow at best. */
 export const oraclePlanner =
   (planOf: (queryId: string) => readonly string[]): Planner =>
   ({ query, turn }) => {

@@ -10,7 +10,7 @@ import { calculatorsOf } from "./project-environment.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
 
 /** Groups of a step, and thus fewest training tasks. */
-export const FEWEST_TASKS = 16;
+const FEWEST_TASKS = 16;
 
 /** Whether there are tasks enough to train and to measure on. */
 export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding => {
@@ -166,12 +166,12 @@ const endingOf = ({ answer, stopReason }: Trajectory): string =>
 const SHORTEST_LEAK = 3;
 /** Longer ones do not stand in a question by chance. */
 const LONGEST_LEAK = 200;
-/** So much of a question is looked through. */
+/** Characters of a question that are searched. */
 const QUESTION_LENGTH = 20_000;
-/** So many leaks are no chance. */
+/** This many leaks are not a coincidence. */
 const LEAK_SHARE = 0.05;
 
-/** Whether expected answers stand in what a planner is told: the question, descriptions of tools, instructions. */
+/** Whether expected answers appear in what a planner sees: the question, descriptions of tools, instructions. */
 export const checkLeaks = (
   { tools = {}, instructions = "" }: Pick<AgentFlowConfig, "tools" | "instructions">,
   tasks: readonly ProjectTask[],
@@ -194,7 +194,7 @@ export const checkLeaks = (
   return {
     check: "leaks",
     level: leaking.length > LEAK_SHARE * tasks.length ? "error" : "warning",
-    message: `The expected answer stands in the question or in what the planner is told in ${leaking.length} of ${tasks.length} tasks, such as ${first.id}: "${first.sealed.answer}" in "${first.question.slice(0, 120)}".`,
+    message: `The expected answer appears in the question or in what the planner sees in ${leaking.length} of ${tasks.length} tasks, such as ${first.id}: "${first.sealed.answer}" in "${first.question.slice(0, 120)}".`,
   };
 };
 

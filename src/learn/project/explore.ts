@@ -62,7 +62,7 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
     ...options.flow,
     budget: { ...options.flow.budget, turns },
     planner: leastTried(calculators, fits),
-    // Goes on whatever is there.
+    // Continues with whatever is there.
     verifier: { ...ruleVerifier(), judge: () => ({ decision: "continue", reason: "" }) },
     loopDetectors: [],
     tools,
@@ -120,7 +120,7 @@ const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
     const { tool, calls } = draws.pick(open);
     const worth = (sources: string): number => {
       const { tries, ok } = fits.get(`${tool}: ${sources}`) ?? { tries: 0, ok: 0 };
-      // What works is gone on with half of the time: it leads on.
+      // Half of the time it continues from what works: that leads further.
       return ok > 0 && draws.next() < 0.5 ? -1 : tries;
     };
     const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call.sources) }));

@@ -33,7 +33,7 @@ const REWARD_SECONDS = 300;
 
 /** Tasks without a family are one. */
 const NO_FAMILY = "tasks";
-/** From so many families on, one is held out where no task says which. */
+/** With this many families or more, one is held out if no task says which. */
 const MANY_FAMILIES = 5;
 
 /** 80 % train, 10 % validation, 10 % test, by hash: the same for every seed. */

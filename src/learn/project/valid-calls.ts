@@ -15,7 +15,7 @@ export type Fits = Map<string, { tries: number; ok: number }>;
 
 /** Longest list of calls of one tool in one state. */
 const MOST_CALLS = 2000;
-/** A source whose calls fail more often than this is no valid one. */
+/** A source whose calls fail more often than this is not a valid one. */
 const LEAST_SHARE = 0.02;
 
 interface Candidate {

@@ -3,7 +3,7 @@ import { openNativeRuntime } from "./ort-native.ts";
 import { openWebRuntime } from "./ort-web.ts";
 import type { Runtime } from "./runtime.ts";
 
-export const carriers = ["native", "wasm"] as const;
+const carriers = ["native", "wasm"] as const;
 export type Carrier = (typeof carriers)[number];
 
 export interface OpenRuntimeOptions {
@@ -15,6 +15,8 @@ export interface OpenRuntimeOptions {
   readonly notice?: (text: string) => void;
   /** How the native carrier is opened. @default openNativeRuntime */
   readonly openNative?: (options: { readonly threads?: number }) => Runtime;
+  /** How the slower carrier is opened. @default openWebRuntime */
+  readonly openWeb?: (options: { readonly threads?: number }) => Promise<Runtime>;
 }
 
 let said = false;
@@ -26,6 +28,7 @@ export const openRuntime = async ({
   carrier = asked(environment),
   notice = (text) => process.emitWarning(text),
   openNative = openNativeRuntime,
+  openWeb = openWebRuntime,
 }: OpenRuntimeOptions = {}): Promise<Runtime> => {
   const options = threads === undefined ? {} : { threads };
   let why = "it was asked for";
@@ -38,7 +41,12 @@ export const openRuntime = async ({
       why = messageOf(cause);
     }
   }
-  const runtime = await openWebRuntime(options);
+  const runtime = await openWeb(options).catch((cause: unknown) => {
+    if (carrier === "wasm") throw cause;
+    throw new ConfigError(`The native runtime cannot be used: ${why} Nor can WebAssembly: ${messageOf(cause)}`, {
+      cause,
+    });
+  });
   if (!said) notice(`Models run on WebAssembly, several times slower than the native runtime: ${why}`);
   said = true;
   return runtime;

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { EngineError, messageOf } from "../../../errors.ts";
+import { EngineError } from "../../../errors.ts";
+import { installCommand, missingPackage } from "../../../optional-package.ts";
 
 /**
  * ONNX Runtime's C library (from the npm package onnxruntime-node) called through koffi: no copies, bound calls of a
@@ -61,9 +62,7 @@ const packageFolder = (require: NodeJS.Require, name: string): string => {
     const candidate = join(folder, name);
     if (existsSync(join(candidate, "package.json"))) return candidate;
   }
-  throw new EngineError(
-    `The native runtime needs the npm package ${name}, which is not installed. Run: npm install ${name}`,
-  );
+  throw new EngineError(`The npm package ${name} is not installed. Run: ${installCommand(name)}`);
 };
 
 const load = (): NativeLibrary => {
@@ -72,9 +71,7 @@ const load = (): NativeLibrary => {
   try {
     koffi = require("koffi") as Koffi;
   } catch (cause) {
-    throw new EngineError(
-      `The native runtime needs the npm package koffi (${messageOf(cause)}). Run: npm install koffi`,
-    );
+    throw new EngineError(missingPackage("koffi", cause).message, { cause });
   }
   const folder = packageFolder(require, "onnxruntime-node");
   const library = LIBRARY[process.platform];

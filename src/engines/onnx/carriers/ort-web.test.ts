@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fixtureTensors, fixtureWeights, llamaFixture, relativeError } from "../../../../test/fixtures/llama.ts";
 import { ConfigError, EngineError } from "../../../errors.ts";
+import { missingPackage } from "../../../optional-package.ts";
 import { randomKey } from "../../../random.ts";
 import { createQuantisedSampler } from "../sampling/quantised-sampler.ts";
 import { createSampler } from "../sampling/sampler.ts";
@@ -103,6 +104,15 @@ describe("the choice of a carrier", () => {
         "WebAssembly",
       );
     expect(notices).toEqual([expect.stringMatching(/slower.*koffi/)]);
+  });
+
+  it("says what to install where there is neither", async () => {
+    const openWeb = async (): Promise<never> => {
+      throw missingPackage("onnxruntime-web", Object.assign(new Error(), { code: "ERR_MODULE_NOT_FOUND" }));
+    };
+    const opening = openRuntime({ environment: {}, openNative: missing, openWeb });
+    await expect(opening).rejects.toThrow(/koffi.*npm install onnxruntime-web@\d/);
+    await expect(openRuntime({ carrier: "wasm", openWeb })).rejects.toThrow(/^Running models on WebAssembly needs/);
   });
 
   it("follows AGENTFLOW_RUNTIME, and refuses what is neither", async () => {

@@ -1,4 +1,5 @@
 import { EngineError, messageOf } from "../../../errors.ts";
+import { optionalPackage } from "../../../optional-package.ts";
 import {
   bytesOf,
   type Constants,
@@ -55,23 +56,15 @@ let library: Promise<Ort> | undefined;
 
 /** Loaded once a process: the number of threads is fixed when the module starts. */
 const loadLibrary = (threads: number): Promise<Ort> => {
-  library ??= import("onnxruntime-web").then(
-    (ort) => {
-      ort.env.wasm.numThreads = threads;
-      ort.env.logLevel = "error";
-      return ort;
-    },
-    (cause) => {
-      throw new EngineError(
-        `The WebAssembly runtime needs the npm package onnxruntime-web (${messageOf(cause)}). Run: npm install onnxruntime-web`,
-        { cause },
-      );
-    },
-  );
+  library ??= optionalPackage("onnxruntime-web", () => import("onnxruntime-web")).then((ort) => {
+    ort.env.wasm.numThreads = threads;
+    ort.env.logLevel = "error";
+    return ort;
+  });
   return library;
 };
 
-/** Opens the WebAssembly runtime. `threads` counts for the first that a process opens. Throws EngineError without the package. */
+/** Opens the WebAssembly runtime. `threads` counts for the first that a process opens. Throws `ConfigError` without the package. */
 export const openWebRuntime = async ({ threads = 2 }: { readonly threads?: number } = {}): Promise<Runtime> => {
   const ort = await loadLibrary(threads);
   const wrap = ({ memory, shape, offset }: Tensor): OrtTensor => {

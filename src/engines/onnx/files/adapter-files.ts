@@ -25,14 +25,14 @@ const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
 /** What PEFT puts before the names of the base model. */
 const PREFIX = "base_model.model.";
-/** A configuration beyond this is no configuration. */
+/** A configuration beyond this is not a configuration. */
 const MAX_CONFIG_BYTES = 1_000_000;
 
 /** The bare names that PEFT matches the ends of module names with. */
 const bareName = (target: string): string => target.slice(target.lastIndexOf(".") + 1);
 
 /** The contents of an adapter_config.json, as PEFT and vLLM read it. */
-export const adapterConfigJson = (lora: LoraConfig, baseName: string): Readonly<Record<string, unknown>> => ({
+const adapterConfigJson = (lora: LoraConfig, baseName: string): Readonly<Record<string, unknown>> => ({
   peft_type: "LORA",
   task_type: "CAUSAL_LM",
   base_model_name_or_path: baseName,

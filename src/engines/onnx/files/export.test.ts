@@ -142,7 +142,7 @@ describe("an export", () => {
     await expect(verifyExport({ ...options, adapter })).rejects.toThrow(/self_attn.q_proj.(lora_A.)?weight differs/);
   });
 
-  it("refuses what is not ours and what is no adapter", async () => {
+  it("refuses what is not ours and what is not an adapter", async () => {
     await mkdir(out);
     await writeFile(join(out, "thesis.txt"), "mine");
     for (const format of ["peft", "gguf", "merged"] as const)

@@ -24,8 +24,6 @@ import { roundTo, type WrittenType } from "./safetensors-writer.ts";
 /** PEFT folder, GGUF file for llama.cpp, or the base with the adapter in it. */
 export type ExportFormat = "peft" | "gguf" | "merged";
 
-export const EXPORT_FORMATS: readonly ExportFormat[] = ["peft", "gguf", "merged"];
-
 const anExport: Rule = (value, of) =>
   ruleOf<ExportOptions>({
     format: required(oneOf("peft", "gguf", "merged")),

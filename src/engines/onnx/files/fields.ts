@@ -29,7 +29,7 @@ const shown = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 };
 
-/** The fields of a record; `name` is the file's, for messages. Throws `StoreError` when it is no record. */
+/** The fields of a record; `name` is the file's, for messages. Throws `StoreError` when it is not a record. */
 export const fieldsOf = (value: unknown, name: string): Fields => {
   if (!isRecord(value)) throw new StoreError(`${name}: expected an object, found ${shown(value)}.`);
   const get = (key: string): unknown => (Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined);

@@ -67,7 +67,7 @@ describe("an adapter as a GGUF file", () => {
 
   it("replaces nothing that is not ours", async () => {
     await writeFile(path, "mine");
-    await expect(write()).rejects.toThrow(/no adapter that was written here/);
+    await expect(write()).rejects.toThrow(/not an adapter that was written here/);
     await expect(
       writeGgufAdapter(root, { config: smallModel, lora, tensors, about: {}, baseName: "" }),
     ).rejects.toThrow(/is not replaced/);

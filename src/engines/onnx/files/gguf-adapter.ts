@@ -142,7 +142,7 @@ const requireOurGguf = async (path: string): Promise<void> => {
   }
   if (!ours)
     throw new ConfigError(
-      `${path} is there and is no adapter that was written here, so it is not replaced. Name another file, or remove it.`,
+      `${path} is there and is not an adapter that was written here, so it is not replaced. Name another file, or remove it.`,
     );
 };
 
@@ -158,7 +158,9 @@ export const readGgufAdapter = async (
   const lora: LoraConfig = { rank, alpha: Number(metadata["adapter.lora.alpha"]), targets };
   const places = placesOf(config, lora);
   if (metadata["general.type"] !== "adapter" || places.length === 0 || places.length !== found.size)
-    throw new StoreError(`${path} is no adapter of this model: it has ${found.size} tensors, not ${places.length}.`);
+    throw new StoreError(
+      `${path} is not an adapter of this model: it has ${found.size} tensors, not ${places.length}.`,
+    );
   const tensors: Record<string, Float32Array> = {};
   const file = await openTensorFile(path);
   try {

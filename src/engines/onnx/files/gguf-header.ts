@@ -25,7 +25,7 @@ const maxEntries = 2_500_000;
 const maxListTextBytes = 256 << 20;
 const maxValues = 10_000;
 const maxTensors = 100_000;
-/** Entries that are read before the event loop has its turn. */
+/** Entries that are read before the event loop runs. */
 const entriesPerTurn = 5_000;
 
 /** Reads a file from front to back, a window at a time; refuses to go past its end. */

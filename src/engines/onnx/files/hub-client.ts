@@ -1,5 +1,6 @@
 import { parseLargeJson } from "../../../bounded-json.ts";
-import { ConfigError, EngineError, messageOf, StoreError } from "../../../errors.ts";
+import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
+import { optionalPackage } from "../../../optional-package.ts";
 
 /** Where models come from, and as whom. */
 export interface HubSettings {
@@ -122,12 +123,7 @@ export const describeRepo = async (
   settings: HubSettings,
   abortSignal?: AbortSignal,
 ): Promise<RemoteRepo> => {
-  const { listFiles, modelInfo } = await import("@huggingface/hub").catch((cause) => {
-    throw new EngineError(
-      `Pulling models needs the npm package @huggingface/hub (${messageOf(cause)}). Run: npm install @huggingface/hub`,
-      { cause },
-    );
-  });
+  const { listFiles, modelInfo } = await optionalPackage("@huggingface/hub", () => import("@huggingface/hub"));
   const request = hubRequest(
     settings,
     revision === "main" ? `The model ${repo}` : `The model ${repo}@${revision}`,

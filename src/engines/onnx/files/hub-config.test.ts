@@ -189,7 +189,7 @@ describe("config.json", () => {
     expect(() => parse(json)).toThrow(message);
   });
 
-  it("refuses what is no object", () => {
+  it("refuses what is not an object", () => {
     for (const json of [null, [], "llama", 3]) expect(() => parse(json)).toThrow(/expected an object/);
   });
 

@@ -45,7 +45,7 @@ export const isWhole = async (path: string, { size, algorithm, digest }: RemoteF
 
 /**
  * Downloads a file, from where an earlier try ended. Lost connections are taken up again while bytes keep coming. A
- * wrong hash removes what came and fetches it once more. Throws `StoreError`; an abort leaves the part to go on from.
+ * wrong hash removes what came and fetches it once more. Throws `StoreError`; an abort leaves the part to resume from.
  */
 export const downloadFile = async (file: RemoteFile, options: DownloadOptions): Promise<void> => {
   const { target, abortSignal } = options;
@@ -68,9 +68,12 @@ export const downloadFile = async (file: RemoteFile, options: DownloadOptions): 
     abortSignal?.throwIfAborted();
     if (cause instanceof StoreError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === "ENOSPC")
-      throw new StoreError(`The disk is full at ${part}: make room and run it again, it goes on from there.`, {
-        cause,
-      });
+      throw new StoreError(
+        `The disk is full at ${part}: make room and run the command again, which resumes the download.`,
+        {
+          cause,
+        },
+      );
     throw cause;
   }
 };

@@ -9,7 +9,7 @@ export const INDEX = "model.safetensors.index.json";
 /** What an engine reads beside the weights. */
 const SMALL =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|chat_template)\.json$|^chat_template\.jinja$/;
-/** A text file beyond this is none. */
+/** A file beyond this is not a text file. */
 const MAX_SMALL_BYTES = 200_000_000;
 const MAX_SHOWN = 30;
 
@@ -76,7 +76,7 @@ export const fileNamed = ({ repo, files }: RemoteRepo, name: string, what: strin
   return file;
 };
 
-/** The files that an index lists. Throws `StoreError` for a name that is no file beside it. */
+/** The files that an index lists. Throws `StoreError` for a name that is not a file beside it. */
 export const chooseShards = ({ repo, files }: RemoteRepo, index: unknown): RemoteFile[] => {
   const map = isRecord(index) && isRecord(index.weight_map) ? index.weight_map : {};
   const names = [...new Set(Object.values(map))].sort();

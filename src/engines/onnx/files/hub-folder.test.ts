@@ -195,7 +195,7 @@ describe("a model folder", () => {
     await refused(/Cannot read .*tokenizer_config.json/);
     await put("tokenizer_config.json", {});
     await put("tokenizer.json", { ...tokenizer, model: { type: "Unigram", vocab: [["a", 0]] } });
-    await refused(/tokenizer.json is no tokenizer that is supported/);
+    await refused(/tokenizer.json is not a tokenizer that is supported/);
   });
 
   it("is refused where there is nothing", async () => {

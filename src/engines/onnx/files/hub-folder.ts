@@ -147,7 +147,7 @@ const readTokenizer = async (path: string, vocabularySize: number): Promise<Toke
   const json = await readJsonFile(path);
   if (!isRecord(json) || !isRecord(json.model) || !isRecord(json.model.vocab) || !Array.isArray(json.added_tokens))
     throw new StoreError(
-      `${path} is no tokenizer that is supported: it needs model.vocab (of a BPE) and added_tokens.`,
+      `${path} is not a tokenizer that is supported: it needs model.vocab (of a BPE) and added_tokens.`,
     );
   return fitTokenizer(json as unknown as TokenizerJson, vocabularySize);
 };
@@ -176,7 +176,7 @@ export const openModelFolder = async (folder: string): Promise<ModelFiles> => {
   const names = await listFinished(folder);
   if (names.has("manifest.json")) await verifyManifest(folder);
   for (const name of ["config.json", "tokenizer.json"])
-    if (!names.has(name)) throw new StoreError(`${folder} is no complete model folder: ${name} is missing.`);
+    if (!names.has(name)) throw new StoreError(`${folder} is not a complete model folder: ${name} is missing.`);
   const optional = async (name: string): Promise<Record<string, unknown>> => {
     const json = names.has(name) ? await readJsonFile(join(folder, name)) : {};
     if (!isRecord(json)) throw new StoreError(`${join(folder, name)} holds no object.`);

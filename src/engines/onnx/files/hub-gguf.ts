@@ -1,4 +1,5 @@
-import { ConfigError, EngineError, messageOf, StoreError } from "../../../errors.ts";
+import { ConfigError, StoreError } from "../../../errors.ts";
+import { optionalPackage } from "../../../optional-package.ts";
 import { GGUF_ARCHITECTURES } from "./gguf-file.ts";
 import { boundedReply, type HubRequest, UnreachableError } from "./hub-client.ts";
 import type { PulledAbout } from "./model-cache.ts";
@@ -15,12 +16,7 @@ export const remoteGgufFacts = async (
   url: string,
   request: HubRequest,
 ): Promise<Pick<PulledAbout, "architecture" | "parameters">> => {
-  const { gguf } = await import("@huggingface/gguf").catch((cause) => {
-    throw new EngineError(
-      `Pulling a GGUF file needs the npm package @huggingface/gguf (${messageOf(cause)}). Run: npm install @huggingface/gguf`,
-      { cause },
-    );
-  });
+  const { gguf } = await optionalPackage("@huggingface/gguf", () => import("@huggingface/gguf"));
   // The library asks for a range and would take a whole file for one.
   let parts = 0;
   const ranged = (async (address: string, { headers }: RequestInit) => {

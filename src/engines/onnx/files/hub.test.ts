@@ -235,8 +235,8 @@ describe("pulling a model", () => {
   it.each([
     ["nobody/nothing", /The model nobody\/nothing is not at .*check the name/],
     ["tiny/llama@v2", /The model tiny\/llama@v2 is not at .*no such revision/],
-    ["llama", /"llama" is no model of the hub: accepted is owner\/name/],
-    ["tiny/../etc", /is no model of the hub/],
+    ["llama", /"llama" is not a model of the hub: accepted is owner\/name/],
+    ["tiny/../etc", /is not a model of the hub/],
   ])("refuses %s", async (name, message) => {
     await serve();
     await expect(pull(name)).rejects.toThrow(message);

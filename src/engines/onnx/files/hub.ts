@@ -91,8 +91,8 @@ const sizeAt = (path: string): Promise<number> =>
   );
 
 /**
- * Brings a model of the hub (`owner/name[@revision]`) into the cache: what an engine needs of it and no more. Goes on
- * where an earlier pull ended, and waits for one that is at work. Every file is held against the hub's hash; the folder
+ * Brings a model of the hub (`owner/name[@revision]`) into the cache: what an engine needs of it and no more. Resumes
+ * an earlier pull, and waits for one that is running. Every file is held against the hub's hash; the folder
  * counts as complete only when its manifest is written, last. Throws `ConfigError` (no such model, gated, not
  * supported), `EngineError` (no machine for it) and `StoreError` (network, disk, damage); an abort throws its reason.
  */
@@ -102,7 +102,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
   const { environment = process.env, abortSignal, onEvent } = options;
   const asked = parseModelName(name);
   if (asked === undefined)
-    throw new ConfigError(`"${name}" is no model of the hub: accepted is owner/name, or owner/name@revision.`);
+    throw new ConfigError(`"${name}" is not a model of the hub: accepted is owner/name, or owner/name@revision.`);
   const { repo, revision = "main" } = asked;
   const settings = hubSettings(environment);
   const remote = await describeRepo({ repo, revision }, settings, abortSignal);
@@ -136,7 +136,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
     if (gguf !== undefined)
       return { wanted: [gguf], facts: await remoteGgufFacts(fileUrl(settings, remote, gguf.path), request) };
     const small = chooseSmall(remote);
-    const config = fileNamed(remote, "config.json", "it is no model that can be opened");
+    const config = fileNamed(remote, "config.json", "it is not a model that can be opened");
     const model = parseHubConfig(await fetchJson(config), `${repo}, config.json`);
     fileNamed(remote, "tokenizer.json", "only models with a tokenizer in that form can be opened");
     const index = remote.files.find(({ path }) => path === INDEX);

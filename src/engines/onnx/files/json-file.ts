@@ -7,11 +7,11 @@ export interface JsonFileLimits extends JsonLimits {
 }
 
 /** A file of settings. */
-export const SETTINGS: JsonFileLimits = { bytes: 4_000_000, values: 50_000 };
+const SETTINGS: JsonFileLimits = { bytes: 4_000_000, values: 50_000 };
 /** The list of a model's tensors: the largest models have a hundred thousand. */
-export const INDEX_FILE: JsonFileLimits = { bytes: 50_000_000, values: 500_000 };
+const INDEX_FILE: JsonFileLimits = { bytes: 50_000_000, values: 500_000 };
 /** A tokenizer.json: a vocabulary of 262,000 tokens has 33 MB and two million values. */
-export const TOKENIZER: JsonFileLimits = { bytes: 100_000_000, values: 6_000_000 };
+const TOKENIZER: JsonFileLimits = { bytes: 100_000_000, values: 6_000_000 };
 
 /** The limits of a model's file, by its name. */
 export const limitsOf = (name: string): JsonFileLimits => {

@@ -14,7 +14,7 @@ export interface CachedModel {
   readonly folder: string;
   /** What an engine opens: the folder, or the GGUF file in it. */
   readonly path: string;
-  /** Everything is there and was checked; otherwise pulling it again goes on. */
+  /** Everything is there and was checked; otherwise pulling it again resumes. */
   readonly complete: boolean;
   readonly bytes: number;
   readonly about: PulledAbout | undefined;

@@ -8,7 +8,7 @@ const CODE = { float32: "F32", bfloat16: "BF16" } as const;
 export const bytesPerNumber = (type: WrittenType): number => (type === "float32" ? 4 : 2);
 
 /** Bits of the bfloat16 nearest to each number, ties to even. */
-export const toBfloat16 = (numbers: Float32Array): Uint16Array => {
+const toBfloat16 = (numbers: Float32Array): Uint16Array => {
   const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
   const out = new Uint16Array(bits.length);
   for (let i = 0; i < bits.length; i += 1) {

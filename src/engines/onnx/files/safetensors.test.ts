@@ -89,8 +89,8 @@ describe("safetensors", () => {
       /claims 18446744073709551615/,
     ],
     ["a header that was cut", file({}, 0).subarray(0, 9), /cut short/],
-    ["a header that is no JSON", file("{", 0), /no JSON/],
-    ["a header that is a list", file([], 0), /no JSON object/],
+    ["a header that is not JSON", file("{", 0), /not JSON/],
+    ["a header that is a list", file([], 0), /not a JSON object/],
     ["an unknown type", file({ a: { dtype: "I64", shape: [1], data_offsets: [0, 8] } }, 8), /"I64"; readable are F32/],
     ["a negative side", file({ a: { dtype: "F32", shape: [-1], data_offsets: [0, 4] } }, 4), /shape \[-1\]/],
     [

@@ -121,11 +121,11 @@ const readPlaces = (headerBytes: Uint8Array, size: number, name: string): Readon
   try {
     header = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(headerBytes), headerLimits);
   } catch (error) {
-    throw new StoreError(`${name} is not a safetensors file: its header is no JSON in UTF-8 (${messageOf(error)}).`, {
+    throw new StoreError(`${name} is not a safetensors file: its header is not JSON in UTF-8 (${messageOf(error)}).`, {
       cause: error,
     });
   }
-  if (!isRecord(header)) throw new StoreError(`${name} is not a safetensors file: its header is no JSON object.`);
+  if (!isRecord(header)) throw new StoreError(`${name} is not a safetensors file: its header is not a JSON object.`);
   const lines = Object.entries(header).filter(([tensor]) => tensor !== "__metadata__");
   if (lines.length > maxTensors)
     throw new StoreError(`${name} claims ${lines.length} tensors, more than the ${maxTensors} accepted.`);

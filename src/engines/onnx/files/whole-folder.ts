@@ -33,7 +33,7 @@ export const writeSynced = async (
  * Checks that a folder may be written: it is not there, is empty, or is one that we wrote and nobody changed or added
  * to, which will be replaced. Throws `ConfigError` for anything else, so that no one's files are lost.
  */
-export const requireOurs = async (folder: string): Promise<void> => {
+const requireOurs = async (folder: string): Promise<void> => {
   const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
     (cause: NodeJS.ErrnoException) => {
       if (cause.code === "ENOENT") return [];

@@ -10,7 +10,7 @@ export type Linear = (t: Tape, x: string, layer: string, linear: string) => stri
 export interface DecoderParts {
   readonly attend: Attend;
   readonly linear?: Linear;
-  /** Sees a value of a layer that is dear to compute again, and gives the name under which the graph goes on with it. */
+  /** Sees a value of a layer that is expensive to recompute, and returns the name under which the graph uses it. */
   readonly keep?: (name: string, value: string) => string;
 }
 

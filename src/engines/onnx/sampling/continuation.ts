@@ -42,7 +42,7 @@ export const pickExactly: Pick = (probabilities, random) => {
 
 const STRIDE = 256;
 
-/** Inverse CDF for large vocabularies: takes the sum for 1, and passes over what lies before the token in blocks. */
+/** Inverse CDF for large vocabularies: takes the sum for 1, and skips what comes before the token in blocks. */
 export const pickFast: Pick = (p, random) => {
   let rest = random;
   let start = 0;
@@ -84,7 +84,7 @@ const likeliest = (probabilities: Float32Array): number => {
   return token;
 };
 
-/** A token takes at least a byte, but for the few that stand for nothing: a tail of so many more holds any stop text. */
+/** A token takes at least a byte, but for the few that stand for nothing: a tail with this many more holds any stop text. */
 const SLACK = 8;
 
 const endsInText = (ids: readonly number[], stop: readonly string[], text: TextRules): boolean => {
@@ -117,7 +117,7 @@ export const startContinuation = (
     if (temperature === 0 && !allowed) {
       const token = likeliest(probabilities);
       const probability = probabilities[token] as number;
-      // One number that is none spoils the softmax of the whole row.
+      // One NaN spoils the softmax of the whole row.
       if (!(probability > 0 && probability <= 2)) throw notFinite();
       return { token, logProb: Math.log(probability) };
     }

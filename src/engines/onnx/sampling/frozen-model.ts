@@ -28,7 +28,7 @@ export interface StepRow {
 
 /** A frozen base in a session, with adapters. */
 export interface FrozenModel {
-  /** A batch has at least so many rows: with fewer, another kernel would give other last bits. */
+  /** A batch has at least this many rows: with fewer, another kernel would give other last bits. */
   readonly fewestRows: number;
   /** The slots of adapters like this one. Undefined until `admit` has made a graph for them. */
   slotsFor(adapter: Adapter): AdapterSlots | undefined;

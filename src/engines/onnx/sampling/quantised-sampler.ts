@@ -53,7 +53,7 @@ interface Row {
 
 /** Given tokens of one run: more do not make it faster, and its scores take tokens² memory. */
 const PIECE_TOKENS = 512;
-/** Given tokens that are taken in before rows that are sampling have their turn again. */
+/** Given tokens that are taken in before rows that are sampling run again. */
 const PATIENCE_TOKENS = 1024;
 
 /**

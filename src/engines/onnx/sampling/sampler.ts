@@ -31,7 +31,7 @@ interface Row {
 
 /** Keys are looked at up to a multiple of this, so that padding never changes the order of a sum. */
 const REACH_STEP = 64;
-/** Decoding goes on while fewer rows than this wait to be extended. */
+/** Decoding continues while fewer rows than this wait to be extended. */
 const EXTENSION_ROWS = 24;
 /** Decoding so few rows on two threads costs 1.5 times the processor time that it does on one, and saves a tenth of the time. */
 const FEW_ROWS = 16;
@@ -50,7 +50,7 @@ interface SamplerOptions {
   readonly capacity?: number;
   /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Whether other native calls go on beside: few rows then leave them a core. @default never */
+  /** Whether other native calls run at the same time: few rows then leave them a core. @default never */
   readonly besides?: () => boolean;
   readonly text?: TextRules;
 }
@@ -83,7 +83,7 @@ const createBackend = (
   const extension = load(extensionGraph(config));
   const decoding = load(decodingGraph(config));
   let onOneThread: Session | undefined;
-  /** The session for so many rows; their bits are the same in both. */
+  /** The session for `rows` rows; their bits are the same in both. */
   const decodingOf = (rows: number): Session => {
     if (rows > FEW_ROWS || !besides()) return decoding;
     onOneThread ??= load(decodingGraph(config), 1);
@@ -106,7 +106,7 @@ const createBackend = (
 
   /** Feeds a chunk of given tokens to each row. */
   const extend = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
-    // Rollouts of a group start with the same prompt, and some go on alike: what they are given is taken in once and copied.
+    // Rollouts of a group start with the same prompt, and some continue alike: what they are given is computed once and copied.
     const known = new Map<string, Row[]>();
     const copies = new Map<Row, Row[]>();
     for (const row of batch) {

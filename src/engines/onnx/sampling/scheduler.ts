@@ -37,7 +37,7 @@ export type Draw<Row> = (row: Row, probabilities: Float32Array) => void;
  */
 export interface SamplerOf<S extends Published> {
   sample(request: SampleRequest, snapshot: S): Promise<Sample>;
-  /** Says that a history goes on no more. */
+  /** Says that a history has ended. */
   release(history: string): void;
   dispose(): void;
 }

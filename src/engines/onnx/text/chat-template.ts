@@ -9,11 +9,11 @@ export interface ChatTemplateOptions {
    * @default a fixed day, so that a prompt is the same tomorrow
    */
   readonly now?: () => number;
-  /** After so long a template is given up, when it is opened and when a conversation is rendered. @default 10 */
+  /** Time limit for opening a template and for rendering a conversation. @default 10 */
   readonly seconds?: number;
 }
 
-/** The day that templates themselves fall back to when they are told no time. */
+/** The day that templates themselves use without a clock. */
 const FIXED_DAY = Date.UTC(2024, 6, 26);
 /** Real templates have up to thirty thousand characters. */
 const LONGEST_SOURCE = 200_000;
@@ -26,8 +26,8 @@ const threads = threadsOf("engines/onnx/text/template-thread", {
 /**
  * A model's own chat template, in Jinja. `tokens` are the special tokens that it may name (`bos_token`, `eos_token`, …).
  * Where it takes no system message, the system's text goes in front of the first user message. A template that can
- * switch thinking off is told to. It is a program of whoever published the model, and runs in a thread with a deadline.
- * Throws `ModelError` for a source that is none or takes too long.
+ * switch thinking off is asked to. It is a program by whoever published the model, and runs in a thread with a deadline.
+ * Throws `ModelError` for a source that is invalid or takes too long.
  */
 export const chatTemplate = async (
   source: string,

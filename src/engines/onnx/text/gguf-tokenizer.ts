@@ -57,7 +57,7 @@ const vocabularyOf = (given: Fields, size: number): Vocabulary => {
   if (tokens.length > size)
     throw new StoreError(`${given.name}tokens has ${tokens.length} entries, but the model embeds only ${size}.`);
   if (tokens.reduce((sum, { length }) => sum + length * length, 0) > MOST_CUTS)
-    throw new StoreError(`${given.name}tokens are too long: no vocabulary has tokens of so many characters.`);
+    throw new StoreError(`${given.name}tokens are too long: no vocabulary has tokens of this length.`);
   const types = given.list("token_type") ?? [];
   const added = tokens.flatMap((content, id) => {
     const type = types[id];

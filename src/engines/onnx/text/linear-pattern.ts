@@ -1,4 +1,5 @@
 import { EngineError, messageOf } from "../../../errors.ts";
+import { optionalPackage } from "../../../optional-package.ts";
 
 /** What `String` methods ask of a pattern, so that one of ours stands where a library expects a `RegExp`. */
 export interface LinearPattern {
@@ -26,12 +27,7 @@ export const linearPattern = async (source: string): Promise<LinearPattern> => {
       { cause },
     );
   if (source.length > LONGEST) throw refuse(`it has ${source.length} characters, more than ${LONGEST}`);
-  const { RE2JS } = await import("re2js").catch((cause) => {
-    throw new EngineError(
-      `This model's tokenizer needs the npm package re2js (${messageOf(cause)}). Run: npm install re2js`,
-      { cause },
-    );
-  });
+  const { RE2JS } = await optionalPackage("re2js", () => import("re2js"));
   const parts = alternatives(source);
   const blanks = parts.indexOf(BLANKS);
   if (blanks >= 0 && blanks + 1 < parts.length && parts[blanks + 1] !== "\\s+")

@@ -1,8 +1,12 @@
 /** Runs chat templates of published models in a thread: they are programs, and may loop for ever. See `threads.ts`. */
-import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+
 import { type ChatFrame, FRAME_CONVERSATIONS, frameFrom } from "../../../chat-frame.ts";
 import { ModelError, messageOf } from "../../../errors.ts";
 import type { ChatMessage } from "../../../model.ts";
+import { optionalPackage } from "../../../optional-package.ts";
+
+type Jinja = typeof import("@huggingface/jinja");
+type Program = ReturnType<Jinja["parse"]>;
 
 export interface Template {
   readonly source: string;
@@ -27,9 +31,12 @@ const LONGEST_RANGE = 100_000;
 const LONGEST_TEXT = 16_000_000;
 /** Templates whose programs are kept. */
 const KEPT = 8;
-const programs = new Map<string, ReturnType<typeof parse>>();
+const programs = new Map<string, Program>();
 
-const programOf = (source: string): ReturnType<typeof parse> => {
+/** Loaded by the first template. */
+const loadJinja = (): Promise<Jinja> => optionalPackage("@huggingface/jinja", () => import("@huggingface/jinja"));
+
+const programOf = ({ parse, tokenize }: Jinja, source: string): Program => {
   const known = programs.get(source);
   if (known !== undefined) return known;
   try {
@@ -42,8 +49,13 @@ const programOf = (source: string): ReturnType<typeof parse> => {
   }
 };
 
-const run = (template: Template, messages: readonly ChatMessage[], addGenerationPrompt: boolean): string => {
-  const environment = new Environment();
+const run = (
+  jinja: Jinja,
+  template: Template,
+  messages: readonly ChatMessage[],
+  addGenerationPrompt: boolean,
+): string => {
+  const environment = new jinja.Environment();
   const names = {
     ...globals(template.now),
     ...template.tokens,
@@ -51,18 +63,19 @@ const run = (template: Template, messages: readonly ChatMessage[], addGeneration
     add_generation_prompt: addGenerationPrompt,
   };
   for (const [name, value] of Object.entries(names)) environment.set(name, value);
-  const text = String(new Interpreter(environment).run(programOf(template.source)).value);
+  const text = String(new jinja.Interpreter(environment).run(programOf(jinja, template.source)).value);
   if (text.length > LONGEST_TEXT) throw new ModelError(`its text is longer than ${LONGEST_TEXT} characters`);
   return text;
 };
 
-/** Whether the template takes a system message, and its frame. Throws `ModelError` for a source that is none. */
-export const open = (template: Template): Opened => {
-  programOf(template.source);
-  const takesSystem = heardBy((messages) => run(template, messages, false));
+/** Whether the template takes a system message, and its frame. Throws `ModelError` for a source that is invalid. */
+export const open = async (template: Template): Promise<Opened> => {
+  const jinja = await loadJinja();
+  programOf(jinja, template.source);
+  const takesSystem = heardBy((messages) => run(jinja, template, messages, false));
   try {
     const [short, long] = FRAME_CONVERSATIONS.map((messages) =>
-      render({ ...template, takesSystem, messages, addGenerationPrompt: true }),
+      rendered(jinja, { ...template, takesSystem, messages, addGenerationPrompt: true }),
     );
     return { takesSystem, frame: frameFrom(short ?? "", long ?? "") };
   } catch {
@@ -72,9 +85,11 @@ export const open = (template: Template): Opened => {
 };
 
 /** The text of a conversation. Throws `ModelError` for what the template refuses. */
-export const render = ({ takesSystem, messages, addGenerationPrompt, ...template }: Rendering): string => {
+export const render = async (rendering: Rendering): Promise<string> => rendered(await loadJinja(), rendering);
+
+const rendered = (jinja: Jinja, { takesSystem, messages, addGenerationPrompt, ...template }: Rendering): string => {
   try {
-    return run(template, takesSystem ? messages : withoutSystem(messages), addGenerationPrompt);
+    return run(jinja, template, takesSystem ? messages : withoutSystem(messages), addGenerationPrompt);
   } catch (cause) {
     const roles = messages.slice(0, 20).map(({ role }) => role);
     throw new ModelError(

@@ -61,14 +61,9 @@ export const fitTokenizer = (tokenizer: TokenizerJson, vocabularySize: number): 
   return { ...tokenizer, added_tokens: tokenizer.added_tokens.filter(fits) };
 };
 
-/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws EngineError when they are not one, or without the library. */
+/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws `EngineError` when they are not one. */
 export const loadTokenizer = async (json: unknown, config: object = {}): Promise<Tokenizer> => {
-  const { Tokenizer: Library } = await import("@huggingface/tokenizers").catch((cause) => {
-    throw new EngineError(
-      `Tokenizing needs the npm package @huggingface/tokenizers (${messageOf(cause)}). Run: npm install @huggingface/tokenizers`,
-      { cause },
-    );
-  });
+  const { Tokenizer: Library } = await import("@huggingface/tokenizers");
   try {
     const definition = json as TokenizerJson;
     requireTokenizer(definition);

@@ -24,8 +24,8 @@ export interface Pack {
 /** Tokens of one pack: activations grow with it, and attention with its square. */
 export const PACK_TOKENS = 1024;
 /**
- * What a sequence costs that joins a pack is attention to tokens that are none of its own, masked in vain; what it saves
- * is one more run, worth about so many pairs of tokens, and its shared tokens, each worth so many.
+ * What a sequence costs that joins a pack is attention to tokens of other sequences, which is masked and wasted; what it saves
+ * is one more run, worth about `PAIRS_PER_RUN` pairs of tokens, and its shared tokens, worth `PAIRS_PER_TOKEN` each.
  */
 const PAIRS_PER_RUN = 50_000;
 const PAIRS_PER_TOKEN = 2_000;

@@ -41,7 +41,7 @@ export const checkCoefficients = (
   });
 };
 
-/** Throws `EngineError` for a log-probability that is no number. */
+/** Throws `EngineError` for a log-probability that is not a number. */
 export const checkFinite = (logProbs: readonly Float32Array[]): void => {
   for (const values of logProbs)
     for (const value of values)

@@ -2,7 +2,7 @@ import { ConfigError, EngineError } from "../../../../errors.ts";
 import type { Expression, Rule } from "../../../../patterns/expression.ts";
 import { type ByteRanges, utf8 } from "./utf8.ts";
 
-/** A deterministic automaton over bytes, made as far as it is walked. State 0 is dead: no text goes on from it. */
+/** A deterministic automaton over bytes, built as far as it is walked. State 0 is dead: no text continues from it. */
 export interface Automaton {
   readonly start: number;
   step(state: number, byte: number): number;
@@ -16,7 +16,7 @@ interface Edge {
   readonly target: number;
 }
 
-/** A node takes a byte, or jumps, or calls a rule and goes on at `back`, or ends its rule. */
+/** A node takes a byte, or jumps, or calls a rule and continues at `back`, or ends its rule. */
 type Node =
   | { readonly kind: "take"; readonly edges: readonly Edge[] }
   | { readonly kind: "jump"; readonly to: number[] }
@@ -226,7 +226,7 @@ export const createAutomaton = (
     held += list.length;
     if (states.length >= maxStates || held > MOST_CONFIGURATIONS) {
       throw new EngineError(
-        `The grammar reached ${states.length} states of ${maxStates} (maxStates), with ${held} ways to go on of ${MOST_CONFIGURATIONS}. Make it simpler: fewer counts and alternatives.`,
+        `The grammar reached ${states.length} states of ${maxStates} (maxStates), with ${held} ways to continue, of ${MOST_CONFIGURATIONS}. Make it simpler: fewer counts and alternatives.`,
       );
     }
     const state = states.push(list) - 1;
