@@ -4,6 +4,7 @@ export { type ChannelServer, channelServer } from "./channel-server.ts";
 export { failingExecutor } from "./failing-executor.ts";
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
 export { type HubFault, type HubRepo, type HubServer, type HubServerOptions, hubServer } from "./hub-server.ts";
+export { type LeverEnvironmentOptions, leverEnvironment, leverPolicy, leverTools } from "./lever-environment.ts";
 export { type Fault, infrastructureFaults, modelFaults, randomFaults } from "./model-faults.ts";
 export { type OpenAIRequest, type OpenAIServer, type OpenAIServerOptions, openaiServer } from "./openai-server.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";

@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import type { Engine } from "../src/engine.ts";
+import type { LearnEvent } from "../src/learn/event.ts";
+import { type Recipe, recipes } from "../src/learn/recipe.ts";
+import type { LearnRun } from "../src/learn/run-stream.ts";
+import { leverPolicy } from "../src/testing/index.ts";
+
+/** A recipe whose steps take milliseconds with `leverPolicy`, and which validates and saves after each of them. */
+export const quick: Recipe = {
+  ...recipes.micro,
+  steps: 3,
+  grpo: { ...recipes.micro.grpo, groupSize: 4, tasksPerStep: 2, minimumMixedGroups: 0, fullStepGroups: 0 },
+  learningRate: { peak: 0.3, warmUp: 1, finalShare: 1 },
+  replay: { ...recipes.micro.replay, episodes: 2, states: 2, pool: 4 },
+  validation: { tasks: 4, every: 1 },
+  checkpointEvery: 1,
+  fixedOrderTasks: 4,
+  concurrency: 4,
+};
+
+/** A fresh engine of levers: one that was trained before starts elsewhere. */
+export const leverEngine = (changes: Partial<Engine> = {}): Engine => ({ ...leverPolicy().engine, ...changes });
+
+/** A folder that goes after the tests of a file. */
+export const tempFolder = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), "agentflow-learn-"));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+};
+
+/** All events of a run, and its report. */
+export const readRun = async <Report>(
+  run: LearnRun<Report>,
+  onEvent: (event: LearnEvent<Report>) => void = () => undefined,
+): Promise<{ readonly events: readonly LearnEvent<Report>[]; readonly report: Report }> => {
+  const events: LearnEvent<Report>[] = [];
+  for await (const event of run) {
+    events.push(event);
+    onEvent(event);
+  }
+  return { events, report: await run.report };
+};
+
+/** The types of events, without those that only tell how far something has come. */
+export const typesOf = (events: readonly { readonly type: string }[]): string[] =>
+  events.map(({ type }) => type).filter((type) => !["evaluation-progress", "stage"].includes(type));
