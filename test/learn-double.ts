@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { Engine } from "../src/engine.ts";
+import { createFlow } from "../src/flow/flow.ts";
 import type { LearnEvent } from "../src/learn/event.ts";
 import { type Recipe, recipes } from "../src/learn/recipe.ts";
 import type { LearnRun } from "../src/learn/run-stream.ts";
-import { leverPolicy } from "../src/testing/index.ts";
+import { randomKey } from "../src/random.ts";
+import { leverPolicy, leverTools, scriptedPlanner } from "../src/testing/index.ts";
+import type { Trajectory } from "../src/trajectory.ts";
 
 /** A recipe whose steps take milliseconds with `leverPolicy`, and which validates and saves after each of them. */
 export const quick: Recipe = {
@@ -47,3 +50,10 @@ export const readRun = async <Report>(
 /** The types of events, without those that only tell how far something has come. */
 export const typesOf = (events: readonly { readonly type: string }[]): string[] =>
   events.map(({ type }) => type).filter((type) => !["evaluation-progress", "stage"].includes(type));
+
+/** What the flow of levers comes to by a script of actions, with two turns. */
+export const trajectoryOf = async (script: readonly string[], id = "scripted"): Promise<Trajectory> => {
+  const flow = createFlow({ planner: scriptedPlanner(script), tools: leverTools });
+  const question = { id: "red", question: "which lever opens red", turnLimit: 2 };
+  return (await flow.solve(question, { id, randomKey: randomKey(1, id) })).trajectory;
+};
