@@ -68,7 +68,7 @@ export interface SupervisedReport {
  */
 export const learnFromTrajectories = (options: FromTrajectoriesOptions): LearnRun<SupervisedReport> =>
   runStream(
-    options.abortSignal,
+    options,
     (emit, abortSignal) => imitate(options, emit, abortSignal),
     () => false,
   );

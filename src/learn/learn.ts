@@ -40,7 +40,7 @@ export interface ResumeOptions extends Pick<LearnOptions, "environment" | "plann
  * ```
  */
 export const learn = (options: LearnOptions): LearnRun =>
-  runStream(options.abortSignal, (emit, abortSignal) => newRun(options, emit, abortSignal), wasInterrupted);
+  runStream(options, (emit, abortSignal) => newRun(options, emit, abortSignal), wasInterrupted);
 
 /**
  * Resumes an interrupted run from its folder: the same settings, to the same bits as if it had never stopped. Environment
@@ -58,7 +58,7 @@ export const learn = (options: LearnOptions): LearnRun =>
  */
 export const resume = (folder: string, options: ResumeOptions): LearnRun =>
   runStream(
-    options.abortSignal,
+    options,
     async (emit, abortSignal) => {
       const resumed = await resumable(folder);
       try {

@@ -68,7 +68,7 @@ const POLL_MILLISECONDS = 500;
  */
 export const watch = (options: WatchOptions): LearnRun<WatchReport> =>
   runStream(
-    options.abortSignal,
+    options,
     (emit, abortSignal) => watchFile(options, emit, abortSignal),
     () => options.stopSignal?.aborted === true,
   );
