@@ -19,7 +19,7 @@ import { setsOf } from "./record.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
 import { silentModel } from "./silent-model.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 
 export interface FromTrajectoriesOptions
   extends Pick<
@@ -133,8 +133,7 @@ const imitate = async (
     await run.writeJson("report.json", report);
     return report;
   } finally {
-    await run?.close();
-    await learning.dispose();
+    await closeAll(run, learning);
   }
 };
 

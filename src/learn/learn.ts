@@ -16,7 +16,7 @@ import type { LearnReport } from "./report.ts";
 import { extentsOf, type Resumed, resumable } from "./resume.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { type LearnSettings, settingsOf } from "./settings.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
 
 /** What has to be named again to resume a run: nothing is opened or run because a run's folder names it. */
@@ -204,8 +204,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     try {
       await replies.close();
     } finally {
-      await run?.close();
-      await learning?.dispose();
+      await closeAll(run, learning);
     }
   }
 };

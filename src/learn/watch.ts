@@ -12,7 +12,7 @@ import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 
 export interface WatchOptions
   extends Pick<
@@ -92,8 +92,7 @@ const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSi
     return { schemaVersion: 1, run: run.id, versions: learner.versions };
   } finally {
     learner?.close();
-    await run?.close();
-    await learning.dispose();
+    await closeAll(run, learning);
   }
 };
 
