@@ -61,3 +61,14 @@ it("goes with a policy that writes nothing but its actions", async () => {
   for (const text of ["press left", "look up", "[2]", "@1 value [1]"])
     expect(engine.tokenizer.decode(engine.tokenizer.encode(text))).toBe(text);
 });
+
+it("is the same version again after its state was exported and imported", async () => {
+  const [policy, other] = [leverPolicy(), leverPolicy()];
+  const { tokenizer } = policy.engine;
+  const ids = tokenizer.encode("which lever opens red \n [2] \n press left <end>");
+  await policy.backward([{ ids, targets: [7, 8, 9] }], [Float32Array.of(1, 0, 0.5)]);
+  await policy.optimStep({ learningRate: 0.1 });
+  const version = await policy.publish();
+  await other.importState(await policy.exportState());
+  expect(other.version).toBe(version);
+});
