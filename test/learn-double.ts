@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import type { Engine } from "../src/engine.ts";
+import type { Engine, OptimStepOptions, Policy } from "../src/engine.ts";
 import { createFlow } from "../src/flow/flow.ts";
 import type { LearnEvent } from "../src/learn/event.ts";
 import { type Recipe, recipes } from "../src/learn/recipe.ts";
@@ -56,4 +56,24 @@ export const trajectoryOf = async (script: readonly string[], id = "scripted"): 
   const flow = createFlow({ planner: scriptedPlanner(script), tools: leverTools });
   const question = { id: "red", question: "which lever opens red", turnLimit: 2 };
   return (await flow.solve(question, { id, randomKey: randomKey(1, id) })).trajectory;
+};
+
+/** A fresh engine of levers that tells of each optimiser step, counted from 1, and of each time its weights are saved. */
+export const watchedEngine = (
+  { onStep = () => undefined, onSave = () => undefined }: { onStep?: (step: number) => void; onSave?: () => void },
+  changes: Partial<Engine> = {},
+): Engine => {
+  const policy = leverPolicy();
+  let steps = 0;
+  const watched: Policy = Object.create(policy, {
+    optimStep: {
+      value: (options: OptimStepOptions) => {
+        steps += 1;
+        onStep(steps);
+        return policy.optimStep(options);
+      },
+    },
+    save: { value: async () => onSave() },
+  });
+  return { ...policy.engine, ...changes, policy: () => watched };
 };
