@@ -198,12 +198,9 @@ const oraclePlans = async (
  * there are none.
  */
 export const readSolved = async (path: string): Promise<Trajectory[]> => {
-  const rows = (await readLines(path)) as (Partial<Trajectory> & {
-    readonly trajectory?: Trajectory;
-    readonly reward?: unknown;
-  })[];
-  const solved = rows.flatMap((row) => {
-    const trajectory = row.trajectory ?? (Array.isArray(row.memory) ? (row as Trajectory) : undefined);
+  const solved = (await readLines(path)).flatMap((value) => {
+    const row = (value ?? {}) as { readonly trajectory?: unknown; readonly reward?: unknown };
+    const trajectory = [row.trajectory, row].find(isTrajectory);
     if (trajectory === undefined || trajectory.memory.length === 0) return [];
     return row.reward === 1 || (row.reward === undefined && trajectory.status === "solved") ? [trajectory] : [];
   });
@@ -213,3 +210,7 @@ export const readSolved = async (path: string): Promise<Trajectory[]> => {
     );
   return solved;
 };
+
+/** What tells a trajectory from the rows of training, which have no memory. */
+const isTrajectory = (value: unknown): value is Trajectory =>
+  typeof value === "object" && value !== null && "memory" in value && Array.isArray(value.memory);
