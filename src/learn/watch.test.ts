@@ -3,6 +3,7 @@ import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { leverEngine, quick, readRun, tempFolder, typesOf } from "../../test/learn-double.ts";
+import type { Clock } from "../clock.ts";
 import { leverEnvironment } from "../testing/index.ts";
 import type { LearnEvent } from "./event.ts";
 import { type WatchOptions, type WatchReport, watch } from "./watch.ts";
@@ -18,6 +19,17 @@ const row = (colour: string, answer: unknown): string =>
   `${JSON.stringify({ question: `which lever opens ${colour}`, answer })}\n`;
 const red = row("red", "left");
 
+/** A clock on which every wait is short. */
+const waits: number[] = [];
+const hasty: Clock = {
+  now: () => 0,
+  after: (milliseconds, run) => {
+    waits.push(milliseconds);
+    const timer = setTimeout(run, 5);
+    return () => clearTimeout(timer);
+  },
+};
+
 const started = (file: string, options: Partial<WatchOptions> = {}) =>
   watch({
     environment: leverEnvironment(),
@@ -28,6 +40,7 @@ const started = (file: string, options: Partial<WatchOptions> = {}) =>
     file,
     every: 2,
     rounds: 1,
+    clock: hasty,
     ...options,
   });
 const messagesIn = (events: readonly LearnEvent<WatchReport>[]) =>
@@ -118,6 +131,7 @@ describe("a file that grows", () => {
       if (event.type === "stage") setTimeout(() => void writeFile(file, red + red), 50);
     });
     expect(typesOf(events)).toEqual(["round-end", "finish"]);
+    expect(new Set(waits)).toEqual(new Set([500]));
   });
 });
 

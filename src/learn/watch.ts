@@ -129,7 +129,7 @@ const rounds = async (
   learner: OnlineLearner<Watched>,
   { policies, recipe }: Learning,
   run: Run,
-  { file, every = 32, rounds: most = Number.POSITIVE_INFINITY, stopSignal }: WatchOptions,
+  { file, every = 32, rounds: most = Number.POSITIVE_INFINITY, stopSignal, clock = systemClock }: WatchOptions,
   emit: Emit,
   abortSignal: AbortSignal,
 ): Promise<void> => {
@@ -138,7 +138,7 @@ const rounds = async (
     abortSignal.throwIfAborted();
     for (const { sealed, ...query } of await newTasks()) learner.add({ ...query, sealed: { of: "file", key: sealed } });
     if (learner.waiting < every) {
-      await new Promise((wake) => setTimeout(wake, POLL_MILLISECONDS));
+      await new Promise<void>((wake) => void clock.after(POLL_MILLISECONDS, wake));
       continue;
     }
     const { published, gate, steps } = await learner.learn({ abortSignal });
