@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { openAlmanac } from "../almanac/environment.ts";
 import type { EnvironmentSealed } from "../environment.ts";
 import { createFlow } from "../flow/flow.ts";
-import { scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
+import { leverEnvironment, scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import type { Group } from "../train/index.ts";
 import { openReplay } from "./demonstration-pool.ts";
 import { recipes } from "./recipe.ts";
@@ -51,4 +51,43 @@ it("is a function of seed and step", async () => {
   const [one, other] = [await openReplay(options), await openReplay(options)];
   expect(other(4, [])).toEqual(one(4, []));
   expect(one(5, [])).not.toEqual(one(4, []));
+});
+
+/** A group of the levers in which nothing was solved, of a task whose limit of turns is the flow's. */
+const failedLevers = async (script: readonly string[]) => {
+  const levers = await leverEnvironment({ flow: { budget: { turns: 4 } } }).open({ seed: 1 });
+  const { turnLimit: _, ...task } = levers.train("red", 0);
+  const planner = scriptedPlanner(script);
+  const { trajectory } = await createFlow({ ...levers.flow, planner, tools: levers.tools(scriptedModel(["?"])) }).solve(
+    task,
+  );
+  const group: Group<EnvironmentSealed> = { task, rollouts_G: [{ trajectory, reward: 0 }] };
+  const replay = await openReplay({ ...options, environment: levers, pool: 4 });
+  return replay(0, [group]).slice(4);
+};
+
+it("shows an action with as many turns left as its planner had", async () => {
+  // It ended by a wrong answer in its first turn of four.
+  const ended = await failedLevers(["press up"]);
+  expect(ended).toHaveLength(recipe.replay.states);
+  for (const { ids } of ended) expect(engine.tokenizer.decode(ids)).toContain("\n[4]\n");
+  const second = (await failedLevers(["look up", "press up"])).map(({ ids }) => engine.tokenizer.decode(ids));
+  expect(second.every((text) => text.includes("\n[4]\n"))).toBe(true);
+  expect(second.every((text) => !text.includes("@1") || text.includes("@1 seen [3]\n"))).toBe(true);
+});
+
+it("takes no action where a rollout of the group was solved", async () => {
+  const group = await failedGroup();
+  const solved = {
+    ...group,
+    rollouts_G: [...group.rollouts_G, ...group.rollouts_G.map((one) => ({ ...one, reward: 1 }))],
+  };
+  const replay = await openReplay(options);
+  expect(replay(0, [solved])).toHaveLength(recipe.replay.episodes);
+});
+
+it("is not made once the signal is aborted", async () => {
+  const abort = new AbortController();
+  abort.abort(new Error("Enough."));
+  await expect(openReplay({ ...options, abortSignal: abort.signal })).rejects.toThrow("Enough.");
 });

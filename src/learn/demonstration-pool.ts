@@ -90,7 +90,9 @@ const actionAt = (
   key: RandomKey,
 ): TrainingSequence | undefined => {
   const earlier = memory.slice(0, draws.below(Math.max(1, memory.length)));
-  const turnsLeft = earlier.at(-1)?.turnsLeft ?? turnLimit ?? memory.length;
+  const [first] = memory;
+  // What the planner saw: a task without a limit of its own has that of the flow.
+  const turnsLeft = earlier.at(-1)?.turnsLeft ?? (first === undefined ? (turnLimit ?? 1) : first.turnsLeft + 1);
   const state: FlowState = { query, analysis, tools: form.tools, memory: earlier, turn: earlier.length + 1, turnsLeft };
   const context: ModuleContext = {
     history: "replay",

@@ -19,7 +19,7 @@ import { setsOf } from "./record.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
 import { silentModel } from "./silent-model.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 
 export interface FromTrajectoriesOptions
   extends Pick<
@@ -68,7 +68,7 @@ export interface SupervisedReport {
  */
 export const learnFromTrajectories = (options: FromTrajectoriesOptions): LearnRun<SupervisedReport> =>
   runStream(
-    options.abortSignal,
+    options,
     (emit, abortSignal) => imitate(options, emit, abortSignal),
     () => false,
   );
@@ -133,8 +133,7 @@ const imitate = async (
     await run.writeJson("report.json", report);
     return report;
   } finally {
-    await run?.close();
-    await learning.dispose();
+    await closeAll(run, learning);
   }
 };
 
@@ -199,12 +198,9 @@ const oraclePlans = async (
  * there are none.
  */
 export const readSolved = async (path: string): Promise<Trajectory[]> => {
-  const rows = (await readLines(path)) as (Partial<Trajectory> & {
-    readonly trajectory?: Trajectory;
-    readonly reward?: unknown;
-  })[];
-  const solved = rows.flatMap((row) => {
-    const trajectory = row.trajectory ?? (Array.isArray(row.memory) ? (row as Trajectory) : undefined);
+  const solved = (await readLines(path)).flatMap((value) => {
+    const row = (value ?? {}) as { readonly trajectory?: unknown; readonly reward?: unknown };
+    const trajectory = [row.trajectory, row].find(isTrajectory);
     if (trajectory === undefined || trajectory.memory.length === 0) return [];
     return row.reward === 1 || (row.reward === undefined && trajectory.status === "solved") ? [trajectory] : [];
   });
@@ -214,3 +210,7 @@ export const readSolved = async (path: string): Promise<Trajectory[]> => {
     );
   return solved;
 };
+
+/** What tells a trajectory from the rows of training, which have no memory. */
+const isTrajectory = (value: unknown): value is Trajectory =>
+  typeof value === "object" && value !== null && "memory" in value && Array.isArray(value.memory);

@@ -16,7 +16,7 @@ import type { LearnReport } from "./report.ts";
 import { extentsOf, type Resumed, resumable } from "./resume.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { type LearnSettings, settingsOf } from "./settings.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
 
 /** What has to be named again to resume a run: nothing is opened or run because a run's folder names it. */
@@ -40,7 +40,7 @@ export interface ResumeOptions extends Pick<LearnOptions, "environment" | "plann
  * ```
  */
 export const learn = (options: LearnOptions): LearnRun =>
-  runStream(options.abortSignal, (emit, abortSignal) => newRun(options, emit, abortSignal), wasInterrupted);
+  runStream(options, (emit, abortSignal) => newRun(options, emit, abortSignal), wasInterrupted);
 
 /**
  * Resumes an interrupted run from its folder: the same settings, to the same bits as if it had never stopped. Environment
@@ -58,7 +58,7 @@ export const learn = (options: LearnOptions): LearnRun =>
  */
 export const resume = (folder: string, options: ResumeOptions): LearnRun =>
   runStream(
-    options.abortSignal,
+    options,
     async (emit, abortSignal) => {
       const resumed = await resumable(folder);
       try {
@@ -204,8 +204,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     try {
       await replies.close();
     } finally {
-      await run?.close();
-      await learning?.dispose();
+      await closeAll(run, learning);
     }
   }
 };

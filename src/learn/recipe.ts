@@ -119,14 +119,29 @@ const micro: Recipe = {
   fixedOrderTasks: 48,
 };
 
-/** Whether a value has the form of a recipe. What it says is compared with what the run used. */
+/** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
-  if (typeof value !== "object" || value === null) return false;
-  const known = { ...tiny, verdicts: false };
-  const given = Object.entries(value);
+  if (!isRecord(value)) return false;
+  const { verdicts = false, grpo, ...parts } = value;
+  if (typeof verdicts !== "boolean" || !isRecord(grpo)) return false;
+  const { optimiser, guard, ...options } = grpo;
+  const { grpo: known, ...others } = tiny;
+  const { optimiser: _, guard: __, ...knownOptions } = known;
+  const isGuard = guard === false || isRecord(guard);
+  return isGuard && isRecord(optimiser) && isLike(parts, others) && isLike(options, knownOptions);
+};
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether a value has the keys of another one, and under each of them a value of the same form. */
+const isLike = (value: unknown, known: unknown): boolean => {
+  if (!isRecord(known)) return typeof value === typeof known;
+  const keys = Object.keys(known);
   return (
-    Object.keys(tiny).every((key) => Object.hasOwn(value, key)) &&
-    given.every(([key, part]) => Object.hasOwn(known, key) && typeof part === typeof known[key as keyof typeof known])
+    isRecord(value) &&
+    Object.keys(value).length === keys.length &&
+    keys.every((key) => Object.hasOwn(value, key) && isLike(value[key], known[key]))
   );
 };
 

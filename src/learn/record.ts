@@ -8,7 +8,7 @@ export const setsOf = (environment: Environment, { validation, evalTasks }: Lear
 
 export const splitOf = (validation: boolean): "validation" | "test" => (validation ? "validation" : "test");
 
-const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
+export const sizesOf = (tasks: number | undefined): Partial<Readonly<Record<SetName, number>>> =>
   tasks === undefined ? {} : Object.fromEntries(setNames.map((name) => [name, tasks]));
 
 /** Everything that decides about the result, and what it ran on: `config.json`. */

@@ -19,7 +19,7 @@ export interface LearnReport {
   /** Steps that were trained; fewer than asked for when it was interrupted. */
   readonly stepsDone: number;
   readonly interrupted: boolean;
-  /** Validation was clearly better after this step: its weights were gone back to. */
+  /** Validation was clearly better after this step, counted from 1: its weights were gone back to. */
   readonly keptStep?: number;
   readonly before: PlannerFigures;
   /** After imitation of random valid plans and before the first rollout, where there was a cold start. */

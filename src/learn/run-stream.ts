@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { eventStream } from "../event-stream.ts";
 import type { Emit, LearnEvent, LearnFinish, LearnHappening } from "./event.ts";
+import type { LearnSignals } from "./options.ts";
 import type { LearnReport } from "./report.ts";
 
 /** A run of learning under way: its events, for one reader, and its report. */
@@ -16,7 +17,7 @@ export interface LearnRun<Report = LearnReport> extends AsyncIterable<LearnEvent
  * After the last event, the reader's loop throws what the report rejects with.
  */
 export const runStream = <Report>(
-  abortSignal: AbortSignal | undefined,
+  { abortSignal, stopSignal }: LearnSignals,
   work: (emit: Emit, abortSignal: AbortSignal) => Promise<Report>,
   isInterrupted: (report: Report) => boolean,
 ): LearnRun<Report> => {
@@ -34,7 +35,9 @@ export const runStream = <Report>(
         tell({ type: "finish", status: isInterrupted(report) ? "interrupted" : "finished", report });
         return report;
       } catch (error) {
-        tell({ type: "finish", status: signal.aborted ? "aborted" : "failed", error: messageOf(error) });
+        // Before the first step, to stop is to abort.
+        const aborted = signal.aborted || (stopSignal?.aborted === true && error === stopSignal.reason);
+        tell({ type: "finish", status: aborted ? "aborted" : "failed", error: messageOf(error) });
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 import type { Environment } from "../environment.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
+import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
 import type { Emit } from "./event.ts";
@@ -33,26 +34,52 @@ export interface LearningParts {
   readonly abortSignal: AbortSignal;
 }
 
-/** Opens the planner and puts it into its flow. The caller disposes of it. */
+/** Closes the run's folder and gives the engine back, also where a row could not be written. */
+export const closeAll = async (run: Pick<Run, "close"> | undefined, learning: Learning | undefined): Promise<void> => {
+  try {
+    await run?.close();
+  } finally {
+    await learning?.dispose();
+  }
+};
+
+/** Opens the planner and puts it into its flow. The caller disposes of it; nobody has to where this throws. */
 export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { settings, environment, planner, emit, now, abortSignal } = parts;
-  const { coldStart, learningRate } = settings;
+  const { coldStart, learningRate, verdicts } = settings;
   const { builtInModel } = environment;
-  const choice = { recipe: parts.recipe, builtInModel, coldStart, learningRate };
   const begun = now();
   const opened = await planner.open({
     environment,
-    recipe: chooseRecipe({ ...choice, verdicts: settings.verdicts }),
+    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, coldStart, learningRate, verdicts }),
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
     abortSignal,
   });
+  const dispose = async (): Promise<void> => {
+    if (planner.isShared !== true) await opened.engine.dispose();
+  };
+  try {
+    return {
+      ...withFlow(parts, opened),
+      ...(planner.isMade === true && { seconds: now() - begun }),
+      dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+};
+
+/** Who plays which module, and the flow of it all. */
+const withFlow = (
+  { settings, environment, planner, recipe: asked }: LearningParts,
+  opened: OpenedPlanner,
+): Omit<Learning, "dispose" | "seconds"> => {
   const { engine } = opened;
-  const { verdicts = opened.verdicts } = settings;
-  const cast = castOf(engine, {
-    ...settings,
-    recipe: chooseRecipe({ ...choice, verdicts, learns: engine.learns }),
-  });
+  const { coldStart, learningRate, verdicts = opened.verdicts } = settings;
+  const choice = { recipe: asked, builtInModel: environment.builtInModel, coldStart, learningRate, verdicts };
+  const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns: engine.learns }) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);
@@ -67,9 +94,5 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
     concurrency,
     tools,
     flow: createFlow({ ...environment.flow, ...flow, tools }),
-    ...(planner.isMade === true && { seconds: now() - begun }),
-    dispose: async () => {
-      if (planner.isShared !== true) await engine.dispose();
-    },
   };
 };

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { StoreError } from "../errors.ts";
 import { readLines } from "../store/lines.ts";
 import { hashOf, type JournalTurn } from "./journal.ts";
 import type { TrainingRun } from "./training.ts";
@@ -136,6 +137,16 @@ interface JournalRow {
   readonly turns?: readonly (Omit<JournalTurn, "observation"> & { readonly observation: string | null })[];
 }
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is looked at in a row; whether it is what was written, its hash tells. */
+const isJournalRow = (row: unknown): row is JournalRow =>
+  isRecord(row) && (row.turns === undefined || (Array.isArray(row.turns) && row.turns.every(isRecord)));
+
+const isDigest = (row: unknown): row is Digest =>
+  isRecord(row) && isRecord(row.turns) && Object.values(row.turns).every(Array.isArray);
+
 const remember = (
   { reply, observation, trajectory, turns }: JournalRow,
   trajectories: Map<string, readonly JournalTurn[]>,
@@ -165,22 +176,29 @@ const readJournal = async (
   found: Map<string, readonly JournalTurn[]>,
 ): Promise<Map<string, readonly JournalTurn[]>> => {
   const replies = new Map<string, JournalTurn["observation"]>();
-  for (const row of (await readLines(join(folder, "journal", name))) as JournalRow[]) remember(row, found, replies);
+  for (const [i, row] of (await readLines(join(folder, "journal", name))).entries()) {
+    if (!isJournalRow(row)) throw new Difference(`journal/${name}, line ${i + 1}: it is no row of a journal`);
+    remember(row, found, replies);
+  }
   return found;
 };
 
 /** The journal against the hashes of its turns: what was altered in it is found without doing anything again. */
 export const checkJournal = async (folder: string): Promise<void> => {
   const hashes = new Map<string, readonly string[]>();
-  for (const row of (await readLines(join(folder, "digests.jsonl"))) as Digest[])
+  const path = join(folder, "digests.jsonl");
+  for (const [i, row] of (await readLines(path)).entries()) {
+    if (!isDigest(row)) throw new StoreError(`${path} is damaged: line ${i + 1} holds no hashes of turns.`);
     for (const [id, turns] of Object.entries(row.turns)) hashes.set(id, turns);
+  }
   for (const name of (await readdir(join(folder, "journal")).catch(() => [])).sort())
     for (const [id, turns] of await readJournal(folder, name, new Map())) {
       const kept = hashes.get(id);
       // A step that was under way when the run died has no hashes yet.
       if (kept === undefined) continue;
-      const at = turns.findIndex((turn, i) => hashOf(turn) !== kept[i]);
-      if (at >= 0)
+      const places = Array.from({ length: Math.max(turns.length, kept.length) }, (_, i) => i);
+      const at = places.find((i) => turns[i] === undefined || hashOf(turns[i]) !== kept[i]);
+      if (at !== undefined)
         throw new Difference(
           `journal/${name}, trajectory ${id}, turn ${at + 1}: it does not have the hash that digests.jsonl keeps of it`,
         );

@@ -12,7 +12,7 @@ import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
-import { type Learning, openLearning } from "./start.ts";
+import { closeAll, type Learning, openLearning } from "./start.ts";
 
 export interface WatchOptions
   extends Pick<
@@ -68,7 +68,7 @@ const POLL_MILLISECONDS = 500;
  */
 export const watch = (options: WatchOptions): LearnRun<WatchReport> =>
   runStream(
-    options.abortSignal,
+    options,
     (emit, abortSignal) => watchFile(options, emit, abortSignal),
     () => options.stopSignal?.aborted === true,
   );
@@ -92,8 +92,7 @@ const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSi
     return { schemaVersion: 1, run: run.id, versions: learner.versions };
   } finally {
     learner?.close();
-    await run?.close();
-    await learning.dispose();
+    await closeAll(run, learning);
   }
 };
 
@@ -130,7 +129,7 @@ const rounds = async (
   learner: OnlineLearner<Watched>,
   { policies, recipe }: Learning,
   run: Run,
-  { file, every = 32, rounds: most = Number.POSITIVE_INFINITY, stopSignal }: WatchOptions,
+  { file, every = 32, rounds: most = Number.POSITIVE_INFINITY, stopSignal, clock = systemClock }: WatchOptions,
   emit: Emit,
   abortSignal: AbortSignal,
 ): Promise<void> => {
@@ -139,7 +138,7 @@ const rounds = async (
     abortSignal.throwIfAborted();
     for (const { sealed, ...query } of await newTasks()) learner.add({ ...query, sealed: { of: "file", key: sealed } });
     if (learner.waiting < every) {
-      await new Promise((wake) => setTimeout(wake, POLL_MILLISECONDS));
+      await new Promise<void>((wake) => void clock.after(POLL_MILLISECONDS, wake));
       continue;
     }
     const { published, gate, steps } = await learner.learn({ abortSignal });

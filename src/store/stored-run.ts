@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
-import { messageOf, StoreError } from "../errors.ts";
+import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { name, required, ruleOf } from "../options.ts";
 import { readLines } from "./lines.ts";
 import { exists, idShape } from "./run-folder.ts";
@@ -22,10 +22,15 @@ export const isRunFolder = ruleOf<{ readonly folder: string }>({ folder: require
 
 /**
  * Throws `StoreError` when anything in a run's folder is not a file or a folder: what is written to a link would end up
- * where the link leads.
+ * where the link leads. Throws `ConfigError` when there is no such folder.
  */
 export const requirePlainFiles = async (folder: string): Promise<void> => {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    throw new ConfigError(`There is no run in ${folder}: ${messageOf(error)}. Name the folder of a run.`, {
+      cause: error,
+    });
+  });
+  for (const entry of entries)
     if (!entry.isFile() && !entry.isDirectory())
       throw new StoreError(
         `${join(entry.parentPath, entry.name)} is ${entry.isSymbolicLink() ? "a link" : "no file"}: a run's folder holds files and folders only. Put the file itself there.`,

@@ -11,6 +11,7 @@ export {
   type HubServerOptions,
   hubServer,
 } from "./hub-server.ts";
+export { type LeverEnvironmentOptions, leverEnvironment, leverPolicy, leverTools } from "./lever-environment.ts";
 export { type Fault, infrastructureFaults, modelFaults, randomFaults } from "./model-faults.ts";
 export { type OpenAIRequest, type OpenAIServer, type OpenAIServerOptions, openaiServer } from "./openai-server.ts";
 export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";

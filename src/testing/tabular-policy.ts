@@ -69,7 +69,8 @@ export const tabularPolicy = ({
   const publish = (): string => {
     const rows = [...weights].sort(([a], [b]) => (a < b ? -1 : 1));
     const hash = createHash("sha256");
-    for (const [key, row] of rows) hash.update(key).update(row);
+    // A state in JSON knows no −0: both zeros are one number here.
+    for (const [key, row] of rows) hash.update(key).update(row.map((value) => value + 0));
     const previous = version;
     version = hash.digest("hex");
     published.set(version, new Map(rows.map(([key, row]) => [key, row.slice()])));

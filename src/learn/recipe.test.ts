@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import {
+  aboutPrompts,
+  chooseRecipe,
+  isRecipe,
+  learningRateOf,
+  type RecipeChoice,
+  recipes,
+  replayWeightOf,
+} from "./recipe.ts";
+
+describe("the recipe of a run", () => {
+  it("goes by what learns", () => {
+    const grpoOf = (choice: RecipeChoice) => chooseRecipe(choice).grpo;
+    expect(grpoOf({ builtInModel: "agentflow-tiny" })).toEqual(recipes.tiny.grpo);
+    expect(grpoOf({})).toEqual(recipes.micro.grpo);
+    expect(grpoOf({ learns: "weights" })).toEqual(recipes.micro.grpo);
+    expect(grpoOf({ learns: "adapters" })).toEqual(recipes.adapter.grpo);
+    expect(grpoOf({ builtInModel: "agentflow-tiny", learns: "adapters" })).toEqual(recipes.adapter.grpo);
+  });
+
+  it("is the one that was asked for, whatever learns", () => {
+    expect(chooseRecipe({ recipe: recipes.tiny, learns: "adapters" })).toEqual(recipes.tiny);
+    expect(chooseRecipe({ recipe: recipes.adapter, builtInModel: "agentflow-tiny" })).toEqual(recipes.adapter);
+  });
+
+  it("takes learning rate and cold start from the settings, and changes nothing else", () => {
+    const chosen = chooseRecipe({ learningRate: 0.01, coldStart: 5 });
+    expect(chosen).toEqual({
+      ...recipes.micro,
+      learningRate: { ...recipes.micro.learningRate, peak: 0.01 },
+      coldStart: { ...recipes.micro.coldStart, steps: 5 },
+    });
+    expect(chooseRecipe({ coldStart: 0, learns: "adapters" }).coldStart.steps).toBe(0);
+    expect(chooseRecipe({ learningRate: undefined, coldStart: undefined, verdicts: undefined })).toEqual(recipes.micro);
+  });
+
+  it("shows verdicts in compact prompts only", () => {
+    expect(chooseRecipe({ verdicts: true })).toMatchObject({ verdicts: true });
+    expect(chooseRecipe({ verdicts: true, learns: "adapters" })).not.toHaveProperty("verdicts");
+    expect(chooseRecipe({ verdicts: false })).not.toHaveProperty("verdicts");
+    expect(aboutPrompts(chooseRecipe({ verdicts: true }))).toEqual({ verdicts: true });
+    expect(aboutPrompts(recipes.tiny)).toEqual({});
+  });
+});
+
+describe("schedules over a run", () => {
+  it("warm up to the peak and descend to a share of it", () => {
+    const rate = learningRateOf({ ...recipes.tiny, learningRate: { peak: 1, warmUp: 2, finalShare: 0.5 } }, 10);
+    expect(rate(2)).toBeCloseTo(1, 10);
+    expect(rate(0)).toBeLessThan(rate(1));
+    expect(rate(10)).toBeCloseTo(0.5, 1);
+    expect(rate(9)).toBeLessThan(rate(5));
+  });
+
+  it("let the weight of imitation fall linearly, and then stand still", () => {
+    const recipe = { ...recipes.tiny, replay: { ...recipes.tiny.replay, from: 0.4, to: 0.2, over: 0.5 } };
+    const weight = replayWeightOf(recipe, 20);
+    expect([0, 5, 10, 15].map(weight)).toEqual([0.4, 0.30000000000000004, 0.2, 0.2]);
+    // A run of no steps has a weight all the same.
+    expect(replayWeightOf(recipe, 0)(0)).toBe(0.4);
+  });
+});
+
+describe("the form of a recipe", () => {
+  it.each(Object.entries(recipes))("is that of the preset %s, also when it comes out of a file", (_, recipe) => {
+    expect(isRecipe(JSON.parse(JSON.stringify(recipe)))).toBe(true);
+    expect(isRecipe({ ...recipe, verdicts: true })).toBe(true);
+    expect(isRecipe({ ...recipe, grpo: { ...recipe.grpo, guard: false } })).toBe(true);
+  });
+
+  const { steps: _, ...withoutSteps } = recipes.tiny;
+  const { peak: __, ...withoutPeak } = recipes.tiny.learningRate;
+  it.each<[string, unknown]>([
+    ["nothing", undefined],
+    ["null", null],
+    ["a text", "tiny"],
+    ["a list", [recipes.tiny]],
+    ["a recipe that lacks a part", withoutSteps],
+    ["a recipe with a part of no recipe", { ...recipes.tiny, epochs: 3 }],
+    ["a part that every object has", { ...recipes.tiny, toString: 3 }],
+    ["a text for a number", { ...recipes.tiny, steps: "400" }],
+    ["a number for an object", { ...recipes.tiny, replay: 0.1 }],
+    ["null for an object", { ...recipes.tiny, learningRate: null }],
+    ["a list for an object", { ...recipes.tiny, families: [] }],
+    ["an object that lacks a number", { ...recipes.tiny, learningRate: withoutPeak }],
+    ["an object with a text for a number", { ...recipes.tiny, validation: { tasks: 60, every: "25" } }],
+    ["an object with a part of its own", { ...recipes.tiny, coldStart: { ...recipes.tiny.coldStart, more: 1 } }],
+    ["null for the options of Flow-GRPO", { ...recipes.tiny, grpo: null }],
+    ["a text for a count of Flow-GRPO", { ...recipes.tiny, grpo: { ...recipes.tiny.grpo, groupSize: "8" } }],
+    ["an option that Flow-GRPO does not have", { ...recipes.tiny, grpo: { ...recipes.tiny.grpo, gamma: 1 } }],
+    ["null for its optimiser", { ...recipes.tiny, grpo: { ...recipes.tiny.grpo, optimiser: null } }],
+  ])("is not that of %s", (_what, value) => {
+    expect(isRecipe(value)).toBe(false);
+  });
+});
