@@ -123,7 +123,7 @@ describe("a file of solved trajectories", () => {
     ["a trajectory that is none", { trajectory: "text", reward: 1 }],
     ["a trajectory without its memory", { trajectory: { id: "x" }, reward: 1 }],
     ["a trajectory that is null", { trajectory: null, reward: 1 }],
-  ])("may hold %s, which is passed over", async (_, row) => {
+  ])("may hold %s, which is skipped", async (_, row) => {
     const good = await trajectoryOf(["press left"], "good");
     expect((await readSolved(await fileOf([row, good]))).map(({ id }) => id)).toEqual(["good"]);
   });

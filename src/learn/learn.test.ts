@@ -213,7 +213,7 @@ describe("a resumed run", () => {
     await appendFile(join(left, "checkpoints", "step-0000002", "policy-planner.state"), "x");
     const { events } = await readRun(again(left));
     expect(diagnosesIn(events)).toEqual([
-      expect.stringMatching(/^A checkpoint is passed over: .*step-0000002\/policy-planner\.state is damaged: .*\.$/),
+      expect.stringMatching(/^A checkpoint is skipped: .*step-0000002\/policy-planner\.state is damaged: .*\.$/),
     ]);
     expect(events.find(({ type }) => type === "run-start")).toMatchObject({ resumedAfter: 1 });
     expect(await filesOf(left)).toEqual(await filesOf(folderOfWhole));
@@ -242,7 +242,7 @@ describe("a resumed run", () => {
   it("is refused while somebody is at work on it, when it is finished, and where there is none", async () => {
     const left = await diedIn(2);
     const lock = await own(left);
-    await expect(again(left).report).rejects.toThrow(/belongs to the process \d+, which is at work on it/);
+    await expect(again(left).report).rejects.toThrow(/belongs to the process \d+, which is working on it/);
     await lock.release();
     await expect(again(folderOfWhole).report).rejects.toThrow(ConfigError);
     await expect(again(join(root, "nowhere")).report).rejects.toThrow(/^There is no run in/);

@@ -114,7 +114,7 @@ describe("a run that is resumed", () => {
   it("is a run of learn: neither a folder of something else nor one that is not there", async () => {
     const folder = join(root, "other");
     await mkdir(folder);
-    await expect(resumable(folder)).rejects.toThrow(/is no run of learn/);
+    await expect(resumable(folder)).rejects.toThrow(/is not a run of learn/);
     await expect(resumable(join(root, "nowhere"))).rejects.toThrow(ConfigError);
     await expect(resumable(join(root, "nowhere"))).rejects.toThrow(/^There is no run in .*nowhere/);
   });

@@ -93,7 +93,7 @@ describe("the options of a stored run", () => {
 
   it.each(["epochs", "toString", "__proto__"])("are damaged by the unknown option %s", async (name) => {
     const text = `{"schemaVersion":${OPTIONS_VERSION},"options":{"${name}":1,${JSON.stringify(good).slice(1)}}`;
-    await expect(readStoredOptions(await stored(text))).rejects.toThrow(`"${name}" is no option of learn`);
+    await expect(readStoredOptions(await stored(text))).rejects.toThrow(`"${name}" is not an option of learn`);
   });
 
   it.each(Object.keys(good))("are damaged when they lack %s", async (name) => {

@@ -99,7 +99,7 @@ describe("a file that grows", () => {
     const file = await newFile(`${lines.join("\n")}\n${red}${red}`);
     const { events } = await readRun(started(file));
     expect(messagesIn(events)).toEqual(
-      lines.map((_, i) => expect.stringContaining(`${file}, line ${i + 1} is passed over: `)),
+      lines.map((_, i) => expect.stringContaining(`${file}, line ${i + 1} is skipped: `)),
     );
     expect(messagesIn(events)[3]).toMatch(/it needs a question and an answer\.$/);
     expect(typesOf(events)).toContain("round-end");

@@ -41,7 +41,7 @@ export const readReplies = async (file: string): Promise<Map<string, Reply>> => 
       const isReply =
         typeof reply === "object" && reply !== null && ("observation" in reply || typeof reply.failure === "object");
       if (typeof call !== "string" || typeof n !== "number" || !isReply)
-        throw new StoreError(`${file} is damaged: line ${i + 1} is no reply of a tool.`);
+        throw new StoreError(`${file} is damaged: line ${i + 1} is not a reply of a tool.`);
       const found = sumOf({ call, n, reply });
       if (sum !== found)
         throw new StoreError(
