@@ -105,7 +105,17 @@ const configRules: Rules<AgentFlowConfig> = {
 /** What a configuration may say, and how. */
 export const configRule = ruleOf(configRules);
 
-/** Keeps the types of a configuration, and checks it. Throws `ConfigError`. */
+/**
+ * Keeps the types of a configuration, and checks it. Throws `ConfigError`.
+ *
+ * @example
+ * ```ts
+ * import { defineConfig } from "agentflow";
+ * import { calculate } from "agentflow/tools";
+ *
+ * export default defineConfig({ model: "openai:gpt-5-mini", tools: { calculate }, budget: { turns: 6 } });
+ * ```
+ */
 export const defineConfig = <Sealed = unknown>(config: AgentFlowConfig<Sealed>): AgentFlowConfig<Sealed> => {
   configRule(config, "defineConfig");
   return config;

@@ -5,6 +5,16 @@ import type { Redactor } from "./secrets/redact.ts";
 /**
  * A model whose calls a meter counts: it is asked before each call, which it may forbid by throwing, and told after it.
  * What the model says has no secrets in it. Without a meter and a redactor it is the model itself.
+ *
+ * @example
+ * ```ts
+ * import { metered } from "agentflow";
+ * import { scriptedModel } from "agentflow/testing";
+ *
+ * const meter = { charge: console.log, check: () => undefined };
+ * const model = metered(scriptedModel(["forty"]), meter);
+ * await model.complete({ messages: [{ role: "user", content: "What is 8 times 5?" }] });
+ * ```
  */
 export const metered = (model: ChatModel, meter: Meter | undefined, redact?: Redactor): ChatModel =>
   meter === undefined && redact === undefined

@@ -28,18 +28,48 @@ const words = (part: number | string): readonly number[] => {
   return out;
 };
 
-/** A key made of parts, such as `randomKey(seed, "rollout", step, task, rollout)`. Integers and strings only. */
+/**
+ * A key made of parts, such as `randomKey(seed, "rollout", step, task, rollout)`. Integers and strings only.
+ *
+ * @example
+ * ```ts
+ * import { randomKey, uniform } from "agentflow";
+ *
+ * const key = randomKey("rollout", 7, 3);
+ * console.log(uniform(key, 0));
+ * ```
+ */
 export const randomKey = (...parts: readonly (number | string)[]): RandomKey =>
   deriveKey({ high: 0x243f6a88, low: 0x85a308d3 }, ...parts);
 
-/** A key below another one. */
+/**
+ * A key below another one.
+ *
+ * @example
+ * ```ts
+ * import { deriveKey, randomKey } from "agentflow";
+ *
+ * const run = randomKey("run", 7);
+ * const step = deriveKey(run, "step", 3);
+ * ```
+ */
 export const deriveKey = (key: RandomKey, ...parts: readonly (number | string)[]): RandomKey => {
   let { high, low } = key;
   for (const part of parts) for (const word of words(part)) ({ high, low } = mix(high, low, word));
   return { high, low };
 };
 
-/** Uniform in [0, 1) with 53 bits: a pure function of key and counter. */
+/**
+ * Uniform in [0, 1) with 53 bits: a pure function of key and counter.
+ *
+ * @example
+ * ```ts
+ * import { randomKey, uniform } from "agentflow";
+ *
+ * const first = uniform(randomKey("shuffle", 7), 0);
+ * console.log(first < 0.5 ? "left" : "right");
+ * ```
+ */
 export const uniform = (key: RandomKey, counter: number): number => {
   const { high, low } = mix(key.high, key.low, counter >>> 0);
   const again = mix(high, low, 0x5851f42d);
@@ -60,6 +90,17 @@ export interface Random {
   normal(): number;
 }
 
+/**
+ * A stream of random values from a key: the same key gives the same values.
+ *
+ * @example
+ * ```ts
+ * import { random, randomKey } from "agentflow";
+ *
+ * const draw = random(randomKey("tasks", 7));
+ * console.log(draw.below(10), draw.shuffle([1, 2, 3]));
+ * ```
+ */
 export const random = (key: RandomKey): Random => {
   let counter = 0;
   const next = (): number => uniform(key, counter++);

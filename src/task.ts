@@ -18,7 +18,17 @@ export interface Task<Sealed = unknown> extends Query {
 
 const aQuery = objectWith("a query with id and question");
 
-/** The query of a task, with the sealed part left behind. */
+/**
+ * The query of a task, with the sealed part left behind.
+ *
+ * @example
+ * ```ts
+ * import { queryOf, type Task } from "agentflow";
+ *
+ * const task: Task<{ answer: string }> = { id: "t1", question: "Which site is nearer?", sealed: { answer: "Lagos" } };
+ * const query = queryOf(task);
+ * ```
+ */
 export const queryOf = (query: Query): Query => {
   aQuery(query, "The query");
   const { id, question, turnLimit } = query;

@@ -154,5 +154,19 @@ export const toolset: Rule = (value, of) => {
   }
 };
 
-/** Keeps the input type between schema and execute. */
+/**
+ * Keeps the input type between schema and execute.
+ *
+ * @example
+ * ```ts
+ * import { tool } from "agentflow";
+ * import { z } from "zod";
+ *
+ * const stock = tool({
+ *   description: "Units of a product in stock, by its code.",
+ *   inputSchema: z.object({ sku: z.string() }),
+ *   execute: ({ sku }) => ({ units: sku === "A-17" ? 12 : 0 }),
+ * });
+ * ```
+ */
 export const tool = <Input>(definition: Tool<Input>): Tool<Input> => definition;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, it } from "vitest";
+import { publicFunctions } from "./public-functions.ts";
 
 const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "agentflow-snippets-"));
@@ -48,11 +49,34 @@ const typeErrors = async (programs: readonly Snippet[]): Promise<string> => {
   );
 };
 
-it("type-checks what is shown, and the project that init writes", { timeout: 120_000 }, async () => {
+/** Of a doc comment: short enough to be read, long enough to show a use. */
+const MOST_LINES = 12;
+
+it("shows an example of each public function", async () => {
+  const functions = await publicFunctions();
+  expect(functions.length).toBeGreaterThan(100);
+  const bare = functions.filter(({ example }) => example === undefined);
+  expect(bare.map(({ file, name }) => `${file} ${name}`)).toEqual([]);
+  const long = functions.filter(({ example = "" }) => example.split("\n").length - 1 > MOST_LINES);
+  expect(long.map(({ file, name }) => `${file} ${name}`)).toEqual([]);
+  const other = functions.filter(({ example = "", name }) => !new RegExp(`\\b${name}\\b`).test(example));
+  expect(other.map(({ file, name }) => `${file} ${name}`)).toEqual([]);
+});
+
+it("type-checks what is shown, in documents and doc comments, and the project that init writes", {
+  timeout: 120_000,
+}, async () => {
   const broken = { where: "a broken one", code: 'import { tool } from "agentflow";\nconst wrong: string = tool;\n' };
-  const programs = snippets.filter(isProgram);
-  expect(programs.length).toBeGreaterThan(1);
-  const errors = (await typeErrors([...programs, broken])).split("\n").filter((line) => /^\S+\.ts\(/.test(line));
+  const documents = snippets.filter(isProgram);
+  const examples = (await publicFunctions()).flatMap(({ file, name, example }): Snippet[] =>
+    example === undefined ? [] : [{ where: `${file} ${name}`, code: example }],
+  );
+  expect(documents.length).toBeGreaterThan(1);
+  const programs = [...documents, ...examples];
+  const errors = (await typeErrors([...programs, broken]))
+    .split("\n")
+    .filter((line) => /^\S+\.ts\(/.test(line))
+    .map((line) => line.replace(/^snippet-(\d+)\.ts/, (name, i) => programs[Number(i)]?.where ?? name));
   // The broken one is found, and nothing else is.
   expect(errors).toEqual([expect.stringMatching(new RegExp(`^snippet-${programs.length}\\.ts\\(3,`))]);
 });

@@ -15,7 +15,16 @@ export interface Chain {
   readonly hits: readonly number[];
 }
 
-/** A page's split: 80 % train, 10 % validation, 10 % test by the hash of its id, the same for every seed. */
+/**
+ * A page's split: 80 % train, 10 % validation, 10 % test by the hash of its id, the same for every seed.
+ *
+ * @example
+ * ```ts
+ * import { splitOf } from "agentflow/almanac";
+ *
+ * console.log(splitOf("airport:LOS"));
+ * ```
+ */
 export const splitOf = (pageId: string): Split => {
   const share = uniform(randomKey("almanac split", pageId), 0);
   return share < 0.8 ? "train" : share < 0.9 ? "validation" : "test";

@@ -46,6 +46,14 @@ const expectSchema = (record: Record<string, unknown>, file: string): void => {
 /**
  * Reads the Almanac and checks it against its manifest; each call reads anew, so keep the result.
  * Throws `TaskError` when a file is missing or damaged. `folder` is where the two files are.
+ *
+ * @example
+ * ```ts
+ * import { loadAlmanac } from "agentflow/almanac";
+ *
+ * const { pages } = await loadAlmanac();
+ * console.log(pages.length);
+ * ```
  */
 export const loadAlmanac = async (folder: URL = dataFolder): Promise<Almanac> => {
   if (!(folder instanceof URL))

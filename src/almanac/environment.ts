@@ -33,7 +33,17 @@ export const almanac = (): EnvironmentSource<AlmanacSealed> => ({
   open: ({ seed }) => openAlmanac(seed),
 });
 
-/** The Almanac with the tasks of one seed. Throws `TaskError` when its data is damaged. */
+/**
+ * The Almanac with the tasks of one seed. Throws `TaskError` when its data is damaged.
+ *
+ * @example
+ * ```ts
+ * import { openAlmanac } from "agentflow/almanac";
+ *
+ * const environment = await openAlmanac(7);
+ * console.log(environment.families.length);
+ * ```
+ */
 export const openAlmanac = async (seed: number | string): Promise<Environment<AlmanacSealed>> => {
   const data = await loadAlmanac();
   // The indexes behind the tools are made once, whatever model guesses.

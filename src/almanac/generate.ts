@@ -85,7 +85,18 @@ const poolOf = (chains: readonly Chain[], { field }: Asked, operation: Operation
 const opaque = ({ high, low }: RandomKey): string =>
   `almanac-${[high, low].map((half) => half.toString(16).padStart(8, "0")).join("")}`;
 
-/** Prepares the world's chains once. `seed` changes which tasks are drawn, never which pages are held out. */
+/**
+ * Prepares the world's chains once. `seed` changes which tasks are drawn, never which pages are held out.
+ *
+ * @example
+ * ```ts
+ * import { loadAlmanac, taskSource, trainedCells } from "agentflow/almanac";
+ *
+ * const draw = taskSource(await loadAlmanac(), 7);
+ * const [cell] = trainedCells;
+ * if (cell !== undefined) console.log(draw(cell, "train", 0).question);
+ * ```
+ */
 export const taskSource = (almanac: Almanac, seed: number | string): TaskSource => {
   anAlmanac(almanac, "taskSource: the almanac");
   const chains = chainsOf(almanac);

@@ -11,7 +11,18 @@ export interface Hint {
   readonly follow: readonly string[];
 }
 
-/** The hint of a task, read from its sealed part. */
+/**
+ * The hint of a task, read from its sealed part.
+ *
+ * @example
+ * ```ts
+ * import { generateTasks, hintOf, loadAlmanac, trainedCells } from "agentflow/almanac";
+ *
+ * const almanac = await loadAlmanac();
+ * const [task] = generateTasks({ almanac, split: "train", cells: trainedCells, count: 1, seed: 7 });
+ * if (task !== undefined) console.log(hintOf(task).follow);
+ * ```
+ */
 export const hintOf = ({ sealed: { asked, operation } }: AlmanacTask): Hint => ({
   operation,
   fields: asked.map(({ field }) => field),

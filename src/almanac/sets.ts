@@ -57,7 +57,17 @@ const spread = (source: TaskSource, options: Omit<GenerateOptions, "almanac" | "
   );
 };
 
-/** Tasks drawn evenly from cells: the first of each cell, then the second of each, and so on. Deterministic. */
+/**
+ * Tasks drawn evenly from cells: the first of each cell, then the second of each, and so on. Deterministic.
+ *
+ * @example
+ * ```ts
+ * import { generateTasks, loadAlmanac, trainedCells } from "agentflow/almanac";
+ *
+ * const almanac = await loadAlmanac();
+ * const tasks = generateTasks({ almanac, split: "train", cells: trainedCells, count: 100, seed: 7 });
+ * ```
+ */
 export const generateTasks = (options: GenerateOptions): AlmanacTask[] => {
   const { almanac, seed, ...drawn } = checked("generateTasks", options, optionRules);
   return spread(taskSource(almanac, seed), drawn);
@@ -90,7 +100,18 @@ export interface AlmanacTasks {
   evaluation(split: "validation" | "test", sizes?: SetSizes): EvaluationSets;
 }
 
-/** All tasks of the Almanac behind one seed. */
+/**
+ * All tasks of the Almanac behind one seed.
+ *
+ * @example
+ * ```ts
+ * import { almanacTasks, loadAlmanac } from "agentflow/almanac";
+ *
+ * const tasks = almanacTasks(await loadAlmanac(), 7);
+ * const [cell] = tasks.cells;
+ * if (cell !== undefined) console.log(tasks.train(cell, 0).question);
+ * ```
+ */
 export const almanacTasks = (almanac: Almanac, seed: number | string): AlmanacTasks => {
   optionRules.seed(seed, "almanacTasks: the seed");
   const source = taskSource(almanac, seed);

@@ -59,6 +59,15 @@ const text = (tool: string, value: unknown): string => {
 /**
  * The Almanac's tools: `web_search` (titles and addresses of table pages, no figures), `wikipedia_search` (the lead
  * text of one prose page), `web_page` (a table page in full), and the two that are handed in.
+ *
+ * @example
+ * ```ts
+ * import { almanacTools, loadAlmanac } from "agentflow/almanac";
+ * import { calculate } from "agentflow/tools";
+ *
+ * const tools = almanacTools(await loadAlmanac(), { calculate });
+ * console.log(Object.keys(tools));
+ * ```
  */
 export const almanacTools = (almanac: Almanac, { calculate, baseGenerator }: OtherTools): Toolset => {
   const tables = pageIndex(almanac.pages.filter((page) => page.form === "table"));

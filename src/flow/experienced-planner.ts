@@ -7,6 +7,15 @@ import { stepOf } from "../trajectory.ts";
  * A planner that does again what solved the most similar earlier task, and asks `planner` as soon as that does not go as it
  * went then. References such as `q1` and `@2.date` make a plan fit another question. For planners whose prompt has no place
  * for experience, such as the built-in one.
+ *
+ * @example
+ * ```ts
+ * import { modelPlanner, createFlow, experiencedPlanner } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, planner: experiencedPlanner(modelPlanner(model)), tools: {} });
+ * ```
  */
 export const experiencedPlanner = (planner: Planner): Planner => {
   callback(planner, "experiencedPlanner: the planner");

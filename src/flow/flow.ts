@@ -54,7 +54,21 @@ export interface Flow {
   with(changes: Partial<FlowOptions>): Flow;
 }
 
-/** Puts a flow together. Throws `ConfigError`. */
+/**
+ * Puts a flow together. Throws `ConfigError`.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, turnCount } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { calculate } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: { calculate }, stopWhen: [turnCount(8)], budget: { seconds: 60 } });
+ * const result = await flow.solve("How many days lie between 2024-02-01 and 2024-03-01?");
+ * if (result.status === "solved") console.log(result.answer);
+ * ```
+ */
 export const createFlow = (options: FlowOptions): Flow => {
   const parts = partsOf(options);
   const newId = options.newId ?? (() => crypto.randomUUID());

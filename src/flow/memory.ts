@@ -17,6 +17,15 @@ const clip = (text: string, length: number): string =>
  * The compact form of an entry that a planner reads: its number, the names of its fields (with their labels), and the
  * turns left after it, last. Values are left out: the planner refers to them by name. With `verdicts` the verdict stands
  * before the turns left, as its cause where it has one. One line, bounded.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, renderEntry } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, onStepEnd: (entry) => console.log(renderEntry(entry)) });
+ * ```
  */
 export const renderEntry = (
   { index, observation, verdict, turnsLeft }: MemoryEntry,
@@ -46,6 +55,16 @@ const REFERENCE_PARTS = /^(?:q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\
 /**
  * What a reference stands for: `q1` an entity of the question, `q` the whole question, `@2.country` a field of an
  * entry, `@2` the field that answers (`value`), or its only field, or its text. Undefined when there is no such thing.
+ *
+ * @example
+ * ```ts
+ * import { resolve, type Planner } from "agentflow";
+ *
+ * const planner: Planner = (state) => {
+ *   const known = resolve("@1.country", state);
+ *   return { step: { tool: "search", subGoal: known === undefined ? "q1" : "@1.country", raw: "" } };
+ * };
+ * ```
  */
 export const resolve = (
   reference: string,

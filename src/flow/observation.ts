@@ -25,6 +25,14 @@ export const failed = (reason: ErrorReason, error: string): Observation & { stat
 /**
  * Any value that a tool may return, as a bounded observation. Never throws. Secrets are taken out of its texts before they
  * are cut: half a key would not be found.
+ *
+ * @example
+ * ```ts
+ * import { observe } from "agentflow";
+ *
+ * const observation = observe({ text: "12 of A-17", fields: { value: { kind: "number", value: 12 } } });
+ * if (observation.status === "ok") console.log(observation.fields.value);
+ * ```
  */
 export const observe = (value: unknown, limit = TEXT_LIMIT, redact: (text: string) => string = asItIs): Observation => {
   try {

@@ -15,7 +15,18 @@ export interface StopCondition {
   readonly turns?: number;
 }
 
-/** Stops after `n` planner turns. */
+/**
+ * Stops after `n` planner turns.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, turnCount } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, stopWhen: [turnCount(8)] });
+ * ```
+ */
 export const turnCount = (n: number): StopCondition => {
   required(count)(n, "turnCount: n");
   return Object.assign(({ memory }: Progress) => (memory.length >= n ? ("turn-limit" as const) : undefined), {
@@ -23,12 +34,34 @@ export const turnCount = (n: number): StopCondition => {
   });
 };
 
-/** Stops once the verifier has decided so. */
+/**
+ * Stops once the verifier has decided so.
+ *
+ * @example
+ * ```ts
+ * import { answered, createFlow, turnCount } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, stopWhen: [answered(), turnCount(6)] });
+ * ```
+ */
 export const answered = (): StopCondition => {
   return ({ memory }) => (memory.at(-1)?.verdict.decision === "stop" ? "answered" : undefined);
 };
 
-/** Stops when the last `times` turns were all refused as repeated calls. */
+/**
+ * Stops when the last `times` turns were all refused as repeated calls.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, repeatedCall } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, loopDetectors: [repeatedCall(2)] });
+ * ```
+ */
 export const repeatedCall = (times = 3): StopCondition => {
   count(times, "repeatedCall: times");
   const repeats = ({ observation }: MemoryEntry): boolean =>
@@ -36,7 +69,18 @@ export const repeatedCall = (times = 3): StopCondition => {
   return ({ memory }) => (lastAre(memory, times, repeats) ? "repeated-call" : undefined);
 };
 
-/** Stops when none of the last `turns` turns brought an observation. */
+/**
+ * Stops when none of the last `turns` turns brought an observation.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, noProgress } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, loopDetectors: [noProgress(3)] });
+ * ```
+ */
 export const noProgress = (turns = 4): StopCondition => {
   count(turns, "noProgress: turns");
   const fruitless = ({ observation }: MemoryEntry): boolean => observation.status !== "ok";

@@ -29,7 +29,22 @@ export interface BaselineOptions {
   readonly abortSignal?: AbortSignal | undefined;
 }
 
-/** Measures the baselines. What they know of a task comes from its sealed part, which no policy sees. */
+/**
+ * Measures the baselines. What they know of a task comes from its sealed part, which no policy sees.
+ *
+ * @example
+ * ```ts
+ * import { almanac } from "agentflow/almanac";
+ * import { measureBaselines } from "agentflow/learn";
+ * import { scriptedModel } from "agentflow/testing";
+ *
+ * const environment = await almanac().open({ seed: 7 });
+ * const sets = environment.evaluation("test");
+ * const tools = environment.tools(scriptedModel(() => "unknown"));
+ * const options = { environment, sets, tools, seed: 7, concurrency: 8, searchTasks: 64 };
+ * console.log((await measureBaselines(options)).randomValid.heldOutPages.accuracy);
+ * ```
+ */
 export const measureBaselines = async (options: BaselineOptions): Promise<Baselines> => {
   const { environment, sets, tools, seed, concurrency, onStage = () => undefined, abortSignal } = options;
   const byId = new Map(setNames.flatMap((name) => sets[name]).map((task) => [task.id, task]));

@@ -55,7 +55,24 @@ export interface EvaluateSetsOptions {
   readonly abortSignal?: AbortSignal | undefined;
 }
 
-/** Solves every task of all sets once. The same seed meets different planners with the same draws. */
+/**
+ * Solves every task of all sets once. The same seed meets different planners with the same draws.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { almanac } from "agentflow/almanac";
+ * import { evaluateSets } from "agentflow/learn";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const environment = await almanac().open({ seed: 7 });
+ * const sets = environment.evaluation("test");
+ * const flow = createFlow({ model, tools: {} });
+ * const { figures } = await evaluateSets({ flow, sets, environment, seed: 7, concurrency: 8 });
+ * console.log(figures.heldOutPages.accuracy);
+ * ```
+ */
 export const evaluateSets = async (options: EvaluateSetsOptions): Promise<Evaluated> => {
   const { flow, sets, environment, seed, concurrency, policies = [], onProgress, abortSignal } = options;
   const trajectories = new Map<string, Trajectory>();
@@ -129,7 +146,19 @@ export interface Gain {
   readonly p: number;
 }
 
-/** What was gained from one evaluation to another of the same tasks, set by set. */
+/**
+ * What was gained from one evaluation to another of the same tasks, set by set.
+ *
+ * @example
+ * ```ts
+ * import { type Evaluated, gainOf } from "agentflow/learn";
+ *
+ * const report = (before: Evaluated, after: Evaluated): void => {
+ *   const { points, interval } = gainOf(before, after).heldOutPages;
+ *   console.log(points, interval);
+ * };
+ * ```
+ */
 export const gainOf = (before: Evaluated, after: Evaluated): Readonly<Record<SetName, Gain>> =>
   bySet((name) => {
     const { points, interval, p } = compare({ outcomes: before.outcomes[name] }, { outcomes: after.outcomes[name] });

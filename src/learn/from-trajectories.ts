@@ -196,6 +196,14 @@ const oraclePlans = async (
 /**
  * The solved trajectories in a file of JSON lines: rows that are trajectories, or that hold one. Throws `StoreError` where
  * there are none.
+ *
+ * @example
+ * ```ts
+ * import { readSolved } from "agentflow/learn";
+ *
+ * const solved = await readSolved("runs/2026-11-29-1412-7f3a");
+ * console.log(solved.length);
+ * ```
  */
 export const readSolved = async (path: string): Promise<Trajectory[]> => {
   const solved = (await readLines(path)).flatMap((value) => {

@@ -56,7 +56,19 @@ export const roomFor = ({
   cacheBytes: Math.min(MOST_CACHE_BYTES, Math.floor(availableMemory() / 3)),
 });
 
-/** A planner that is made for the environment's tools, by imitation of random valid plans. */
+/**
+ * A planner that is made for the environment's tools, by imitation of random valid plans.
+ *
+ * @example
+ * ```ts
+ * import { learn, microPlanner, project } from "agentflow/learn";
+ * import { calculate } from "agentflow/tools";
+ *
+ * const tasks = [{ id: "t1", question: 'What is "12" plus "30"?', sealed: { answer: 42 } }];
+ * const environment = project({ tools: { calculate }, tasks });
+ * const run = learn({ environment, planner: microPlanner(), folder: "runs", seed: 7 });
+ * ```
+ */
 export const microPlanner = (): PlannerSource => ({
   name: MICRO_PLANNER,
   isMade: true,

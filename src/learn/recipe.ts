@@ -170,7 +170,18 @@ export interface RecipeChoice extends Pick<LearnSettings, "coldStart" | "learnin
   readonly learns?: Engine["learns"] | undefined;
 }
 
-/** The recipe of a run: the one that was asked for, or the one for what learns, with the settings of the run in it. */
+/**
+ * The recipe of a run: the one that was asked for, or the one for what learns, with the settings of the run in it.
+ *
+ * @example
+ * ```ts
+ * import { chooseRecipe, learn } from "agentflow/learn";
+ * import { almanac } from "agentflow/almanac";
+ *
+ * const recipe = chooseRecipe({ builtInModel: "agentflow-tiny", learningRate: 1e-4 });
+ * const run = learn({ environment: almanac(), recipe, folder: "runs", steps: 2 });
+ * ```
+ */
 export const chooseRecipe = ({
   recipe,
   builtInModel,

@@ -21,7 +21,16 @@ export const requireThisVersion = async (folder: string): Promise<void> => {
     );
 };
 
-/** What differs from the hashes that a run keeps of its own files: nothing is done again for it. */
+/**
+ * What differs from the hashes that a run keeps of its own files: nothing is done again for it.
+ *
+ * @example
+ * ```ts
+ * import { integrityOf } from "agentflow/learn";
+ *
+ * for (const difference of await integrityOf("runs/2026-11-29-1412-7f3a")) console.error(difference);
+ * ```
+ */
 export const integrityOf = async (folder: string): Promise<string[]> => {
   try {
     await requirePlainFiles(folder);

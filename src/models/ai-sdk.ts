@@ -45,7 +45,19 @@ const optionRules: Rules<AiSdkModelOptions> = {
 
 const versions = ["v2", "v3", "v4"];
 
-/** Any language model of the AI SDK as a ChatModel. Throws `ConfigError` for one of another specification version. */
+/**
+ * Any language model of the AI SDK as a ChatModel. Throws `ConfigError` for one of another specification version.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { aiSdkModel } from "agentflow/models";
+ * import { MockLanguageModelV4 } from "ai/test";
+ *
+ * const model = aiSdkModel(new MockLanguageModelV4(), { maxTokens: 500 });
+ * const flow = createFlow({ model, tools: {} });
+ * ```
+ */
 export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions = {}): ChatModel => {
   required(objectWith("a model of the AI SDK", "doGenerate", "doStream"))(model, "aiSdkModel: the model");
   const { price, promptStyle = "json", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);

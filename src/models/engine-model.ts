@@ -19,6 +19,16 @@ const engineModelRules: Rules<EngineModelOptions> = { id: name, maxTokens: count
 /**
  * The chat model of an engine: a policy of it, in the model's own chat template where it has one, else as a model that
  * completes a question. Throws `ConfigError` for a model that was made for neither.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { engineModel } from "agentflow/models";
+ *
+ * const engine = await openEngine("./SmolLM2-135M-Instruct");
+ * const flow = createFlow({ model: engineModel(engine.policy("planner")), tools: {} });
+ * ```
  */
 export const engineModel = (policy: Policy, options: EngineModelOptions = {}): ChatModel => {
   required(objectWith("a policy", "sample"))(policy, "engineModel: the policy");

@@ -93,6 +93,14 @@ interface Habits {
  * where the endpoint lacks it, log-probabilities and token ids where it offers them, counts of cached prompt tokens.
  * Throws `ModelError`s that say whether a later try may succeed. It asks again only without what the endpoint says it
  * does not know; trying again is for `resilient`.
+ *
+ * @example
+ * ```ts
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small", temperature: 0 });
+ * const { text } = await model.complete({ messages: [{ role: "user", content: "What is 8 times 5?" }] });
+ * ```
  */
 export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel => {
   checked("openaiCompatible", options, optionRules);

@@ -20,6 +20,15 @@ interface Recorded {
 /**
  * A model whose calls are written down, a line each, as they are answered: `replayModel` gives them again. No secret that
  * the model was given, or that its caller looks for, is in them.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible, recordingModel } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model: recordingModel(model, "calls.jsonl"), tools: {} });
+ * ```
  */
 export const recordingModel = (model: ChatModel, file: string): ChatModel => {
   required(objectWith("a chat model", "complete"))(model, "recordingModel: the model");
@@ -46,6 +55,14 @@ export const recordingModel = (model: ChatModel, file: string): ChatModel => {
 /**
  * A recording as a model: the same request gets the reply that it got then, the n-th time the n-th. Throws `StoreError`
  * for a file that is not a recording, and `ModelError` for a request that is not in it.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { replayModel } from "agentflow/models";
+ *
+ * const flow = createFlow({ model: await replayModel("calls.jsonl"), tools: {} });
+ * ```
  */
 export const replayModel = async (file: string): Promise<ChatModel> => {
   required(name)(file, "replayModel: the file");

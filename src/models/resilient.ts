@@ -56,6 +56,14 @@ const resilientModels = new WeakSet<ChatModel>();
  * The one layer that tries again: back-off under one deadline, `Retry-After`, a circuit breaker, a rate limit. What a
  * model says will not get better (a wrong key, a refused request) is thrown at once. A model that is resilient already
  * is given back as it is.
+ *
+ * @example
+ * ```ts
+ * import { openaiCompatible, resilient } from "agentflow/models";
+ *
+ * const endpoint = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const model = resilient(endpoint, { attempts: 4, concurrency: 16 });
+ * ```
  */
 export const resilient = (model: ChatModel, options: ResilientOptions = {}): ChatModel => {
   required(objectWith("a chat model", "complete"))(model, "resilient: the model");

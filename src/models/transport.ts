@@ -25,7 +25,17 @@ const aRequest = ruleOf<HttpRequest>({
   signal: required(abortSignal),
 });
 
-/** The portable transport. */
+/**
+ * The portable transport.
+ *
+ * @example
+ * ```ts
+ * import { fetchTransport, openaiCompatible } from "agentflow/models";
+ *
+ * const baseURL = "http://127.0.0.1:8000/v1";
+ * const model = openaiCompatible({ baseURL, model: "small", transport: fetchTransport });
+ * ```
+ */
 export const fetchTransport: Transport = async (request) => {
   aRequest(request, "fetchTransport: the request");
   const { url, headers, body, signal } = request;
@@ -42,6 +52,14 @@ const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} 
 /**
  * A pool of connections of its own, over undici's `request`, which costs about half of what `fetch` does; `fetch` where
  * undici is not installed. A request on a connection that the server has just closed fails: `resilient` sends it again.
+ *
+ * @example
+ * ```ts
+ * import { openaiCompatible, pooledTransport } from "agentflow/models";
+ *
+ * const transport = pooledTransport({ connections: 32 });
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small", transport });
+ * ```
  */
 export const pooledTransport = (options: { readonly connections?: number } = {}): Transport => {
   const { connections = 128 } = checked("pooledTransport", options, { connections: count });

@@ -68,7 +68,17 @@ export const bubblewrapSandbox = async ({
 
 let works = false;
 
-/** Why the tier does not work on this machine; undefined where it does. That it works is found out once. */
+/**
+ * Why the tier does not work on this machine; undefined where it does. That it works is found out once.
+ *
+ * @example
+ * ```ts
+ * import { bubblewrapFault } from "agentflow/sandbox";
+ *
+ * const fault = await bubblewrapFault();
+ * if (fault !== undefined) console.error(`bubblewrap cannot be used: ${fault}`);
+ * ```
+ */
 export const bubblewrapFault = async (): Promise<string | undefined> => {
   if (works) return undefined;
   try {

@@ -46,6 +46,16 @@ const runRules: Rules<RunOptions> = {
 /**
  * A sandbox for programs that a model wrote. Throws `SandboxError` where the asked one does not work, and `ConfigError` for
  * a tier that there is not; it never falls back to the host.
+ *
+ * @example
+ * ```ts
+ * import { openSandbox } from "agentflow/sandbox";
+ *
+ * const sandbox = await openSandbox();
+ * const { value, error } = await sandbox.runPython("6 * 7", { timeoutSeconds: 5 });
+ * console.log(value ?? error);
+ * await sandbox.close();
+ * ```
  */
 export const openSandbox = async (options: SandboxOptions = {}): Promise<Sandbox> => {
   checked("openSandbox", options, optionRules);
@@ -106,7 +116,16 @@ const seenToWork = async (name: string, open: () => Promise<Sandbox>): Promise<S
   }
 };
 
-/** Why a tier does not run programs on this machine; undefined where it does. */
+/**
+ * Why a tier does not run programs on this machine; undefined where it does.
+ *
+ * @example
+ * ```ts
+ * import { tierFault } from "agentflow/sandbox";
+ *
+ * for (const tier of ["pyodide", "wasi", "bubblewrap"] as const) console.log(tier, (await tierFault(tier)) ?? "works");
+ * ```
+ */
 export const tierFault = async (tier: Exclude<Sandbox["tier"], "host">): Promise<string | undefined> => {
   try {
     const sandbox = await openSandbox({ tier, warm: 0, packages: [] });

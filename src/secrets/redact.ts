@@ -30,6 +30,14 @@ const LONGEST_HELD = 65_536;
  * Replaces each secret, and more than half of a long one: plain, in any case, split by white space or invisible
  * characters, escaped for JSON, HTML or an address, in base64 or hexadecimal. Secrets of fewer than six characters are
  * left.
+ *
+ * @example
+ * ```ts
+ * import { redactor, secretsOf } from "agentflow";
+ *
+ * const redact = redactor(secretsOf(process.env));
+ * console.log(redact("a text that may repeat a key"));
+ * ```
  */
 export const redactor = (secrets: readonly string[]): Redactor => {
   listOf(text)(secrets, "redactor: secrets");

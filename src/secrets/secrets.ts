@@ -9,6 +9,15 @@ const textIfAny: Rule = (value, name) => {
 /**
  * Values of an environment that must not appear anywhere: those whose name says so, and those that look like a key
  * whatever they are called. A connection string or a key file is a secret as a whole and by the parts that open something.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, secretsOf } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {}, secrets: secretsOf(process.env) });
+ * ```
  */
 export const secretsOf = (environment: EnvironmentVariables): string[] => {
   recordOf(textIfAny)(environment, "secretsOf: the environment");

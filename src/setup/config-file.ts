@@ -41,7 +41,16 @@ const own = (): Record<string, string> => {
   };
 };
 
-/** The SHA-256 of a configuration's text, without running it. Throws `ConfigError` where there is none. */
+/**
+ * The SHA-256 of a configuration's text, without running it. Throws `ConfigError` where there is none.
+ *
+ * @example
+ * ```ts
+ * import { hashOfConfig } from "agentflow/setup";
+ *
+ * console.log(await hashOfConfig("agentflow.config.ts"));
+ * ```
+ */
 export const hashOfConfig = async (file: string): Promise<string> => {
   const text = await readFile(file).catch((cause: Error) => {
     throw new ConfigError(`Cannot read the configuration ${file}: ${cause.message}`, { cause });
@@ -49,7 +58,17 @@ export const hashOfConfig = async (file: string): Promise<string> => {
   return createHash("sha256").update(text).digest("hex");
 };
 
-/** Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`. */
+/**
+ * Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`.
+ *
+ * @example
+ * ```ts
+ * import { loadConfig } from "agentflow/setup";
+ *
+ * const { config } = await loadConfig("agentflow.config.ts");
+ * console.log(Object.keys(config.tools ?? {}));
+ * ```
+ */
 export const loadConfig = async (file: string): Promise<LoadedConfig> => {
   const path = resolve(file);
   const found = await stat(path).catch(() => undefined);

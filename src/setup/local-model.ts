@@ -31,6 +31,14 @@ const SIGNS = ["adapter_config.json", "model.safetensors", "model.safetensors.in
  * What to open for a name that a person typed: a model folder, a GGUF file, a run's folder, or the id of a run in
  * `runs/` (both stand for its weights), the built-in model, or a model that was pulled (`owner/name`). Throws
  * `ConfigError` when there is none.
+ *
+ * @example
+ * ```ts
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { findModel } from "agentflow/setup";
+ *
+ * const engine = await openEngine(await findModel("agentflow-tiny"));
+ * ```
  */
 export const findModel = async (name: string): Promise<string> => {
   if (isBuiltIn(name)) return name;
@@ -44,7 +52,16 @@ export const findModel = async (name: string): Promise<string> => {
   );
 };
 
-/** The folder of a run, by its folder or by its id in `runs/`. Throws `ConfigError` when there is none. */
+/**
+ * The folder of a run, by its folder or by its id in `runs/`. Throws `ConfigError` when there is none.
+ *
+ * @example
+ * ```ts
+ * import { findRun } from "agentflow/setup";
+ *
+ * const { root, id } = await findRun("2026-11-29-1412-7f3a");
+ * ```
+ */
 export const findRun = async (name: string): Promise<{ readonly root: string; readonly id: string }> => {
   for (const folder of [name, join("runs", name)])
     if (await isThere(join(folder, "config.json")))
@@ -64,7 +81,17 @@ export interface Players {
   readonly verdicts?: boolean;
 }
 
-/** `findModel` for a name that may stand for adapters: of a run that trained several modules, or of one. */
+/**
+ * `findModel` for a name that may stand for adapters: of a run that trained several modules, or of one.
+ *
+ * @example
+ * ```ts
+ * import { findPlayers } from "agentflow/setup";
+ *
+ * const { model, adapters } = await findPlayers("runs/2026-11-29-1412-7f3a");
+ * console.log(model, Object.keys(adapters ?? {}));
+ * ```
+ */
 export const findPlayers = async (name: string): Promise<Players> => {
   for (const weights of [join(name, "weights"), join("runs", name, "weights")]) {
     const adapters: Record<string, string> = {};
@@ -98,7 +125,19 @@ export const engineOptions = ({ context, quantisation, adapters }: LocalModelOpt
   ...(adapters !== undefined && { adapters }),
 });
 
-/** A planner that learns, by the name that a person typed. Throws `ConfigError` when it is opened and there is none. */
+/**
+ * A planner that learns, by the name that a person typed. Throws `ConfigError` when it is opened and there is none.
+ *
+ * @example
+ * ```ts
+ * import { almanac } from "agentflow/almanac";
+ * import { learn } from "agentflow/learn";
+ * import { localPlanner } from "agentflow/setup";
+ *
+ * const planner = localPlanner("HuggingFaceTB/SmolLM2-135M-Instruct");
+ * const run = learn({ environment: almanac(), planner, folder: "runs", seed: 7 });
+ * ```
+ */
 export const localPlanner = (
   name: string,
   { context, quantisation }: Pick<LocalModelOptions, "context" | "quantisation"> = {},

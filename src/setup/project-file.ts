@@ -8,6 +8,15 @@ import { loadConfig } from "./config-file.ts";
 /**
  * The project of a configuration file as an environment: its tools, tasks and reward. What a tool says of a key in
  * `variables` is neither kept nor learnt. Throws `ConfigError` for a file that cannot be loaded.
+ *
+ * @example
+ * ```ts
+ * import { learn } from "agentflow/learn";
+ * import { projectFile } from "agentflow/setup";
+ *
+ * const environment = await projectFile("agentflow.config.ts", process.env);
+ * const run = learn({ environment, folder: "runs", seed: 7 });
+ * ```
  */
 export const projectFile = async (
   file: string,

@@ -18,6 +18,14 @@ const KEY = "OPENAI_API_KEY";
 /**
  * What a person or a configuration names as a model, when it is not a local one (undefined: then `findModel` knows it).
  * Models over a network are made resilient. Throws `ConfigError` for what names no model, or needs a key that is missing.
+ *
+ * @example
+ * ```ts
+ * import { remoteModel } from "agentflow/setup";
+ *
+ * const remote = await remoteModel("openai:gpt-5-mini", process.env);
+ * if (remote !== undefined) console.log(remote.model.id, remote.where);
+ * ```
  */
 export const remoteModel = async (
   settings: ModelSettings,

@@ -75,6 +75,16 @@ type Roles = NonNullable<AgentFlowConfig["roles"]>;
  * Puts a flow together from a configuration, the environment and flags: flags go before the environment, which goes
  * before the file. Without any of them the built-in planner solves over the Almanac, by rules and without a network.
  * Throws `ConfigError`.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openSetUp } from "agentflow/setup";
+ *
+ * const setUp = await openSetUp({ seed: 7, model: "openai:gpt-5-mini" }, process.env);
+ * const result = await createFlow(setUp.flow).solve("What is the capital of Ghana?");
+ * await setUp.dispose();
+ * ```
  */
 export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVariables): Promise<SetUp> => {
   const loaded = options.config === undefined ? undefined : await loadConfig(options.config);

@@ -26,6 +26,16 @@ export interface OpenedAgain {
 /**
  * What `resume` and `verify` need of a stored run. Nothing is run or opened because a run's folder names it: that may be
  * anybody's. Throws `ConfigError` when something is not named, or when the configuration is not that of the run.
+ *
+ * @example
+ * ```ts
+ * import { resume } from "agentflow/learn";
+ * import { openedAgain } from "agentflow/setup";
+ *
+ * const folder = "runs/2026-11-29-1412-7f3a";
+ * const { environment, planner } = await openedAgain(folder, { config: "agentflow.config.ts" }, process.env);
+ * const { report } = resume(folder, { environment, planner });
+ * ```
  */
 export const openedAgain = async (
   folder: string,

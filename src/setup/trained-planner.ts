@@ -16,6 +16,14 @@ export interface ChosenPlanner {
  * the trained one that the package ships. A project without such a run gets the untrained one: the other knows the
  * Almanac's tools only. `configHash` is that of a project's configuration. Nothing is written, and a run that cannot be read
  * is skipped.
+ *
+ * @example
+ * ```ts
+ * import { findPlayers, trainedPlanner } from "agentflow/setup";
+ *
+ * const { name, why } = await trainedPlanner("runs", undefined);
+ * console.log(why, (await findPlayers(name)).model);
+ * ```
  */
 export const trainedPlanner = async (root: string, configHash: string | undefined): Promise<ChosenPlanner> => {
   for (const id of (await listRuns(root)).reverse()) {

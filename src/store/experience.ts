@@ -40,7 +40,21 @@ interface Stored extends Experience {
   readonly shape: string;
 }
 
-/** Opens the memory of a folder, which is made if need be. Throws `StoreError` for one that cannot be read. */
+/**
+ * Opens the memory of a folder, which is made if need be. Throws `StoreError` for one that cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { openExperience } from "agentflow/store";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const store = await openExperience("./experience");
+ * const flow = createFlow({ model, tools: {}, experience: { store } });
+ * await store.close();
+ * ```
+ */
 export const openExperience = async (folder: string, options: ExperienceOptions = {}): Promise<FolderExperience> => {
   required(name)(folder, "openExperience: the folder");
   const { threshold = 0.5, most = 5000 } = checked("openExperience", options, optionRules);

@@ -47,6 +47,15 @@ export type QueryReply =
  * Runs one query in a process of its own, which ends with it: SQL can compute for ever or ask for all memory, and neither
  * can be stopped from inside. Throws `StoreError` for SQL that is refused, takes too long, too much memory or gives too
  * much.
+ *
+ * @example
+ * ```ts
+ * import { queryWithin } from "agentflow/store";
+ *
+ * const path = "runs/2026-11-29-1412-7f3a/index.sqlite";
+ * const sql = "SELECT question, answer FROM trajectories";
+ * const { rows } = await queryWithin({ path, sql, limit: 10 }, { seconds: 10 });
+ * ```
  */
 export const queryWithin = async (
   request: QueryRequest,

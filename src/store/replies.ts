@@ -16,6 +16,18 @@ export interface Replies extends ReplyLog {
  * Keeps the replies of tools in a file of JSON lines, or without one in memory as long as it is open. A solve that is done
  * again by the same id gets the replies that it got: nothing is asked of the world twice, after a crash or to look at a
  * solve once more. Throws `StoreError` for a file that cannot be read or was changed.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { openReplies } from "agentflow/store";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const replies = await openReplies("replies.jsonl");
+ * const result = await createFlow({ model, tools: {}, replies }).solve("What is 8 times 5?", { id: "s1" });
+ * await replies.close();
+ * ```
  */
 export const openReplies = async (file?: string): Promise<Replies> => {
   if (file !== undefined) name(file, "openReplies: the file");

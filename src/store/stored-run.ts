@@ -37,7 +37,16 @@ export const requirePlainFiles = async (folder: string): Promise<void> => {
       );
 };
 
-/** Ids of the runs in a folder, oldest first; none when the folder does not exist. */
+/**
+ * Ids of the runs in a folder, oldest first; none when the folder does not exist.
+ *
+ * @example
+ * ```ts
+ * import { listRuns } from "agentflow/store";
+ *
+ * for (const id of await listRuns("runs")) console.log(id);
+ * ```
+ */
 export const listRuns = async (root: string): Promise<string[]> => {
   required(name)(root, "listRuns: the folder");
   const found = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
@@ -70,7 +79,17 @@ const readJson = async (path: string): Promise<Record<string, unknown>> => {
   return value as Record<string, unknown>;
 };
 
-/** Reads a run, finished or not. Throws `StoreError` naming the file that is missing or damaged. */
+/**
+ * Reads a run, finished or not. Throws `StoreError` naming the file that is missing or damaged.
+ *
+ * @example
+ * ```ts
+ * import { readRun } from "agentflow/store";
+ *
+ * const { folder, metrics } = await readRun("runs", "2026-11-29-1412-7f3a");
+ * console.log(folder, metrics.length);
+ * ```
+ */
 export const readRun = async (root: string, id: string): Promise<StoredRun> => {
   required(name)(root, "readRun: the folder");
   required(name)(id, "readRun: the id");
@@ -88,7 +107,17 @@ export const readRun = async (root: string, id: string): Promise<StoredRun> => {
   };
 };
 
-/** The trajectories that a run stored, in the order in which they were appended. Throws `StoreError`. */
+/**
+ * The trajectories that a run stored, in the order in which they were appended. Throws `StoreError`.
+ *
+ * @example
+ * ```ts
+ * import { readTrajectories } from "agentflow/store";
+ *
+ * const trajectories = await readTrajectories({ folder: "runs/2026-11-29-1412-7f3a" });
+ * console.log(trajectories.length);
+ * ```
+ */
 export const readTrajectories = async (run: { readonly folder: string }): Promise<unknown[]> => {
   isRunFolder(run, "readTrajectories: the run");
   return readLines(join(run.folder, "trajectories.jsonl"));

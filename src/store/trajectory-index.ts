@@ -76,6 +76,15 @@ interface Reach {
  * made when it is missing, damaged or of another version, or when the rows that it was made of were cut or changed, and
  * extended when there are more. In a folder that is read only it is made elsewhere, and goes when it is closed. Throws
  * `StoreError` where there is no SQLite, and for rows that are damaged.
+ *
+ * @example
+ * ```ts
+ * import { openTrajectoryIndex } from "agentflow/store";
+ *
+ * const index = await openTrajectoryIndex({ folder: "runs/2026-11-29-1412-7f3a" });
+ * console.log(index.query("SELECT count(*) FROM trajectories").rows);
+ * await index.close();
+ * ```
  */
 export const openTrajectoryIndex = async (
   run: { readonly folder: string },

@@ -15,7 +15,16 @@ export interface ExactAnswer {
 
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/** The text of the last `<answer>…</answer>`, else the whole output. */
+/**
+ * The text of the last `<answer>…</answer>`, else the whole output.
+ *
+ * @example
+ * ```ts
+ * import { finalAnswer } from "agentflow/tasks";
+ *
+ * console.log(finalAnswer("5 times 8 is 40. The answer is 40."));
+ * ```
+ */
 export const finalAnswer = (output: string): string => {
   aText(output, "finalAnswer: the output");
   let [from, answer]: [number | undefined, string] = [undefined, output];
@@ -34,7 +43,16 @@ const unboxed = (text: string): string => {
   return text.slice(0, box.index) + text.slice(box.index + box[0].length, end) + text.slice(end + 1);
 };
 
-/** A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none. */
+/**
+ * A number as people and models write it: `1,234`, `$5`, `12 %`, `\frac{1}{2}`, `\boxed{7}`, `3 ft`; undefined if none.
+ *
+ * @example
+ * ```ts
+ * import { readNumber } from "agentflow/tasks";
+ *
+ * console.log(readNumber("about 1,200 km", "km"));
+ * ```
+ */
 export const readNumber = (text: string, unit?: string): number | undefined => {
   aText(text, "readNumber: the text");
   const bare = unboxed(text)
@@ -50,7 +68,16 @@ export const readNumber = (text: string, unit?: string): number | undefined => {
   return named ? Number(top) / (bottom === undefined ? 1 : Number(bottom)) : undefined;
 };
 
-/** A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined for anything else. */
+/**
+ * A day as ISO 8601, read from `2024-02-29`, `29 February 2024` or `February 29, 2024`; undefined for anything else.
+ *
+ * @example
+ * ```ts
+ * import { readDate } from "agentflow/tasks";
+ *
+ * console.log(readDate("29 February 2024"));
+ * ```
+ */
 export const readDate = (text: string): string | undefined => {
   aText(text, "readDate: the text");
   const trimmed = text.trim().replace(/\.$/, "");
@@ -66,7 +93,16 @@ export const readDate = (text: string): string | undefined => {
 /** Longest text that is compared, in characters. A ligature may be written out as eighteen letters. */
 const COMPARED_LENGTH = 100_000;
 
-/** SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. Of a long text its beginning. */
+/**
+ * SQuAD's normalisation: lower case, no punctuation, no articles, single spaces. Of a long text its beginning.
+ *
+ * @example
+ * ```ts
+ * import { normaliseText } from "agentflow/tasks";
+ *
+ * console.log(normaliseText("The Gambia") === normaliseText("gambia"));
+ * ```
+ */
 export const normaliseText = (text: string): string => {
   aText(text, "normaliseText: the text");
   return text
@@ -88,7 +124,17 @@ const equal = ({ answer, kind, unit }: ExactAnswer, given: string): boolean => {
   return Math.abs(expected - found) <= 1e-9 * Math.max(1, Math.abs(expected));
 };
 
-/** 1 when the final answer equals the expected one, else 0. An absent answer is a 0. */
+/**
+ * 1 when the final answer equals the expected one, else 0. An absent answer is a 0.
+ *
+ * @example
+ * ```ts
+ * import { exactMatch } from "agentflow/tasks";
+ *
+ * const task = { id: "t1", question: "How many days has June?", sealed: { kind: "number", answer: "30" } as const };
+ * console.log(await exactMatch(task, "30 days"));
+ * ```
+ */
 export const exactMatch: Reward<ExactAnswer> = (task, answer) => {
   aTask(task, "exactMatch: the task");
   aKey(task.sealed, "exactMatch: the task's sealed part");

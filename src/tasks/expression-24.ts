@@ -16,6 +16,13 @@ const fraction = (top: number, bottom: number): Fraction | undefined => {
 /**
  * Whether an expression uses each of the given numbers exactly once, with + − × ÷ and parentheses alone, and is 24. It is
  * parsed and computed in fractions: nothing is evaluated.
+ *
+ * @example
+ * ```ts
+ * import { solvesTwentyFour } from "agentflow/tasks";
+ *
+ * console.log(solvesTwentyFour("(10 - 4) * (7 - 3)", [3, 4, 7, 10]));
+ * ```
  */
 export const solvesTwentyFour = (text: string, numbers: readonly number[]): boolean => {
   required(aText)(text, "solvesTwentyFour: the text");

@@ -38,7 +38,16 @@ const aKey = required(
 /** Longer outputs are not answers. */
 const LONGEST = 20_000;
 
-/** Scores an output by rules alone. What claims to be right, or lists all that it could be, is not right by that. */
+/**
+ * Scores an output by rules alone. What claims to be right, or lists all that it could be, is not right by that.
+ *
+ * @example
+ * ```ts
+ * import { scoreAnswer } from "agentflow/tasks";
+ *
+ * const { correct } = scoreAnswer({ kind: "choice", answers: ["B"], choices: ["Accra", "Lagos"] }, "Lagos");
+ * ```
+ */
 export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score => {
   aKey(key, "scoreAnswer: the key");
   if (output !== undefined) text(output, "scoreAnswer: the output");
@@ -53,7 +62,17 @@ export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score =
   return scoreText(key, given);
 };
 
-/** Tasks with an answer key, as a reward: 1 for a right answer, 0 for any other and for none. */
+/**
+ * Tasks with an answer key, as a reward: 1 for a right answer, 0 for any other and for none.
+ *
+ * @example
+ * ```ts
+ * import { answerReward, readTaskFile } from "agentflow/tasks";
+ *
+ * const [task] = await readTaskFile("tasks.jsonl");
+ * if (task !== undefined) console.log(await answerReward(task, "42"));
+ * ```
+ */
 export const answerReward: Reward<AnswerKey> = (task, answer) => {
   objectWith("a task with an answer key")(task, "answerReward: the task");
   return scoreAnswer(task.sealed, answer).correct ? 1 : 0;

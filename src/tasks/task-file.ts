@@ -45,6 +45,14 @@ export interface TaskFileOptions {
  * Reads a file of tasks: a JSON array, JSON lines, CSV or Parquet, in the fields of a known benchmark or of this project
  * (`question`, `answer` or `answers`, and if wanted `id`, `kind`, `choices`, `unit`). Of a task there are at most 26
  * options, 32 numbers and 100,000 letters of answers. Throws `TaskError` naming file, record and field.
+ *
+ * @example
+ * ```ts
+ * import { readTaskFile } from "agentflow/tasks";
+ *
+ * const tasks = await readTaskFile("hotpotqa.json", { format: "hotpotqa" });
+ * console.log(tasks.length, tasks[0]?.question);
+ * ```
  */
 export const readTaskFile = async (path: string, options: TaskFileOptions = {}): Promise<FileTask[]> => {
   required(name)(path, "readTaskFile: the path");

@@ -4,6 +4,15 @@ import { deriveKey, uniform } from "../random.ts";
 /**
  * An executor whose calls of one tool fail at a rate, with a message as a service gives it. Which ones is drawn from the
  * solve's key and the turn, so that two planners on one task meet the same failures, whatever runs beside them.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, ruleExecutor } from "agentflow";
+ * import { failingExecutor, scriptedModel } from "agentflow/testing";
+ *
+ * const executor = failingExecutor(ruleExecutor(), "stock", 0.3);
+ * const flow = createFlow({ model: scriptedModel(() => "stock q1"), executor, tools: {} });
+ * ```
  */
 export const failingExecutor = (
   executor: Executor,

@@ -6,7 +6,19 @@ export interface FixedClock extends Clock {
   advance(milliseconds: number): void;
 }
 
-/** A clock for tests and replays: no wall time, no waiting. */
+/**
+ * A clock for tests and replays: no wall time, no waiting.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { fixedClock, scriptedModel } from "agentflow/testing";
+ *
+ * const clock = fixedClock();
+ * const flow = createFlow({ model: scriptedModel(() => "stock q1"), tools: {}, clock });
+ * clock.advance(1000);
+ * ```
+ */
 export const fixedClock = (start = 0): FixedClock => {
   let now = start;
   let timers: readonly { readonly due: number; readonly run: () => void }[] = [];

@@ -80,6 +80,16 @@ const send = (response: ServerResponse, status: number, body: object, headers: R
 /**
  * A server on loopback that speaks as much of the Hugging Face hub's API as a download needs: commits, listings in
  * pages, files with ranges, large files at another origin, gated and private repositories, and faults on request.
+ *
+ * @example
+ * ```ts
+ * import { pullModel } from "agentflow/engines/onnx";
+ * import { hubServer } from "agentflow/testing";
+ *
+ * const server = await hubServer({ repos: { "tiny/llama": { files: { "config.json": "{}" } } } });
+ * await pullModel("tiny/llama", { environment: { HF_ENDPOINT: server.url } }).catch(console.error);
+ * await server.close();
+ * ```
  */
 export const hubServer = async ({
   repos,

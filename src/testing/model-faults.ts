@@ -47,7 +47,18 @@ export const modelFaults: readonly Fault[] = [
   { kind: "text", text: '{"wrong": "schema"}' },
 ];
 
-/** A fault at a rate, drawn from a list: for the `fault` of `openaiServer`. */
+/**
+ * A fault at a rate, drawn from a list: for the `fault` of `openaiServer`.
+ *
+ * @example
+ * ```ts
+ * import { random, randomKey } from "agentflow";
+ * import { openaiServer, randomFaults } from "agentflow/testing";
+ *
+ * const fault = randomFaults(random(randomKey("faults", 7)), 0.3);
+ * const server = await openaiServer({ reply: () => "forty", fault });
+ * ```
+ */
 export const randomFaults =
   (random: Random, rate: number, faults: readonly Fault[] = infrastructureFaults): (() => Fault | undefined) =>
   () =>

@@ -35,7 +35,19 @@ export interface OpenAIServer {
   close(): Promise<void>;
 }
 
-/** An OpenAI-compatible server on loopback that replies and fails as its options say. */
+/**
+ * An OpenAI-compatible server on loopback that replies and fails as its options say.
+ *
+ * @example
+ * ```ts
+ * import { openaiCompatible } from "agentflow/models";
+ * import { openaiServer } from "agentflow/testing";
+ *
+ * const server = await openaiServer({ reply: () => "forty" });
+ * const model = openaiCompatible({ baseURL: server.baseURL, model: "double" });
+ * await server.close();
+ * ```
+ */
 export const openaiServer = async (options: OpenAIServerOptions): Promise<OpenAIServer> => {
   const requests: OpenAIRequest[] = [];
   const server = createServer((incoming, response) => {

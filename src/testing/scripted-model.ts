@@ -9,6 +9,15 @@ export interface ScriptedModel extends ChatModel {
 /**
  * A chat model that gives its replies in order (the last one for ever) or by a function of the request.
  * An Error among the replies is thrown as a `ModelError`.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { scriptedModel } from "agentflow/testing";
+ *
+ * const model = scriptedModel(["stock A-17", "12"]);
+ * const flow = createFlow({ model, tools: {} });
+ * ```
  */
 export const scriptedModel = (
   replies: readonly (string | Error)[] | ((request: ChatRequest) => string | Error),

@@ -15,7 +15,16 @@ import type { ChatMessage } from "../model.ts";
 
 const SPECIAL = ["<end>", "<answer>", "<pad>"];
 
-/** UTF-8 bytes as token ids, and the special tokens after them. */
+/**
+ * UTF-8 bytes as token ids, and the special tokens after them.
+ *
+ * @example
+ * ```ts
+ * import { byteTokenizer } from "agentflow/testing";
+ *
+ * console.log(byteTokenizer().encode("stock"));
+ * ```
+ */
 export const byteTokenizer = (): Tokenizer => ({
   vocabularySize: 256 + SPECIAL.length,
   encode: (text) => [...new TextEncoder().encode(text)],
@@ -44,7 +53,16 @@ export const byteTokenizer = (): Tokenizer => ({
   },
 });
 
-/** The same, which reads `<end>` in a text as that token: what ends a message of `plainChat`. */
+/**
+ * The same, which reads `<end>` in a text as that token: what ends a message of `plainChat`.
+ *
+ * @example
+ * ```ts
+ * import { chatTokenizer, scriptedPolicy } from "agentflow/testing";
+ *
+ * const policy = scriptedPolicy(() => "stock A-17", { tokenizer: chatTokenizer() });
+ * ```
+ */
 export const chatTokenizer = (): Tokenizer => {
   const bytes = byteTokenizer();
   const endId = bytes.idOf("<end>") as number;
@@ -96,6 +114,16 @@ export interface ScriptedPolicyOptions {
 /**
  * A policy double without weights: `reply` gives a text for the prompt's text, to which `<end>` is added unless the
  * limit cuts it; an array of ids is taken as it is. Publishing counts `version-0`, `version-1`, ….
+ *
+ * @example
+ * ```ts
+ * import { modelPlanner } from "agentflow";
+ * import { scriptedPolicy } from "agentflow/testing";
+ *
+ * const policy = scriptedPolicy(() => "stock q1");
+ * const planner = modelPlanner(policy);
+ * console.log(policy.log.samples.length);
+ * ```
  */
 export const scriptedPolicy = (
   reply: (prompt: string, request: SampleRequest) => string | readonly number[],

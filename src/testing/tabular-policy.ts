@@ -27,6 +27,15 @@ type Table = ReadonlyMap<string, Row>;
 /**
  * A policy double that really learns: a softmax over the vocabulary for each whole prefix, in plain arrays, with exact
  * gradients and AdamW. Small tasks are learnt in a few steps, and sampler and trainer agree to rounding.
+ *
+ * @example
+ * ```ts
+ * import { modelPlanner } from "agentflow";
+ * import { tabularPolicy, wordTokenizer } from "agentflow/testing";
+ *
+ * const policy = tabularPolicy({ tokenizer: wordTokenizer(["stock", "q1", "<end>"]) });
+ * const planner = modelPlanner(policy);
+ * ```
  */
 export const tabularPolicy = ({
   name = "planner",

@@ -1,6 +1,16 @@
 import type { Tokenizer } from "../engine.ts";
 
-/** Words and line breaks as tokens: `\n`, `<end>`, then the given words. Other words become the last token, `?`. */
+/**
+ * Words and line breaks as tokens: `\n`, `<end>`, then the given words. Other words become the last token, `?`.
+ *
+ * @example
+ * ```ts
+ * import { wordTokenizer } from "agentflow/testing";
+ *
+ * const tokenizer = wordTokenizer(["stock", "q1", "<end>"]);
+ * console.log(tokenizer.decode(tokenizer.encode("stock q1")));
+ * ```
+ */
 export const wordTokenizer = (words: readonly string[]): Tokenizer => {
   const vocabulary = ["\n", "<end>", ...words, "?"];
   const idOf = (token: string): number | undefined => {

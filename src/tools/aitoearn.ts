@@ -121,6 +121,16 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
 /**
  * Tools that publish content to many channels and watch how it does, over the open API of an AiToEarn service
  * (`/api/v2/channels/…`, `X-Api-Key`). What changes what others see needs approval (`toolApproval`).
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { aitoearnTools } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: aitoearnTools(), toolApproval: ({ tool }) => tool !== "create_publish_flow" });
+ * ```
  */
 export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
   checked("aitoearnTools", options, optionRules);

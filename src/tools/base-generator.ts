@@ -36,7 +36,19 @@ const readValue = (reply: string): Field | undefined => {
   return word === undefined ? undefined : { kind: "text", value: word };
 };
 
-/** Asks a chat model to answer from what it knows. What it states first becomes the field `value`. */
+/**
+ * Asks a chat model to answer from what it knows. What it states first becomes the field `value`.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { baseGenerator } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: { base_generator: baseGenerator(model) } });
+ * ```
+ */
 export const baseGenerator = (model: ChatModel): Tool<{ query: string }> => {
   aModel(model, "baseGenerator: the model");
   return tool({

@@ -48,6 +48,17 @@ const optionRules: Rules<CorpusOptions> = {
  * Searches the files of a folder: passages that fit a query, with the file that each is from. Files are read at the first
  * call and, when they changed, again at later ones. What cannot be read is skipped, and each result says so. Links are not
  * followed, and a solve's grants must allow the folder.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { corpusSearch } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const corpus_search = corpusSearch({ folder: "./documents" });
+ * const flow = createFlow({ model, tools: { corpus_search }, grants: { folders: ["./documents"] } });
+ * ```
  */
 export const corpusSearch = (options: CorpusOptions): Tool<{ query: string }> & { close(): void } => {
   checked("corpusSearch", options, optionRules);

@@ -50,6 +50,15 @@ const AGENT = "AgentFlow/0.1 (+tool web_page)";
  * A fetch that cannot be used to reach into this machine or its network: http and https alone, no user names, and every
  * address is checked when the connection is made, after the name was resolved, on each redirect again. Size (unpacked),
  * time and redirects are bounded, and the solve's grants say which hosts may be asked. Throws `ToolError` for all of that.
+ *
+ * @example
+ * ```ts
+ * import { guardedFetch } from "agentflow/tools";
+ *
+ * const get = guardedFetch({ timeoutSeconds: 10 });
+ * const { status, body } = await get("https://example.org/", { abortSignal: AbortSignal.timeout(20_000) });
+ * console.log(status, body.length);
+ * ```
  */
 export const guardedFetch = (options: GuardedFetchOptions = {}): GuardedFetch => {
   checked("guardedFetch", options, optionRules);

@@ -80,6 +80,18 @@ const addressRules: Rules<McpAddress> = { url: required(name), headers: recordOf
  * looked at. Its words are an outsider's, and what its tools bring is untrusted. Each call needs approval (`toolApproval`) but
  * those of tools that you name in `readOnly`. Throws `ConfigError` when the server cannot be reached, or has tools whose names
  * are taken.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { mcpTools } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const server = await mcpTools({ command: "node", args: ["server.js"] }, { readOnly: ["look"] });
+ * const flow = createFlow({ model, tools: server.tools, toolApproval: () => false });
+ * await server.close();
+ * ```
  */
 export const mcpTools = async (server: McpServer, options: McpOptions = {}): Promise<McpTools> => {
   checked("mcpTools", options, optionRules);

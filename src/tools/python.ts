@@ -42,6 +42,18 @@ const metadata = {
  * Runs Python in a sandbox: the program itself, or, with a model, a program that the model writes for a query. Each is
  * run once; one that fails is repaired once. Gives what was printed, the value of the last expression, the error and the
  * time.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { pythonTool } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const python = pythonTool({ timeoutSeconds: 10 });
+ * const result = await createFlow({ model, tools: { python } }).solve("What is the 20th prime?");
+ * await python.close();
+ * ```
  */
 export function pythonTool(options: PythonOptions & { readonly model: ChatModel }): PythonTool<{ query: string }>;
 export function pythonTool(options?: Omit<PythonOptions, "model">): PythonTool<{ code: string }>;

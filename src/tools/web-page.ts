@@ -12,6 +12,16 @@ const LONGEST_QUERY = 400;
 /**
  * Reads a page of the web, HTML, PDF or text: its beginning and its table of sections, one section, or the passages that
  * fit a query. Pages are fetched from the public internet only (see `guardedFetch`) and kept while the tool lives.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { webPage } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: { web_page: webPage() }, grants: { hosts: ["example.org"] } });
+ * ```
  */
 export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; section?: string; query?: string }> => {
   const get = guardedFetch(options);

@@ -53,7 +53,17 @@ const hitsOf = (found: readonly Json[], title: string, url: string, snippet: str
     .map((hit) => ({ title: text(hit[title]), url: text(hit[url]), snippet: text(hit[snippet]) }))
     .filter((hit) => /^https?:/.test(hit.url));
 
-/** Google's results through Gemini's grounding, with its own answer. */
+/**
+ * Google's results through Gemini's grounding, with its own answer.
+ *
+ * @example
+ * ```ts
+ * import { geminiSearch, webSearch } from "agentflow/tools";
+ *
+ * const ask = async (url: string) => (await (await fetch(url)).json()) as Record<string, unknown>;
+ * const web_search = webSearch({ engine: geminiSearch(process.env.GEMINI_API_KEY ?? "", ask) });
+ * ```
+ */
 export const geminiSearch = (key: string, ask: FetchJson, model = "gemini-2.5-flash"): SearchEngine => ({
   name: "google (gemini)",
   secrets: () => keysOf(key),
@@ -82,6 +92,17 @@ export const geminiSearch = (key: string, ask: FetchJson, model = "gemini-2.5-fl
   },
 });
 
+/**
+ * Google's results by serper.dev.
+ *
+ * @example
+ * ```ts
+ * import { serperSearch, webSearch } from "agentflow/tools";
+ *
+ * const ask = async (url: string) => (await (await fetch(url)).json()) as Record<string, unknown>;
+ * const web_search = webSearch({ engine: serperSearch(process.env.SERPER_API_KEY ?? "", ask) });
+ * ```
+ */
 export const serperSearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "serper",
   secrets: () => keysOf(key),
@@ -100,6 +121,17 @@ export const serperSearch = (key: string, ask: FetchJson): SearchEngine => ({
   },
 });
 
+/**
+ * The search API of Brave; `key` is a subscription token.
+ *
+ * @example
+ * ```ts
+ * import { braveSearch, webSearch } from "agentflow/tools";
+ *
+ * const ask = async (url: string) => (await (await fetch(url)).json()) as Record<string, unknown>;
+ * const web_search = webSearch({ engine: braveSearch(process.env.BRAVE_API_KEY ?? "", ask) });
+ * ```
+ */
 export const braveSearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "brave",
   secrets: () => keysOf(key),
@@ -111,6 +143,17 @@ export const braveSearch = (key: string, ask: FetchJson): SearchEngine => ({
   },
 });
 
+/**
+ * The search API of Tavily.
+ *
+ * @example
+ * ```ts
+ * import { tavilySearch, webSearch } from "agentflow/tools";
+ *
+ * const ask = async (url: string) => (await (await fetch(url)).json()) as Record<string, unknown>;
+ * const web_search = webSearch({ engine: tavilySearch(process.env.TAVILY_API_KEY ?? "", ask) });
+ * ```
+ */
 export const tavilySearch = (key: string, ask: FetchJson): SearchEngine => ({
   name: "tavily",
   secrets: () => keysOf(key),
@@ -128,7 +171,17 @@ export const tavilySearch = (key: string, ask: FetchJson): SearchEngine => ({
   },
 });
 
-/** A SearXNG instance, yours or another's: needs no key. */
+/**
+ * A SearXNG instance, yours or another's: needs no key.
+ *
+ * @example
+ * ```ts
+ * import { searxngSearch, webSearch } from "agentflow/tools";
+ *
+ * const ask = async (url: string) => (await (await fetch(url)).json()) as Record<string, unknown>;
+ * const web_search = webSearch({ engine: searxngSearch("http://127.0.0.1:8080", ask) });
+ * ```
+ */
 export const searxngSearch = (address: string, ask: FetchJson): SearchEngine => ({
   name: "searxng",
   secrets: () => secretsOfAddress(address),
@@ -151,6 +204,17 @@ const engines: readonly [variable: string, make: (key: string, ask: FetchJson) =
 /**
  * Searches the web: titles, addresses and snippets, by whichever engine a key is set for (GEMINI_API_KEY, SERPER_API_KEY,
  * BRAVE_API_KEY, TAVILY_API_KEY) or by SEARXNG_URL. Throws `ConfigError` when there is none.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { webSearch } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const web_search = webSearch({ environment: { SEARXNG_URL: "http://127.0.0.1:8080" } });
+ * const flow = createFlow({ model, tools: { web_search } });
+ * ```
  */
 export const webSearch = (options: WebSearchOptions = {}): Tool<{ query: string }> => {
   checked("webSearch", options, optionRules);

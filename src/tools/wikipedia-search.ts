@@ -24,6 +24,16 @@ const LONGEST = 2000;
 /**
  * Searches an encyclopedia by the API of MediaWiki: the article that fits best, its lead and the passages that fit the
  * query, retrieved from its whole text.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { wikipediaSearch } from "agentflow/tools";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: { wikipedia_search: wikipediaSearch({ language: "en" }) } });
+ * ```
  */
 export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: string }> => {
   checked("wikipediaSearch", options, optionRules);

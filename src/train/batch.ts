@@ -32,6 +32,19 @@ export interface BatchOptions {
  * the last turn's prompt and output share one sequence. Ids are those that were sampled: nothing is encoded again.
  * With K trajectories (an undefined one is not a sample, and is not counted), S turns of the policy in a trajectory and
  * n tokens in a turn, `turn-mean` gives each token k = 1/(K·S·n). Throws `ConfigError` for turns of another version.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { batchOf } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const { trajectory } = await createFlow({ model, tools: {} }).solve("What is the capital of Ghana?");
+ * const versions = new Set(["v1"]);
+ * const options = { policy: "planner", versions, trained: "v1", aggregation: "turn-mean" } as const;
+ * console.log(batchOf([trajectory], options).length);
+ * ```
  */
 export const batchOf = (
   trajectories: readonly (Trajectory | undefined)[],

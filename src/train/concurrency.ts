@@ -1,6 +1,13 @@
 /**
  * Applies a function to all items, at most `limit` at a time, started in order. Results stand at their item's place,
  * whatever order they finish in. After a failure nothing new starts; it is thrown once everything under way has ended.
+ *
+ * @example
+ * ```ts
+ * import { mapConcurrently } from "agentflow/train";
+ *
+ * const lengths = await mapConcurrently(["a", "bcd"], 2, async (text) => text.length);
+ * ```
  */
 export const mapConcurrently = async <Item, Result>(
   items: readonly Item[],

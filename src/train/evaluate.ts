@@ -85,6 +85,19 @@ const optionRules: Rules<EvaluateOptions<unknown>> = {
 /**
  * Solves every task once and reports accuracy and conduct. A task's randomness depends on the seed and its id alone,
  * so that two planners meet the same draws and order does not matter. Throws `ConfigError` for two tasks of one id.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { exactMatch } from "agentflow/tasks";
+ * import { evaluate } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {} });
+ * const tasks = [{ id: "t1", question: "How many days has June?", sealed: { kind: "number", answer: "30" } as const }];
+ * const { accuracy, interval } = await evaluate({ flow, tasks, reward: exactMatch, seed: 7 });
+ * ```
  */
 export const evaluate = async <Sealed>(options: EvaluateOptions<Sealed>): Promise<EvaluationReport> => {
   checked("evaluate", options, optionRules);
@@ -152,7 +165,17 @@ const reportOf = <Sealed>(
 
 const isSolved = (reward: number | null | undefined): boolean => reward === 1;
 
-/** Accuracy of a list of rewards, with its interval; null, no sample, counts as unsolved. */
+/**
+ * Accuracy of a list of rewards, with its interval; null, no sample, counts as unsolved.
+ *
+ * @example
+ * ```ts
+ * import { accuracyOf } from "agentflow/train";
+ *
+ * const { accuracy, interval } = accuracyOf([1, 0, 1, 1]);
+ * console.log(`${accuracy} in [${interval.join(", ")}]`);
+ * ```
+ */
 export const accuracyOf = (rewards: readonly (number | null)[]): Accuracy => {
   const solved = rewards.filter(isSolved).length;
   return {
@@ -164,6 +187,15 @@ export const accuracyOf = (rewards: readonly (number | null)[]): Accuracy => {
 
 /**
  * The gain from one evaluation to another of the same tasks, paired by id. Throws `ConfigError` when the tasks differ.
+ *
+ * @example
+ * ```ts
+ * import { compare } from "agentflow/train";
+ *
+ * const before = { outcomes: { t1: 0, t2: 1, t3: 0 } };
+ * const after = { outcomes: { t1: 1, t2: 1, t3: 0 } };
+ * console.log(compare(before, after).points);
+ * ```
  */
 export const compare = (
   before: { readonly outcomes: Outcomes },

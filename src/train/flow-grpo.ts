@@ -39,6 +39,17 @@ import { lossesOf, stepOn, type Update } from "./update.ts";
  * Trains inside the flow: an async iterable of step metrics. Leave it to stop after a step; abort its signal to stop
  * within one, which throws the signal's reason. Throws `ConfigError` for options that cannot work, `EngineError` for
  * numbers that are not finite.
+ *
+ * @example
+ * ```ts
+ * import type { Flow, Policy, Task } from "agentflow";
+ * import { flowGrpo } from "agentflow/train";
+ *
+ * const improve = async (flow: Flow, train: Policy[], tasks: Task<string>[]): Promise<void> => {
+ *   const reward = ({ sealed }: Task<string>, said?: string) => Number(said === sealed);
+ *   for await (const step of flowGrpo({ flow, train, tasks, reward, steps: 5 })) console.log(step.reward.mean);
+ * };
+ * ```
  */
 export const flowGrpo = <Sealed>(options: FlowGrpoOptions<Sealed>): AsyncGenerator<StepMetrics, void> =>
   run(settingsOf(options));

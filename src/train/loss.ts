@@ -35,6 +35,16 @@ const EXPONENT_LIMIT = 20;
  *   c = k·( w·r·A·[not clipped] − β·(1 − exp(ref − logp)) ),  r = exp(logp − old),  w = min(exp(old − behaviour), cap).
  * Clipped where A > 0 and r > 1 + ε_high, or A < 0 and r < 1 − ε_low: there min(rA, clip(r)A) is flat. The second
  * part is the derivative of k3 = exp(ref − logp) − (ref − logp) − 1, with ref − logp held within ±20.
+ *
+ * @example
+ * ```ts
+ * import { coefficients, grpoDefaults } from "agentflow/train";
+ *
+ * const logProbs = [-0.7, -1.2];
+ * const sampled = { logProbs, old: logProbs, behaviour: logProbs, reference: undefined };
+ * const { clipLow, clipHigh, importanceCap } = grpoDefaults;
+ * const { c } = coefficients({ ...sampled, advantage: 1, weight: 0.5, clipLow, clipHigh, beta: 0, importanceCap });
+ * ```
  */
 export const coefficients = ({
   logProbs,

@@ -94,7 +94,24 @@ export interface OnlineLearner<Sealed> {
   close(): void;
 }
 
-/** Learns while it serves. Throws `ConfigError` for options that cannot work. */
+/**
+ * Learns while it serves. Throws `ConfigError` for options that cannot work.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelPlanner } from "agentflow";
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { onlineLearner } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const policy = (await openEngine("agentflow-tiny")).policy("planner");
+ * const flow = createFlow({ model, planner: modelPlanner(policy), tools: {} });
+ * const gate = { tasks: [{ id: "g1", question: "How many days has June?", sealed: "30" }] };
+ * const learner = onlineLearner({ flow, train: [policy], reward: ({ sealed }, said) => Number(said === sealed), gate });
+ * await learner.solve("How many days has May?");
+ * ```
+ */
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
   requireUsable(options);
   const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, ...others } = options;

@@ -18,7 +18,21 @@ export interface Group<Sealed = unknown> {
   readonly rollouts_G: readonly Rollout[];
 }
 
-/** Solves a task once and scores it. A flow that failed, or a reward that is undefined, makes no sample. */
+/**
+ * Solves a task once and scores it. A flow that failed, or a reward that is undefined, makes no sample.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, randomKey } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { rollOut } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const task = { id: "t1", question: "How many days has June?", sealed: "30" };
+ * const judge = ({ sealed }: typeof task, said: string | undefined) => Number(said === sealed);
+ * const { reward } = await rollOut(createFlow({ model, tools: {} }), task, judge, { randomKey: randomKey("t1", 7) });
+ * ```
+ */
 export const rollOut = async <Sealed>(
   flow: Pick<Flow, "solve">,
   task: Task<Sealed>,
@@ -52,6 +66,20 @@ export interface RollOutOptions<Sealed> {
 /**
  * G rollouts of the whole live flow for each task. A rollout is a function of (weights, seed, step, task, rollout)
  * alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { advantages, rollOutGroups } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const tasks = [{ id: "t1", question: "How many days has June?", sealed: "30" }];
+ * const reward = ({ sealed }: { sealed: string }, said?: string) => Number(said === sealed);
+ * const flow = createFlow({ model, tools: {} });
+ * const groups = await rollOutGroups({ flow, tasks, reward, groupSize: 4, seed: 7, step: 0, versions: {} });
+ * for (const { rollouts_G } of groups) console.log(advantages(rollouts_G.map((rollout) => rollout.reward)));
+ * ```
  */
 export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
   required(objectWith("an object of options"))(options, "rollOutGroups");
@@ -104,7 +132,23 @@ const rollOutOne = <Sealed>(
   });
 };
 
-/** The control of an experiment: the same rewards, dealt out among the trajectories at random. */
+/**
+ * The control of an experiment: the same rewards, dealt out among the trajectories at random.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, randomKey } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { permuteRewards, rollOutGroups } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {} });
+ * const tasks = [{ id: "t1", question: "How many days has June?", sealed: "30" }];
+ * const reward = () => 1;
+ * const groups = await rollOutGroups({ flow, tasks, reward, groupSize: 4, seed: 7, step: 0, versions: {} });
+ * const control = permuteRewards(groups, randomKey("permuted", 7));
+ * ```
+ */
 export const permuteRewards = <Sealed>(groups: readonly Group<Sealed>[], key: RandomKey): Group<Sealed>[] => {
   const rewards = groups.flatMap(({ rollouts_G }) => rollouts_G.map(({ reward }) => reward));
   const dealt = random(key).shuffle(rewards.filter((reward) => reward !== undefined));

@@ -14,7 +14,17 @@ export interface LinearScheduleOptions {
   readonly finalShare?: number;
 }
 
-/** Linear warm-up, then linear to a share of the peak. */
+/**
+ * Linear warm-up, then linear to a share of the peak.
+ *
+ * @example
+ * ```ts
+ * import { linearSchedule } from "agentflow/train";
+ *
+ * const learningRate = linearSchedule({ peak: 3e-4, steps: 400, warmUp: 20 });
+ * console.log(learningRate(0), learningRate(399));
+ * ```
+ */
 export const linearSchedule = (options: LinearScheduleOptions): Schedule => {
   const {
     peak,

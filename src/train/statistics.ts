@@ -11,11 +11,29 @@ const z95 = 1.959963984540054;
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
-/** Arithmetic mean; 0 of nothing. */
+/**
+ * Arithmetic mean; 0 of nothing.
+ *
+ * @example
+ * ```ts
+ * import { mean } from "agentflow/train";
+ *
+ * console.log(mean([1, 0, 1, 1]));
+ * ```
+ */
 export const mean = (values: readonly number[]): number =>
   values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Population standard deviation √(Σ(x − x̄)² / n), in two passes; 0 of nothing. */
+/**
+ * Population standard deviation √(Σ(x − x̄)² / n), in two passes; 0 of nothing.
+ *
+ * @example
+ * ```ts
+ * import { standardDeviation } from "agentflow/train";
+ *
+ * console.log(standardDeviation([1, 0, 1, 1]));
+ * ```
+ */
 export const standardDeviation = (values: readonly number[]): number => {
   const centre = mean(values);
   return Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
@@ -25,6 +43,13 @@ export const standardDeviation = (values: readonly number[]): number => {
  * Wilson's 95 % score interval of a proportion k/n (Wilson 1927):
  *   (p + z²/2n ± z·√(p(1 − p)/n + z²/4n²)) / (1 + z²/n),  p = k/n.
  * It never leaves [0, 1] and holds for small n and for k = 0 or n. [0, 1] when n is 0.
+ *
+ * @example
+ * ```ts
+ * import { wilsonInterval } from "agentflow/train";
+ *
+ * const [low, high] = wilsonInterval(46, 60);
+ * ```
  */
 export const wilsonInterval = (successes: number, n: number): Interval => {
   if (n === 0) return [0, 1];
@@ -47,7 +72,17 @@ export interface PairedCounts {
   readonly neither: number;
 }
 
-/** Counts pairs; `before[i]` and `after[i]` are the same item. Throws `RangeError` when the lists differ in length. */
+/**
+ * Counts pairs; `before[i]` and `after[i]` are the same item. Throws `RangeError` when the lists differ in length.
+ *
+ * @example
+ * ```ts
+ * import { pairedCounts } from "agentflow/train";
+ *
+ * const { onlyAfter } = pairedCounts([false, true, false], [true, true, false]);
+ * console.log(onlyAfter);
+ * ```
+ */
 export const pairedCounts = (before: readonly boolean[], after: readonly boolean[]): PairedCounts => {
   if (before.length !== after.length)
     throw new RangeError(`Paired lists must be of one length; received ${before.length} and ${after.length}.`);
@@ -78,6 +113,14 @@ export interface PairedDifference {
  * φ is the correlation of the pairs, (ad − bc) / √((a+b)(c+d)(a+c)(b+d)), with ad − bc brought nearer to 0 by n/2
  * when it is positive, and φ = 0 when a margin is empty. Unlike Wald's it holds for small n and for extreme
  * accuracies. [−1, 1] when n is 0.
+ *
+ * @example
+ * ```ts
+ * import { pairedCounts, pairedDifference } from "agentflow/train";
+ *
+ * const counts = pairedCounts([false, true, false], [true, true, false]);
+ * const { points, interval, p } = pairedDifference(counts);
+ * ```
  */
 export const pairedDifference = (counts: PairedCounts): PairedDifference => {
   const { both: a, onlyBefore: b, onlyAfter: c, neither: d } = counts;
@@ -105,6 +148,14 @@ export const pairedDifference = (counts: PairedCounts): PairedDifference => {
  * Two-sided exact p of McNemar's test: with m = b + c discordant pairs and no true difference, b is Binomial(m, ½), so
  *   p = min(1, 2 · 2⁻ᵐ Σ_{i ≤ min(b, c)} C(m, i)).
  * Summed in logarithms, so that thousands of pairs do not underflow.
+ *
+ * @example
+ * ```ts
+ * import { mcNemar } from "agentflow/train";
+ *
+ * const p = mcNemar(3, 12);
+ * console.log(p < 0.05 ? "significant" : "not significant");
+ * ```
  */
 export const mcNemar = (onlyBefore: number, onlyAfter: number): number => {
   const m = onlyBefore + onlyAfter;

@@ -52,6 +52,18 @@ export interface SupervisedStep {
  * Supervised training: each step is one optimiser step on the mean −log p of its targets. An async iterable of steps;
  * leave it to stop. The weights are published at the end, also when it was left. Throws `EngineError` for a loss that
  * is not finite.
+ *
+ * @example
+ * ```ts
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { supervised } from "agentflow/train";
+ *
+ * const engine = await openEngine("agentflow-tiny");
+ * const ids = engine.tokenizer.encode("stock q1");
+ * const sequences = () => [{ ids, targets: [...ids.keys()].slice(1) }];
+ * for await (const { step, loss } of supervised({ policy: engine.policy("planner"), sequences, steps: 10 }))
+ *   console.log(step, loss);
+ * ```
  */
 export const supervised = async function* (options: SupervisedOptions): AsyncGenerator<SupervisedStep, void> {
   checked("supervised", options, optionRules);
@@ -89,7 +101,19 @@ export const supervised = async function* (options: SupervisedOptions): AsyncGen
   }
 };
 
-/** Mean −log p of the targets under the current weights, in nats: the loss on sequences that are not trained on. */
+/**
+ * Mean −log p of the targets under the current weights, in nats: the loss on sequences that are not trained on.
+ *
+ * @example
+ * ```ts
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { validationLoss } from "agentflow/train";
+ *
+ * const engine = await openEngine("agentflow-tiny");
+ * const ids = engine.tokenizer.encode("stock q1");
+ * console.log(await validationLoss(engine.policy("planner"), [{ ids, targets: [...ids.keys()].slice(1) }]));
+ * ```
+ */
 export const validationLoss = async (policy: Policy, sequences: readonly TrainingSequence[]): Promise<number> => {
   const targets = countTargets(sequences);
   if (targets === 0) throw new ConfigError("A validation loss needs sequences with targets.");

@@ -15,7 +15,20 @@ export interface ToolOrder {
   readonly count: number;
 }
 
-/** Counts the turns of trajectories. All is 0 of nothing. */
+/**
+ * Counts the turns of trajectories. All is 0 of nothing.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { toolUse } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const { trajectory } = await createFlow({ model, tools: {} }).solve("What is the capital of Ghana?");
+ * const { averageTurns, toolErrorRate } = toolUse([trajectory]);
+ * ```
+ */
 export const toolUse = (trajectories: readonly Trajectory[]): ToolUse => {
   const entries = trajectories.flatMap(({ memory }) => memory);
   const counts = new Map<string, number>();
@@ -30,7 +43,20 @@ export const toolUse = (trajectories: readonly Trajectory[]): ToolUse => {
   };
 };
 
-/** The commonest sequences of tools, most frequent first, equal ones in alphabetical order. */
+/**
+ * The commonest sequences of tools, most frequent first, equal ones in alphabetical order.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { toolOrders } from "agentflow/train";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const { trajectory } = await createFlow({ model, tools: {} }).solve("What is the capital of Ghana?");
+ * for (const { tools, count } of toolOrders([trajectory])) console.log(tools.join(" → "), count);
+ * ```
+ */
 export const toolOrders = (trajectories: readonly Trajectory[], limit = 10): ToolOrder[] => {
   const counts = new Map<string, number>();
   for (const { memory } of trajectories) {

@@ -53,6 +53,16 @@ const SMALL = 20_000_000;
  * Opens a model: the name of a built-in one, a model folder in the layout of Hugging Face, a GGUF file, or a folder of an
  * adapter, which the policy `planner` of an engine on the adapter's base starts from. Throws StoreError for what is
  * damaged or unfinished, EngineError for what is not supported, does not fit into memory, or lacks a runtime.
+ *
+ * @example
+ * ```ts
+ * import { openEngine } from "agentflow/engines/onnx";
+ *
+ * const engine = await openEngine("agentflow-tiny");
+ * const planner = engine.policy("planner");
+ * await planner.save("./my-planner");
+ * await engine.dispose();
+ * ```
  */
 export const openEngine = async (model: string, options: OpenEngineOptions = {}): Promise<Engine> => {
   required(name)(model, "openEngine: the model");
@@ -86,7 +96,19 @@ const openRuntimeOf = async ({ threads, runtime: carrier }: OpenEngineOptions): 
   return runtime;
 };
 
-/** An engine over given or fresh weights. */
+/**
+ * An engine over given or fresh weights.
+ *
+ * @example
+ * ```ts
+ * import { createEngine, type ModelConfig, trainTokenizer } from "agentflow/engines/onnx";
+ *
+ * const open = (config: ModelConfig) => {
+ *   const tokenizer = trainTokenizer(["stock q1"], { vocabularySize: config.vocab_size, special: ["<end>"] });
+ *   return createEngine({ name: "small", config, tokenizer, seed: 7 });
+ * };
+ * ```
+ */
 export const createEngine = async (source: ModelSource, options: OpenEngineOptions = {}): Promise<Engine> => {
   const runtime = await openRuntimeOf(options);
   const tokenizer = await loadTokenizer(source.tokenizer, source.tokenizerConfig);

@@ -12,7 +12,18 @@ const SYSTEM = [
 ].join("\n");
 const NAME_LIMIT = 12;
 
-/** Query analysis by a model. Names that the question does not contain are left out; where none is left, the rules' stand. */
+/**
+ * Query analysis by a model. Names that the question does not contain are left out; where none is left, the rules' stand.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelAnalyst } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, analyst: modelAnalyst(model), tools: {} });
+ * ```
+ */
 export const modelAnalyst =
   (model: ChatModel): Analyst =>
   async (query, context) => {

@@ -27,6 +27,15 @@ const SCHEMA_LENGTH = 6000;
 /**
  * An executor by a model, as published: it writes the call from the tool's schema and the sub-goal. What does not parse
  * or fit is coerced, then repaired once by the model, then refused. Calls are run as the rules run them.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelExecutor } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, executor: modelExecutor(model), tools: {} });
+ * ```
  */
 export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = {}): Executor => {
   required(objectWith("a chat model", "complete"))(model, "modelExecutor: the model");

@@ -22,7 +22,20 @@ const CONCISE =
 const WITH_SOLUTION =
   "You answer a question from results that were found with tools. First write the solution for a person: which results are used and where they are from, how the answer follows from them, and what stays uncertain. Use nothing that is not in the results. Then write on a line of its own, between <answer> and </answer>, the answer alone: the number, date or name that was asked for, without unit and without a sentence.";
 
-/** A generator by a model: a concise answer from memory, with its solution when asked. Undefined when no call has brought anything. */
+/**
+ * A generator by a model: a concise answer from memory, with its solution when asked. Undefined when no call has brought anything.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelGenerator } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, generator: modelGenerator(model, { solution: true }), tools: {} });
+ * const result = await flow.solve("Which is larger, 2 to the 10th or 10 cubed?");
+ * if (result.status === "solved") console.log(result.answer, result.solution);
+ * ```
+ */
 export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions = {}): Generator => {
   required(objectWith("a chat model", "complete"))(model, "modelGenerator: the model");
   checked("modelGenerator", options, { solution: truth, maxTokens: count, room: count });

@@ -4,7 +4,18 @@ import { type Step, stepOf } from "../../trajectory.ts";
 
 const ACTION_LENGTH = 2000;
 
-/** An action in text: the first word is the tool, the rest the sub-goal. Pure, never throws. */
+/**
+ * An action in text: the first word is the tool, the rest the sub-goal. Pure, never throws.
+ *
+ * @example
+ * ```ts
+ * import { parseAction } from "agentflow";
+ *
+ * const step = parseAction("stock q1");
+ * if ("error" in step) console.error(step.error);
+ * else console.log(step.tool, step.subGoal);
+ * ```
+ */
 export const parseAction = (text: string): Step | { readonly error: string } => {
   aText(text, "parseAction: the text");
   if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
@@ -20,6 +31,14 @@ export const parseAction = (text: string): Step | { readonly error: string } => 
  * An action as chat models write it: the first line that begins with a tool, freed of code fences, labels, list marks and
  * quotes, as `tool sub-goal`, `tool: sub-goal` or `tool(sub-goal)`; or a JSON object {"tool", "subGoal"}. Where no line is
  * one, the first line is read as it stands. `raw` is the whole text. Pure, never throws.
+ *
+ * @example
+ * ```ts
+ * import { parseChatAction } from "agentflow";
+ *
+ * const step = parseChatAction("I look it up first.\nstock A-17", ["stock", "calculate"]);
+ * console.log("error" in step ? step.error : step.tool);
+ * ```
  */
 export const parseChatAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
   aText(text, "parseChatAction: the text");

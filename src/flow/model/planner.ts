@@ -37,6 +37,18 @@ const modelPlannerRules: Rules<ModelPlannerOptions> = {
  * A planner by a model. A chat model is frozen: it writes an action in words, which is repaired once. A policy is trained:
  * each turn's prompt is the last one, what was sampled then and what came of it, by their ids, so that nothing that was
  * sampled is encoded again. A solve stays on the version it began with.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelPlanner, ruleExecutor, ruleGenerator, ruleVerifier } from "agentflow";
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { calculate } from "agentflow/tools";
+ *
+ * const engine = await openEngine("agentflow-tiny");
+ * const planner = modelPlanner(engine.policy("planner"));
+ * const rules = { executor: ruleExecutor(), verifier: ruleVerifier(), generator: ruleGenerator() };
+ * const flow = createFlow({ planner, ...rules, tools: { calculate } });
+ * ```
  */
 export const modelPlanner = (model: ChatModel | Policy, options: ModelPlannerOptions = {}): Planner => {
   required(either(objectWith("a policy", "sample"), objectWith("a chat model or a policy", "complete")))(

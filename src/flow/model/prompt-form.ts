@@ -83,7 +83,17 @@ const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): Plann
 const TEMPLATE_LENGTH = 400;
 const ENTITY_LENGTH = 16;
 
-/** The start of a compact prompt: template, entities, asked unit, turns left. Pure and bounded. */
+/**
+ * The start of a compact prompt: template, entities, asked unit, turns left. Pure and bounded.
+ *
+ * @example
+ * ```ts
+ * import { renderHead } from "agentflow";
+ *
+ * const analysis = { template: "how many {1} are there", entities: ["A-17"] };
+ * console.log(renderHead(analysis, 6));
+ * ```
+ */
 export const renderHead = ({ template, entities, unit }: Analysis, turnLimit: number): string => {
   let text = `${template.slice(0, TEMPLATE_LENGTH)}\n`;
   for (const [i, entity] of entities.entries()) text += `q${i + 1} ${entity.slice(0, ENTITY_LENGTH)}\n`;

@@ -18,6 +18,18 @@ export interface TrajectorySegmentsOptions extends PromptOptions {
  * The token sequence of a finished run as its planner would have seen and sampled it, from the text of its actions:
  * what supervised training takes from a scripted planner. `targets` are positions of action tokens and of the token
  * that ends each. Without targets when the run does not fit the context.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, trajectorySegments } from "agentflow";
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const engine = await openEngine("agentflow-tiny");
+ * const { trajectory } = await createFlow({ model, tools: {} }).solve("What is the capital of Ghana?");
+ * const segments = trajectorySegments(engine, trajectory, { tools: {} });
+ * ```
  */
 export const trajectorySegments = (
   engine: PromptEngine & { readonly contextLength: number },

@@ -39,6 +39,15 @@ const optionRules: Rules<ModelVerifierOptions> = {
 /**
  * A verifier by a model. Its first gate is the rules'; after a call the model says whether memory answers the question.
  * With a policy it is a trained module: its turns are in the trajectory, and extend each other as the planner's do.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelVerifier } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, verifier: modelVerifier(model), tools: {} });
+ * ```
  */
 export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierOptions = {}): Verifier => {
   required(either(objectWith("a policy", "sample"), objectWith("a chat model or a policy", "complete")))(

@@ -7,7 +7,18 @@ import { unitOf } from "./units.ts";
 export const QUESTION_LENGTH = 2000;
 const ENTITY_LIMIT = 12;
 
-/** Query analysis by rules of English: entities in order of appearance, the template, the unit or kind of the answer. */
+/**
+ * Query analysis by rules of English: entities in order of appearance, the template, the unit or kind of the answer.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, ruleAnalyst } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, analyst: ruleAnalyst(), tools: {} });
+ * ```
+ */
 export const ruleAnalyst = (): Analyst => (query) => analyse(query.question);
 
 /** What rules read from a question. Pure, never throws, bounded. */

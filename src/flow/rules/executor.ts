@@ -15,6 +15,15 @@ import { parseInput } from "../schema.ts";
  * `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
  * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
  * JSON object is the whole input.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, ruleExecutor } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, executor: ruleExecutor({ outputLimit: 2000 }), tools: {} });
+ * ```
  */
 export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): Executor => {
   const { outputLimit = TEXT_LIMIT } = checked("ruleExecutor", options, { outputLimit: count });

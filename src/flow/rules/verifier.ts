@@ -16,6 +16,15 @@ import { type Parsed, parseInput } from "../schema.ts";
  * The verifier by rules. Before a call: the tool exists, the arguments fit its schema, the same call was not made
  * before, unless it failed only for now. After it: stop once an observation states a field `value` of the kind that the
  * question asks for.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, ruleVerifier } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, verifier: ruleVerifier(), tools: {} });
+ * ```
  */
 export const ruleVerifier = (): Verifier => ({
   admit: (call, state) => {

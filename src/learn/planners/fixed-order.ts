@@ -34,6 +34,18 @@ const fill = (tool: string, state: FlowState, fields: readonly Known[], hint: Fi
 /**
  * A planner that calls tools in a fixed order, whatever the question. Arguments are filled by rules: the next entity
  * or lead that was not looked up, the first hit that was not read, the asked calculation on what is there.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { fixedOrderPlanner } from "agentflow/learn";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const hint = { operation: "value", fields: ["population"], follow: [] };
+ * const planner = fixedOrderPlanner(["search", "calculate"], () => hint);
+ * const flow = createFlow({ model, planner, tools: {} });
+ * ```
  */
 export const fixedOrderPlanner = (order: readonly string[], hintOf: (queryId: string) => FixedOrderHint): Planner => {
   return (state) => {
@@ -45,6 +57,14 @@ export const fixedOrderPlanner = (order: readonly string[], hintOf: (queryId: st
 /**
  * Climbs to the best order: from each of the starts, any change of one place, insertion or removal that scores more
  * is kept, until none does. `score` is the accuracy of an order on training tasks.
+ *
+ * @example
+ * ```ts
+ * import { searchBestFixedOrder } from "agentflow/learn";
+ *
+ * const score = async (order: readonly string[]): Promise<number> => (order[0] === "search" ? 1 : 0);
+ * const { order } = await searchBestFixedOrder(["search", "calculate"], [["search"]], score);
+ * ```
  */
 export const searchBestFixedOrder = async (
   tools: readonly string[],

@@ -50,6 +50,16 @@ const readQuestion = (
 /**
  * A planner that knows what a valid call is and nothing else: uniform over the tools that have a call not yet made,
  * then over such calls (for calculations: over operations first). By itself it knows what tools say in their metadata.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { randomValidPlanner } from "agentflow/learn";
+ * import { openaiCompatible } from "agentflow/models";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, planner: randomValidPlanner(), tools: {} });
+ * ```
  */
 export const randomValidPlanner = ({
   reading = 0,

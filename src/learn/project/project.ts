@@ -35,13 +35,9 @@ export interface ProjectOptions<Own = unknown>
  *   inputSchema: { type: "object", properties: { number: { type: "string" } }, required: ["number"] },
  *   execute: ({ number }) => 2 * Number(number),
  * });
- * const tasks = Array.from({ length: 200 }, (_, i) => ({
- *   id: `double-${i}`,
- *   question: `What is twice ${i}?`,
- *   sealed: { answer: 2 * i },
- * }));
- * const findings = await checkEnvironment(project({ tools: { double }, tasks }), { seed: 7 });
- * console.log(findings.map(({ level, message }) => `${level}: ${message}`).join("\n"));
+ * const taskOf = (i: number) => ({ id: `${i}`, question: `What is twice ${i}?`, sealed: { answer: 2 * i } });
+ * const tasks = Array.from({ length: 200 }, (_, i) => taskOf(i));
+ * console.log(await checkEnvironment(project({ tools: { double }, tasks }), { seed: 7 }));
  * ```
  */
 export const project = <Own = unknown>(options: ProjectOptions<Own>): EnvironmentSource<ProjectSealed<Own>> => {
@@ -99,6 +95,14 @@ const openProject = async <Own>(
 /**
  * Opens an environment and says what its check found: a project's tools are called, its reward is tried, its tasks are
  * compared. Throws as opening does.
+ *
+ * @example
+ * ```ts
+ * import { almanac } from "agentflow/almanac";
+ * import { checkEnvironment } from "agentflow/learn";
+ *
+ * for (const { level, message } of await checkEnvironment(almanac(), { seed: 7 })) console.log(level, message);
+ * ```
  */
 export const checkEnvironment = async (
   source: EnvironmentSource,

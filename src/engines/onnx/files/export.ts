@@ -63,6 +63,16 @@ const adapterOf = ({ adapter, format }: ExportOptions): Adapter => {
 /**
  * Writes an adapter in a format that other programs load, and proves it by reading it back. What does not prove is
  * removed. Throws `ConfigError` where something else than an export of ours stands, `StoreError` otherwise.
+ *
+ * @example
+ * ```ts
+ * import { type ExportOptions, exportAdapter } from "agentflow/engines/onnx";
+ *
+ * const write = async (options: ExportOptions): Promise<void> => {
+ *   const { tensors } = await exportAdapter(options);
+ *   console.log(`${tensors} tensors written to ${options.out}`);
+ * };
+ * ```
  */
 export const exportAdapter = async (options: ExportOptions): Promise<{ readonly tensors: number }> => {
   anExport(options, "exportAdapter");
@@ -98,6 +108,16 @@ const same = (a: Float32Array | undefined, b: Float32Array): boolean =>
 /**
  * Reads an export back and holds every number against what should be there: exactly, for `merged` after rounding to its
  * type. Throws `StoreError` that names the first difference.
+ *
+ * @example
+ * ```ts
+ * import { type ExportOptions, exportAdapter, verifyExport } from "agentflow/engines/onnx";
+ *
+ * const writeAndVerify = async (options: ExportOptions): Promise<number> => {
+ *   await exportAdapter(options);
+ *   return (await verifyExport(options)).tensors;
+ * };
+ * ```
  */
 export const verifyExport = async (options: ExportOptions): Promise<{ readonly tensors: number }> => {
   anExport(options, "verifyExport");

@@ -95,6 +95,14 @@ const sizeAt = (path: string): Promise<number> =>
  * an earlier pull, and waits for one that is running. Every file is held against the hub's hash; the folder
  * counts as complete only when its manifest is written, last. Throws `ConfigError` (no such model, gated, not
  * supported), `EngineError` (no machine for it) and `StoreError` (network, disk, damage); an abort throws its reason.
+ *
+ * @example
+ * ```ts
+ * import { openEngine, pullModel } from "agentflow/engines/onnx";
+ *
+ * const { path } = await pullModel("HuggingFaceTB/SmolLM2-135M-Instruct", { onEvent: (event) => console.log(event.type) });
+ * const engine = await openEngine(path);
+ * ```
  */
 export const pullModel = async (name: string, options: PullOptions = {}): Promise<CachedModel> => {
   required(aName)(name, "pullModel: the name");

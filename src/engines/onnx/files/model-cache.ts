@@ -35,7 +35,16 @@ export interface PulledAbout {
   readonly gguf?: string;
 }
 
-/** AGENTFLOW_CACHE, else `agentflow` in XDG_CACHE_HOME or ~/.cache. */
+/**
+ * AGENTFLOW_CACHE, else `agentflow` in XDG_CACHE_HOME or ~/.cache.
+ *
+ * @example
+ * ```ts
+ * import { cacheFolder, listModels } from "agentflow/engines/onnx";
+ *
+ * for (const { repo, bytes } of await listModels(cacheFolder(process.env))) console.log(repo, bytes);
+ * ```
+ */
 export const cacheFolder = (environment: EnvironmentVariables): string => {
   required(objectWith("an environment, such as process.env"))(environment, "cacheFolder: the environment");
   return resolve(
@@ -100,7 +109,17 @@ export const readCached = async (folder: string): Promise<CachedModel> => {
   };
 };
 
-/** The models in a cache, complete or begun, by name. */
+/**
+ * The models in a cache, complete or begun, by name.
+ *
+ * @example
+ * ```ts
+ * import { cacheFolder, listModels } from "agentflow/engines/onnx";
+ *
+ * const models = await listModels(cacheFolder(process.env));
+ * console.log(models.filter(({ complete }) => complete).map(({ repo }) => repo));
+ * ```
+ */
 export const listModels = async (cache: string): Promise<CachedModel[]> => {
   required(aName)(cache, "The folder of models");
   const root = join(cache, "models");
@@ -113,6 +132,13 @@ export const listModels = async (cache: string): Promise<CachedModel[]> => {
 /**
  * The path of a model that a person named: a file or folder as it is, or `owner/name[@revision]` from the cache, of
  * several the one pulled last. Throws `ConfigError` that says what to run.
+ *
+ * @example
+ * ```ts
+ * import { openEngine, resolveModel } from "agentflow/engines/onnx";
+ *
+ * const engine = await openEngine(await resolveModel("HuggingFaceTB/SmolLM2-135M-Instruct"));
+ * ```
  */
 export const resolveModel = async (name: string, environment: EnvironmentVariables = process.env): Promise<string> => {
   required(aName)(name, "resolveModel: the name");
@@ -143,7 +169,16 @@ export const hubNameOf = async (path: string): Promise<string> => {
   return about?.source === "hub" ? about.repo : path;
 };
 
-/** Removes all that is there of a model, complete or begun; gives the bytes back. Throws `ConfigError` when there is nothing. */
+/**
+ * Removes all that is there of a model, complete or begun; gives the bytes back. Throws `ConfigError` when there is nothing.
+ *
+ * @example
+ * ```ts
+ * import { cacheFolder, removeModel } from "agentflow/engines/onnx";
+ *
+ * const bytes = await removeModel("HuggingFaceTB/SmolLM2-135M-Instruct", cacheFolder(process.env));
+ * ```
+ */
 export const removeModel = async (name: string, cache: string): Promise<number> => {
   const models = (await listModels(cache)).filter((model) => model.repo === name);
   if (models.length === 0) throw new ConfigError(`There is no model ${name} in ${cache}. See: agentflow model list`);

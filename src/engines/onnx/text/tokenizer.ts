@@ -61,7 +61,18 @@ export const fitTokenizer = (tokenizer: TokenizerJson, vocabularySize: number): 
   return { ...tokenizer, added_tokens: tokenizer.added_tokens.filter(fits) };
 };
 
-/** A tokenizer from the contents of a Hugging Face tokenizer.json. Throws `EngineError` when they are not one. */
+/**
+ * A tokenizer from the contents of a Hugging Face tokenizer.json. Throws `EngineError` when they are not one.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { loadTokenizer } from "agentflow/engines/onnx";
+ *
+ * const tokenizer = await loadTokenizer(JSON.parse(await readFile("model/tokenizer.json", "utf8")));
+ * console.log(tokenizer.encode("What is 8 times 5?"));
+ * ```
+ */
 export const loadTokenizer = async (json: unknown, config: object = {}): Promise<Tokenizer> => {
   const { Tokenizer: Library } = await import("@huggingface/tokenizers");
   try {

@@ -19,6 +19,14 @@ export const byteCharacters = (): readonly string[] => {
  * Trains a byte-level BPE vocabulary and returns it as a Hugging Face tokenizer.json. Deterministic: ties go to the pair
  * that is first in text order. `special` tokens get the first ids. Where there is too little text it throws EngineError, or,
  * `atMost` asked for, gives a smaller vocabulary.
+ *
+ * @example
+ * ```ts
+ * import { loadTokenizer, trainTokenizer } from "agentflow/engines/onnx";
+ *
+ * const definition = trainTokenizer(["stock q1", "price q1"], { vocabularySize: 300, special: ["<end>"] });
+ * const tokenizer = await loadTokenizer(definition);
+ * ```
  */
 export const trainTokenizer = (
   texts: Iterable<string>,
