@@ -169,6 +169,8 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     const { recipe } = options;
     learning = await openLearning({ settings, environment, planner, recipe, emit, now, abortSignal: early });
     const { policies } = learning;
+    // Of the weights that the run begins with, also when it goes on with others.
+    const config = recordOf(settings, learning);
     const names = policies.map(({ name }) => name);
     const onDamage = (damage: string): void =>
       emit({ type: "diagnosis", message: `A checkpoint is skipped: ${damage}.` });
@@ -188,7 +190,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     const report = await learnInRun({
       settings,
       learning,
-      config: recordOf(settings, learning),
+      config,
       run,
       replies,
       emit,

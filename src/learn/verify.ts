@@ -16,6 +16,7 @@ import { learnInRun } from "./phases.ts";
 import { plannerSource } from "./planner-source.ts";
 import { recordOf } from "./record.ts";
 import { secondsOf } from "./run-stream.ts";
+import type { LearnSettings } from "./settings.ts";
 import { type Learning, openLearning } from "./start.ts";
 import { keyThatDiffers, OPTIONS_VERSION, readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
 import { type DoneBefore, train } from "./training.ts";
@@ -147,7 +148,7 @@ const doAgain = async (
     throw new Difference(
       `config.json: ${key} is ${JSON.stringify(recorded[key])}, and options.json comes to ${JSON.stringify(config[key])}`,
     );
-  const again = await wentBefore(folder, learning);
+  const again = await wentBefore(folder, settings, learning);
   const kept = await readKeptRows(folder);
   const differences: string[] = [];
   const scratch = await mkdtemp(join(tmpdir(), "agentflow-verify-"));
@@ -194,23 +195,28 @@ const nameIn = async (folder: string, id: string): Promise<string> => {
 };
 
 /** How a run went, by its files: where it ended, and after which steps it was stopped and resumed. */
-const wentBefore = async (folder: string, { recipe, steps }: Learning): Promise<DoneBefore> => {
+const wentBefore = async (
+  folder: string,
+  { checkpointEvery }: LearnSettings,
+  { recipe, steps }: Learning,
+): Promise<DoneBefore> => {
   const report = await readJson(join(folder, "report.json"));
   const metrics = (await readLines(join(folder, "metrics.jsonl"))) as { readonly validation?: number }[];
   const saved = await stepsIn(folder);
   const done = report === undefined ? (saved.at(-1) ?? 0) : metrics.length;
   if (done === 0) throw new ConfigError(`The run ${folder} has no step that it kept: there is nothing to verify yet.`);
   const journals = (await readdir(join(folder, "journal")).catch(() => [])).map((name) => Number.parseInt(name, 10));
+  // What it saves and validates in any case says nothing of an end.
+  const every = checkpointEvery ?? recipe.checkpointEvery;
+  const outOfTurn = [...saved, ...journals].filter((step) => step % every !== 0);
   const validated = metrics.flatMap(({ validation }, index) =>
-    validation !== undefined && (index + 1) % recipe.validation.every !== 0 ? [index + 1] : [],
+    (validation !== undefined) === ((index + 1) % recipe.validation.every === 0) ? [] : [index + 1],
   );
   return {
     until: done - 1,
     finished: report !== undefined,
     outOfTime: report?.interrupted === false && done < steps,
-    stops: new Set(
-      [...saved, ...journals, ...validated].filter((step) => step > 0 && step < done).map((step) => step - 1),
-    ),
+    stops: new Set([...outOfTurn, ...validated].filter((step) => step > 0 && step < done).map((step) => step - 1)),
   };
 };
 
@@ -253,6 +259,6 @@ const trainAgain = async (
     signals,
     now,
     from: stored?.state,
-    again: { ...(await wentBefore(folder, learning)), until: step - 1, finished: false },
+    again: { ...(await wentBefore(folder, settings, learning)), until: step - 1, finished: false },
   });
 };
