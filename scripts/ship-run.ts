@@ -18,14 +18,15 @@ if (folder === undefined)
   throw new TypeError("Name the folder of a finished run: npx tsx scripts/ship-run.ts runs/<id>");
 const run = await readRun(dirname(resolve(folder)), basename(resolve(folder)));
 const report = run.report as LearnReport | undefined;
-if (report === undefined || report.interrupted) throw new TypeError(`${folder} is no finished run.`);
+if (report === undefined) throw new TypeError(`${folder} has no report: it is not finished.`);
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const engine = await openEngine(join(run.folder, "weights"));
 const { seed, almanac, groupSize, tasksPerStep } = report.config;
 await engine.policy("planner").save(join(root, "models/agentflow-tiny-trained"), {
+  base: "agentflow-tiny",
   model: "agentflow-tiny-trained",
-  command: `npx agentflow learn --seed ${seed} && npx tsx scripts/ship-run.ts runs/${report.run}`,
+  command: `npx agentflow learn --seed ${seed}, stopped after step ${report.stepsDone} of ${report.config.steps}; npx tsx scripts/ship-run.ts runs/${report.run}`,
   run: report.run,
   seed,
   steps: report.stepsDone,

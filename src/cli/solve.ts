@@ -34,7 +34,14 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
   try {
     const setUp = await openSetUp({ ...options, runs: "runs", solution: options.solution ?? "remote" }, process.env);
     try {
-      if (setUp.chosen !== undefined) screen.line(screen.dim(`planner   ${setUp.chosen.why}`));
+      if (setUp.chosen !== undefined) {
+        const { why, turns } = setUp.chosen;
+        screen.line(
+          screen.dim(
+            `planner   ${why}${turns === undefined ? "" : `; up to ${setUp.flow.budget?.turns} turns (--max-turns)`}`,
+          ),
+        );
+      }
       const flow = createFlow(approval === undefined ? setUp.flow : { ...setUp.flow, toolApproval: approval.approve });
       const result = await flow.solve(question, {
         id: "solve",

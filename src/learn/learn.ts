@@ -169,7 +169,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     const { recipe } = options;
     learning = await openLearning({ settings, environment, planner, recipe, emit, now, abortSignal: early });
     const { policies } = learning;
-    // Of the weights that the run begins with, also when it goes on with others.
+    // Of the weights that the run begins with, also when it continues with others.
     const config = recordOf(settings, learning);
     const names = policies.map(({ name }) => name);
     const onDamage = (damage: string): void =>

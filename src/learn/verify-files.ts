@@ -40,7 +40,7 @@ const loose: readonly (readonly [RegExp, readonly (readonly string[])[]])[] = [
   [/^checkpoints\/[^/]+\/manifest\.json$/, [["files", "progress.json"]]],
 ];
 
-const filesIn = async (folder: string): Promise<string[]> =>
+export const filesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []))
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))

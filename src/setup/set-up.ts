@@ -103,6 +103,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     const parts = partsOf(remote?.model, roles, cast?.flow, options);
     const tools = pick(await toolsOf(config, options.seed, model), options.tools);
     const budget = {
+      ...(chosen?.turns !== undefined && { turns: chosen.turns }),
       ...config?.budget,
       ...options.budget,
       ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),

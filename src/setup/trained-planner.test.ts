@@ -31,6 +31,7 @@ it("is the newest finished run of the same environment, or what the package ship
   expect(await trainedPlanner(root, undefined)).toEqual({
     name: join(root, "2026-01-02-0000-aaaa"),
     why: `${join(root, "2026-01-02-0000-aaaa")}, the newest run here, trained in 60 steps`,
+    turns: 6,
   });
   expect((await trainedPlanner(root, "p")).name).toBe(join(root, "2026-01-05-0000-aaaa"));
   expect((await trainedPlanner(root, "q")).name).toBe("agentflow-tiny");

@@ -9,7 +9,12 @@ export interface ChosenPlanner {
   readonly name: string;
   /** For people, in one line. */
   readonly why: string;
+  /** Turns of a solve that names no limit: a planner sees how many are left, and knows the limits that it was trained with. */
+  readonly turns?: number | undefined;
 }
+
+/** What the Almanac's tasks with one look-up allow: a plan of three calls and three turns to spare. */
+const ALMANAC_TURNS = 6;
 
 /**
  * The planner of a solve that names none: of the newest finished run in a folder that learnt in the same environment, else
@@ -29,10 +34,18 @@ export const trainedPlanner = async (root: string, configHash: string | undefine
   for (const id of (await listRuns(root)).reverse()) {
     const steps = await stepsOf(root, id, configHash);
     if (steps !== undefined)
-      return { name: join(root, id), why: `${join(root, id)}, the newest run here, trained in ${steps} steps` };
+      return {
+        name: join(root, id),
+        why: `${join(root, id)}, the newest run here, trained in ${steps} steps`,
+        turns: configHash === undefined ? ALMANAC_TURNS : undefined,
+      };
   }
   return configHash === undefined
-    ? { name: TRAINED_MODEL, why: `${TRAINED_MODEL}, trained on the Almanac before it was shipped` }
+    ? {
+        name: TRAINED_MODEL,
+        why: `${TRAINED_MODEL}, trained on the Almanac before it was shipped`,
+        turns: ALMANAC_TURNS,
+      }
     : {
         name: BUILT_IN_MODEL,
         why: `${BUILT_IN_MODEL}, which has not learnt this project yet (agentflow learn --config …)`,

@@ -28,6 +28,14 @@ export type LeverEnvironmentOptions = Partial<Omit<Environment, "train" | "evalu
  * An environment without data files: each door has a colour, and only the reward tells which lever opens which colour.
  * `press` ends the flow with its lever as the answer, `look` costs one of two turns. Its random planner presses the right
  * lever as often as `reading` says, its fixed orders always take the left one, and its oracle knows them all.
+ *
+ * @example
+ * ```ts
+ * import { leverEnvironment } from "agentflow/testing";
+ *
+ * const { families, question } = await leverEnvironment().open({ seed: 7 });
+ * console.log(families, question);
+ * ```
  */
 export const leverEnvironment = ({ onOpen, ...changes }: LeverEnvironmentOptions = {}): EnvironmentSource => ({
   name: changes.name ?? "levers",
@@ -122,6 +130,15 @@ export const leverTools: Toolset = {
 /**
  * A policy that knows the language of `leverEnvironment` and nothing else: any tool, any lever, then the end. `lean` is by
  * how much it prefers each one to the next.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelPlanner } from "agentflow";
+ * import { leverPolicy, leverTools } from "agentflow/testing";
+ *
+ * const flow = createFlow({ planner: modelPlanner(leverPolicy()), tools: leverTools });
+ * console.log((await flow.solve("which lever opens red")).status);
+ * ```
  */
 export const leverPolicy = (name = "planner", lean = 0): Policy => {
   const tokenizer = wordTokenizer(["<answer>", ...words, "[2]", "[1]", "[0]"]);
