@@ -41,7 +41,7 @@ it("gives the random planner no hint", async () => {
   expect(hints).toEqual([0]);
 });
 
-it("searches the best order on training tasks, and begins with the order that does best", async () => {
+it("searches the best order on training tasks, family by family", async () => {
   const trained: string[] = [];
   const watched: Environment = {
     ...environment,
@@ -49,7 +49,7 @@ it("searches the best order on training tasks, and begins with the order that do
       trained.push(`${family}/${index}`);
       return environment.train(family, index);
     },
-    // Here only an order that looks first is worth anything.
+    // From there it has to find that levers are pressed.
     fixedOrder: { ...environment.fixedOrder, starts: [["look"]] },
   };
   const { bestFixedOrder } = await measured({ searchTasks: 5 }, watched);
