@@ -1,6 +1,6 @@
 import type { FlowState, ModuleContext } from "../src/module.ts";
 import { randomKey } from "../src/random.ts";
-import type { Field, Toolset } from "../src/tool.ts";
+import type { Field, ToolMetadata, Toolset } from "../src/tool.ts";
 import { type ErrorReason, type MemoryEntry, type Observation, stepOf } from "../src/trajectory.ts";
 
 /** A turn that was made: its action, the texts of its call, and the fields that it brought or why it failed. */
@@ -16,6 +16,14 @@ const observationOf = ({ fields = {}, error }: MadeTurn): Observation =>
     ? { status: "ok", text: "", fields }
     : { status: ["unavailable", "timeout", "tool-error"].includes(error) ? "failed" : "refused", reason: error, error };
 
+/** What tools are, for rules that go by it. */
+const kinds: Readonly<Record<string, ToolMetadata>> = {
+  calculate: { computes: true, answerField: "value" },
+  reckon: { computes: true },
+  web_page: { takes: "address" },
+  base_generator: { takes: "question" },
+};
+
 /** What a planner sees of a question with these entities, after these turns. */
 export const stateOf = (
   entities: readonly string[],
@@ -25,7 +33,12 @@ export const stateOf = (
   query: { id: "q", question: entities.join(" ") },
   analysis: { entities, template: "" },
   tools: Array.isArray(tools)
-    ? Object.fromEntries(tools.map((name) => [name, { description: "", inputSchema: {}, execute: () => "" }]))
+    ? Object.fromEntries(
+        tools.map((name) => [
+          name,
+          { description: "", inputSchema: {}, execute: () => "", ...(kinds[name] && { metadata: kinds[name] }) },
+        ]),
+      )
     : (tools as Toolset),
   memory: turns.map((turn, i): MemoryEntry => {
     const step = stepOf(turn.action);

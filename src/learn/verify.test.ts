@@ -229,13 +229,13 @@ describe("what is not verified", () => {
     await expect(verified(join(root, "nowhere"))).rejects.toThrow(ConfigError);
     const folder = join(root, "empty");
     await mkdir(folder);
-    await expect(verified(folder)).rejects.toThrow(/died before it began, or is no run of learn/);
+    await expect(verified(folder)).rejects.toThrow(/died before it began, or is not a run of learn/);
   });
 
   it("is a run that somebody is at work on", async () => {
     const folder = await changed(whole, "metrics.jsonl", (text) => `${text}\n`);
     const lock = await own(folder);
-    await expect(verified(folder)).rejects.toThrow(/is at work on it/);
+    await expect(verified(folder)).rejects.toThrow(/is working on it/);
     await lock.release();
   });
 

@@ -10,7 +10,7 @@ const actionOf = async (
   given: FixedOrderHint = hint,
 ): Promise<string> => {
   const planner = fixedOrderPlanner(order, () => given);
-  return (await planner(stateOf(entities, turns), contextOf(1))).step.raw;
+  return (await planner(stateOf(entities, turns, order), contextOf(1))).step.raw;
 };
 const page = (fields: MadeTurn["fields"]): MadeTurn => ({ action: "web_page", fields: fields ?? {} });
 

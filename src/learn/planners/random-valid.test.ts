@@ -110,7 +110,6 @@ describe("a random valid planner", () => {
 
   it("knows other tools by what is told of them", () => {
     const options: RandomValidOptions = {
-      isCalculator: (tool) => tool === "reckon",
       callsOf: (tool) => (tool === "ask" ? ["q1", "q2"] : []),
     };
     expect([...drawn(options, ["a", "b"], heights.slice(1), ["ask", "reckon", "idle"]).keys()].sort()).toEqual([
