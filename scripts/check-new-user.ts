@@ -113,9 +113,12 @@ export const checkNewUser = async (options: NewUserOptions): Promise<NewUserResu
       expectThat(files.includes("agentflow.config.ts"), "no configuration was written");
     });
     await stage("solve with the built-in planner", async () => {
-      const text = await agentflow(project, "solve", "--json", "What is the latitude of the airport with code LOS in degrees?").catch(
-        (error: Error) => error.message,
-      );
+      const text = await agentflow(
+        project,
+        "solve",
+        "--json",
+        "What is the latitude of the airport with code LOS in degrees?",
+      ).catch((error: Error) => error.message);
       expectThat(text.includes('"schemaVersion":1'), text);
     });
     await stage("a broken tool is found", async () => {

@@ -1,6 +1,5 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import MiniSearch from "minisearch";
 import { StoreError } from "../errors.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
 import { checked, count, name, number, type Rules, required } from "../options.ts";
@@ -64,18 +63,16 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
   });
   let known = ((await readLines(file)) as Stored[]).filter(isStored).slice(-most);
   let writer = lineWriter(file);
-  let index = indexOf(known);
+  /** Of each that is known, the words of its shape. */
+  const words = new WeakMap(known.map((one) => [one, wordsOf(one.shape)]));
 
   return {
     list: () => known,
     retrieve: async (question, { limit = 2 } = {}) => {
-      const shape = shapeOf(question.slice(0, QUESTION_LENGTH));
-      const found = index
-        .search(shape)
-        .slice(0, 20)
-        .map(({ id }) => known[id as number])
-        .filter((one) => one !== undefined)
-        .map((one) => ({ one, alike: likeness(shape, one.shape) }))
+      const asked = wordsOf(shapeOf(question.slice(0, QUESTION_LENGTH)));
+      const found = known
+        .toReversed()
+        .map((one) => ({ one, alike: likeness(asked, words.get(one) ?? new Set()) }))
         .filter(({ alike }) => alike >= threshold)
         // Of two that are as alike the one that is known to have worked goes first, then the newer one.
         .sort((a, b) => b.alike - a.alike || (b.one.reward ?? 0.5) - (a.one.reward ?? 0.5));
@@ -85,8 +82,8 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
       const stored = storedOf(trajectory, source, reward);
       writer.append(stored);
       await writer.flush();
+      words.set(stored, wordsOf(stored.shape));
       known = [...known, stored].slice(-most);
-      index = indexOf(known);
     },
     prune: async (source) => {
       const kept = known.filter((one) => one.source !== source);
@@ -97,7 +94,6 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
       await writeFile(draft, kept.map((one) => `${JSON.stringify({ schemaVersion: 1, ...one })}\n`).join(""));
       await rename(draft, file);
       known = kept;
-      index = indexOf(known);
       writer = lineWriter(file);
       return gone;
     },
@@ -124,15 +120,17 @@ const storedOf = (trajectory: Trajectory, source: string, reward: number | undef
   source,
 });
 
-const indexOf = (known: readonly Stored[]): MiniSearch => {
-  const index = new MiniSearch<{ id: number; shape: string }>({ fields: ["shape"] });
-  index.addAll(known.map(({ shape }, id) => ({ id, shape })));
-  return index;
-};
+const wordsOf = (shape: string): ReadonlySet<string> =>
+  new Set(
+    shape
+      .slice(0, QUESTION_LENGTH)
+      .split(" ")
+      .filter((word) => word !== ""),
+  );
 
 /** Common words over all words of both: 1 for the same question about something else. */
-const likeness = (a: string, b: string): number => {
-  const [left, right] = [new Set(a.split(" ")), new Set(b.split(" "))];
-  const common = [...left].filter((word) => right.has(word)).length;
+const likeness = (left: ReadonlySet<string>, right: ReadonlySet<string>): number => {
+  let common = 0;
+  for (const word of left) if (right.has(word)) common += 1;
   return common / Math.max(1, left.size + right.size - common);
 };
