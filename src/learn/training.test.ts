@@ -123,8 +123,20 @@ describe("a run's training", () => {
     expect(rest.policy.version).toBe(whole.policy.version);
     expect(rest.rows.metrics).toEqual(whole.rows.metrics.slice(1));
     expect(rest.rows.digests).toEqual(whole.rows.digests.slice(1));
+    const later = whole.rows.trajectories.filter((row) => "step" in row && Number(row.step) > 0);
+    expect(rest.rows.trajectories).toEqual(later);
     expect(rest.entered).toEqual(["replay", "step-0000002", "step-0000003"]);
     expect(rest.turned[0]).toEqual([1, 0]);
+  });
+
+  it("counts the seconds of before", async () => {
+    const [first] = (await trained()).checkpoints;
+    if (first === undefined) throw new Error("There is a checkpoint.");
+    const from = { ...first.state, spent: { rollOut: 1000, train: 2000, validate: 3000 } };
+    const { result } = await trained({ parts: { from }, state: first.policy });
+    expect(result.rollOut).toBeGreaterThan(1000);
+    expect(result.train).toBeGreaterThan(2000);
+    expect(result).toMatchObject({ validate: 3000, steps: 3 });
   });
 
   it("validates and saves as often as it is told to", async () => {
