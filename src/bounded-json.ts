@@ -4,6 +4,8 @@ export interface JsonLimits {
   readonly depth?: number;
   /** Values of all kinds. @default 20,000 */
   readonly values?: number;
+  /** Names in objects: each takes longer to read than a value. @default as many as values */
+  readonly names?: number;
 }
 
 const QUOTE = 34;
@@ -11,10 +13,15 @@ const BACKSLASH = 92;
 /** Characters that are read before the event loop runs. */
 const STEP = 2 ** 20;
 
-/** Counts depth and values of a JSON text that comes in pieces. Throws `SyntaxError` for what is beyond the limits. */
-const jsonGauge = ({ depth: deepest = 64, values: most = 20_000 }: JsonLimits): ((piece: string) => void) => {
+/** Counts depth, values and names of a JSON text that comes in pieces. Throws `SyntaxError` for what is beyond the limits. */
+const jsonGauge = ({
+  depth: deepest = 64,
+  values: most = 20_000,
+  names: mostNames = most,
+}: JsonLimits): ((piece: string) => void) => {
   let depth = 0;
   let values = 1;
+  let names = 0;
   let inText = false;
   let escaped = false;
   return (piece) => {
@@ -31,8 +38,10 @@ const jsonGauge = ({ depth: deepest = 64, values: most = 20_000 }: JsonLimits): 
         if (depth > deepest) throw new SyntaxError(`it nests more than ${deepest} deep`);
       } else if (code === 0x5d || code === 0x7d) depth -= 1;
       else if (code === 0x2c) values += 1;
+      else if (code === 0x3a) names += 1;
       else continue;
       if (values > most) throw new SyntaxError(`it holds more than ${most} values`);
+      if (names > mostNames) throw new SyntaxError(`it holds more than ${mostNames} names`);
     }
   };
 };

@@ -87,7 +87,7 @@ export const lineWriter = (path: string): LineWriter => {
 
 /** A longer line was not written here, and takes long to read. */
 const LINE_BYTES = 8 * 2 ** 20;
-const LINE: JsonLimits = { depth: 100_000, values: 2_000_000 };
+const LINE: JsonLimits = { depth: 100_000, values: 2_000_000, names: 50_000 };
 
 /** What a line of JSON says. Throws `StoreError` with its number when it is not JSON, or more of it than anything of ours. */
 export const parseLine = (line: Buffer, path: string, number: number): unknown => {
