@@ -62,7 +62,7 @@ export const listRuns = async (root: string): Promise<string[]> => {
 
 /** What a file of a run may take: a larger one was not written here, and takes long to read. */
 const FILE_BYTES = 8 * 2 ** 20;
-const FILE: JsonLimits = { depth: 200, values: 2_000_000 };
+export const FILE: JsonLimits = { depth: 200, values: 2_000_000, names: 100_000 };
 
 const readJson = async (path: string): Promise<Record<string, unknown>> => {
   let value: unknown;
