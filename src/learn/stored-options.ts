@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { FILE } from "../store/stored-run.ts";
+import { RUN_FILE_LIMITS } from "../store/stored-run.ts";
 import { MICRO_PLANNER } from "./micro-planner.ts";
 import { moduleNames, trainableNames } from "./modules.ts";
 import { isRecipe, type Recipe } from "./recipe.ts";
@@ -30,7 +30,7 @@ export const readJson = async (path: string): Promise<Record<string, unknown> | 
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = parseJson(text, FILE);
+    value = parseJson(text, RUN_FILE_LIMITS);
   } catch (error) {
     throw new StoreError(`${path} is damaged: ${messageOf(error)}`, { cause: error });
   }

@@ -62,14 +62,14 @@ export const listRuns = async (root: string): Promise<string[]> => {
 
 /** What a file of a run may take: a larger one was not written here, and takes long to read. */
 const FILE_BYTES = 8 * 2 ** 20;
-export const FILE: JsonLimits = { depth: 200, values: 2_000_000, names: 100_000 };
+export const RUN_FILE_LIMITS: JsonLimits = { depth: 200, values: 2_000_000, names: 100_000 };
 
 const readJson = async (path: string): Promise<Record<string, unknown>> => {
   let value: unknown;
   try {
     const { size } = await stat(path);
     if (size > FILE_BYTES) throw new StoreError(`it takes ${size} bytes: accepted are ${FILE_BYTES}`);
-    value = parseJson(await readFile(path, "utf8"), FILE);
+    value = parseJson(await readFile(path, "utf8"), RUN_FILE_LIMITS);
   } catch (error) {
     throw new StoreError(`Cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
