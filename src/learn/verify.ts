@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -76,6 +77,8 @@ const nothing = (): void => undefined;
  */
 export const verify = async (folder: string, options: VerifyOptions): Promise<Verification> => {
   const { step, onStep = nothing, clock = systemClock, abortSignal = new AbortController().signal } = options;
+  // Every solve under way listens to it.
+  setMaxListeners(0, abortSignal);
   const run = basename(folder);
   await requireIdle(folder);
   await requireThisVersion(folder);
