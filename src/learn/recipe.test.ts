@@ -24,6 +24,15 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe({ recipe: recipes.adapter, builtInModel: "agentflow-tiny" })).toEqual(recipes.adapter);
   });
 
+  it("can be the published one: a constant rate, the KL in the loss, nothing imitated or refilled", () => {
+    const paper = chooseRecipe({ recipe: recipes.paper, learns: "adapters" });
+    expect([0, 31].map(learningRateOf(paper, 32))).toEqual([1e-6, 1e-6]);
+    expect([0, 31].map(replayWeightOf(paper, 32))).toEqual([0, 0]);
+    expect(paper.grpo).toMatchObject({ groupSize: 8, tasksPerStep: 32, beta: 0.001, clipLow: 0.2, clipHigh: 0.3 });
+    expect(paper.grpo).toMatchObject({ minimumMixedGroups: 0, maxRefills: 0, fullStepGroups: 0, guard: false });
+    for (const recipe of Object.values(recipes)) expect(isRecipe(JSON.parse(JSON.stringify(recipe)))).toBe(true);
+  });
+
   it("takes learning rate and cold start from the settings, and changes nothing else", () => {
     const chosen = chooseRecipe({ learningRate: 0.01, coldStart: 5 });
     expect(chosen).toEqual({

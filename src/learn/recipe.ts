@@ -106,6 +106,35 @@ const adapter: Recipe = {
   checkpointEvery: 2,
 };
 
+/**
+ * As published (arXiv 2510.05592, section 4), for a chat model of 7 B parameters on GPUs: 32 queries of 8 rollouts, a constant
+ * learning rate, the KL to the reference in the loss; nothing is imitated, refilled or scaled.
+ */
+const paper: Recipe = {
+  ...tiny,
+  steps: 32,
+  grpo: {
+    ...tiny.grpo,
+    groupSize: 8,
+    tasksPerStep: 32,
+    beta: 0.001,
+    clipLow: 0.2,
+    clipHigh: 0.3,
+    minimumMixedGroups: 0,
+    maxRefills: 0,
+    fullStepGroups: 0,
+    guard: false,
+  },
+  learningRate: { peak: 1e-6, warmUp: 0, finalShare: 1 },
+  replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, pool: 0 },
+  families: { ...tiny.families, floor: 1 },
+  detail: "names",
+  temperature: 0.7,
+  maxTokens: 2048,
+  validation: { tasks: 60, every: 4 },
+  checkpointEvery: 1,
+};
+
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 const micro: Recipe = {
   ...tiny,
@@ -155,10 +184,10 @@ export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: nu
 };
 
 /**
- * Recipes by what learns: `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for
+ * Recipes by what learns: `paper` as published; `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for
  * adapters on published models, whose steps are few and slow; `micro` for small planners of a project's own tools.
  */
-export const recipes = { tiny, micro, adapter } as const;
+export const recipes = { paper, tiny, micro, adapter } as const;
 
 /** What a recipe is chosen by, and what is changed in it. */
 export interface RecipeChoice extends Pick<LearnSettings, "coldStart" | "learningRate" | "verdicts"> {
