@@ -106,13 +106,12 @@ describe("an input is checked by JSON Schema", () => {
   });
 
   test.each(["^(a+)+$", "^(a|a)*$", "(.*)*x", "(((a{1,20}){1,20}){1,20})b"])(
-    "the pattern %s takes no time",
+    // By trying one way after another, none of these would come to an end.
+    "the pattern %s comes to an end",
     async (pattern) => {
-      const started = performance.now();
       const schema = object({ s: { type: "string", pattern }, t: { patternProperties: { [pattern]: true } } });
       const text = `${"a".repeat(2000)}!`;
       expect(await problemOf(schema, { s: text, t: { [text]: 1 } })).toMatch(/^s must match/);
-      expect(performance.now() - started).toBeLessThan(2000);
     },
   );
 

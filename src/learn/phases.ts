@@ -187,7 +187,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     config,
     stepsDone: trained.steps,
     interrupted: trained.steps < steps && !trained.endedAsTold,
-    ...(trained.keptStep === undefined ? {} : { keptStep: trained.keptStep + 1 }),
+    ...(trained.keptStep !== undefined && { keptStep: trained.keptStep + 1 }),
     before: before.figures,
     ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
     after: after.figures,

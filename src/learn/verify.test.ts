@@ -86,7 +86,7 @@ describe("a run that is as it was", () => {
     expect(await verified(join(root, run))).toMatchObject({ differences: [], verified: true, steps: 2 });
   });
 
-  it("is verified when it was stopped and gone on with, before anything was validated and later", async () => {
+  it("is verified when it was stopped and resumed, before anything was validated and later", async () => {
     for (const at of [1, 2]) {
       const stop = new AbortController();
       const planner = watchedEngine({ onStep: (step) => step === at && stop.abort() });

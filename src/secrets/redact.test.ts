@@ -94,14 +94,13 @@ describe("a redactor", () => {
     expect(redactors(undefined, undefined)).toBeUndefined();
   });
 
-  it("takes time as the text is long", () => {
+  // Where time grew with the square of the length, each of these would take minutes.
+  it("takes time as the text is long", { timeout: 30_000 }, () => {
     const redact = redactor(Array.from({ length: 8 }, (_, i) => `sk-${i}-0123456789abcdefghijklmnop`));
-    const time = (text: string): number => {
-      const begun = performance.now();
-      redact(text);
-      return performance.now() - begun;
-    };
-    for (const piece of ["The quick brown fox. ", "a", "%41\\u0041&amp;", "sk-1-0123456789abcdefghijklmno ", " "])
-      expect(time(piece.repeat(Math.ceil(1e6 / piece.length)))).toBeLessThan(5000);
+    const longOf = (piece: string): string => piece.repeat(Math.ceil(1e6 / piece.length));
+    // Compared as truth values: a million letters are no message.
+    for (const piece of ["The quick brown fox. ", "a", "%41\\u0041&amp;", " "])
+      expect(redact(longOf(piece)) === longOf(piece)).toBe(true);
+    expect(redact(longOf("sk-1-0123456789abcdefghijklmno ")).includes("sk-1")).toBe(false);
   });
 });

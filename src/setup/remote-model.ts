@@ -2,7 +2,14 @@ import type { ModelSettings } from "../config.ts";
 import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
-import { type AiSdkLanguageModel, aiSdkModel, openaiCompatible, replayModel, resilient } from "../models/index.ts";
+import {
+  type AiSdkLanguageModel,
+  aiSdkModel,
+  type OpenAICompatibleOptions,
+  openaiCompatible,
+  replayModel,
+  resilient,
+} from "../models/index.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 
 /** A chat model that is somewhere else, and where. A local one is opened by an engine instead. */
@@ -64,7 +71,7 @@ const namedModel = async (name: string, variables: EnvironmentVariables): Promis
 export const localName = (settings: string): string => settings.replace(/^local:/, "");
 
 /** An endpoint may say what it likes: no key of this environment comes back from it. */
-const endpoint = (options: Parameters<typeof openaiCompatible>[0], variables: EnvironmentVariables): RemoteModel => ({
+const endpoint = (options: OpenAICompatibleOptions, variables: EnvironmentVariables): RemoteModel => ({
   model: resilient(openaiCompatible({ ...options, secrets: secretsOf(variables) })),
   where: new URL(options.baseURL).host,
 });

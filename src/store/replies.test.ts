@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFlow, StoreError, type Trajectory, tool } from "agentflow";
+import { createFlow, type FlowOptions, StoreError, type Trajectory, tool } from "agentflow";
 import { openExperience, openReplies } from "agentflow/store";
 import { scriptedPlanner } from "agentflow/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** A flow whose tool answers otherwise each time it is asked. */
-const flowOf = (options: Partial<Parameters<typeof createFlow>[0]>) => {
+const flowOf = (options: Partial<FlowOptions>) => {
   let asked = 0;
   const look = tool<{ query: string }>({
     description: "Looks.",

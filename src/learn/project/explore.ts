@@ -37,7 +37,7 @@ export interface ExploreOptions<Own> {
   readonly reward: Reward<ProjectSealed<Own>>;
   readonly flow: Pick<FlowOptions, "budget" | "replies" | "secrets">;
   readonly seed: number;
-  /** Turns of a walk: so many that what a question needs comes by within a few walks. */
+  /** Turns of a walk: enough for what a question needs to come by within a few walks. */
   readonly turns: number;
   readonly onProgress: (done: number, total: number) => void;
   readonly abortSignal: AbortSignal;
@@ -182,7 +182,7 @@ const askedBy = (subGoal: string, fields: ReadonlyMap<string, Known>): AskedCalc
   return { operation, fields: references.map((reference) => fields.get(reference)?.name ?? "").sort() };
 };
 
-/** Of tasks whose family agrees on a calculation, so many that it stands for those without a find, too. */
+/** Share of a family that agrees on a calculation from which it stands for the tasks without a find, too. */
 const AGREEMENT = 0.6;
 
 /** Chance finds go: of those of a task the one counts that is commonest in its family. */
