@@ -1,3 +1,5 @@
+import { ConfigError } from "./errors.ts";
+
 /** The events of work under way, for one reader, and its result. */
 export interface EventStream<Event, Result> extends AsyncIterable<Event> {
   readonly result: Promise<Result>;
@@ -29,7 +31,11 @@ export const eventStream = <Event, Result>(
   };
   result.then(end, end);
 
+  let isRead = false;
   const read = async function* (): AsyncGenerator<Event> {
+    if (isRead)
+      throw new ConfigError("These events have a reader already: hand them on from there, or await the result.");
+    isRead = true;
     try {
       for (;;) {
         for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) yield event;

@@ -4,7 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { learn, resume } from "../learn/learn.ts";
 import { checkEnvironment } from "../learn/project/project.ts";
 import type { LearnRun } from "../learn/run-stream.ts";
-import type { LearnSettings } from "../learn/settings.ts";
+import { type LearnSettings, settingsOf } from "../learn/settings.ts";
 import { BUILT_IN_MODEL, findRun, type LocalModelOptions, localPlanner } from "../setup/local-model.ts";
 import { projectFile } from "../setup/project-file.ts";
 import { openedAgain } from "../setup/stored-run.ts";
@@ -72,10 +72,10 @@ const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: 
     const folder = join(root, id);
     return resume(folder, { ...(await openedAgain(folder, options, process.env)), ...signals });
   }
-  const { out, model, config, context, quantisation, ...settings } = options;
+  const { out, model, config, context, quantisation } = options;
   const isDefault = model === undefined && context === undefined && quantisation === undefined;
   return learn({
-    ...settings,
+    ...settingsOf(options),
     ...signals,
     folder: out,
     environment: config === undefined ? almanac() : await projectFile(config, process.env),

@@ -57,6 +57,7 @@ export const openReplay = async ({
     const { trajectory } = await flow.solve(queryOf(task), {
       id: `replay-${i}`,
       randomKey: randomKey(seed, "pool", i),
+      abortSignal,
     });
     whole.push(imitation(engine, trajectory, form));
   }

@@ -60,7 +60,7 @@ export const scriptedFlow = (
 
 /** Demonstrations on training pages and trained families. Half of them may take up to three turns more than the task's limit. */
 export const demonstrator =
-  (environment: DemonstrationEnvironment, seed: number): Demonstrator =>
+  (environment: DemonstrationEnvironment, seed: number, abortSignal?: AbortSignal): Demonstrator =>
   async (from, count, { extraTurns = true } = {}) => {
     const tasks = Array.from({ length: count }, (_, i): EnvironmentTask => {
       const draws = random(randomKey(seed, "demonstration", from + i));
@@ -69,7 +69,7 @@ export const demonstrator =
       return extraTurns && task.turnLimit !== undefined ? { ...task, turnLimit: task.turnLimit + extra } : task;
     });
     const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
-    const shown = await demonstrate(flow, tasks, randomKey(seed, "demonstration", from));
+    const shown = await demonstrate(flow, tasks, randomKey(seed, "demonstration", from), abortSignal);
     return tasks.flatMap((task, i) => {
       const trajectory = shown[i];
       return trajectory ? [{ task, trajectory }] : [];
@@ -82,7 +82,7 @@ export const demonstrator =
  * is made, not that it calculates now nor how the pages came to be there.
  */
 export const exerciser =
-  (environment: DemonstrationEnvironment, seed: number): Demonstrator =>
+  (environment: DemonstrationEnvironment, seed: number, abortSignal?: AbortSignal): Demonstrator =>
   async (from, count) => {
     /** An exercise ends with its calculation, whatever came of it. */
     const calculated: StopCondition = ({ memory }) =>
@@ -98,7 +98,9 @@ export const exerciser =
       const { trajectory } = await flow.solve(queryOf(task), {
         id: `exercise-${i}`,
         randomKey: randomKey(seed, "exercise", i, "run"),
+        ...(abortSignal && { abortSignal }),
       });
+      abortSignal?.throwIfAborted();
       if (environment.isCalculator(trajectory.memory.at(-1)?.step.tool ?? "")) made.push({ task, trajectory });
     }
     return made;

@@ -3,6 +3,7 @@ import type { Policy } from "../engine.ts";
 import type { Environment, SetName } from "../environment.ts";
 import { ConfigError, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { checked, count, listOf, name, number, objectWith, type Rules } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import { readLines } from "../store/lines.ts";
 import { createRun, newRunId, type Run } from "../store/run-folder.ts";
@@ -16,6 +17,7 @@ import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
 import { setsOf } from "./record.ts";
+import { learnRules, openingRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
 import { silentModel } from "./silent-model.ts";
@@ -68,10 +70,24 @@ export interface SupervisedReport {
  */
 export const learnFromTrajectories = (options: FromTrajectoriesOptions): LearnRun<SupervisedReport> =>
   runStream(
-    options,
+    checked("learnFromTrajectories", options, optionRules),
     (emit, abortSignal) => imitate(options, emit, abortSignal),
     () => false,
   );
+
+const optionRules: Rules<FromTrajectoriesOptions> = {
+  ...openingRules,
+  recipe: learnRules.recipe,
+  folder: name,
+  seed: learnRules.seed,
+  evalTasks: learnRules.evalTasks,
+  validation: learnRules.validation,
+  trajectories: listOf(objectWith("a trajectory")),
+  demonstrations: count,
+  steps: count,
+  batch: count,
+  learningRate: number(),
+};
 
 const imitate = async (
   options: FromTrajectoriesOptions,
@@ -187,7 +203,11 @@ const oraclePlans = async (
   const shown: Trajectory[] = [];
   for (const [i, task] of tasks.entries()) {
     abortSignal.throwIfAborted();
-    const { trajectory } = await flow.solve(queryOf(task), { id: `sft-${i}`, randomKey: randomKey(seed, "sft", i) });
+    const { trajectory } = await flow.solve(queryOf(task), {
+      id: `sft-${i}`,
+      randomKey: randomKey(seed, "sft", i),
+      abortSignal,
+    });
     if ((await environment.reward(task, trajectory.answer)) === 1) shown.push(trajectory);
   }
   return shown;

@@ -11,10 +11,20 @@ import type { Trajectory } from "../trajectory.ts";
 export const ANSWER = "<answer>";
 
 /** Runs a flow with a scripted planner over tasks and keeps what happened. The same key gives the same trajectories. */
-export const demonstrate = async (flow: Flow, tasks: readonly Task[], key: RandomKey): Promise<Trajectory[]> => {
+export const demonstrate = async (
+  flow: Flow,
+  tasks: readonly Task[],
+  key: RandomKey,
+  abortSignal?: AbortSignal,
+): Promise<Trajectory[]> => {
   const trajectories: Trajectory[] = [];
   for (const [i, task] of tasks.entries()) {
-    const { trajectory } = await flow.solve(queryOf(task), { id: `demonstration-${i}`, randomKey: deriveKey(key, i) });
+    const { trajectory } = await flow.solve(queryOf(task), {
+      id: `demonstration-${i}`,
+      randomKey: deriveKey(key, i),
+      ...(abortSignal && { abortSignal }),
+    });
+    abortSignal?.throwIfAborted();
     trajectories.push(trajectory);
   }
   return trajectories;

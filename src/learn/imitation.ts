@@ -26,8 +26,8 @@ export interface AdapterColdStartOptions {
 export const coldStartAdapter = async (options: AdapterColdStartOptions): Promise<void> => {
   const { environment, tools, policy, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
-  const show = demonstrator(environment, seed);
-  const exercise = exerciser(environment, seed);
+  const show = demonstrator(environment, seed, abortSignal);
+  const exercise = exerciser(environment, seed, abortSignal);
   const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);

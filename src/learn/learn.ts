@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { systemClock } from "../clock.ts";
 import { setNames } from "../environment.ts";
 import { StoreError } from "../errors.ts";
+import { checked } from "../options.ts";
 import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, newRunId, type Run, reopenRun } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
@@ -14,6 +15,7 @@ import { requireSound } from "./project/project.ts";
 import { recordOf, setsOf, splitOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
 import { extentsOf, type Resumed, resumable } from "./resume.ts";
+import { learnRules, resumeRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { type LearnSettings, settingsOf } from "./settings.ts";
 import { closeAll, type Learning, openLearning } from "./start.ts";
@@ -26,7 +28,8 @@ export interface ResumeOptions extends Pick<LearnOptions, "environment" | "plann
  * A run of learning: evaluates the planner, measures baselines, trains it in the flow by Flow-GRPO, evaluates it again on
  * the same tasks and reports. It starts at once and keeps everything in a folder of its own, from which it can be resumed
  * and verified. What can be wrong with model, data or folder is found before anything is evaluated or written. A reader who
- * leaves early aborts it. Throws `ConfigError`, `TaskError`, `EngineError` and `StoreError` through the report.
+ * leaves early aborts it. Throws `ConfigError` at once for options that cannot work; `ConfigError`, `TaskError`,
+ * `EngineError` and `StoreError` otherwise come through the report.
  *
  * @example
  * ```ts
@@ -40,7 +43,11 @@ export interface ResumeOptions extends Pick<LearnOptions, "environment" | "plann
  * ```
  */
 export const learn = (options: LearnOptions): LearnRun =>
-  runStream(options, (emit, abortSignal) => newRun(options, emit, abortSignal), wasInterrupted);
+  runStream(
+    checked("learn", options, learnRules),
+    (emit, abortSignal) => newRun(options, emit, abortSignal),
+    wasInterrupted,
+  );
 
 /**
  * Resumes an interrupted run from its folder: the same settings, to the same bits as if it had never stopped. Environment
@@ -58,7 +65,7 @@ export const learn = (options: LearnOptions): LearnRun =>
  */
 export const resume = (folder: string, options: ResumeOptions): LearnRun =>
   runStream(
-    options,
+    checked("resume", options, resumeRules),
     async (emit, abortSignal) => {
       const resumed = await resumable(folder);
       try {

@@ -50,8 +50,8 @@ export const makeMicroPlanner = async (
   const { environment, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const form = { verdicts: recipe.verdicts };
-  const show = demonstrator(environment, seed);
-  const exercise = exerciser(environment, seed);
+  const show = demonstrator(environment, seed, abortSignal);
+  const exercise = exerciser(environment, seed, abortSignal);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, (memory[0]?.turnsLeft ?? 0) + 1);

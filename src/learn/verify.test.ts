@@ -229,7 +229,7 @@ describe("what is not verified", () => {
     await expect(verified(join(root, "nowhere"))).rejects.toThrow(ConfigError);
     const folder = join(root, "empty");
     await mkdir(folder);
-    await expect(verified(folder)).rejects.toThrow(/died before it began, or is not a run of learn/);
+    await expect(verified(folder)).rejects.toThrow(/There is no run in .*: it has no config.json/);
   });
 
   it("is a run that somebody is at work on", async () => {

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { systemClock } from "../clock.ts";
 import { ConfigError, StoreError } from "../errors.ts";
+import { callback, checked, count, type Rules } from "../options.ts";
 import { stepsIn } from "../store/checkpoint.ts";
 import { readLines } from "../store/lines.ts";
 import { requireIdle } from "../store/owner.ts";
@@ -16,6 +17,7 @@ import type { RunSignals } from "./options.ts";
 import { learnInRun } from "./phases.ts";
 import { plannerSource } from "./planner-source.ts";
 import { recordOf } from "./record.ts";
+import { openingRules } from "./rules.ts";
 import { secondsOf } from "./run-stream.ts";
 import type { LearnSettings } from "./settings.ts";
 import { type Learning, openLearning } from "./start.ts";
@@ -58,6 +60,12 @@ interface Verified {
   readonly onStep: (index: number) => void;
 }
 
+const verifyRules: Rules<VerifyOptions> = {
+  ...openingRules,
+  step: count,
+  onStep: callback,
+};
+
 const nothing = (): void => undefined;
 
 /**
@@ -77,6 +85,9 @@ const nothing = (): void => undefined;
  */
 export const verify = async (folder: string, options: VerifyOptions): Promise<Verification> => {
   const { step, onStep = nothing, clock = systemClock, abortSignal = new AbortController().signal } = options;
+  checked("verify", options, verifyRules);
+  if (!(await exists(join(folder, "config.json"))))
+    throw new ConfigError(`There is no run in ${folder}: it has no config.json. Name the folder of a run.`);
   // Every solve under way listens to it.
   setMaxListeners(0, abortSignal);
   const run = basename(folder);

@@ -131,7 +131,8 @@ describe("a file that grows", () => {
     const { events } = await readRun(run, (event) => {
       if (event.type === "stage") setTimeout(() => void writeFile(file, red + red), 50);
     });
-    expect(typesOf(events)).toEqual(["round-end", "finish"]);
+    expect(typesOf(events)).toEqual(["diagnosis", "round-end", "finish"]);
+    expect(messagesIn(events)).toEqual([`${file} is not there yet: waiting for it.`]);
     expect(new Set(waits)).toEqual(new Set([500]));
   });
 });

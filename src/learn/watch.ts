@@ -2,6 +2,7 @@ import { open, stat } from "node:fs/promises";
 import { systemClock } from "../clock.ts";
 import type { Environment, EnvironmentTask } from "../environment.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { checked, count, name, type Rules, required } from "../options.ts";
 import { createRun, newRunId, type Run } from "../store/run-folder.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import { type AnswerKey, answerReward } from "../tasks/index.ts";
@@ -10,6 +11,7 @@ import type { Emit } from "./event.ts";
 import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
 import { aboutPrompts } from "./recipe.ts";
+import { learnRules, resumeRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";
 import { closeAll, type Learning, openLearning } from "./start.ts";
@@ -68,10 +70,22 @@ const POLL_MILLISECONDS = 500;
  */
 export const watch = (options: WatchOptions): LearnRun<WatchReport> =>
   runStream(
-    options,
+    checked("watch", options, watchRules),
     (emit, abortSignal) => watchFile(options, emit, abortSignal),
     () => options.stopSignal?.aborted === true,
   );
+
+const watchRules: Rules<WatchOptions> = {
+  ...resumeRules,
+  recipe: learnRules.recipe,
+  folder: name,
+  seed: learnRules.seed,
+  learningRate: learnRules.learningRate,
+  concurrency: learnRules.concurrency,
+  file: required(name),
+  every: count,
+  rounds: count,
+};
 
 const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSignal): Promise<WatchReport> => {
   const { clock = systemClock } = options;
@@ -159,9 +173,15 @@ const rounds = async (
 const tailOf = (path: string, onBad: (message: string) => void): (() => Promise<Task<AnswerKey>[]>) => {
   let read = 0;
   let line = 0;
+  let isMissed = false;
   return async () => {
     const found = await stat(path).catch(() => undefined);
-    if (found === undefined) return [];
+    if (found === undefined) {
+      if (!isMissed) onBad(`${path} is not there yet: waiting for it.`);
+      isMissed = true;
+      return [];
+    }
+    if (!found.isFile()) throw new ConfigError(`${path} is not a file: a file of tasks is watched, one in each line.`);
     if (found.size < read) throw new ConfigError(`${path} became shorter: a file that is watched may only grow.`);
     const handle = await open(path, "r");
     let text: string;

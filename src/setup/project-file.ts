@@ -23,5 +23,15 @@ export const projectFile = async (
   variables: EnvironmentVariables,
 ): Promise<EnvironmentSource<ProjectSealed>> => {
   const { config, hash } = await loadConfig(file);
-  return project({ ...config, name: file, record: { projectSha256: hash }, secrets: secretsOf(variables) });
+  const { tools, tasks, reward, budget, instructions } = config;
+  return project({
+    ...(tools && { tools }),
+    ...(tasks && { tasks }),
+    ...(reward && { reward }),
+    ...(budget && { budget }),
+    ...(instructions !== undefined && { instructions }),
+    name: file,
+    record: { projectSha256: hash },
+    secrets: secretsOf(variables),
+  });
 };

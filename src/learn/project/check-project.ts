@@ -129,7 +129,9 @@ export const checkSpread = async (
       const { trajectory } = await flow.solve(queryOf(task), {
         id: `spread-${i}-${g}`,
         randomKey: randomKey(seed, "spread", i, g),
+        abortSignal,
       });
+      abortSignal.throwIfAborted();
       const reward = (await environment.reward(task, trajectory.answer)) ?? 0;
       sum += reward;
       best = Math.max(best, reward);

@@ -6,6 +6,7 @@ import { ruleVerifier } from "../../flow/rules/verifier.ts";
 import type { AskedCalculation } from "../../learn/planners/random-valid.ts";
 import type { FlowState, ModuleContext, Planner } from "../../module.ts";
 import { deriveKey, random, randomKey } from "../../random.ts";
+import { settledWithin } from "../../settled-within.ts";
 import { queryOf, type Reward } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
@@ -45,6 +46,8 @@ export interface ExploreOptions<Own> {
 
 /** Walks over a task at most, while its calculation was not found. */
 const WALKS = 3;
+/** What a walk may take: a tool that never answers would hold a run before it begins. */
+const WALK_SECONDS = 300;
 /** Tasks that are walked over. */
 const MOST_TASKS = 400;
 
@@ -73,10 +76,13 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       abortSignal.throwIfAborted();
       onProgress(round * walked.length + i, WALKS * walked.length);
       if ((found.get(task.id)?.size ?? 0) > 0) continue;
-      const { trajectory } = await walk.solve(
-        { ...queryOf(task), turnLimit: turns },
-        { id: `explore-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i) },
+      const { trajectory } = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
+        walk.solve(
+          { ...queryOf(task), turnLimit: turns },
+          { id: `explore-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
+        ),
       );
+      abortSignal.throwIfAborted();
       for (const { step, observation } of trajectory.memory) record(records, step.tool, observation);
       for (const tool of calculators)
         found.set(task.id, await acceptedCalculations(options, tool, task, trajectory, records));

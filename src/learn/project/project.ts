@@ -1,6 +1,10 @@
+import { budget as budgetRule } from "../../budget.ts";
 import type { AgentFlowConfig } from "../../config.ts";
 import type { Environment, EnvironmentOpening, EnvironmentSource, Finding } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
+import { callback, checked, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
+import { secretsOf } from "../../secrets/secrets.ts";
+import { toolset } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
@@ -16,7 +20,10 @@ export interface ProjectOptions<Own = unknown>
   readonly name?: string | undefined;
   /** What identifies it in a run's `config.json` besides a hash of its tasks and tools. */
   readonly record?: Readonly<Record<string, unknown>> | undefined;
-  /** Taken out of all that the tools bring, so that no key is kept or learnt. */
+  /**
+   * Taken out of all that the tools bring, so that no key is kept or learnt.
+   * @default what the environment of this process holds
+   */
   readonly secrets?: readonly string[] | undefined;
 }
 
@@ -41,20 +48,31 @@ export interface ProjectOptions<Own = unknown>
  * ```
  */
 export const project = <Own = unknown>(options: ProjectOptions<Own>): EnvironmentSource<ProjectSealed<Own>> => {
-  const { name = "project" } = options;
-  return { name, open: (opening) => openProject({ ...options, name }, opening) };
+  const { name: called = "project" } = checked("project", options, projectRules);
+  return { name: called, open: (opening) => openProject({ ...options, name: called }, opening) };
+};
+
+const projectRules: Rules<ProjectOptions> = {
+  name,
+  record: objectWith("what identifies it in config.json"),
+  secrets: listOf(text),
+  tools: toolset,
+  tasks: either(callback, listOf(objectWith("a task with id, question and sealed"))),
+  reward: callback,
+  budget: budgetRule,
+  instructions: text,
 };
 
 const openProject = async <Own>(
   options: ProjectOptions<Own> & { readonly name: string },
   { seed, replies, onStage = () => undefined, abortSignal = new AbortController().signal }: EnvironmentOpening,
 ): Promise<Environment<ProjectSealed<Own>>> => {
-  const { name, secrets, tools = {}, budget } = options;
-  const tasks = splitTasks(await readTasks(options, name, seed));
-  const enough = checkTasks(tasks, name);
+  const { name: called, secrets = secretsOf(process.env), tools = {}, budget } = options;
+  const tasks = splitTasks(await readTasks(options, called, seed));
+  const enough = checkTasks(tasks, called);
   if (enough.level === "error") throw new ConfigError(enough.message);
   if (Object.keys(tools).length === 0)
-    throw new ConfigError(`${name} has no tools: give it tools, each with description, inputSchema, execute.`);
+    throw new ConfigError(`${called} has no tools: give it tools, each with description, inputSchema, execute.`);
   onStage("checking the reward");
   const reward = await checkReward(options, tasks);
   if (reward.level === "error") throw new ConfigError(reward.message);
@@ -79,8 +97,8 @@ const openProject = async <Own>(
   onStage("random valid plans");
   return {
     ...environment,
-    name,
-    record: { project: name, ...options.record, tasks: environment.hash },
+    name: called,
+    record: { project: called, ...options.record, tasks: environment.hash },
     findings: [
       enough,
       reward,

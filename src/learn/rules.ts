@@ -1,0 +1,113 @@
+import {
+  abortSignal,
+  count,
+  either,
+  listOf,
+  name,
+  number,
+  objectWith,
+  oneOf,
+  type Rule,
+  type Rules,
+  required,
+  ruleOf,
+  seed,
+  truth,
+} from "../options.ts";
+import { type GrpoSettings, grpoRules } from "../train/grpo-options.ts";
+import { moduleNames, trainableNames } from "./modules.ts";
+import type { LearnOptions } from "./options.ts";
+import type { Recipe } from "./recipe.ts";
+import type { LearnSettings } from "./settings.ts";
+
+const whole = number({ whole: true });
+const share = number({ most: 1 });
+
+/** A list of at least one of some names. */
+const someOf =
+  (names: readonly string[]): Rule =>
+  (value, of) => {
+    listOf(oneOf(...names))(value, of);
+    if (Array.isArray(value) && value.length === 0) oneOf(...names)(undefined, `${of}: the first`);
+  };
+
+const settingRules: Rules<LearnSettings> = {
+  seed,
+  steps: whole,
+  coldStart: whole,
+  concurrency: number({ least: 1, most: 4096, whole: true }),
+  evalTasks: count,
+  validation: truth,
+  replay: truth,
+  modules: someOf(moduleNames),
+  train: someOf(trainableNames),
+  rank: number({ least: 1, most: 512, whole: true }),
+  learningRate: number(),
+  maxStaleness: number({ most: 16, whole: true }),
+  checkpointEvery: count,
+  guard: truth,
+  patience: count,
+  minutes: number({ above: 0 }),
+  verdicts: truth,
+  permuteRewards: truth,
+};
+
+const { learningRate: _, ...grpo } = grpoRules;
+
+/** A recipe is whole: every part of it is there. */
+const recipeRule = ruleOf<Recipe>({
+  steps: required(whole),
+  grpo: required(ruleOf<Omit<GrpoSettings, "learningRate">>(grpo)),
+  learningRate: required(
+    ruleOf<Recipe["learningRate"]>({ peak: required(number()), warmUp: required(whole), finalShare: required(share) }),
+  ),
+  replay: required(
+    ruleOf<Recipe["replay"]>({
+      from: required(number()),
+      to: required(number()),
+      over: required(share),
+      episodes: required(whole),
+      states: required(whole),
+      pool: required(whole),
+      reading: required(share),
+    }),
+  ),
+  families: required(
+    ruleOf<Recipe["families"]>({ floor: required(share), start: required(share), smoothing: required(share) }),
+  ),
+  coldStart: required(
+    ruleOf<Recipe["coldStart"]>({
+      steps: required(whole),
+      plans: required(whole),
+      exercises: required(whole),
+      learningRate: required(number()),
+    }),
+  ),
+  detail: required(oneOf("values", "names")),
+  verdicts: truth,
+  temperature: required(number()),
+  concurrency: required(count),
+  maxTokens: required(count),
+  validation: required(ruleOf<Recipe["validation"]>({ tasks: required(count), every: required(count) })),
+  checkpointEvery: required(count),
+  fixedOrderTasks: required(count),
+});
+
+const environmentRule = required(objectWith("an environment, such as almanac() or project({ tools, tasks })", "open"));
+
+/** What resuming and verifying have in common with a new run. */
+export const openingRules = {
+  environment: environmentRule,
+  planner: either(objectWith("a planner to open", "open"), objectWith("an engine", "policy")),
+  clock: objectWith("a clock", "now", "after"),
+  abortSignal,
+};
+
+export const resumeRules = { ...openingRules, stopSignal: abortSignal };
+
+export const learnRules: Rules<LearnOptions> = {
+  ...settingRules,
+  ...resumeRules,
+  recipe: recipeRule,
+  folder: name,
+};
