@@ -18,9 +18,9 @@ import {
   random,
   randomKey,
   ruleExecutor,
-  secretsOf,
 } from "../src/index.ts";
 import { openaiCompatible, recordingModel, resilient } from "../src/models/index.ts";
+import { secretsOf } from "../src/secrets/index.ts";
 import { remoteModel } from "../src/setup/remote-model.ts";
 import { openExperience } from "../src/store/experience.ts";
 import { createRun } from "../src/store/run-folder.ts";

@@ -42,6 +42,18 @@ export interface Usage {
   readonly seconds: number;
 }
 
+/** The usage of a solve that begins. */
+export const noUsage = (): { -readonly [Name in keyof Usage]: Usage[Name] } => ({
+  turns: 0,
+  promptTokens: 0,
+  cachedTokens: 0,
+  sampledTokens: 0,
+  calls: 0,
+  dollars: 0,
+  toolDollars: 0,
+  seconds: 0,
+});
+
 /** What one call of a model or a tool has used. */
 export type Spent = Partial<Pick<Usage, "promptTokens" | "cachedTokens" | "sampledTokens" | "dollars" | "toolDollars">>;
 

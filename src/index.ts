@@ -102,7 +102,7 @@ export {
 export type { TraceApi, TraceSpan } from "./flow/tracing.ts";
 export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";
-export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle } from "./model.ts";
+export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle, SecretHolder } from "./model.ts";
 export type {
   Analyst,
   Executor,
@@ -120,8 +120,7 @@ export type {
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
 export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
-export { type RedactedStream, type Redactor, redactor } from "./secrets/redact.ts";
-export { secretsOf } from "./secrets/secrets.ts";
+export type { RedactedStream, Redactor } from "./secrets/redact.ts";
 export { type Query, queryOf, type Reward, type Task } from "./task.ts";
 export {
   type AnyTool,

@@ -1,5 +1,6 @@
 import type { Meter } from "./budget.ts";
 import type { ChatModel, ChatReply } from "./model.ts";
+import { defined } from "./options.ts";
 import type { Redactor } from "./secrets/redact.ts";
 
 /**
@@ -21,8 +22,7 @@ export const metered = (model: ChatModel, meter: Meter | undefined, redact?: Red
     ? model
     : {
         id: model.id,
-        ...(model.promptStyle === undefined ? {} : { promptStyle: model.promptStyle }),
-        ...(model.secrets === undefined ? {} : { secrets: model.secrets }),
+        ...defined({ promptStyle: model.promptStyle, secrets: model.secrets }),
         complete: async (request) => {
           meter?.check();
           const reply = await model.complete(redact === undefined ? request : { ...request, redact });

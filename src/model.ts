@@ -45,13 +45,17 @@ export interface ChatReply {
   readonly model?: string;
 }
 
+/** A model or a tool that was given keys. */
+export interface SecretHolder {
+  /** The keys: a flow takes them out of everything. A function, so that nothing prints them. @default none */
+  readonly secrets?: () => readonly string[] | Promise<readonly string[]>;
+}
+
 /** The door to a frozen model: text in, text out. Throws `ModelError`. */
-export interface ChatModel {
+export interface ChatModel extends SecretHolder {
   readonly id: string;
   /** How its prompts are best written: tagged plain text for small models, JSON for large ones. @default "tagged" */
   readonly promptStyle?: PromptStyle;
-  /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
-  readonly secrets?: () => readonly string[];
   complete(request: ChatRequest): Promise<ChatReply>;
 }
 

@@ -57,6 +57,12 @@ export const withDefaults = <Defaults extends object, Options extends object>(
   return { ...defaults, ...(Object.fromEntries(given) as Options) };
 };
 
+/** An object with the optional properties that are there, for `...defined({ unit, label })`: none is undefined. */
+export const defined = <Properties extends object>(properties: Properties): Defined<Properties> =>
+  withDefaults({}, properties) as Defined<Properties>;
+
+export type Defined<Properties> = { [Name in keyof Properties]?: Exclude<Properties[Name], undefined> };
+
 /** The same rule for an option that must be there. */
 export const required = (rule: Rule): Rule => {
   const own: Rule = (value, name) => rule(value, name);

@@ -100,7 +100,7 @@ export interface Tool<Input = never> {
   /** Deadline of a call. @default the flow's */
   readonly timeoutSeconds?: number;
   /** The keys that it was given: a flow takes them out of everything. A function, so that nothing prints them. */
-  readonly secrets?: () => readonly string[];
+  readonly secrets?: () => readonly string[] | Promise<readonly string[]>;
   /** A cheap call that shows whether the tool works here: `agentflow doctor` makes it. */
   readonly check?: (context: ToolContext) => Promise<string>;
   readonly execute: (input: Input, context: ToolContext) => unknown;

@@ -1,3 +1,4 @@
+import { defined } from "../options.ts";
 import type { Field } from "../tool.ts";
 import type { Operation } from "./grid.ts";
 
@@ -34,7 +35,7 @@ const plain = (value: number): string => String(Number(value.toPrecision(12)));
 const number = (value: number, unit: string | undefined): Answer => ({
   answer: plain(value),
   kind: "number",
-  ...(unit !== undefined && { unit }),
+  ...defined({ unit }),
 });
 
 const weekdays = ["Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday"];

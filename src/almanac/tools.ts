@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { defined } from "../options.ts";
 import type { Field, JsonSchema, Tool, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
 import type { Almanac } from "./data.ts";
@@ -132,6 +133,6 @@ export const almanacTools = (almanac: Almanac, { calculate, baseGenerator }: Oth
       execute: ({ url }) => read(text("web_page", url)),
     }),
     calculate,
-    ...(baseGenerator !== undefined && { base_generator: baseGenerator }),
+    ...defined({ base_generator: baseGenerator }),
   };
 };

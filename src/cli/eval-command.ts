@@ -4,6 +4,7 @@ import type { Usage } from "../budget.ts";
 import { setNames } from "../environment.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { defined } from "../options.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { writeDurably } from "../store/durable.ts";
 import { lineWriter, readLines } from "../store/lines.ts";
@@ -134,7 +135,7 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
         n,
         accuracy,
         interval,
-        ...(f1 === undefined ? {} : { f1 }),
+        ...defined({ f1 }),
         families,
         crashed: noSample,
         limitsHit,
@@ -175,7 +176,7 @@ const tasksOf = async (set: string, { seed, format }: EvalOptions): Promise<read
     () => false,
   );
   if (!isFile) throw new ConfigError(`There is no set and no file ${set}: the sets are ${setNames.join(", ")}.`);
-  return readTaskFile(set, { ...(format === undefined ? {} : { format }), seed });
+  return readTaskFile(set, { ...defined({ format }), seed });
 };
 
 /** The Almanac's answers by the rules of files: numbers, dates and names. */
@@ -185,7 +186,7 @@ const keyOfAlmanac = (sealed: object): AnswerKey & { readonly family: string } =
     kind: kind === "number" ? "number" : "text",
     answers: [answer],
     family,
-    ...(unit === undefined ? {} : { unit }),
+    ...defined({ unit }),
   };
 };
 

@@ -1,5 +1,6 @@
 import { type PullEvent, pullModel } from "../engines/onnx/files/hub.ts";
 import { type CachedModel, cacheFolder, listModels, removeModel } from "../engines/onnx/files/model-cache.ts";
+import { defined } from "../options.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { pullProgress } from "./pull-progress.ts";
 import { openScreen, writeJson } from "./terminal.ts";
@@ -31,7 +32,7 @@ export const pull = async (name: string, { gguf, json, quiet }: PullCommandOptio
   const progress = pullProgress(screen, name);
   try {
     const model = await pullModel(name, {
-      ...(gguf !== undefined && { gguf }),
+      ...defined({ gguf }),
       abortSignal: interrupts.abortSignal,
       onEvent: (event: PullEvent) => progress.on(event, performance.now() / 1000),
     });

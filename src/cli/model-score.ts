@@ -4,6 +4,7 @@ import type { Engine, TrainingSequence } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import type { ChatMessage } from "../model.ts";
+import { defined } from "../options.ts";
 import { findModel } from "../setup/local-model.ts";
 import { writeJson } from "./terminal.ts";
 
@@ -25,7 +26,7 @@ const BATCH = 16;
  */
 export const score = async (model: string, options: ScoreOptions): Promise<number> => {
   const engine = await openEngine(await findModel(model), {
-    ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
+    ...defined({ contextLength: options.contextLength }),
   });
   try {
     const policy = engine.policy("base");

@@ -1,5 +1,6 @@
 import type { Usage } from "../budget.ts";
 import type { FlowEvent } from "../event.ts";
+import { defined } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { LABEL, labelled, type Screen } from "./screen.ts";
 import { pad, tail } from "./text-width.ts";
@@ -120,8 +121,7 @@ export const eventsOf = (
       status,
       stopReason,
       usage,
-      ...(answer === undefined ? {} : { answer }),
-      ...(solution === undefined ? {} : { solution }),
+      ...defined({ answer, solution }),
     },
   ];
   return bodies.map((body, sequence) => ({ ...body, sequence }));

@@ -1,6 +1,7 @@
 import type { Budget, Usage } from "../budget.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
+import { defined } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { findRun } from "../setup/local-model.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
@@ -120,11 +121,10 @@ const jsonOf = (
     status,
     stopReason,
     answer: trajectory.answer ?? null,
-    ...(trajectory.solution === undefined ? {} : { solution: trajectory.solution }),
+    ...defined({ solution: trajectory.solution }),
     usage: used,
     seconds,
-    ...(run === undefined ? {} : { run }),
-    ...(trajectory.failure === undefined ? {} : { error: trajectory.failure }),
+    ...defined({ run, error: trajectory.failure }),
     turns: trajectory.memory.map(({ index, step, call, observation, verdict }) => ({
       turn: index,
       tool: step.tool,

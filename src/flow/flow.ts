@@ -1,12 +1,11 @@
-import type { Usage } from "../budget.ts";
+import { noUsage, type Usage } from "../budget.ts";
 import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
 import { type EventStream, eventStream } from "../event-stream.ts";
 import { narrow } from "../grants.ts";
-import { checked, refusal, withDefaults } from "../options.ts";
+import { checked, defined, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
-import { type Redactor, redactor } from "../secrets/redact.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
@@ -18,13 +17,13 @@ import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
 import { modelPlanner } from "./model/planner.ts";
 import { modelVerifier } from "./model/verifier.ts";
+import { withoutSecrets } from "./redaction.ts";
 import { ruleAnalyst } from "./rules/analyst.ts";
 import { ruleExecutor } from "./rules/executor.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import { ruleVerifier } from "./rules/verifier.ts";
 import { readSchemas } from "./schema.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
-import { traceSolve } from "./tracing.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
 
@@ -70,7 +69,7 @@ export interface Flow {
  * ```
  */
 export const createFlow = (options: FlowOptions): Flow => {
-  const parts = partsOf(options);
+  const parts = withoutSecrets(partsOf(options), options);
   const newId = options.newId ?? (() => crypto.randomUUID());
   const solve = (query: string | Query, solveOptions: SolveOptions = {}): Promise<SolveResult> =>
     solveWith(parts, newId, query, solveOptions);
@@ -95,8 +94,6 @@ const partsOf = (options: FlowOptions): FlowParts => {
     );
   checked("createFlow", options, flowRules);
   readSchemas(options.tools);
-  const redact = redactorOf(options);
-  const tools = redact === undefined ? options.tools : redactedTools(options.tools, redact);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
   const unlimited = Number.POSITIVE_INFINITY;
   const budget = withDefaults(
@@ -109,40 +106,21 @@ const partsOf = (options: FlowOptions): FlowParts => {
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
-    tools,
+    tools: options.tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,
     toolTimeoutSeconds,
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
-    instructions:
-      options.instructions === undefined ? undefined : (redact?.(options.instructions) ?? options.instructions),
+    instructions: options.instructions,
     grants: options.grants,
     tracing: options.tracing,
     replies: options.replies,
     experience: options.experience,
-    redact,
+    redact: undefined,
   };
 };
-
-const redactorOf = ({ secrets = [], model, tools }: FlowOptions): Redactor | undefined => {
-  const held = [model, ...Object.values(tools)].flatMap((one) => one?.secrets?.() ?? []);
-  const all = [...secrets, ...held].filter((secret) => typeof secret === "string" && secret !== "");
-  return all.length === 0 ? undefined : redactor(all);
-};
-
-/** What a tool says of itself may come from outside too, such as from an MCP server. */
-const redactedTools = (tools: Toolset, redact: Redactor): Toolset =>
-  Object.fromEntries(
-    Object.entries(tools).map(([name, tool]) => {
-      const { description, metadata, inputSchema } = tool ?? {};
-      const said = { description, metadata, ...(inputSchema && !("~standard" in inputSchema) ? { inputSchema } : {}) };
-      const clean = redact.value(said);
-      const known = redact(name);
-      return [known === name ? name : known.replace(/[^\w-]/g, "_"), clean === said ? tool : { ...tool, ...clean }];
-    }),
-  ) as Toolset;
 
 const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query): number => {
   if (!Number.isInteger(turnLimit) || turnLimit < 1)
@@ -151,12 +129,13 @@ const turnLimitOf = (parts: FlowParts, { turnLimit = parts.budget.turns }: Query
 };
 
 const solveWith = async (
-  parts: FlowParts,
+  flowParts: FlowParts | (() => Promise<FlowParts>),
   newId: () => string,
   input: string | Query,
   options: SolveOptions,
 ): Promise<SolveResult> => {
   checked("solve", options, solveRules);
+  const parts = typeof flowParts === "function" ? await flowParts() : flowParts;
   if (typeof input !== "string") queryRule(input, "The query");
   const id = options.id ?? newId();
   // A copy: whatever else the caller's object holds, such as a sealed answer, stays behind.
@@ -165,18 +144,9 @@ const solveWith = async (
   if (typeof query.question !== "string" || query.question.trim() === "")
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
-  const usage = {
-    turns: 0,
-    promptTokens: 0,
-    cachedTokens: 0,
-    sampledTokens: 0,
-    calls: 0,
-    dollars: 0,
-    toolDollars: 0,
-    seconds: 0,
-  };
+  const usage = noUsage();
   const grants = narrow(parts.grants, options.grants);
-  const trace = parts.tracing === undefined ? undefined : traceSolve(parts.tracing, id);
+  const trace = parts.tracing === undefined ? undefined : (await import("./tracing.ts")).traceSolve(parts.tracing, id);
   const run: Run = {
     query,
     id,
@@ -216,16 +186,12 @@ const granted = (tools: Toolset, grants: Grants | undefined): Toolset =>
     : Object.fromEntries(Object.entries(tools).filter(([name]) => grants.tools?.includes(name)));
 
 const listenersOf = (
-  one: ((event: FlowEvent) => void) | undefined,
-  other: ((event: FlowEvent) => void) | undefined,
+  ...given: readonly (((event: FlowEvent) => void) | undefined)[]
 ): ((event: FlowEventBody) => void) | undefined => {
-  if (one === undefined || other === undefined) {
-    const only = one ?? other;
-    return only === undefined ? undefined : numbered(only);
-  }
+  const listeners = given.filter((listen) => listen !== undefined);
+  if (listeners.length === 0) return undefined;
   return numbered((event) => {
-    one(event);
-    other(event);
+    for (const listen of listeners) listen(event);
   });
 };
 
@@ -245,14 +211,7 @@ const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): vo
   const { status, stopReason, usage, trajectory } = result;
   const { answer, solution } = trajectory;
   if (answer !== undefined) emit({ type: "answer-delta", text: answer });
-  emit({
-    type: "finish",
-    status,
-    stopReason,
-    usage,
-    ...(answer === undefined ? {} : { answer }),
-    ...(solution === undefined ? {} : { solution }),
-  });
+  emit({ type: "finish", status, stopReason, usage, ...defined({ answer, solution }) });
 };
 
 const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
@@ -266,14 +225,13 @@ const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
     analysis: Object.freeze(analysis),
     memory: Object.freeze(memory),
     turns: Object.freeze(turns),
-    ...(answer === undefined ? {} : { answer }),
-    ...(solution === undefined ? {} : { solution }),
+    ...defined({ answer, solution }),
     status,
     stopReason,
-    ...(error === undefined ? {} : { failure: error.message }),
+    ...defined({ failure: error?.message }),
   });
   if (error !== undefined) return { status: "failed", error, stopReason, usage, trajectory };
-  const ended = { stopReason, usage, trajectory, ...(solution === undefined ? {} : { solution }) };
+  const ended = { stopReason, usage, trajectory, ...defined({ solution }) };
   if (answer === undefined) return { status: "partial", ...ended };
   return status === "solved" ? { status, answer, ...ended } : { status: "partial", answer, ...ended };
 };

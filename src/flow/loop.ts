@@ -14,6 +14,7 @@ import type {
   TokenCount,
   Verifier,
 } from "../module.ts";
+import { defined } from "../options.ts";
 import type { RandomKey } from "../random.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import type { Redactor } from "../secrets/redact.ts";
@@ -111,7 +112,7 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     memory,
     turn,
     turnsLeft: run.turnLimit - turn + 1,
-    ...(experience === undefined ? {} : { experience }),
+    ...defined({ experience }),
   });
 
   const takeTurn = async (state: FlowState): Promise<MemoryEntry> => {

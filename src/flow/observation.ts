@@ -1,3 +1,4 @@
+import { defined } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
@@ -62,7 +63,7 @@ export const redacted = (observation: Observation, redact: Redactor): Observatio
     status: "ok",
     text: redact(observation.text),
     fields: Object.fromEntries(fields),
-    ...(observation.trust === undefined ? {} : { trust: observation.trust }),
+    ...defined({ trust: observation.trust }),
   };
 };
 

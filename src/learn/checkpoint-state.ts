@@ -1,5 +1,6 @@
 import type { Policy } from "../engine.ts";
 import { StoreError } from "../errors.ts";
+import { defined } from "../options.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../store/checkpoint.ts";
 import type { Extents, Run } from "../store/run-folder.ts";
 import type { FlowGrpoOptions } from "../train/index.ts";
@@ -53,7 +54,7 @@ export const saveState = async (
       ...state,
       kept: {
         since,
-        ...(last === undefined ? {} : { last }),
+        ...defined({ last }),
         ...(best === undefined ? {} : { step: best.step, accuracy: best.accuracy }),
       },
     },

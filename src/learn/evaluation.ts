@@ -1,6 +1,7 @@
 import type { Policy } from "../engine.ts";
 import { type Environment, type EnvironmentTask, type SetName, setNames, type TaskSets } from "../environment.ts";
 import type { Flow } from "../flow/flow.ts";
+import { defined } from "../options.ts";
 import {
   type Accuracy,
   accuracyOf,
@@ -119,7 +120,7 @@ const figuresOf = (
     toolShares,
     toolOrders,
     noSample,
-    ...(weights === undefined ? {} : { weights }),
+    ...defined({ weights }),
     ...(policies.length > 1 ? { versions } : {}),
   };
 };

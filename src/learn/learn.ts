@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { systemClock } from "../clock.ts";
 import { setNames } from "../environment.ts";
 import { StoreError } from "../errors.ts";
-import { checked } from "../options.ts";
+import { checked, defined } from "../options.ts";
 import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, newRunId, type Run, reopenRun } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
@@ -109,7 +109,7 @@ const newRun = (options: LearnOptions, emit: Emit, abortSignal: AbortSignal): Pr
           ...settings,
           environment: options.environment.name,
           ...(options.planner !== undefined && { model: learning.planner.name, ...learning.planner.record }),
-          ...(options.recipe !== undefined && { recipe: options.recipe }),
+          ...defined({ recipe: options.recipe }),
         },
       });
       return run;
@@ -238,6 +238,6 @@ const runStart = (
     steps,
     tasksPerStep: recipe.grpo.tasksPerStep,
     groupSize: recipe.grpo.groupSize,
-    ...(resumedAfter !== undefined && { resumedAfter }),
+    ...defined({ resumedAfter }),
   };
 };

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Policy } from "../engine.ts";
 import { type Environment, setNames, type TaskSets } from "../environment.ts";
+import { defined } from "../options.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import { type Baselines, measureBaselines } from "./baselines.ts";
@@ -61,7 +62,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     evaluate: 0,
     rollOut: 0,
     train: 0,
-    ...(learning.seconds !== undefined && { coldStart: learning.seconds }),
+    ...defined({ coldStart: learning.seconds }),
     ...parts.phases.seconds,
   };
   let phases = parts.phases;

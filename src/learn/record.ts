@@ -1,4 +1,5 @@
 import { type Environment, type SetName, setNames, type TaskSets } from "../environment.ts";
+import { defined } from "../options.ts";
 import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 
@@ -28,17 +29,15 @@ export const recordOf = (
     weights: policies[0]?.version,
     modules,
     train: policies.map(({ name }) => name),
-    ...(minutes !== undefined && { minutes }),
+    ...defined({ minutes }),
     ...(engine.learns === "adapters" && { rank }),
     ...planner.record,
     ...environment.record,
     split: splitOf(validation),
-    ...(evalTasks !== undefined && { evalTasks }),
+    ...defined({ evalTasks }),
     ...(!replay && { replay: false }),
     ...(!guard && { guard: false }),
-    ...(maxStaleness !== undefined && { maxStaleness }),
-    ...(patience !== undefined && { patience }),
-    ...(checkpointEvery !== undefined && { checkpointEvery }),
+    ...defined({ maxStaleness, patience, checkpointEvery }),
     permuteRewards,
     concurrency,
     machine: engine.description,

@@ -1,4 +1,5 @@
 import type { EnvironmentSealed, EnvironmentTask } from "../environment.ts";
+import { defined } from "../options.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
@@ -129,7 +130,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     const due = stopped ? best.best !== undefined && settings.guard : (index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
     if (accuracy !== undefined) await best.offer(index, accuracy);
-    run.appendMetrics({ ...metrics, ...(accuracy === undefined ? {} : { validation: accuracy }) });
+    run.appendMetrics({ ...metrics, ...defined({ validation: accuracy }) });
     run.appendTimings({ step: index, ...timings });
     journal.stepDone(index);
     if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });

@@ -9,7 +9,7 @@ import {
   priceRule,
   promptStyleRule,
 } from "../model.ts";
-import { count as aCount, checked, listOf, objectWith, type Rules, required, text } from "../options.ts";
+import { count as aCount, checked, defined, listOf, objectWith, type Rules, required, text } from "../options.ts";
 import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
 import { keysOf, secretsGiven } from "../secrets/secrets.ts";
 import { dollarsOf } from "./price.ts";
@@ -119,12 +119,11 @@ const optionsOf = (request: ChatRequest, maxTokens: number): object => {
       role === "system" ? { role, content } : { role, content: [{ type: "text", text: content }] },
     ),
     maxOutputTokens: request.maxTokens ?? maxTokens,
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topP === undefined ? {} : { topP }),
+    ...defined({ temperature, topP }),
     ...(stop === undefined || stop.length === 0 ? {} : { stopSequences: [...stop] }),
     ...(randomKey === undefined ? {} : { seed: randomKey.low >>> 1 }),
     ...(grammar?.type === "json" ? { responseFormat: { type: "json", name: "reply", schema: grammar.schema } } : {}),
-    ...(abortSignal === undefined ? {} : { abortSignal }),
+    ...defined({ abortSignal }),
   };
 };
 
@@ -191,7 +190,7 @@ const replyOf = (text: string, { finishReason, usage, response }: Result, id: st
     promptTokens: partOf(input, "total") ?? count(input) ?? 0,
     sampledTokens: partOf(usage?.outputTokens, "total") ?? count(usage?.outputTokens) ?? Math.ceil(text.length / 4),
     finish: unified === "length" ? "length" : "stop",
-    ...(cached === undefined ? {} : { cachedTokens: cached }),
+    ...defined({ cachedTokens: cached }),
     ...(typeof response?.modelId === "string" ? { model: response.modelId } : {}),
   };
 };

@@ -1,7 +1,7 @@
 import type { ChatTemplate, Policy, PromptSegment } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
-import { checked, count, name, objectWith, type Rules, required } from "../options.ts";
+import { checked, count, defined, name, objectWith, type Rules, required } from "../options.ts";
 import { plainText } from "../plain-text.ts";
 import { randomKey } from "../random.ts";
 
@@ -83,9 +83,7 @@ const templateModel = (
           maxTokens: Math.min(limit, contextLength - promptTokens),
           stopIds: endIds,
           temperature: request.temperature ?? 0,
-          ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
-          ...(version === undefined ? {} : { version }),
-          ...(request.abortSignal === undefined ? {} : { abortSignal: request.abortSignal }),
+          ...defined({ grammar: request.grammar, version, abortSignal: request.abortSignal }),
         });
         const ended = endIds.includes(ids.at(-1) ?? -1);
         const text = tokenizer.decode(ended ? ids.slice(0, -1) : ids).trim();
@@ -126,8 +124,7 @@ const completionModel = (policy: Policy, { id, maxTokens = 32, version }: Engine
           maxTokens: limit,
           stopIds: [endId],
           temperature: request.temperature ?? 0,
-          ...(version === undefined ? {} : { version }),
-          ...(request.abortSignal === undefined ? {} : { abortSignal: request.abortSignal }),
+          ...defined({ version, abortSignal: request.abortSignal }),
         });
         const text = sample.ids.at(-1) === endId ? sample.ids.slice(0, -1) : sample.ids;
         return { text: tokenizer.decode(text).trim(), promptTokens: ids.length, sampledTokens: sample.ids.length };

@@ -22,9 +22,7 @@ import {
   seconds,
   text,
 } from "../options.ts";
-import { redactor, redactors } from "../secrets/redact.ts";
-import { keysOf, secretsGiven } from "../secrets/secrets.ts";
-import { threadsOf } from "../threads/threads.ts";
+import type { HeldSecrets } from "../secrets/held-secrets.ts";
 import { refusalOf } from "./openai-refusal.ts";
 import { readReply, readStream } from "./openai-reply.ts";
 import { dollarsOf } from "./price.ts";
@@ -57,9 +55,6 @@ export interface OpenAICompatibleOptions {
 
 /** Longer replies, such as those with log-probabilities of many tokens, are read in a thread. */
 const LONG_REPLY = 2 ** 17;
-const threads = threadsOf("models/reply-thread", {
-  failure: (message, cause) => new ModelError(message, { retryable: true, cause }),
-});
 
 /** How an endpoint is asked for JSON, the strictest first. */
 const optionRules: Rules<OpenAICompatibleOptions> = {
@@ -114,11 +109,18 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
     ...options.headers,
   };
 
-  const keys = [...keysOf(options.apiKey ?? ""), ...secretsGiven(options.headers ?? {}), ...(options.secrets ?? [])];
-  const own = keys.length === 0 ? undefined : redactor(keys);
+  let held: Promise<HeldSecrets> | undefined;
+  const ownSecrets = (): Promise<HeldSecrets> => {
+    held ??= import("../secrets/held-secrets.ts").then(({ heldSecrets }) =>
+      heldSecrets(options.apiKey ?? "", options.headers ?? {}, options.secrets ?? []),
+    );
+    return held;
+  };
+  // What finds secrets is loaded where there may be one.
+  const isOpen = options.apiKey === undefined && options.headers === undefined && options.secrets === undefined;
 
   const ask = async (request: ChatRequest): Promise<ChatReply> => {
-    const redact = redactors(own, request.redact);
+    const redact = isOpen ? request.redact : (await ownSecrets()).redactorWith(request.redact);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutSeconds * 1000);
     const stop = (): void => deadline.abort();
@@ -133,11 +135,8 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
       if (streams) return await readStream(bytes, model, request.onText, redact);
       const text = await textOf(bytes);
       if (text.length < LONG_REPLY) return readReply(text, model, { redact });
-      const said = await threads.run<ChatReply>(
-        "read",
-        { text, model },
-        { what: `The reply of ${model}`, abortSignal: deadline.signal },
-      );
+      const { readLongReply } = await import("./long-reply.ts");
+      const said = await readLongReply(text, model, deadline.signal);
       return redact === undefined ? said : redactedReply(said, redact);
     } catch (thrown) {
       // An abort by the caller is not the model's fault.
@@ -161,7 +160,7 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
   return {
     id: model,
     promptStyle,
-    secrets: () => keys,
+    ...(isOpen ? {} : { secrets: async () => (await ownSecrets()).secrets }),
     complete: async (request) => {
       if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
       for (;;) {

@@ -1,5 +1,6 @@
 import { parseJson } from "../bounded-json.ts";
 import { ModelError, retryableStatus } from "../errors.ts";
+import { defined } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { HttpReply } from "./transport.ts";
 
@@ -11,7 +12,7 @@ export const refusalOf = (reply: HttpReply, text: string, model: string, redact:
   return new ModelError(`${model} refused the request with ${reply.status}: ${complaintOf(text, redact)}`, {
     status: reply.status,
     retryable: retryableStatus(reply.status),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...defined({ retryAfterSeconds }),
   });
 };
 

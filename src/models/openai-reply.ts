@@ -2,6 +2,7 @@ import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { ModelError } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import type { ChatReply } from "../model.ts";
+import { defined } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import { dataOf } from "./server-sent-events.ts";
 
@@ -121,8 +122,7 @@ const replyOf = (
     // An endpoint that counts nothing still spends: a token is about four characters.
     sampledTokens: count(usage?.completion_tokens) ?? tokens?.logProbs.length ?? Math.ceil(text.length / 4),
     finish: finish === "length" ? "length" : "stop",
-    ...(cached === undefined ? {} : { cachedTokens: cached }),
-    ...(tokens === undefined ? {} : { tokens }),
+    ...defined({ cachedTokens: cached, tokens }),
     ...(typeof called === "string" ? { model: called } : {}),
   };
 };

@@ -4,7 +4,7 @@ import { ModelError, messageOf, StoreError } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
 import { name, objectWith, required } from "../options.ts";
-import { redactor, redactors } from "../secrets/redact.ts";
+import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
 
 /** One line of a recording. */
 interface Recorded {
@@ -34,12 +34,13 @@ export const recordingModel = (model: ChatModel, file: string): ChatModel => {
   required(objectWith("a chat model", "complete"))(model, "recordingModel: the model");
   required(name)(file, "recordingModel: the file");
   let writing = Promise.resolve();
-  const keys = model.secrets?.() ?? [];
-  const own = keys.length === 0 ? undefined : redactor(keys);
+  let own: Redactor | undefined;
   return {
     ...model,
     complete: async (request) => {
       const said = await model.complete(request);
+      const secrets = (await model.secrets?.()) ?? [];
+      if (secrets.length > 0) own ??= redactor(secrets);
       const redact = redactors(own, request.redact);
       const reply = redact === undefined ? said : redactedReply(said, redact);
       const asked = redact === undefined ? askedOf(request) : redact.value(askedOf(request));

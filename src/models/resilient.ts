@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { ModelError } from "../errors.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
-import { callback, checked, count, number, objectWith, type Rules, required } from "../options.ts";
+import { callback, checked, count, defined, number, objectWith, type Rules, required } from "../options.ts";
 import { circuitBreaker } from "./circuit-breaker.ts";
 import { pause } from "./pause.ts";
 import { rateLimit } from "./rate-limit.ts";
@@ -98,8 +98,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
 
   const resilientModel: ChatModel = {
     id: model.id,
-    ...(model.promptStyle === undefined ? {} : { promptStyle: model.promptStyle }),
-    ...(model.secrets === undefined ? {} : { secrets: model.secrets }),
+    ...defined({ promptStyle: model.promptStyle, secrets: model.secrets }),
     complete: async (request) => {
       const end = clock.now() + deadlineSeconds * 1000;
       const deadline = new AbortController();
@@ -136,7 +135,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
       }
       throw new ModelError(
         `${model.id} gave no usable reply within ${attempts} tries or ${deadlineSeconds} seconds. ${last === undefined ? "It is not answering." : `The last: ${last.message}`}`,
-        last === undefined ? {} : { cause: last, ...(last.status === undefined ? {} : { status: last.status }) },
+        last === undefined ? {} : { cause: last, ...defined({ status: last.status }) },
       );
     },
   };

@@ -1,3 +1,4 @@
+import { defined } from "../options.ts";
 import type { RunResult } from "./sandbox.ts";
 
 /**
@@ -14,8 +15,7 @@ export const resultOf = (line: string, limit: number, milliseconds = 0): RunResu
   const cut = [said.stdout, said.value, said.error].some((whole) => typeof whole === "string" && whole.length > limit);
   return {
     stdout,
-    ...(value === undefined ? {} : { value }),
-    ...(error === undefined ? {} : { error }),
+    ...defined({ value, error }),
     milliseconds,
     truncated: said.truncated === true || cut,
   };

@@ -33,7 +33,7 @@ const LONGEST_HELD = 65_536;
  *
  * @example
  * ```ts
- * import { redactor, secretsOf } from "agentflow";
+ * import { redactor, secretsOf } from "agentflow/secrets";
  *
  * const redact = redactor(secretsOf(process.env));
  * console.log(redact("a text that may repeat a key"));

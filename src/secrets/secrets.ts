@@ -12,8 +12,9 @@ const textIfAny: Rule = (value, name) => {
  *
  * @example
  * ```ts
- * import { createFlow, secretsOf } from "agentflow";
+ * import { createFlow } from "agentflow";
  * import { openaiCompatible } from "agentflow/models";
+ * import { secretsOf } from "agentflow/secrets";
  *
  * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
  * const flow = createFlow({ model, tools: {}, secrets: secretsOf(process.env) });

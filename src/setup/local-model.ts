@@ -8,6 +8,7 @@ import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
 import { trainableNames } from "../learn/modules.ts";
 import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
+import { defined } from "../options.ts";
 import { packageFolder } from "../package-folder.ts";
 
 /** The planner that the package ships. */
@@ -120,9 +121,7 @@ export interface LocalModelOptions {
 
 /** The same as options of `openEngine`. */
 export const engineOptions = ({ context, quantisation, adapters }: LocalModelOptions): OpenEngineOptions => ({
-  ...(context !== undefined && { contextLength: context }),
-  ...(quantisation !== undefined && { quantisation }),
-  ...(adapters !== undefined && { adapters }),
+  ...defined({ contextLength: context, quantisation, adapters }),
 });
 
 /**
@@ -144,8 +143,7 @@ export const localPlanner = (
 ): PlannerSource => ({
   name,
   record: {
-    ...(context !== undefined && { context }),
-    ...(quantisation !== undefined && { quantisation }),
+    ...defined({ context, quantisation }),
   },
   open: async ({ settings }) => {
     const { model, ...players } = await findPlayers(name);

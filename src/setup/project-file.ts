@@ -2,6 +2,7 @@ import type { EnvironmentSource } from "../environment.ts";
 import type { EnvironmentVariables } from "../environment-variables.ts";
 import { project } from "../learn/project/project.ts";
 import type { ProjectSealed } from "../learn/project/project-tasks.ts";
+import { defined } from "../options.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { loadConfig } from "./config-file.ts";
 
@@ -29,7 +30,7 @@ export const projectFile = async (
     ...(tasks && { tasks }),
     ...(reward && { reward }),
     ...(budget && { budget }),
-    ...(instructions !== undefined && { instructions }),
+    ...defined({ instructions }),
     name: file,
     record: { projectSha256: hash },
     secrets: secretsOf(variables),

@@ -17,6 +17,7 @@ import { silentModel } from "../learn/silent-model.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
+import { defined } from "../options.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
@@ -103,12 +104,12 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     const parts = partsOf(remote?.model, roles, cast?.flow, options);
     const tools = pick(await toolsOf(config, options.seed, model), options.tools);
     const budget = {
-      ...(chosen?.turns !== undefined && { turns: chosen.turns }),
+      ...defined({ turns: chosen?.turns }),
       ...config?.budget,
       ...options.budget,
-      ...(options.maxTurns === undefined ? {} : { turns: options.maxTurns }),
+      ...defined({ turns: options.maxTurns }),
     };
-    const secrets = secretsIn(variables, remote, roles, tools);
+    const secrets = await secretsIn(variables, remote, roles, tools);
     const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
     return {
       flow: {
@@ -117,8 +118,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
         tools,
         budget,
         secrets,
-        ...(config?.instructions === undefined ? {} : { instructions: config.instructions }),
-        ...(config?.grants === undefined ? {} : { grants: config.grants }),
+        ...defined({ instructions: config?.instructions, grants: config?.grants }),
       },
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,
@@ -155,20 +155,18 @@ const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promi
 };
 
 /** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
-const secretsIn = (
+const secretsIn = async (
   variables: EnvironmentVariables,
   remote: RemoteModel | undefined,
   roles: RemoteRoles,
   tools: Toolset,
-): readonly string[] => {
+): Promise<readonly string[]> => {
   const models = [remote, ...Object.values(roles)].flatMap((one) =>
     one === undefined || one === "rules" ? [] : [one.model],
   );
-  return [...new Set([...secretsOf(variables), ...[...models, ...Object.values(tools)].flatMap(keysIn)])];
+  const held = await Promise.all([...models, ...Object.values(tools)].map((holder) => holder?.secrets?.() ?? []));
+  return [...new Set([...secretsOf(variables), ...held.flat()])];
 };
-
-const keysIn = (holder: { readonly secrets?: () => readonly string[] } | undefined): readonly string[] =>
-  holder?.secrets?.() ?? [];
 
 const coversAll = (roles: RemoteRoles): boolean =>
   (["planner", "executor", "verifier", "generator"] as const).every((role) => roles[role] !== undefined);
@@ -224,11 +222,7 @@ const partsOf = (
     ...(model === undefined ? {} : { planner: modelPlanner(model) }),
     ...(model === undefined ? local : {}),
     ...(model !== undefined && policy !== undefined && local?.planner !== undefined ? { planner: local.planner } : {}),
-    ...(analyst === undefined ? {} : { analyst }),
-    ...(planner === undefined ? {} : { planner }),
-    ...(executor === undefined ? {} : { executor }),
-    ...(verifier === undefined ? {} : { verifier }),
-    ...(generator === undefined ? {} : { generator }),
+    ...defined({ analyst, planner, executor, verifier, generator }),
   };
 };
 

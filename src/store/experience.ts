@@ -2,7 +2,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
-import { checked, count, name, number, type Rules, required } from "../options.ts";
+import { checked, count, defined, name, number, type Rules, required } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { lineWriter, readLines } from "./lines.ts";
 
@@ -116,7 +116,7 @@ const storedOf = (trajectory: Trajectory, source: string, reward: number | undef
     subGoal: step.subGoal.slice(0, 200),
     failed: observation.status !== "ok",
   })),
-  ...(reward === undefined ? {} : { reward }),
+  ...defined({ reward }),
   source,
 });
 

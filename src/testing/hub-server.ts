@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { defined } from "../options.ts";
 
 /** A repository on the server: its only commit is a hash of its content. */
 export interface HubRepo {
@@ -181,8 +182,7 @@ export const hubServer = async ({
   const server = createServer((request, response) => {
     const { range, authorization } = request.headers;
     answer(request, response).then(
-      (log) =>
-        requests.push({ ...log, ...(range !== undefined && { range }), authorised: authorization !== undefined }),
+      (log) => requests.push({ ...log, ...defined({ range }), authorised: authorization !== undefined }),
       () => response.destroy(),
     );
   });

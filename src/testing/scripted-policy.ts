@@ -12,6 +12,7 @@ import {
   type TrainingSequence,
 } from "../engine.ts";
 import type { ChatMessage } from "../model.ts";
+import { defined } from "../options.ts";
 
 const SPECIAL = ["<end>", "<answer>", "<pad>"];
 
@@ -199,7 +200,7 @@ export const scriptedPolicy = (
     contextLength,
     learns: "weights",
     endIds: chat === undefined || endId === undefined ? [] : [endId],
-    ...(chat === undefined ? {} : { chat }),
+    ...defined({ chat }),
     description: { runtime: "scripted" },
     policy: () => policy,
     dispose: async () => undefined,

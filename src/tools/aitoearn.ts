@@ -1,5 +1,5 @@
 import { ConfigError, ToolError } from "../errors.ts";
-import { address, checked, name, objectWith, type Rules } from "../options.ts";
+import { address, checked, defined, name, objectWith, type Rules } from "../options.ts";
 import { keysOf } from "../secrets/secrets.ts";
 import type { AnyTool, Field, JsonSchema, ToolContext, ToolOutput, Toolset } from "../tool.ts";
 import { tool } from "../tool.ts";
@@ -67,7 +67,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
     request: ({ url, type }) => ({
       method: "POST",
       path: "media",
-      body: { url, ...(type === undefined ? {} : { type }) },
+      body: { url, ...defined({ type }) },
     }),
     publishes: true,
   },
@@ -88,7 +88,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
         title,
         content: text,
         mediaIds: names(media),
-        ...(at === undefined ? {} : { publishAt: at }),
+        ...defined({ publishAt: at }),
       },
     }),
     publishes: true,
@@ -151,7 +151,7 @@ export const aitoearnTools = (options: AitoearnOptions = {}): Toolset => {
       method,
       redact,
       headers: { "x-api-key": apiKey },
-      ...(body === undefined ? {} : { body }),
+      ...defined({ body }),
     });
     // The service answers with status 200 whatever happened: `code` says what did.
     if (reply.code !== 0)

@@ -1,7 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
-import { objectWith, required } from "../options.ts";
+import { defined, objectWith, required } from "../options.ts";
 import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
 
@@ -30,7 +30,7 @@ const readValue = (reply: string): Field | undefined => {
       text.slice(number.index + digits.length),
     )?.[1];
     const name = unit === undefined ? undefined : ({ days: "day", people: "person", persons: "person" }[unit] ?? unit);
-    return { kind: "number", value: Number(digits.replaceAll(",", "")), ...(name !== undefined && { unit: name }) };
+    return { kind: "number", value: Number(digits.replaceAll(",", "")), ...defined({ unit: name }) };
   }
   const word = /\p{Lu}[\p{L}'-]*(?: \p{Lu}[\p{L}'-]*)*/u.exec(text)?.[0];
   return word === undefined ? undefined : { kind: "text", value: word };

@@ -1,4 +1,5 @@
 import { ToolError } from "../errors.ts";
+import { defined } from "../options.ts";
 import { dayNumber, weekdayOf } from "./calendar.ts";
 
 /** What an expression works on. Units are names that must agree; nothing is converted. */
@@ -19,7 +20,7 @@ const fail = (name: string, needs: string, args: readonly Value[]): never => {
 const number = (value: number, unit?: string): Value => ({
   kind: "number",
   value,
-  ...(unit !== undefined && { unit }),
+  ...defined({ unit }),
 });
 
 /** Numbers of one unit; at least `least` of them, and at most `most`. */

@@ -1,5 +1,6 @@
 import type { MathNode } from "mathjs";
 import { messageOf, ToolError } from "../errors.ts";
+import { defined } from "../options.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
 import { functions, type Value } from "./calculate-functions.ts";
@@ -31,7 +32,7 @@ const numberOf = (value: Value | undefined, op: string): { readonly value: numbe
 const quantity = (value: number, unit?: string): Value => ({
   kind: "number",
   value,
-  ...(unit !== undefined && { unit }),
+  ...defined({ unit }),
 });
 
 /** One arithmetic operator. Sums keep the common unit, a product has at most one unit, a ratio of equals none. */

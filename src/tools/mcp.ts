@@ -2,7 +2,19 @@ import { basename } from "node:path";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, messageOf, ToolError } from "../errors.ts";
 import { optionalPackage } from "../optional-package.ts";
-import { callback, checked, listOf, name, type Rules, recordOf, refusal, required, seconds, text } from "../options.ts";
+import {
+  callback,
+  checked,
+  defined,
+  listOf,
+  name,
+  type Rules,
+  recordOf,
+  refusal,
+  required,
+  seconds,
+  text,
+} from "../options.ts";
 import { redactor, redactors } from "../secrets/redact.ts";
 import { secretsGiven, secretsOf, secretsOfAddress } from "../secrets/secrets.ts";
 import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts";
@@ -154,7 +166,7 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
         inputSchema,
         secrets: () => secrets,
         needsApproval: !readOnly.includes(name),
-        ...(callSeconds !== undefined && { timeoutSeconds: callSeconds }),
+        ...defined({ timeoutSeconds: callSeconds }),
         execute: async (input: never, { abortSignal, redact: asked }): Promise<ToolOutput> => {
           // Before anything is cut: the first half of a key cannot be found.
           const clean = redactors(redact, asked) ?? redact;

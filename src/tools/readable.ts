@@ -1,6 +1,7 @@
 import type { parseHTML } from "linkedom";
 import { ToolError } from "../errors.ts";
 import { optionalPackage } from "../optional-package.ts";
+import { defined } from "../options.ts";
 import type { Field } from "../tool.ts";
 import { requireShallow } from "./html-depth.ts";
 
@@ -129,5 +130,5 @@ const fieldOf = (text: string): Field => {
   if (date !== undefined) return { kind: "date", value: date };
   const [, digits, unit] = /^(-?\d[\d,]*(?:\.\d+)?)(?:\s*([\p{L}°%²³/]{1,12}))?$/u.exec(text) ?? [];
   if (digits === undefined) return { kind: "text", value: text };
-  return { kind: "number", value: Number(digits.replaceAll(",", "")), ...(unit === undefined ? {} : { unit }) };
+  return { kind: "number", value: Number(digits.replaceAll(",", "")), ...defined({ unit }) };
 };

@@ -1,5 +1,5 @@
 import { ConfigError, ToolError } from "../errors.ts";
-import { checked, count, objectWith, type Rules } from "../options.ts";
+import { checked, count, defined, objectWith, type Rules } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import { keysOf, secretsOfAddress } from "../secrets/secrets.ts";
 import { type Field, type Tool, type ToolOutput, tool } from "../tool.ts";
@@ -233,7 +233,7 @@ export const webSearch = (options: WebSearchOptions = {}): Tool<{ query: string 
       bestUse: "To find the address of a page, or whether something is known at all.",
       examples: [{ input: { query: "Node.js 22 release date" }, for: "pages that state a date" }],
     },
-    ...(engine.secrets === undefined ? {} : { secrets: engine.secrets }),
+    ...defined({ secrets: engine.secrets }),
     check: async (context) => {
       const { hits } = await engine.search("AgentFlow", context.abortSignal, context.redact);
       return `${engine.name}, ${hits.length} hits`;

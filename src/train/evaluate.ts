@@ -6,6 +6,7 @@ import {
   callback,
   checked,
   count,
+  defined,
   listOf,
   objectWith,
   type Rules,
@@ -118,7 +119,7 @@ export const evaluate = async <Sealed>(options: EvaluateOptions<Sealed>): Promis
         id: `evaluate/${seed}/${task.id}`,
         randomKey: randomKey(seed, "evaluate", task.id),
         versions,
-        ...(abortSignal === undefined ? {} : { abortSignal }),
+        ...defined({ abortSignal }),
       });
       done += 1;
       if (isSolved(rollout.reward)) solved += 1;

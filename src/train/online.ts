@@ -1,7 +1,7 @@
 import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions, SolveResult } from "../flow/flow.ts";
-import { checked, count, listOf, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
+import { checked, count, defined, listOf, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { type Query, queryOf, type Reward, type Task } from "../task.ts";
 import { evaluate } from "./evaluate.ts";
@@ -210,8 +210,7 @@ const gateAccuracy = async <Sealed>(
     reward,
     seed,
     policies: train,
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(abortSignal === undefined ? {} : { abortSignal }),
+    ...defined({ concurrency, abortSignal }),
   });
   return accuracy;
 };

@@ -1,6 +1,6 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions } from "../flow/flow.ts";
-import { count, listOf, objectWith, required } from "../options.ts";
+import { count, defined, listOf, objectWith, required } from "../options.ts";
 import { type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
@@ -128,7 +128,7 @@ const rollOutOne = <Sealed>(
     id: `${step}/${firstTask + p}/${g}`,
     randomKey: randomKey(seed, "rollout", step, firstTask + p, g),
     versions,
-    ...(abortSignal === undefined ? {} : { abortSignal }),
+    ...defined({ abortSignal }),
   });
 };
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
+import { defined } from "../../options.ts";
 import { createBasePolicy } from "./base-policy.ts";
 import { elementsOf, floatsOf, type Runtime } from "./carriers/runtime.ts";
 import {
@@ -90,8 +91,7 @@ export const createAdapterEngine = async (
       exclusive,
       contextLength,
       tokenizer: textRules(tokenizer, files.tokenizer, config.vocab_size),
-      ...(options.slots !== undefined && { slots: options.slots }),
-      ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
+      ...defined({ slots: options.slots, cacheBytes: options.cacheBytes }),
     });
     return open;
   });
@@ -103,7 +103,7 @@ export const createAdapterEngine = async (
     contextLength,
     learns: "adapters",
     endIds: files.endIds,
-    ...(chat === undefined ? {} : { chat }),
+    ...defined({ chat }),
     description: {
       ...describeEngine(
         runtime,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../../engine.ts";
 import { ConfigError, EngineError } from "../../errors.ts";
-import { checked, name, required } from "../../options.ts";
+import { checked, defined, name, required } from "../../options.ts";
 import { packageFolder } from "../../package-folder.ts";
 import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
@@ -89,8 +89,7 @@ export const openEngine = async (model: string, options: OpenEngineOptions = {})
 
 const openRuntimeOf = async ({ threads, runtime: carrier }: OpenEngineOptions): Promise<Runtime> => {
   const runtime = await openRuntime({
-    ...(threads !== undefined && { threads }),
-    ...(carrier !== undefined && { carrier }),
+    ...defined({ threads, carrier }),
   });
   await selfTest(runtime);
   return runtime;
@@ -143,7 +142,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
         exclusive: sampling.exclusive,
         besides: training.busy,
         text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
-        ...(options.slots !== undefined && { slots: options.slots }),
+        ...defined({ slots: options.slots }),
       });
       return sampler;
     },
@@ -162,7 +161,7 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
     contextLength: source.config.max_position_embeddings,
     learns: "weights",
     endIds: source.endIds ?? [],
-    ...(chat === undefined ? {} : { chat }),
+    ...defined({ chat }),
     description: describeEngine(
       runtime,
       source.name,

@@ -3,37 +3,66 @@ import type { JsonSchema } from "../../tool.ts";
 import { type PlainNode, type PlainSchema, refuseEndless } from "./plain-schema.ts";
 
 const TYPES = ["string", "number", "integer", "boolean", "null", "array", "object"];
-const NUMBERS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
-const COUNTS = [
-  "minLength",
-  "maxLength",
-  "minItems",
-  "maxItems",
-  "minProperties",
-  "maxProperties",
-  "minContains",
-  "maxContains",
-];
-const SCHEMAS = [
-  "contains",
-  "additionalProperties",
-  "propertyNames",
-  "not",
-  "if",
-  "then",
-  "else",
-  "unevaluatedItems",
-  "unevaluatedProperties",
-];
-const LISTS = ["allOf", "anyOf", "oneOf", "prefixItems"];
-const MAPS = ["properties", "patternProperties", "dependentSchemas"];
-const UNSUPPORTED = ["$dynamicRef", "$recursiveRef"];
 
 const DEEPEST = 64;
 const MOST_PARTS = 10_000;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.length > 0;
+
+/** What the value of a keyword may be, in words and as a test. */
+const FORMS = {
+  type: [
+    `are ${TYPES.join(", ")}, or a list of them`,
+    (value: unknown) => {
+      const types: readonly unknown[] = Array.isArray(value) ? value : [value];
+      return types.length > 0 && types.every((type) => TYPES.some((known) => known === type));
+    },
+  ],
+  truth: ["is true or false", (value: unknown) => typeof value === "boolean"],
+  number: ["is a number", isNumber],
+  positive: ["is a number above 0", (value: unknown) => isNumber(value) && value > 0],
+  count: ["is a whole number from 0 up", (value: unknown) => isNumber(value) && Number.isInteger(value) && value >= 0],
+  pattern: ["is a regular expression", (value: unknown) => typeof value === "string"],
+  values: ["is a list of values that is not empty", isList],
+  schemas: ["is a list of schemas that is not empty", isList],
+  names: [
+    "is a list of names",
+    (value: unknown) => Array.isArray(value) && value.every((name) => typeof name === "string"),
+  ],
+  map: ["is an object", isRecord],
+  mapByPattern: ["is an object", isRecord],
+  mapOfNames: ["is an object", isRecord],
+} as const;
+
+type ValueKind = keyof typeof FORMS | "any" | "reference" | "schema";
+type Kind = ValueKind | "dependencies" | "unsupported";
+
+/** The keywords that are read, by what their value is. What is not here is an annotation. */
+const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries(
+  Object.entries({
+    any: "const",
+    reference: "$ref",
+    type: "type",
+    truth: "uniqueItems",
+    number: "minimum maximum exclusiveMinimum exclusiveMaximum",
+    positive: "multipleOf",
+    count: "minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains",
+    pattern: "pattern",
+    values: "enum",
+    names: "required",
+    schema: "items contains additionalProperties propertyNames not if then else unevaluatedItems unevaluatedProperties",
+    schemas: "allOf anyOf oneOf prefixItems",
+    map: "properties dependentSchemas",
+    mapByPattern: "patternProperties",
+    mapOfNames: "dependentRequired",
+    dependencies: "dependencies",
+    unsupported: "$dynamicRef $recursiveRef",
+  } satisfies Record<Kind, string>).flatMap(([kind, names]) => names.split(" ").map((name) => [name, kind as Kind])),
+);
 
 /** A refusal of what stands at a place of the schema, such as `#/properties/sku/pattern`. */
 type Refuse = (place: string, what: string) => ConfigError;
@@ -88,7 +117,7 @@ class SchemaReader {
       out.type = [...new Set([...(Array.isArray(out.type) ? out.type : [out.type]), "null"])];
     // Lists as `items` are draft 7's name for `prefixItems`, with `additionalItems` for what comes after them.
     if (Array.isArray(raw.items)) {
-      out.prefixItems = this.#list(raw.items, `${place}/items`, depth);
+      out.prefixItems = this.#value("schemas", raw.items, `${place}/items`, depth);
       if (raw.additionalItems !== undefined)
         out.items = this.copy(raw.additionalItems, `${place}/additionalItems`, depth + 1);
     }
@@ -96,86 +125,42 @@ class SchemaReader {
   }
 
   #keyword(out: Record<string, unknown>, key: string, value: unknown, place: string, depth: number): void {
-    if (UNSUPPORTED.includes(key)) throw this.#refuse(place, "is not supported: accepted is $ref");
-    if (key === "$ref") out.$ref = this.#reference(value, place);
-    else if (key === "type") out.type = this.#type(value, place);
-    else if (key === "const") out.const = value;
-    else if (key === "enum") out.enum = this.#values(value, place);
-    else if (key === "required") out.required = this.#namesIn(value, place);
-    else if (key === "pattern") out.pattern = this.#pattern(value, place);
-    else if (key === "uniqueItems") {
-      if (typeof value !== "boolean") throw this.#refuse(place, `is ${shown(value)}: accepted is true or false`);
-      out.uniqueItems = value;
-    } else if (NUMBERS.includes(key)) {
-      if (typeof value !== "number" || !Number.isFinite(value) || (key === "multipleOf" && value <= 0))
-        throw this.#refuse(place, `is ${shown(value)}: accepted is a number${key === "multipleOf" ? " above 0" : ""}`);
-      out[key] = value;
-    } else if (COUNTS.includes(key)) {
-      if (typeof value !== "number" || !Number.isInteger(value) || value < 0)
-        throw this.#refuse(place, `is ${shown(value)}: accepted is a whole number from 0 up`);
-      out[key] = value;
-    } else if (SCHEMAS.includes(key) || (key === "items" && !Array.isArray(value)))
-      out[key] = this.copy(value, place, depth + 1);
-    else if (LISTS.includes(key)) out[key] = this.#list(value, place, depth);
-    else if (MAPS.includes(key)) out[key] = this.#map(value, place, depth, key === "patternProperties");
-    else if (key === "dependentRequired")
-      out.dependentRequired = Object.fromEntries(
-        Object.entries(this.#record(value, place)).map(([name, names]) => [
-          name,
-          this.#namesIn(names, `${place}/${name}`),
-        ]),
-      );
-    else if (key === "dependencies") this.#dependencies(out, value, place, depth);
+    const kind = Object.hasOwn(KINDS, key) && !(key === "items" && Array.isArray(value)) ? KINDS[key] : undefined;
+    if (kind === "unsupported") throw this.#refuse(place, "is not supported: accepted is $ref");
+    if (kind === "dependencies") this.#dependencies(out, value, place, depth);
+    else if (kind !== undefined) out[key] = this.#value(kind, value, place, depth);
   }
 
-  #record(value: unknown, place: string): Readonly<Record<string, unknown>> {
-    if (!isRecord(value)) throw this.#refuse(place, `is ${shown(value)}: accepted is an object`);
-    return value;
+  /** What a keyword of a kind says, checked; schemas inside are copied. */
+  #value(kind: ValueKind, value: unknown, place: string, depth: number): unknown {
+    if (kind === "any") return value;
+    if (kind === "reference") return this.#reference(value, place);
+    if (kind === "schema") return this.copy(value, place, depth + 1);
+    const [accepted, fits] = FORMS[kind];
+    if (!fits(value)) throw this.#refuse(place, `is ${shown(value)}: accepted ${accepted}`);
+    if (kind === "pattern") this.#pattern(value, place);
+    if (kind === "schemas") return this.#list(value as readonly unknown[], place, depth);
+    if (kind !== "map" && kind !== "mapByPattern" && kind !== "mapOfNames") return value;
+    const entries = Object.entries(value as object).filter(([, inner]) => inner !== undefined);
+    if (kind === "mapByPattern") for (const [name] of entries) this.#pattern(name, place);
+    const inner = kind === "mapOfNames" ? "names" : "schema";
+    return Object.fromEntries(entries.map(([name, one]) => [name, this.#value(inner, one, `${place}/${name}`, depth)]));
   }
 
-  #list(value: unknown, place: string, depth: number): PlainNode[] {
-    if (!Array.isArray(value) || value.length === 0)
-      throw this.#refuse(place, `is ${shown(value)}: accepted is a list of schemas that is not empty`);
-    return value.map((each, i) => this.copy(each, `${place}/${i}`, depth + 1));
+  #list(values: readonly unknown[], place: string, depth: number): PlainNode[] {
+    return values.map((each, i) => this.copy(each, `${place}/${i}`, depth + 1));
   }
 
-  #map(value: unknown, place: string, depth: number, byPattern: boolean): Record<string, PlainNode> {
-    const entries = Object.entries(this.#record(value, place)).filter(([, inner]) => inner !== undefined);
-    if (byPattern) for (const [name] of entries) this.#pattern(name, place);
-    return Object.fromEntries(entries.map(([name, inner]) => [name, this.copy(inner, `${place}/${name}`, depth + 1)]));
-  }
-
-  #type(value: unknown, place: string): unknown {
-    const types: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (types.length === 0 || !types.every((type) => TYPES.some((known) => known === type)))
-      throw this.#refuse(place, `is ${shown(value)}: accepted are ${TYPES.join(", ")}, or a list of them`);
-    return value;
-  }
-
-  #values(value: unknown, place: string): unknown {
-    if (!Array.isArray(value) || value.length === 0)
-      throw this.#refuse(place, `is ${shown(value)}: accepted is a list of values that is not empty`);
-    return value;
-  }
-
-  #namesIn(value: unknown, place: string): unknown {
-    if (!Array.isArray(value) || !value.every((name) => typeof name === "string"))
-      throw this.#refuse(place, `is ${shown(value)}: accepted is a list of names`);
-    return value;
-  }
-
-  #pattern(value: unknown, place: string): unknown {
-    if (typeof value !== "string") throw this.#refuse(place, `is ${shown(value)}: accepted is a regular expression`);
+  #pattern(value: unknown, place: string): void {
     try {
-      new RegExp(value, "u");
+      new RegExp(String(value), "u");
     } catch (cause) {
       throw this.#refuse(place, `is no regular expression (${messageOf(cause).slice(0, 200)})`);
     }
-    return value;
   }
 
   #dependencies(out: Record<string, unknown>, value: unknown, place: string, depth: number): void {
-    const entries = Object.entries(this.#record(value, place));
+    const entries = Object.entries(isRecord(value) ? value : (this.#value("map", value, place, depth) as object));
     const lists = entries.filter(([, needed]) => Array.isArray(needed));
     const schemas = entries.filter(([, needed]) => !Array.isArray(needed));
     if (lists.length > 0) this.#keyword(out, "dependentRequired", Object.fromEntries(lists), place, depth);

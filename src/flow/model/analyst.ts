@@ -1,6 +1,7 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
 import type { Analyst } from "../../module.ts";
+import { defined } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import { analyse, QUESTION_LENGTH } from "../rules/analyst.ts";
 import { labelledLine } from "./labelled-line.ts";
@@ -55,5 +56,5 @@ export const modelAnalyst =
     const template = [...entities]
       .sort((a, b) => b.length - a.length)
       .reduce((template, name) => template.replaceAll(name, `q${entities.indexOf(name) + 1}`), question);
-    return { entities, template, ...(unit === undefined ? {} : { unit }) };
+    return { entities, template, ...defined({ unit }) };
   };

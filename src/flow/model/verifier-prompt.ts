@@ -1,4 +1,5 @@
 import type { FlowState } from "../../module.ts";
+import { defined } from "../../options.ts";
 import type { Observation, Step, Verdict } from "../../trajectory.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { labelledLine } from "./labelled-line.ts";
@@ -51,7 +52,6 @@ export const parseVerdict = (text: string): Verdict | undefined => {
   return {
     decision,
     reason: rest || executionAnalysis || `The verifier said ${decision}.`,
-    ...(executionAnalysis === undefined ? {} : { executionAnalysis }),
-    ...(memoryAnalysis === undefined ? {} : { memoryAnalysis }),
+    ...defined({ executionAnalysis, memoryAnalysis }),
   };
 };

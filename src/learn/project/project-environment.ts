@@ -4,6 +4,7 @@ import type { Environment, SetName, TaskOf, TaskSets } from "../../environment.t
 import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import type { FlowState, Planner } from "../../module.ts";
+import { defined } from "../../options.ts";
 import { deriveKey, random } from "../../random.ts";
 import type { ReplyLog } from "../../reply-log.ts";
 import { computes, type Toolset } from "../../tool.ts";
@@ -80,10 +81,7 @@ export const projectEnvironment = <Own>({
     reward: rewardOf(config),
     tools: () => tools,
     flow: {
-      ...(budget !== undefined && { budget }),
-      ...(instructions !== undefined && { instructions }),
-      ...(replies !== undefined && { replies }),
-      ...(secrets !== undefined && { secrets }),
+      ...defined({ budget, instructions, replies, secrets }),
     },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),

@@ -1,6 +1,7 @@
 import type { AgentFlowConfig } from "../../config.ts";
 import type { EnvironmentSealed } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
+import { defined } from "../../options.ts";
 import { random, randomKey, uniform } from "../../random.ts";
 import { settledWithin } from "../../settled-within.ts";
 import type { Reward, Task } from "../../task.ts";
@@ -93,7 +94,7 @@ export const splitTasks = <Own>(tasks: readonly Task<Own>[]): readonly ProjectTa
     return {
       id,
       question,
-      ...(turnLimit !== undefined && { turnLimit }),
+      ...defined({ turnLimit }),
       sealed: {
         family,
         role: named.has(family) ? "heldOut" : "trained",

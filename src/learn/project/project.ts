@@ -2,7 +2,7 @@ import { budget as budgetRule } from "../../budget.ts";
 import type { AgentFlowConfig } from "../../config.ts";
 import type { Environment, EnvironmentOpening, EnvironmentSource, Finding } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
-import { callback, checked, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
+import { callback, checked, defined, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
 import { secretsOf } from "../../secrets/secrets.ts";
 import { toolset } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
@@ -82,9 +82,7 @@ const openProject = async <Own>(
     tasks: tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train"),
     reward: rewardOf(options),
     flow: {
-      ...(budget !== undefined && { budget }),
-      ...(replies !== undefined && { replies }),
-      ...(secrets !== undefined && { secrets }),
+      ...defined({ budget, replies, secrets }),
     },
     seed,
     turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),

@@ -3,6 +3,7 @@ import { ConfigError, StoreError } from "../../../errors.ts";
 import {
   abortSignal,
   callback,
+  defined,
   name,
   number,
   objectWith,
@@ -88,7 +89,7 @@ export const exportAdapter = async (options: ExportOptions): Promise<{ readonly 
       adapter,
       about: { ...about, base: baseName },
       ...(type && { type }),
-      ...(maxFileBytes !== undefined && { maxFileBytes }),
+      ...defined({ maxFileBytes }),
       ...(abortSignal && { abortSignal }),
       ...(onTensor && { onTensor }),
     });

@@ -1,4 +1,5 @@
 import { StoreError } from "../../../errors.ts";
+import { defined } from "../../../options.ts";
 import { type LayerType, type ModelConfig, type ModelType, parameterShapes } from "../model-config.ts";
 import { endIdsOf } from "../text/end-ids.ts";
 import { ggufTokenizer } from "../text/gguf-tokenizer.ts";
@@ -149,7 +150,7 @@ const configOf = ({ metadata, tensors }: GgufHeader, path: string, factors: Floa
         ...gemmaParts(hidden_size),
         ...gemmaWindow(given, num_hidden_layers),
       }),
-      ...(scale !== undefined && { attention_scale: scale }),
+      ...defined({ attention_scale: scale }),
     },
     path,
   );
@@ -209,7 +210,7 @@ export const openGguf = async (path: string): Promise<ModelFiles> => {
       config,
       tokenizer,
       tokenizerConfig,
-      ...(chatTemplate !== undefined && { chatTemplate }),
+      ...defined({ chatTemplate }),
       endIds: endIdsOf({
         declared: ["eos_token_id", "eot_token_id", "eom_token_id"].map(
           (key) => header.metadata[`tokenizer.ggml.${key}`],

@@ -1,4 +1,5 @@
 import { StoreError } from "../../../errors.ts";
+import { defined } from "../../../options.ts";
 import type { LayerType, ModelConfig, ModelType } from "../model-config.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
 import { parseRope } from "./hub-rope.ts";
@@ -182,7 +183,7 @@ export const parseHubConfig = (json: unknown, name: string): ModelConfig => {
       ...parseRope(given, {
         theta: usual.rope_theta,
         maxPositions: max_position_embeddings,
-        ...(usual.rope_local_theta !== undefined && { localTheta: usual.rope_local_theta }),
+        ...defined({ localTheta: usual.rope_local_theta }),
       }),
       tie_word_embeddings: given.flag(
         "tie_word_embeddings",

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { messageOf, StoreError } from "../../../errors.ts";
+import { defined } from "../../../options.ts";
 import { type ModelConfig, parameterShapes } from "../model-config.ts";
 import { endIdsOf } from "../text/end-ids.ts";
 import { fitTokenizer, type TokenizerJson } from "../text/tokenizer.ts";
@@ -194,7 +195,7 @@ export const openModelFolder = async (folder: string): Promise<ModelFiles> => {
     config,
     tokenizer,
     tokenizerConfig,
-    ...(chatTemplate !== undefined && { chatTemplate }),
+    ...defined({ chatTemplate }),
     endIds: endIdsOf({
       declared: [generation.eos_token_id, (json as Readonly<Record<string, unknown>>).eos_token_id],
       endToken: tokenizerConfig.eos_token,

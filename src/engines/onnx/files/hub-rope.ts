@@ -1,4 +1,5 @@
 import { StoreError } from "../../../errors.ts";
+import { defined } from "../../../options.ts";
 import type { ModelConfig, RopeScaling } from "../model-config.ts";
 import { type Fields, fieldsOf, isRecord } from "./fields.ts";
 
@@ -49,7 +50,7 @@ const scalingOf = (given: Fields, maxPositions: number): RopeScaling | undefined
     original_max_position_embeddings: original(),
     ...(given.has("beta_fast") && { beta_fast: given.positive("beta_fast") }),
     ...(given.has("beta_slow") && { beta_slow: given.positive("beta_slow") }),
-    ...(size !== undefined && { attention_factor: size }),
+    ...defined({ attention_factor: size }),
   };
 };
 

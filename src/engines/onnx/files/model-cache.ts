@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError } from "../../../errors.ts";
-import { name as aName, objectWith, required } from "../../../options.ts";
+import { name as aName, defined, objectWith, required } from "../../../options.ts";
 import { readManifest } from "./manifest.ts";
 
 /** A model of the hub on this machine. */
@@ -57,7 +57,7 @@ export const parseModelName = (text: string): { readonly repo: string; readonly 
   const found = /^([A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*)(?:@([\w.][\w./-]*))?$/.exec(text);
   const [, repo, revision] = found ?? [];
   if (repo === undefined || repo.includes("--") || repo.includes("..") || revision?.includes("..")) return undefined;
-  return { repo, ...(revision !== undefined && { revision }) };
+  return { repo, ...defined({ revision }) };
 };
 
 /** Where a commit of a model lies. A GGUF file has a folder of its own, for there are many in a repository. */

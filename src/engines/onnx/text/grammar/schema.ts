@@ -1,4 +1,5 @@
 import { ConfigError } from "../../../../errors.ts";
+import { defined } from "../../../../options.ts";
 import {
   call,
   character,
@@ -197,7 +198,7 @@ export const schemaRule = (root: Schema): Rule => {
       const name = naming === true ? string() : expressionOf(naming, `${path}/propertyNames`);
       return list(["{", "}"], member(name, value(others, `${path}/additionalProperties`)), {
         least,
-        ...(most === undefined ? {} : { most }),
+        ...defined({ most }),
       });
     }
     for (const key of ["propertyNames", "minProperties", "maxProperties"])
