@@ -3,8 +3,9 @@
  * the reward, which the flow learns from when it comes (`onlineLearner`).
  */
 import { createFlow, tool } from "agentflow";
-import { channelServer, scriptedPlanner } from "agentflow/testing";
+import { scriptedPlanner } from "agentflow/testing";
 import { aitoearnTools } from "agentflow/tools";
+import { channelServer } from "./channel-server.ts";
 
 const server = await channelServer({ apiKey: "key" });
 const channels = aitoearnTools({ baseURL: server.baseURL, apiKey: "key" });

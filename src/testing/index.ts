@@ -1,6 +1,5 @@
 /** Doubles that the tests of this project use, for yours. */
 
-export { type ChannelServer, channelServer } from "./channel-server.ts";
 export { failingExecutor } from "./failing-executor.ts";
 export { type FixedClock, fixedClock } from "./fixed-clock.ts";
 export {

@@ -16,19 +16,7 @@ export interface ChannelServer {
   close(): Promise<void>;
 }
 
-/**
- * Two platforms with an account each; a post becomes a work on every account that it was published to.
- *
- * @example
- * ```ts
- * import { aitoearnTools } from "agentflow/tools";
- * import { channelServer } from "agentflow/testing";
- *
- * const server = await channelServer({ apiKey: "test-key" });
- * const tools = aitoearnTools({ baseURL: server.baseURL, apiKey: "test-key" });
- * await server.close();
- * ```
- */
+/** Two platforms with an account each; a post becomes a work on every account that it was published to. */
 export const channelServer = async ({ apiKey }: { readonly apiKey: string }): Promise<ChannelServer> => {
   const posts: { id: string; accounts: string[]; title: string; content: string }[] = [];
   const views = new Map<string, number>();
