@@ -1,4 +1,4 @@
-import { ConfigError } from "./errors.ts";
+import { AgentFlowError, ConfigError, messageOf } from "./errors.ts";
 
 /** A wait for code of somebody else: a configuration, a generator of tasks, a reward, the check of a tool. */
 export interface Wait {
@@ -14,6 +14,17 @@ export const openWaits = (): readonly Wait[] => [...waits];
 
 /** Whether a deadline has passed: whatever was not done in time may hold the process for ever. */
 export const isOverdue = (): boolean => overdue;
+
+/** What somebody else's code threw, with whose it is and the place in it. Our own errors say so themselves. */
+export const thrownBy = (what: string, thrown: unknown): AgentFlowError => {
+  if (thrown instanceof AgentFlowError) return thrown;
+  const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
+  const line = thrown instanceof Error ? thrown.stack?.split("\n").find((one) => one.startsWith("    at ")) : undefined;
+  const place = line?.slice(line.lastIndexOf("(") + 1 || line.indexOf("at ") + 3).replace(")", "");
+  return new ConfigError(`${what} threw ${name}${messageOf(thrown)}${place === undefined ? "" : ` (${place})`}`, {
+    cause: thrown,
+  });
+};
 
 /**
  * The result of somebody else's code. Throws `ConfigError` after a deadline, and at once when nothing is left in this

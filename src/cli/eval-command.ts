@@ -13,6 +13,7 @@ import { type AnswerKey, answerReward, readTaskFile, scoreAnswer, type TaskForma
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { percent, percentInterval, points } from "./words.ts";
 
 export interface EvalOptions extends SetUpOptions {
   /** Of the file; told from its fields when absent. */
@@ -115,7 +116,7 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
         concurrency,
         families: ({ sealed }) => (sealed as { readonly family?: string }).family ?? "all",
         onProgress: ({ done: now, total, solved }) => {
-          screen.live(`${now}/${total} tasks, ${((100 * solved) / now).toFixed(0)} % right`);
+          screen.live(`${now}/${total} tasks, ${percent(solved / now)} right`);
         },
         onTrajectory: ({ trajectory }) => {
           if (trajectory.stopReason === "budget") limitsHit += 1;
@@ -205,8 +206,6 @@ const readReport = async (path: string): Promise<Pick<EvalReport, "outcomes">> =
 };
 
 const reportLines = (report: EvalReport): string[] => {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  const range = ([low, high]: Interval): string => `[${(100 * low).toFixed(1)}, ${(100 * high).toFixed(1)}]`;
   const {
     n,
     accuracy,
@@ -223,12 +222,12 @@ const reportLines = (report: EvalReport): string[] => {
   } = report;
   const names = Object.keys(families);
   return [
-    `accuracy    ${percent(accuracy)} ${range(interval)} of ${n} tasks${f1 === undefined ? "" : `, F1 ${percent(f1)}`}`,
+    `accuracy    ${percent(accuracy, 1)} ${percentInterval(interval, 1)} of ${n} tasks${f1 === undefined ? "" : `, F1 ${percent(f1, 1)}`}`,
     ...(crashed === 0 ? [] : [`crashed     ${crashed}, counted as wrong`]),
-    `conduct     ${averageTurns.toFixed(1)} turns, tool errors ${percent(toolErrorRate)}`,
+    `conduct     ${averageTurns.toFixed(1)} turns, tool errors ${percent(toolErrorRate, 1)}`,
     `tools       ${
       Object.entries(toolShares)
-        .map(([name, share]) => `${name} ${percent(share)}`)
+        .map(([name, share]) => `${name} ${percent(share, 1)}`)
         .join(", ") || "none called"
     }`,
     `used        ${used.promptTokens} tokens read, ${used.sampledTokens} written${used.dollars === 0 ? "" : `, $${used.dollars.toFixed(4)}`}, ${seconds.toFixed(1)} s`,
@@ -236,12 +235,12 @@ const reportLines = (report: EvalReport): string[] => {
       ? []
       : names.map(
           (name) =>
-            `  ${name.padEnd(46)} ${percent(families[name]?.accuracy ?? 0).padStart(8)} of ${families[name]?.n}`,
+            `  ${name.padEnd(46)} ${percent(families[name]?.accuracy ?? 0, 1).padStart(8)} of ${families[name]?.n}`,
         )),
     ...(against === undefined
       ? []
       : [
-          `against     ${against.points >= 0 ? "+" : ""}${(100 * against.points).toFixed(1)} points ${range(against.interval)}, p = ${against.p.toPrecision(2)} (paired, McNemar)`,
+          `against     ${points(against.points, against.interval, 1)} points, p = ${against.p.toPrecision(2)} (paired, McNemar)`,
         ]),
   ];
 };

@@ -1,5 +1,6 @@
+import { cacheFolder } from "../cache-folder.ts";
 import { type PullEvent, pullModel } from "../engines/onnx/files/hub.ts";
-import { type CachedModel, cacheFolder, listModels, removeModel } from "../engines/onnx/files/model-cache.ts";
+import { type CachedModel, listModels, removeModel } from "../engines/onnx/files/model-cache.ts";
 import { defined } from "../options.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { pullProgress } from "./pull-progress.ts";

@@ -7,6 +7,7 @@ import type { Screen } from "./screen.ts";
 import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 import { cellsOf, clip, pad, padStart } from "./text-width.ts";
 import { visible } from "./visible.ts";
+import { percent } from "./words.ts";
 
 export interface QueryOptions {
   /** Rows at most. */
@@ -46,7 +47,7 @@ export const queryCommand = async (
     { folder: join(root, id) },
     {
       onProgress: (bytes, ofBytes) =>
-        progress.live(`reading trajectories: ${Math.floor((100 * bytes) / Math.max(bytes, ofBytes))} %`),
+        progress.live(`reading trajectories: ${percent(bytes / Math.max(1, bytes, ofBytes))}`),
     },
   );
   progress.clear();

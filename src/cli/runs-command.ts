@@ -6,6 +6,7 @@ import { stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
 import { listRuns, readRun } from "../store/stored-run.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { percent } from "./words.ts";
 
 export interface RunsOptions {
   /** Where the runs are. */
@@ -55,9 +56,7 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     | { readonly reward?: { readonly mean?: number }; readonly toolErrorRate?: number }
     | undefined;
   if (last?.reward?.mean !== undefined)
-    screen.line(
-      `last step    reward ${(100 * last.reward.mean).toFixed(0)} %, tool errors ${(100 * (last.toolErrorRate ?? 0)).toFixed(0)} %`,
-    );
+    screen.line(`last step    reward ${percent(last.reward.mean)}, tool errors ${percent(last.toolErrorRate ?? 0)}`);
   if (row.state !== "finished" && row.checkpoints.length > 0)
     screen.line(`resume       agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
   return 0;
@@ -119,7 +118,6 @@ interface Figures {
 }
 
 const lineOf = ({ id, command, state, steps, accuracy }: RunRow): string => {
-  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
   const gain = accuracy === null ? "" : `  ${percent(accuracy.before)} → ${percent(accuracy.after)}`;
   return `${id}  ${command.padEnd(6)} ${state.padEnd(13)} ${steps} steps${gain}`;
 };

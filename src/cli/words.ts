@@ -1,18 +1,22 @@
 import type { Interval } from "../train/index.ts";
 import { cellsOf, pad, padStart } from "./text-width.ts";
 
-/** A share in whole percent, three wide: ` 7 %`. */
-export const percent = (share: number): string => `${Math.round(share * 100)} %`.padStart(4);
+/** A share times a hundred, never −0. */
+const hundredths = (share: number, digits: number): string =>
+  (Number((share * 100).toFixed(digits)) + 0).toFixed(digits).replace("-", "−");
 
-/** A share in whole percent, never −0. */
-const whole = (share: number): string => String(Math.round(share * 100) + 0).replace("-", "−");
+/** A share in percent, at least four wide: ` 7 %`, `7.3 %`. */
+export const percent = (share: number, digits = 0): string => `${hundredths(share, digits)} %`.padStart(4);
 
 /** An interval of shares in percent: `[9, 16]`. */
-export const percentInterval = ([low, high]: Interval): string => `[${whole(low)}, ${whole(high)}]`;
+export const percentInterval = ([low, high]: Interval, digits = 0): string =>
+  `[${hundredths(low, digits)}, ${hundredths(high, digits)}]`;
 
 /** A difference of shares in points: `+72 [67, 76]`. */
-export const points = (difference: number, interval: Interval): string =>
-  `${Math.round(difference * 100) < 0 ? "−" : "+"}${Math.round(Math.abs(difference) * 100)} ${percentInterval(interval)}`;
+export const points = (difference: number, interval: Interval, digits = 0): string => {
+  const figure = hundredths(difference, digits);
+  return `${figure.startsWith("−") ? "" : "+"}${figure} ${percentInterval(interval, digits)}`;
+};
 
 /** Seconds for people: `45 s`, `12 min`, `1 h 20 min`. */
 export const duration = (seconds: number): string => {

@@ -103,15 +103,20 @@ const newRun = (options: LearnOptions, emit: Emit, abortSignal: AbortSignal): Pr
     begin: async (learning) => {
       const config = recordOf(settings, learning);
       const run = await createRun(options.folder ?? "runs", newRunId(), config);
-      await run.writeJson("options.json", {
-        schemaVersion: OPTIONS_VERSION,
-        options: {
-          ...settings,
-          environment: options.environment.name,
-          ...(options.planner !== undefined && { model: learning.planner.name, ...learning.planner.record }),
-          ...defined({ recipe: options.recipe }),
-        },
-      });
+      const named = options.planner === undefined ? {} : { model: learning.planner.name, ...learning.planner.record };
+      const stored = {
+        ...settings,
+        environment: options.environment.name,
+        ...named,
+        ...defined({ recipe: options.recipe }),
+      };
+      try {
+        await run.writeJson("options.json", { schemaVersion: OPTIONS_VERSION, options: stored });
+      } catch (error) {
+        // Nobody else holds the run yet: its lock goes with it.
+        await run.close();
+        throw error;
+      }
       return run;
     },
   });

@@ -177,9 +177,9 @@ describe("training ends", () => {
       asked: { steps: 20, patience: 2 },
       environment: scored([1, 0, 0, 0]),
     });
-    expect(result).toMatchObject({ steps: 4, endedAsTold: true, keptStep: 0 });
-    expect(events.at(-1)).toEqual({ type: "training-end", steps: 4, keptStep: 1 });
-    expect(checkpoints.at(-1)?.state.kept).toMatchObject({ since: 3, last: 0, best: { step: 0, accuracy: 1 } });
+    expect(result).toMatchObject({ steps: 3, endedAsTold: true, keptStep: 0 });
+    expect(events.at(-1)).toEqual({ type: "training-end", steps: 3, keptStep: 1 });
+    expect(checkpoints.at(-1)?.state.kept).toMatchObject({ since: 2, last: 0, best: { step: 0, accuracy: 1 } });
     expect(await policy.exportState()).toEqual(checkpoints[0]?.policy);
   });
 

@@ -121,20 +121,21 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       again === undefined
         ? settings.minutes !== undefined && now() - begun > 60 * settings.minutes
         : again.outOfTime && index === until;
-    const impatient = settings.patience !== undefined && best.since >= settings.patience;
-    spent.endedAsTold = outOfTime || impatient;
     const ended = again?.finished === true && index === until;
-    const last = ended || signals.stopSignal.aborted || spent.endedAsTold || index === steps - 1;
-    const stopped = last || again?.stops.has(index) === true;
+    const ending = ended || signals.stopSignal.aborted || outOfTime || index === steps - 1;
+    const stopped = ending || again?.stops.has(index) === true;
     // At the end only what the best one is compared with.
     const due = stopped ? best.best !== undefined && settings.guard : (index + 1) % recipe.validation.every === 0;
     const accuracy = due ? await validate(parts, validation, spent) : undefined;
     if (accuracy !== undefined) await best.offer(index, accuracy);
+    const impatient = settings.patience !== undefined && best.since >= settings.patience;
+    spent.endedAsTold = outOfTime || impatient;
+    const last = ending || impatient;
     run.appendMetrics({ ...metrics, ...defined({ validation: accuracy }) });
     run.appendTimings({ step: index, ...timings });
     journal.stepDone(index);
     if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });
-    if (stopped || (index + 1) % every === 0) {
+    if (stopped || last || (index + 1) % every === 0) {
       const { tasksDrawn, guard } = metrics;
       await parts.onCheckpoint?.({
         after: guard === undefined ? { index, tasksDrawn } : { index, tasksDrawn, guard },

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { cacheFolder } from "../cache-folder.ts";
 import { PYODIDE_CHILD } from "./pyodide-child.ts";
 
 /** The file begins with the hash of what follows. */
@@ -24,11 +24,10 @@ export const snapshotOf = async (
   packages: readonly string[],
 ): Promise<string | undefined> => {
   const { version } = createRequire(import.meta.url)("pyodide/package.json") as { readonly version: string };
-  const root = process.env.AGENTFLOW_CACHE ?? join(homedir(), ".cache", "agentflow");
   try {
     const made = hashOf(Buffer.from(PYODIDE_CHILD), ...(await Promise.all(packages.map((path) => readFile(path)))));
     const name = `pyodide-${version}-${process.version}-${process.arch}-${made.toString("hex").slice(0, 12)}.snapshot`;
-    const path = join(root, "sandbox", name);
+    const path = join(cacheFolder(process.env), "sandbox", name);
     if (await isWhole(path)) return path;
     const picture = await make();
     if (picture === undefined) return undefined;

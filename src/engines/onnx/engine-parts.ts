@@ -17,7 +17,7 @@ export interface OpenEngineOptions {
   readonly threads?: number;
   /** Histories that are kept in the cache at once. @default 192; of a frozen base 32 */
   readonly slots?: number;
-  /** Memory that caches of a frozen base may take; a history that finds no room is taken in anew each turn. @default 512 MiB */
+  /** Memory that caches of a frozen base may take; a history that finds no room is taken in anew each turn. @default 256 MiB */
   readonly cacheBytes?: number;
   /** Longest sequence. @default what the model was made for, at most 4096 */
   readonly contextLength?: number;

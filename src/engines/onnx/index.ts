@@ -1,3 +1,4 @@
+export { cacheFolder } from "../../cache-folder.ts";
 export { createEngine, type ModelSource, openEngine } from "./engine.ts";
 export type { OpenEngineOptions } from "./engine-parts.ts";
 export type { AdapterFolder } from "./files/adapter-files.ts";
@@ -8,7 +9,6 @@ export type { DownloadOptions } from "./files/hub-download.ts";
 export type { Adapter, MergeOptions } from "./files/merge.ts";
 export {
   type CachedModel,
-  cacheFolder,
   listModels,
   type PulledAbout,
   removeModel,

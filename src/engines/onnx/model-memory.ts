@@ -5,6 +5,7 @@ import { savedWidths } from "./graph/layer-graphs.ts";
 import { type LoraConfig, loraShapes } from "./lora.ts";
 import { linearShapes, type ModelConfig, parameterShapes } from "./model-config.ts";
 import { BLOCK } from "./sampling/quantise.ts";
+import { HEAD_ROWS, SAVED_BYTES } from "./training/layer-trainer.ts";
 
 /** What is done with a model; uses at one time add up. */
 export type MemoryUse =
@@ -38,9 +39,6 @@ export interface MemoryEstimate {
 }
 
 const FLOAT = 4;
-/** Room for products that wait for the backward pass, and rows that go through the head at once: the trainer's own bounds. */
-const SAVED_BYTES = 320 * 2 ** 20;
-const HEAD_ROWS = 128;
 /** Rows of one call of the sampler, for its temporary values. */
 const SAMPLED_ROWS = 512;
 /** Of the runtime itself: its code, its graphs, its arenas' slack. */

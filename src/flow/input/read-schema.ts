@@ -138,7 +138,7 @@ class SchemaReader {
     if (kind === "schema") return this.copy(value, place, depth + 1);
     const [accepted, fits] = FORMS[kind];
     if (!fits(value)) throw this.#refuse(place, `is ${shown(value)}: accepted ${accepted}`);
-    if (kind === "pattern") this.#pattern(value, place);
+    if (kind === "pattern") this.#pattern(String(value), place);
     if (kind === "schemas") return this.#list(value as readonly unknown[], place, depth);
     if (kind !== "map" && kind !== "mapByPattern" && kind !== "mapOfNames") return value;
     const entries = Object.entries(value as object).filter(([, inner]) => inner !== undefined);
@@ -151,9 +151,9 @@ class SchemaReader {
     return values.map((each, i) => this.copy(each, `${place}/${i}`, depth + 1));
   }
 
-  #pattern(value: unknown, place: string): void {
+  #pattern(value: string, place: string): void {
     try {
-      new RegExp(String(value), "u");
+      new RegExp(value, "u");
     } catch (cause) {
       throw this.#refuse(place, `is no regular expression (${messageOf(cause).slice(0, 200)})`);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EnvironmentTask } from "../../environment.ts";
-import type { Task } from "../../task.ts";
+import type { Reward, Task } from "../../task.ts";
 import { leverEnvironment, leverTools } from "../../testing/index.ts";
 import { type Toolset, tool } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
@@ -111,12 +111,17 @@ describe("the check of the reward", () => {
     const turning = await checkReward({ reward: (_, answer) => (answer === undefined ? 0 : calls++ % 2) }, tasks);
     expect(turning.message).toMatch(/for "" is 0 and then 1: the same answer must always be worth the same/);
     const throwing = await checkReward({ reward: () => Promise.reject(new Error("No table.")) }, tasks);
-    expect(throwing).toMatchObject({ level: "error", message: "The reward threw: No table." });
+    expect(throwing.level).toBe("error");
+    expect(throwing.message).toMatch(/^The reward of task \S+ threw No table\. \(.*check-project\.test\.ts:\d+:\d+\)$/);
+    const truth = (() => true) as unknown as Reward;
+    expect((await checkReward({ reward: truth }, tasks)).message).toMatch(/ is true: it must be a number from 0 to 1/);
+    const mistaken = await checkReward({ reward: ({ sealed }) => (sealed as { rows: string[] }).rows.length }, tasks);
+    expect(mistaken.message).toMatch(/^The reward of task \S+ threw TypeError: Cannot read properties of undefined/);
     const without = await checkReward(
       {},
       tasksOf(1, () => ({})),
     );
-    expect(without.message).toMatch(/^The reward threw: Task t0 has no sealed\.answer/);
+    expect(without.message).toMatch(/^Task t0 has no sealed\.answer/);
   });
 
   it("warns of one that does not give the expected answer everything", async () => {

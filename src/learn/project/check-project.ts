@@ -85,7 +85,7 @@ export const checkReward = async <Own>(
       for (const answer of [undefined, "", "0", ...(expected === "" ? [] : [expected])]) {
         const [first, second] = [await reward(task, answer), await reward(task, answer)];
         const given = `The reward of task ${task.id} for ${answer === undefined ? "no answer" : JSON.stringify(answer)}`;
-        if (first !== undefined && !(first >= 0 && first <= 1))
+        if (first !== undefined && !(typeof first === "number" && first >= 0 && first <= 1))
           return of("error", `${given} is ${first}: it must be a number from 0 to 1, or undefined for no sample.`);
         if (first !== second)
           return of("error", `${given} is ${first} and then ${second}: the same answer must always be worth the same.`);
@@ -95,7 +95,7 @@ export const checkReward = async <Own>(
       }
     }
   } catch (error) {
-    return of("error", `The reward threw: ${messageOf(error)}`);
+    return of("error", messageOf(error));
   }
   return low === undefined
     ? of("ok", "from 0 to 1, the same each time, 1 for the expected answer")

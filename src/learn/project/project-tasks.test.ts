@@ -131,6 +131,15 @@ describe("the reward", () => {
   });
 });
 
+it("a function of tasks that throws is named with its place", async () => {
+  const tasks = (): never => {
+    throw new RangeError("No such table.");
+  };
+  const place =
+    /^The function tasks of mine\.ts threw RangeError: No such table\. \(.*project-tasks\.test\.ts:\d+:\d+\)$/;
+  await expect(readTasks({ tasks }, "mine.ts", 1)).rejects.toThrow(place);
+});
+
 it("training tasks come by family in alphabetical order, each in a random order of the seed", () => {
   const split = splitTasks(many(200, (i) => ({ family: i % 2 === 0 ? "zebra" : "ant" })));
   const training = trainingTasks(split, 7);

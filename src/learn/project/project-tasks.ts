@@ -3,7 +3,7 @@ import type { EnvironmentSealed } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import { defined } from "../../options.ts";
 import { random, randomKey, uniform } from "../../random.ts";
-import { settledWithin } from "../../settled-within.ts";
+import { settledWithin, thrownBy } from "../../settled-within.ts";
 import type { Reward, Task } from "../../task.ts";
 import { exactMatch, readDate, readNumber } from "../../tasks/index.ts";
 
@@ -31,6 +31,15 @@ const hintsOf = (sealed: unknown): SealedHints => (typeof sealed === "object" &&
 /** What a function of a project may take: to make the tasks, and to judge one answer. */
 const TASKS_SECONDS = 600;
 const REWARD_SECONDS = 300;
+
+/** What a function of a project gives. Throws `ConfigError` for what it threw, and when it takes too long. */
+const called = async <T>(seconds: number, what: string, work: () => T | PromiseLike<T>): Promise<T> => {
+  try {
+    return await settledWithin(seconds, what, work);
+  } catch (thrown) {
+    throw thrownBy(what, thrown);
+  }
+};
 
 /** Tasks without a family are one. */
 const NO_FAMILY = "tasks";
@@ -66,7 +75,7 @@ export const readTasks = async <Own>(
     );
   const list: unknown =
     typeof tasks === "function"
-      ? await settledWithin(TASKS_SECONDS, `The function tasks of ${file}`, () => tasks({ seed }))
+      ? await called(TASKS_SECONDS, `The function tasks of ${file}`, () => tasks({ seed }))
       : tasks;
   if (!Array.isArray(list))
     throw new ConfigError(`tasks of ${file} is ${typeof list}: it must be a list, or a function that gives one.`);
@@ -116,10 +125,13 @@ export const rewardOf = <Own>({
   reward = equality,
 }: Pick<AgentFlowConfig<Own>, "reward">): Reward<ProjectSealed<Own>> => {
   return ({ sealed, ...query }, answer) => {
-    const value = reward({ ...query, sealed: sealed.own }, answer);
-    return value instanceof Promise
-      ? settledWithin(REWARD_SECONDS, `The reward of task ${query.id}`, () => value)
-      : value;
+    const what = `The reward of task ${query.id}`;
+    try {
+      const value = reward({ ...query, sealed: sealed.own }, answer);
+      return value instanceof Promise ? called(REWARD_SECONDS, what, () => value) : value;
+    } catch (thrown) {
+      throw thrownBy(what, thrown);
+    }
   };
 };
 

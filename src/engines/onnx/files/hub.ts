@@ -1,6 +1,7 @@
 import { mkdir, rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../../../cache-folder.ts";
 import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
 import { withLock } from "../../../files/file-lock.ts";
@@ -24,14 +25,7 @@ import { baseName, chooseGguf, chooseShards, chooseSmall, fileNamed, INDEX, SING
 import { remoteGgufFacts } from "./hub-gguf.ts";
 import { limitsOf, readJsonFile } from "./json-file.ts";
 import { writeManifest } from "./manifest.ts";
-import {
-  type CachedModel,
-  cacheFolder,
-  modelFolder,
-  type PulledAbout,
-  parseModelName,
-  readCached,
-} from "./model-cache.ts";
+import { type CachedModel, modelFolder, type PulledAbout, parseModelName, readCached } from "./model-cache.ts";
 
 /** What a pull tells while it works; bytes are those on disk, of all files. */
 export type PullEvent =

@@ -1,9 +1,9 @@
 import { readdir, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { cacheFolder } from "../../../cache-folder.ts";
 import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError } from "../../../errors.ts";
-import { name as aName, defined, objectWith, required } from "../../../options.ts";
+import { name as aName, defined, required } from "../../../options.ts";
 import { readManifest } from "./manifest.ts";
 
 /** A model of the hub on this machine. */
@@ -34,23 +34,6 @@ export interface PulledAbout {
   /** The GGUF file's name. */
   readonly gguf?: string;
 }
-
-/**
- * AGENTFLOW_CACHE, else `agentflow` in XDG_CACHE_HOME or ~/.cache.
- *
- * @example
- * ```ts
- * import { cacheFolder, listModels } from "agentflow/engines/onnx";
- *
- * for (const { repo, bytes } of await listModels(cacheFolder(process.env))) console.log(repo, bytes);
- * ```
- */
-export const cacheFolder = (environment: EnvironmentVariables): string => {
-  required(objectWith("an environment, such as process.env"))(environment, "cacheFolder: the environment");
-  return resolve(
-    environment.AGENTFLOW_CACHE || join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "agentflow"),
-  );
-};
 
 /** Parts of `owner/name[@revision]`; undefined when a text is nothing like it. */
 export const parseModelName = (text: string): { readonly repo: string; readonly revision?: string } | undefined => {

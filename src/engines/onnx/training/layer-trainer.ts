@@ -38,14 +38,17 @@ export interface LayerTrainer extends Trainer {
 }
 
 /** Rows that go through the head at once: their distributions over the vocabulary are large. */
-const HEAD_ROWS = 128;
+export const HEAD_ROWS = 128;
+
+/** Room for products that wait for the backward pass. */
+export const SAVED_BYTES = 304 * 2 ** 20;
 
 type Bindings = Readonly<Record<string, Tensor>>;
 
 export const createLayerTrainer = (
   runtime: Runtime,
   config: ModelConfig,
-  { contextLength, adapter, savedBytes = 304 * 2 ** 20, packTokens = PACK_TOKENS }: LayerTrainerOptions,
+  { contextLength, adapter, savedBytes = SAVED_BYTES, packTokens = PACK_TOKENS }: LayerTrainerOptions,
 ): LayerTrainer => {
   const { hidden_size: d, num_hidden_layers: layers } = config;
   const lora = adapter?.lora;
