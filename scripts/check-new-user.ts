@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import type { LearnReport } from "../src/learn/report.ts";
-import { packPackage } from "./checks/pack-package.ts";
+import { packPackage } from "./packing/pack-package.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);

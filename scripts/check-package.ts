@@ -1,15 +1,16 @@
 /**
  * Checks the package as it would be published: publint and "are the types wrong?" on a packed build, knip on the sources
- * (unused files, exports and dependencies). It needs no network.
+ * (unused files, exports and dependencies), and links of the documents that lead nowhere. It needs no network.
  *
  *   npm run check:package
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { packPackage } from "./checks/pack-package.ts";
+import { packPackage } from "./packing/pack-package.ts";
 
 const root = join(import.meta.dirname, "..");
 const modules = join(root, "node_modules");
@@ -26,6 +27,23 @@ const passes = async (name: string, program: string, ...args: readonly string[])
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   console.log(`package: ${name} ${found === "" ? "finds nothing" : "finds faults"} (${seconds} s)`);
   return found === "";
+};
+
+/** Links of the published documents to files that are not published. */
+const deadLinks = async (published: string): Promise<string[]> => {
+  const files = (await readdir(published, { recursive: true })).filter(
+    (file) => file.endsWith(".md") && !file.includes("node_modules"),
+  );
+  const dead = await Promise.all(
+    files.map(async (file) => {
+      const links = [...(await readFile(join(published, file), "utf8")).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)];
+      return links
+        .map(([, link = ""]) => link)
+        .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(published, dirname(file), link)))
+        .map((link) => `${file} → ${link}`);
+    }),
+  );
+  return dead.flat();
 };
 
 const folder = await mkdtemp(join(tmpdir(), "agentflow-package-"));
@@ -45,6 +63,9 @@ try {
     ),
     await passes("knip", "knip/bin/knip.js", "--no-progress"),
   ];
+  const dead = await deadLinks(join(folder, "package"));
+  for (const link of dead) console.log(`dead link: ${link}`);
+  results.push(dead.length === 0);
   if (!results.every(Boolean)) process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true, force: true });

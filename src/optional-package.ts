@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { ConfigError, messageOf } from "./errors.ts";
 import { packageFolder } from "./package-folder.ts";
 
+/** The package with the library that models run on here; in a checkout it is part of onnxruntime-node. */
+export const RUNTIME = `@agentflow/runtime-${process.platform}-${process.arch}`;
+
 /** Features and the optional packages they need: one command installs all the packages of a feature. */
 const features: Readonly<Record<string, readonly string[]>> = {
   "Using published models": ["@huggingface/hub", "@huggingface/gguf", "@huggingface/jinja", "re2js"],
@@ -10,7 +13,7 @@ const features: Readonly<Record<string, readonly string[]>> = {
   "Connecting to MCP servers": ["@modelcontextprotocol/client"],
   "Running Python on Pyodide": ["pyodide"],
   "Installing Python for WASI": ["fflate"],
-  "Running models natively": ["onnxruntime-node", "koffi"],
+  "Running models natively": [RUNTIME, "koffi"],
   "Running models on WebAssembly": ["onnxruntime-web"],
   "Querying runs on Node.js before 22.16": ["libsql"],
 };
@@ -32,7 +35,8 @@ const featureOf = (name: string): readonly [feature: string, packages: readonly 
 export const installCommand = (name: string): string => {
   const ranges = acceptedRanges();
   const [, packages] = featureOf(name);
-  const versions = packages.map((each) => {
+  const named = packages.map((each) => (each === RUNTIME && ranges[each] === undefined ? "onnxruntime-node" : each));
+  const versions = named.map((each) => {
     const range = ranges[each];
     return range === undefined ? each : `${each}@${range.replace(/^\^/, "")}`;
   });

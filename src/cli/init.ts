@@ -2,6 +2,7 @@ import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promi
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError, messageOf } from "../errors.ts";
+import { RUNTIME } from "../optional-package.ts";
 import { packageFolder } from "../package-folder.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
@@ -63,13 +64,18 @@ const nextSteps = (folder: string): string[] => [
 export const specifierOf = async (folder: string, version: string): Promise<string> => {
   const parent = dirname(folder);
   if (basename(parent) !== "node_modules") return `file:${folder}`;
-  const installed = JSON.parse(await readFile(join(parent, ".package-lock.json"), "utf8").catch(() => "{}")) as {
+  return (await archiveOf(parent, basename(folder))) ?? `^${version}`;
+};
+
+/** The archive that a package was installed from, for a manifest; undefined where a registry gave it. */
+const archiveOf = async (modules: string, name: string): Promise<string | undefined> => {
+  const installed = JSON.parse(await readFile(join(modules, ".package-lock.json"), "utf8").catch(() => "{}")) as {
     readonly packages?: Readonly<Record<string, { readonly resolved?: string }>>;
   };
-  const resolved = installed.packages?.[`node_modules/${basename(folder)}`]?.resolved;
-  return resolved?.startsWith("file:") === true
-    ? `file:${resolve(dirname(parent), resolved.slice("file:".length))}`
-    : `^${version}`;
+  const resolved = installed.packages?.[`node_modules/${name}`]?.resolved;
+  return resolved?.startsWith("file:")
+    ? `file:${resolve(dirname(modules), resolved.slice("file:".length))}`
+    : undefined;
 };
 
 const packageJson = async (root: string): Promise<string> => {
@@ -81,6 +87,8 @@ const packageJson = async (root: string): Promise<string> => {
     .replace(/[^a-z0-9-]+/gu, "-")
     .replace(/^-+|(?<!-)-+$/gu, "");
   const config = "--config agentflow.config.ts";
+  const folder = resolve(fileURLToPath(packageFolder));
+  const runtime = await archiveOf(dirname(folder), RUNTIME);
   const content = {
     name: name === "" ? "my-agent" : name,
     private: true,
@@ -90,7 +98,11 @@ const packageJson = async (root: string): Promise<string> => {
       learn: `agentflow learn ${config}`,
       solve: `agentflow solve ${config}`,
     },
-    dependencies: { agentflow: await specifierOf(resolve(fileURLToPath(packageFolder)), own.version) },
+    dependencies: {
+      agentflow: await specifierOf(folder, own.version),
+      // The native runtime comes with the package, unless both were installed from archives.
+      ...(runtime === undefined ? {} : { [RUNTIME]: runtime }),
+    },
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 };

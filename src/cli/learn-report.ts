@@ -2,6 +2,7 @@ import { type SetName, setNames } from "../environment.ts";
 import type { Baselines } from "../learn/baselines.ts";
 import type { PlannerFigures } from "../learn/evaluation.ts";
 import type { LearnReport } from "../learn/report.ts";
+import { cellsOf, clip } from "./text-width.ts";
 import { columns, percent, percentInterval, points } from "./words.ts";
 
 /** What a report calls the sets. */
@@ -9,20 +10,23 @@ export type Titles = Readonly<Record<SetName, string>>;
 
 type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow">;
 
-/** Accuracy by set, gain, conduct, tools and their orders, and every family, as lines of at most 100 characters. */
-export const reportLines = (report: Figures, titles: Titles): string[] => [
-  ...setTable(report, titles),
-  "",
-  "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired by task (Newcombe).",
-  ...coldStartLines(report, titles),
-  `Best fixed order: ${report.baselines.bestFixedOrder.order.join(" → ")}`,
+/**
+ * Every family, tools and their orders, and last, where it stays on the screen, accuracy by set with its gain. Lines fit
+ * `width` cells, which is 80 at least.
+ */
+export const reportLines = (report: Figures, titles: Titles, width: number): string[] => [
+  ...familyTable(report, Math.max(80, width)),
   "",
   ...toolTable(report),
   "",
   ...orderLines("before", report.before),
   ...orderLines("after", report.after),
+  `Best fixed order: ${report.baselines.bestFixedOrder.order.map(short).join(" → ")}`,
+  ...coldStartLines(report, titles),
   "",
-  ...familyTable(report),
+  "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired (Newcombe).",
+  "",
+  ...setTable(report, titles),
 ];
 
 /** Where a planner was shown the tools first: what it could do then, and what the flow has added. */
@@ -40,23 +44,20 @@ const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filt
 
 const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): string[] => {
   const others = scripted(baselines);
-  const accuracy = (figures: PlannerFigures, name: SetName): string =>
-    `${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`;
-  const plain = (figures: PlannerFigures, name: SetName): string => percent(figures[name].accuracy);
-  const all = [before, after, ...others];
+  const figure = ({ accuracy }: { readonly accuracy: number }): string => String(Math.round(100 * accuracy));
   const conduct = (title: string, show: (figures: PlannerFigures) => string): string[] => {
-    const [first = "", second = "", ...more] = all.map(show);
+    const [first = "", second = "", ...more] = [before, after, ...others].map(show);
     return [title, "", first, second, "", ...more];
   };
   return columns([
     ["", "tasks", "before", "after", "gain", ...namesOf(baselines)],
     ...shownSets(before).map((name) => [
-      titles[name],
+      clip(titles[name], 20),
       String(before[name].n),
-      accuracy(before, name),
-      accuracy(after, name),
+      figure(before[name]),
+      `${figure(after[name])} ${percentInterval(after[name].interval)}`,
       points(gain[name].points, gain[name].interval),
-      ...others.map((figures) => plain(figures, name)),
+      ...others.map((figures) => figure(figures[name])),
     ]),
     conduct("turns a task", ({ averageTurns }) => averageTurns.toFixed(1)),
     conduct("tool errors", ({ toolErrorRate }) => percent(toolErrorRate)),
@@ -92,17 +93,18 @@ const orderLines = (when: string, { toolOrders }: PlannerFigures): string[] => [
 const short = (tool: string): string =>
   ({ web_search: "search", web_page: "page", wikipedia_search: "wikipedia", base_generator: "guess" })[tool] ?? tool;
 
-const familyTable = ({ before, after, baselines }: Figures): string[] => {
+const familyTable = ({ before, after, baselines }: Figures, width: number): string[] => {
+  const others = scripted(baselines);
+  const names = namesOf(baselines);
+  // Two spaces and six cells for each column of figures, which all fit `before`.
+  const room = width - 8 * (3 + names.length);
   const row = (family: string): string[] => {
     const [from, to] = [before.families[family], after.families[family]];
-    const others = scripted(baselines);
+    const shares = [from, to, ...others.map(({ families }) => families[family])];
     return [
-      family,
+      shortened(family, room),
       String(from?.n ?? 0),
-      percent(from?.accuracy ?? 0),
-      percent(to?.accuracy ?? 0),
-      percentInterval(to?.interval ?? [0, 1]),
-      ...others.map(({ families }) => percent(families[family]?.accuracy ?? 0)),
+      ...shares.map((share) => String(Math.round(100 * (share?.accuracy ?? 0)))),
     ];
   };
   const table = (heldOut: boolean): string[][] =>
@@ -111,9 +113,16 @@ const familyTable = ({ before, after, baselines }: Figures): string[] => {
       .map(row);
   const unseen = table(true);
   return columns([
-    ["family", "tasks", "before", "after", "", ...namesOf(baselines)],
+    ["family, % right", "tasks", "before", "after", ...names],
     ["trained"],
     ...table(false),
     ...(unseen.length === 0 ? [] : [["never trained"], ...unseen]),
   ]);
+};
+
+/** A name that fits: what is in its middle is left out, for both its ends tell families apart. */
+const shortened = (name: string, width: number): string => {
+  if (cellsOf(name) <= width) return name;
+  const half = Math.floor((width - 1) / 2);
+  return `${clip(name, half)}${name.slice(-half)}`;
 };

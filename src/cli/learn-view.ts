@@ -3,7 +3,7 @@ import type { LearnFinish, LearnHappening } from "../learn/event.ts";
 import { findingLines } from "./findings.ts";
 import { baselineLines, forecast, introduction, type RunStart, summary } from "./learn-words.ts";
 import { type Progress, trainingProgress } from "./progress.ts";
-import type { Screen } from "./screen.ts";
+import { labelled, type Screen } from "./screen.ts";
 import { duration } from "./words.ts";
 
 /** Shows the events of a run of learning on a screen. */
@@ -13,6 +13,9 @@ export interface LearnView {
   readonly start: RunStart | undefined;
 }
 
+/** Fewer tasks than this keep a machine busy for too short a time to forecast from. */
+const MEASURABLE = 100;
+
 /** Outside a terminal a line is written once per this many steps of imitation. */
 const IMITATION_LINES = 20;
 
@@ -21,14 +24,15 @@ export const learnView = (screen: Screen, environment?: Pick<Environment, "title
   let start: RunStart | undefined;
   let progress: Progress | undefined;
   let evaluationSeconds = 0;
+  let imitationBegan: number | undefined;
   const titles = (): RunStart["titles"] =>
     start?.titles ?? environment?.titles ?? { heldOutPages: "", heldOutFamily: "", heldOutParaphrase: "", deep: "" };
   const showEvaluation = (event: Extract<LearnHappening, { readonly type: "evaluation-end" }>): void => {
-    screen.line(screen.bold(`${event.phase.padEnd(8)} ${summary(event.figures, titles())}`));
+    labelled(screen, event.phase, summary(event.figures, titles()), { paint: screen.bold });
     if (event.seconds === undefined || event.phase === "after") return;
     evaluationSeconds = event.seconds;
-    if (event.phase === "before" && start !== undefined)
-      screen.line(`time     about ${duration(forecast(start, event.seconds))} left, by what this evaluation took`);
+    if (event.phase === "before" && start !== undefined && start.tasks >= MEASURABLE)
+      screen.line(`time      about ${duration(forecast(start, event.seconds))} left, by what this evaluation took`);
   };
   const show = (event: LearnHappening | LearnFinish<unknown>): void => {
     switch (event.type) {
@@ -38,17 +42,23 @@ export const learnView = (screen: Screen, environment?: Pick<Environment, "title
       case "run-start":
         start = event;
         if (event.resumedAfter !== undefined)
-          screen.line(
-            `Resumed  ${event.folder}, after ${event.resumedAfter === 0 ? "no step" : `step ${event.resumedAfter}`}`,
+          labelled(
+            screen,
+            "Resumed",
+            `${event.folder}, after ${event.resumedAfter === 0 ? "no step" : `step ${event.resumedAfter}`}`,
           );
-        for (const line of introduction(event)) screen.line(line);
+        for (const [label, text] of introduction(event)) labelled(screen, label, text);
         screen.line();
         break;
       case "stage":
         screen.live(event.stage);
         break;
       case "imitation-step": {
-        const text = `cold start: step ${event.step}/${event.steps}, loss ${event.loss.toFixed(2)}`;
+        imitationBegan ??= performance.now();
+        const share = event.step / event.steps;
+        const left = ((performance.now() - imitationBegan) / 1000) * (1 / Math.max(share, 1e-3) - 1);
+        const time = event.step < 3 ? "" : `, ${duration(left)} left`;
+        const text = `making a planner: step ${event.step}/${event.steps}${time}, loss ${event.loss.toFixed(2)}`;
         if (screen.interactive) screen.live(text);
         else if (event.step % Math.max(1, Math.floor(event.steps / IMITATION_LINES)) === 0) screen.line(text);
         break;
@@ -60,7 +70,7 @@ export const learnView = (screen: Screen, environment?: Pick<Environment, "title
         showEvaluation(event);
         break;
       case "baselines-end":
-        for (const line of baselineLines(event.baselines, titles())) screen.line(line);
+        for (const [label, text] of baselineLines(event.baselines, titles())) labelled(screen, label, text);
         screen.line();
         break;
       case "training-start":

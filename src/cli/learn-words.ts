@@ -4,20 +4,23 @@ import type { PlannerFigures } from "../learn/evaluation.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import type { LearnReport } from "../learn/report.ts";
 import { reportLines, type Titles } from "./learn-report.ts";
-import type { Screen } from "./screen.ts";
-import { duration, percent, percentInterval } from "./words.ts";
+import { labelled, type Screen } from "./screen.ts";
+import { counted, duration, percent, percentInterval } from "./words.ts";
 
 export type RunStart = Extract<LearnHappening, { readonly type: "run-start" }>;
 
-/** What will happen and where, in three lines. How long it takes is measured first. */
-export const introduction = (start: RunStart): string[] => {
+/** What will happen and where, by label. How long it takes is measured first. */
+export const introduction = (start: RunStart): readonly (readonly [label: string, text: string])[] => {
   const { model, machine, split, tasks, steps, tasksPerStep, groupSize, folder } = start;
   const millions = (Number(machine.parameters) / 1e6).toFixed(1);
   const threads = machine.threads === undefined ? "" : `, ${machine.threads} threads`;
   return [
-    `Planner  ${model} (${millions} M weights), on this machine: ${machine.runtime ?? "native"}${threads}; no network`,
-    `Plan     ${tasks} ${split} questions before and after ${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts in the live flow`,
-    `Run      ${folder}; Ctrl-C ends early and saves`,
+    ["Planner", `${model}, ${millions} M weights, ${machine.runtime ?? "native"}${threads}`],
+    [
+      "Plan",
+      `${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
+    ],
+    ["Run", `${folder}; Ctrl-C ends early and saves`],
   ];
 };
 
@@ -32,19 +35,19 @@ export const forecast = ({ tasks, steps, tasksPerStep, groupSize }: RunStart, ev
 
 /** The main figures of a planner in one line. */
 export const summary = (figures: PlannerFigures, titles: Titles): string =>
-  [
-    ...(["heldOutPages", "heldOutFamily"] as const satisfies readonly SetName[])
-      .filter((name) => figures[name].n > 0)
-      .map((name) => `${titles[name]} ${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`),
-    `tool errors ${percent(figures.toolErrorRate)}`,
-    `turns ${figures.averageTurns.toFixed(1)}`,
-  ].join("  ");
+  (["heldOutPages", "heldOutFamily"] as const satisfies readonly SetName[])
+    .filter((name) => figures[name].n > 0)
+    .map((name) => `${titles[name]} ${percent(figures[name].accuracy)} ${percentInterval(figures[name].interval)}`)
+    .join("  ");
 
-/** The baselines' main figures, a line each. */
-export const baselineLines = ({ randomValid, bestFixedOrder, oracle }: Baselines, titles: Titles): string[] => [
-  `random   ${summary(randomValid, titles)}`,
-  `fixed    ${summary(bestFixedOrder, titles)}`,
-  ...(oracle === undefined ? [] : [`oracle   ${summary(oracle, titles)}`]),
+/** The baselines' main figures by label. */
+export const baselineLines = (
+  { randomValid, bestFixedOrder, oracle }: Baselines,
+  titles: Titles,
+): readonly (readonly [label: string, text: string])[] => [
+  ["random", summary(randomValid, titles)],
+  ["fixed", summary(bestFixedOrder, titles)],
+  ...(oracle === undefined ? [] : [["oracle", summary(oracle, titles)] as const]),
 ];
 
 /** Shows the result: the tables, where the run lies, and what to type next. */
@@ -54,14 +57,18 @@ export const conclude = (
   { folder, titles, question }: Pick<RunStart, "folder" | "titles" | "question">,
   config?: string,
 ): void => {
-  for (const line of reportLines(report, titles)) screen.line(line);
+  for (const line of reportLines(report, titles, screen.width)) screen.line(line);
   const { seconds, stepsDone } = report;
   screen.line();
-  screen.line(
-    `${report.interrupted ? "Interrupted after" : "Done:"} ${stepsDone} steps, ${duration(seconds.total)} ` +
-      `(evaluation ${duration(seconds.evaluate)}, rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)})`,
+  labelled(
+    screen,
+    report.interrupted ? "Stopped" : "Done",
+    `${counted(stepsDone, "step")} in ${duration(seconds.total)}: evaluation ${duration(seconds.evaluate)}, ` +
+      `rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)}`,
   );
-  screen.line(`Run      ${folder}: config, metrics, timings, trajectories, report, weights`);
+  labelled(screen, "Run", folder);
   const own = config === undefined ? "" : `--config ${config} `;
-  screen.line(`Next     npx agentflow solve ${own}--policy ${folder} "${question}"`);
+  // What is to be copied stays in one line.
+  screen.line(`Next      npx agentflow solve ${own}--policy ${folder} \\`);
+  screen.line(`            "${question}"`);
 };

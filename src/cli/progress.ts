@@ -31,21 +31,18 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
   const times: number[] = [];
   let validation: number | undefined;
   return {
-    step: ({ index, reward, groups, toolErrorRate, turns }, { rollOut, train, publish }) => {
+    step: ({ index, reward, groups, toolErrorRate }, { rollOut, train, publish }) => {
       rewards.push(reward.mean);
       times.push(rollOut + train + publish);
       const left = duration((steps - index - 1) * mean(times.slice(-RECENT)) + after);
       const valid = validation === undefined ? "–" : percent(validation);
       const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;
-      screen.live(
-        `${sparkline(rewards)} ${place} · reward ${percent(reward.mean)} · validation ${valid} · ` +
-          `tool errors ${percent(toolErrorRate)} · ${left} left`,
-      );
+      const figures = `reward ${percent(reward.mean)} · validation ${valid} · errors ${percent(toolErrorRate)}`;
+      // What matters most comes first; the picture takes what is left of the line.
+      const live = `${place} · ${left} left · ${figures} `;
+      screen.live(`${live}${sparkline(rewards, Math.max(0, Math.min(SPARKS, screen.width - 1 - live.length)))}`);
       if (screen.interactive) return;
-      screen.line(
-        `${place}  reward ${percent(reward.mean)}  mixed groups ${groups.mixed}/${groups.total}  ` +
-          `turns ${turns.toFixed(1)}  tool errors ${percent(toolErrorRate)}  validation ${valid}  ${left} left`,
-      );
+      screen.line(`${place} · ${figures} · mixed ${groups.mixed}/${groups.total} · ${left} left`);
     },
     validated: (accuracy) => {
       validation = accuracy;
@@ -53,7 +50,7 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
     end: () => {
       if (rewards.length > 0)
         screen.line(
-          `trained  ${sparkline(rewards)}  reward of ${rewards.length} steps: ` +
+          `trained   ${sparkline(rewards)}  reward of ${rewards.length} steps: ` +
             `first ${percent(mean(rewards.slice(0, RECENT))).trim()}, last ${percent(mean(rewards.slice(-RECENT))).trim()}`,
         );
     },

@@ -53,7 +53,9 @@ export interface ScreenOptions {
   readonly quiet?: boolean;
 }
 
-const WIDTH_OF_A_PIPE = 100;
+/** Of pipes and files, unless COLUMNS says how wide they are. */
+const USUAL_WIDTH = 80;
+const WIDEST = 500;
 const ESCAPE = "\u001b";
 const TAKE_BACK = `\r${ESCAPE}[2K`;
 
@@ -61,7 +63,8 @@ const TAKE_BACK = `\r${ESCAPE}[2K`;
 export const screenOn = ({ stream, environment, quiet = false }: ScreenOptions): Screen => {
   const interactive = stream.isTTY === true && environment.TERM !== "dumb";
   const colour = interactive && (environment.NO_COLOR ?? "") === "";
-  const width = interactive ? Math.max(40, stream.columns || WIDTH_OF_A_PIPE) : WIDTH_OF_A_PIPE;
+  const asked = (interactive && stream.columns) || Number(environment.COLUMNS) || USUAL_WIDTH;
+  const width = Math.max(40, Math.min(asked, WIDEST));
   let isLive = false;
   const shown = (part: Part): string => {
     if (typeof part === "string") return visible(part);

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { EngineError } from "../../../errors.ts";
-import { installCommand, missingPackage } from "../../../optional-package.ts";
+import { installCommand, missingPackage, RUNTIME } from "../../../optional-package.ts";
 
 /**
- * ONNX Runtime's C library (from the npm package onnxruntime-node) called through koffi: no copies, bound calls of a
+ * ONNX Runtime's C library (from the package of this platform, or onnxruntime-node) called through koffi: no copies, bound calls of a
  * few microseconds. The API is a table of function pointers by position; the table only ever grows at its end.
  */
 const API_VERSION = 20;
@@ -33,7 +33,7 @@ const POSITION = {
   addExternalInitializers: 210,
 } as const;
 
-/** The file name of the shared library inside onnxruntime-node, by platform. */
+/** The file name of the shared library, by platform. */
 const LIBRARY: Readonly<Record<string, string>> = {
   linux: "libonnxruntime.so.1",
   darwin: "libonnxruntime.1.dylib",
@@ -57,12 +57,28 @@ export interface NativeLibrary {
 /** Loaded once a process and never dropped: were koffi's handle collected, the library would be unloaded. */
 let loaded: NativeLibrary | undefined;
 
-const packageFolder = (require: NodeJS.Require, name: string): string => {
-  for (const folder of require.resolve.paths(name) ?? []) {
-    const candidate = join(folder, name);
-    if (existsSync(join(candidate, "package.json"))) return candidate;
-  }
-  throw new EngineError(`The npm package ${name} is not installed. Run: ${installCommand(name)}`);
+const { platform, arch } = process;
+
+/** The packages that may hold the library, and where in them it lies. */
+const HOLDERS = [
+  { name: RUNTIME, inside: "" },
+  { name: "onnxruntime-node", inside: join("bin", "napi-v6", platform, arch) },
+];
+
+/** The shared library and the version of the package that holds it. Throws `EngineError` where there is none. */
+const findLibrary = (require: NodeJS.Require): { readonly file: string; readonly version: string } => {
+  const library = LIBRARY[platform];
+  if (library === undefined) throw new EngineError(`ONNX Runtime has no library for ${platform}-${arch}.`);
+  for (const { name, inside } of HOLDERS)
+    for (const folder of require.resolve.paths(name) ?? []) {
+      const [manifest, file] = [join(folder, name, "package.json"), join(folder, name, inside, library)];
+      if (!existsSync(manifest) || !existsSync(file)) continue;
+      const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
+      return { file, version };
+    }
+  throw new EngineError(
+    `The library that models run on is not installed for ${platform}-${arch}. Run: ${installCommand("koffi")}`,
+  );
 };
 
 const load = (): NativeLibrary => {
@@ -73,14 +89,7 @@ const load = (): NativeLibrary => {
   } catch (cause) {
     throw new EngineError(missingPackage("koffi", cause).message, { cause });
   }
-  const folder = packageFolder(require, "onnxruntime-node");
-  const library = LIBRARY[process.platform];
-  const file = join(folder, "bin", "napi-v6", process.platform, process.arch, library ?? "");
-  if (library === undefined || !existsSync(file)) {
-    throw new EngineError(
-      `onnxruntime-node has no library for ${process.platform}/${process.arch} (looked for ${file}).`,
-    );
-  }
+  const { file, version } = findLibrary(require);
   koffi.config({ sync_stack_size: 16 * 2 ** 20, async_stack_size: 16 * 2 ** 20, resident_async_pools: 2 });
   const handle = koffi.load(file);
   const base = handle.func("OrtGetApiBase", "void *", [])() as Pointer;
@@ -120,7 +129,6 @@ const load = (): NativeLibrary => {
       return [name, koffi.decode(pointer, koffi.proto(result, parameters))];
     }),
   ) as Record<keyof typeof POSITION, NativeCall>;
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
   return { koffi, api, version, library: handle };
 };
 
