@@ -53,8 +53,8 @@ const isThere = (path: string): Promise<boolean> =>
 const nextSteps = (folder: string): string[] => [
   ...(resolve(folder) === resolve(".") ? [] : [`cd ${folder}`]),
   "npm install",
-  "npx agentflow learn --config agentflow.config.ts --check",
-  "npx agentflow learn --config agentflow.config.ts",
+  "npx agentflow learn --check",
+  "npx agentflow learn",
 ];
 
 /**
@@ -86,7 +86,6 @@ const packageJson = async (root: string): Promise<string> => {
     .toLowerCase()
     .replace(/[^a-z0-9-]+/gu, "-")
     .replace(/^-+|(?<!-)-+$/gu, "");
-  const config = "--config agentflow.config.ts";
   const folder = resolve(fileURLToPath(packageFolder));
   const runtime = await archiveOf(dirname(folder), RUNTIME);
   const content = {
@@ -94,9 +93,9 @@ const packageJson = async (root: string): Promise<string> => {
     private: true,
     type: "module",
     scripts: {
-      check: `agentflow learn ${config} --check`,
-      learn: `agentflow learn ${config}`,
-      solve: `agentflow solve ${config}`,
+      check: "agentflow learn --check",
+      learn: "agentflow learn",
+      solve: "agentflow solve",
     },
     dependencies: {
       agentflow: await specifierOf(folder, own.version),

@@ -90,7 +90,9 @@ const checkCommand = async (
   { abortSignal }: Interrupts,
 ): Promise<number> => {
   if (config === undefined)
-    throw new ConfigError("learn --check checks a project: name its file, --config agentflow.config.ts.");
+    throw new ConfigError(
+      "learn --check checks a project, and there is no agentflow.config.ts here: name its file with --config, or make one with agentflow init.",
+    );
   const source = await projectFile(config, process.env);
   const onStage = (stage: string): void => screen.live(`project: ${stage}`);
   const findings = await checkEnvironment(source, { seed, onStage, abortSignal });

@@ -9,6 +9,7 @@ import { recipes } from "../learn/recipe.ts";
 import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
+import { configIn } from "../setup/config-file.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
 import { formats } from "../tasks/task-file.ts";
 import { doctor } from "./doctor.ts";
@@ -88,6 +89,20 @@ const seedOption = [
   SEED,
 ] as const;
 
+const noConfigOption = ["--no-config", "use the Almanac, although a project is here"] as const;
+
+/** Commands that take a project find the one in the working folder, unless they are told which or that there is none. */
+const findProject = (command: Command): void => {
+  const { config, resume, watch, json, quiet } = command.opts();
+  const takes = command.options.some((option) => option.attributeName() === "config" && option.negate);
+  if (!takes || typeof config === "string") return;
+  // A run that is resumed knows whether it began with a project.
+  const found = config === false || resume !== undefined ? undefined : configIn(".");
+  command.setOptionValueWithSource("config", found, "implied");
+  if (found !== undefined && !json && !quiet && watch === undefined)
+    sideScreen().line(`config    ${found} (found here; --no-config leaves it out)`);
+};
+
 // With a listener, no other process can turn on the inspector, which runs whatever it is sent.
 process.on("SIGUSR1", () => undefined);
 
@@ -104,6 +119,7 @@ const refuseLongArguments = (): void => {
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
   .version(manifest.version)
+  .hook("preAction", (_, command) => findProject(command))
   .exitOverride()
   // Names of subcommands are long: their descriptions wrap all the same.
   .configureHelp({ minWidthToWrap: 20 })
@@ -123,7 +139,11 @@ program
     wholeNumber(0),
   )
   .option("--out <folder>", "store the run in <folder>/<id>", "runs")
-  .option("--config <file>", "learn on a project's tasks, tools and reward: agentflow.config.ts (see init)")
+  .option(
+    "--config <file>",
+    "learn on a project's tasks, tools and reward (default: agentflow.config.ts here; see init)",
+  )
+  .option(...noConfigOption)
   .option(
     "--cold-start <steps>",
     "steps of imitation before the first rollout, for a planner new to the tools",
@@ -223,7 +243,8 @@ program
 const withSetUp = (command: Command): Command =>
   command
     .option(...seedOption)
-    .option("--config <file>", "use a project's tools, models and budget: agentflow.config.ts (see init)")
+    .option("--config <file>", "use a project's tools, models and budget (default: agentflow.config.ts here; see init)")
+    .option(...noConfigOption)
     .option(
       "--policy <run or folder>",
       `use trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,

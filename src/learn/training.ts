@@ -176,6 +176,7 @@ const grpoOptions = async (
     ...(!settings.guard && { guard: false }),
     ...(await replayOf(parts)),
     permuteRewards: settings.permuteRewards,
+    onDiagnosis: (message) => parts.emit({ type: "diagnosis", message }),
     abortSignal: signals.abortSignal,
   };
 };

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AgentFlowConfig, configRule } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
-import { codeFolder } from "../package-folder.ts";
+import { codeFolder, packageFolder } from "../package-folder.ts";
 import { settledWithin } from "../settled-within.ts";
 
 /** A configuration and the file that it came from. */
@@ -21,24 +22,16 @@ const LOAD_SECONDS = 60;
 /** Where `agentflow` and its parts lie for a configuration: those of the command that reads it, installed or not. */
 const own = (): Record<string, string> => {
   const extension = codeFolder.pathname.endsWith("/src/") ? ".ts" : ".js";
-  const at = (path: string): string => fileURLToPath(new URL(`${path}index${extension}`, codeFolder));
-  const parts = [
-    "train",
-    "learn",
-    "setup",
-    "almanac",
-    "tools",
-    "sandbox",
-    "store",
-    "tasks",
-    "models",
-    "engines/onnx",
-    "testing",
-  ];
-  return {
-    ...Object.fromEntries(parts.map((part) => [`agentflow/${part}`, at(`${part}/`)])),
-    agentflow: at(""),
-  };
+  const manifest = readFileSync(new URL("package.json", packageFolder), "utf8");
+  const { exports } = JSON.parse(manifest) as { readonly exports: Readonly<Record<string, unknown>> };
+  // The whole package comes last: its name begins the names of all parts.
+  const parts = Object.keys(exports).sort((a, b) => b.length - a.length);
+  return Object.fromEntries(
+    parts.map((part) => [
+      part.replace(".", "agentflow"),
+      fileURLToPath(new URL(`${part}/index${extension}`, codeFolder)),
+    ]),
+  );
 };
 
 /**
@@ -57,6 +50,22 @@ export const hashOfConfig = async (file: string): Promise<string> => {
   });
   return createHash("sha256").update(text).digest("hex");
 };
+
+/** Names under which a configuration is found by itself. */
+const CONFIG_NAMES = ["ts", "mts", "js", "mjs"].map((extension) => `agentflow.config.${extension}`);
+
+/**
+ * The configuration of the project in a folder; undefined where there is none.
+ *
+ * @example
+ * ```ts
+ * import { configIn } from "agentflow/setup";
+ *
+ * console.log(configIn(process.cwd()) ?? "no project here");
+ * ```
+ */
+export const configIn = (folder: string): string | undefined =>
+  CONFIG_NAMES.map((name) => (folder === "." ? name : join(folder, name))).find((file) => existsSync(file));
 
 /**
  * Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`.

@@ -1,5 +1,5 @@
 /** From what a person names to what runs: a configuration file, names of models, keys in the environment. */
-export { hashOfConfig, type LoadedConfig, loadConfig } from "./config-file.ts";
+export { configIn, hashOfConfig, type LoadedConfig, loadConfig } from "./config-file.ts";
 export {
   findModel,
   findPlayers,

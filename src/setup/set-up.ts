@@ -95,7 +95,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
   const roles = await remoteRoles(config?.roles ?? {}, variables);
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
   const isNamed = options.policy !== undefined || asked !== undefined || roles.planner !== undefined;
-  const chosen = options.runs === undefined || isNamed ? undefined : await trainedPlanner(options.runs, loaded?.hash);
+  const chosen = options.runs === undefined || isNamed ? undefined : await trainedPlanner(options.runs, loaded);
   const named = { ...options, policy: options.policy ?? chosen?.name };
   const engine = localNeeded ? await openLocal(named, remote === undefined ? asked : undefined) : undefined;
   try {

@@ -5,7 +5,7 @@ import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { PlannerSource } from "../learn/planner-source.ts";
 import { readStoredOptions } from "../learn/stored-options.ts";
-import { hashOfConfig } from "./config-file.ts";
+import { configIn, hashOfConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, localPlanner } from "./local-model.ts";
 import { projectFile } from "./project-file.ts";
 
@@ -47,7 +47,9 @@ export const openedAgain = async (
     readonly context?: number;
   };
   const hasProject = stored.environment !== undefined && stored.environment !== almanac().name;
-  const file = namedHere(folder, "config", hasProject ? stored.environment : undefined, config);
+  // Of a project, the one that is here: the hash of its configuration says whether it is the same.
+  const here = hasProject ? (config ?? configIn(".")) : config;
+  const file = namedHere(folder, "config", hasProject ? stored.environment : undefined, here);
   const name =
     stored.model === BUILT_IN_MODEL && model === undefined
       ? stored.model

@@ -23,7 +23,7 @@ it("is the newest finished run of the same environment, or what the package ship
   await run("2026-01-02-0000-aaaa", { almanac: "a" }, { stepsDone: 60 });
   await run("2026-01-03-0000-aaaa", { almanac: "a" });
   await run("2026-01-04-0000-aaaa", { almanac: "a" }, { stepsDone: 80 }, false);
-  await run("2026-01-05-0000-aaaa", { projectSha256: "p" }, { stepsDone: 9 });
+  await run("2026-01-05-0000-aaaa", { project: "agentflow.config.ts", projectSha256: "p" }, { stepsDone: 9 });
   await run("2026-01-06-0000-aaaa", { command: "solve" });
   await run("2026-01-07-0000-aaaa", { almanac: "a" }, { stepsDone: 0 });
   await mkdir(join(root, "2026-01-08-0000-aaaa"));
@@ -33,6 +33,16 @@ it("is the newest finished run of the same environment, or what the package ship
     why: `${join(root, "2026-01-02-0000-aaaa")}, the newest run here, trained in 60 steps`,
     turns: 6,
   });
-  expect((await trainedPlanner(root, "p")).name).toBe(join(root, "2026-01-05-0000-aaaa"));
-  expect((await trainedPlanner(root, "q")).name).toBe("agentflow-tiny");
+  const path = "/projects/shop/agentflow.config.ts";
+  const learnt = join(root, "2026-01-05-0000-aaaa");
+  expect(await trainedPlanner(root, { path, hash: "p" })).toMatchObject({
+    name: learnt,
+    why: expect.stringMatching(/9 steps$/),
+  });
+  const changed = await trainedPlanner(root, { path, hash: "q" });
+  expect(changed).toMatchObject({
+    name: learnt,
+    why: expect.stringMatching(/9 steps before agentflow\.config\.ts was changed$/),
+  });
+  expect((await trainedPlanner(root, { path: "/projects/shop/other.ts", hash: "p" })).name).toBe("agentflow-tiny");
 });

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { listRuns, readRun } from "../store/stored-run.ts";
 import { BUILT_IN_MODEL, TRAINED_MODEL } from "./local-model.ts";
 
@@ -19,8 +19,8 @@ const ALMANAC_TURNS = 6;
 /**
  * The planner of a solve that names none: of the newest finished run in a folder that learnt in the same environment, else
  * the trained one that the package ships. A project without such a run gets the untrained one: the other knows the
- * Almanac's tools only. `configHash` is that of a project's configuration. Nothing is written, and a run that cannot be read
- * is skipped.
+ * Almanac's tools only. `project` is the file of a project's configuration and its hash: a run that learnt the project
+ * before the file was changed counts too. Nothing is written, and a run that cannot be read is skipped.
  *
  * @example
  * ```ts
@@ -30,17 +30,20 @@ const ALMANAC_TURNS = 6;
  * console.log(why, (await findPlayers(name)).model);
  * ```
  */
-export const trainedPlanner = async (root: string, configHash: string | undefined): Promise<ChosenPlanner> => {
+export const trainedPlanner = async (
+  root: string,
+  project: { readonly path: string; readonly hash: string } | undefined,
+): Promise<ChosenPlanner> => {
   for (const id of (await listRuns(root)).reverse()) {
-    const steps = await stepsOf(root, id, configHash);
-    if (steps !== undefined)
+    const learnt = await learntIn(root, id, project);
+    if (learnt !== undefined)
       return {
         name: join(root, id),
-        why: `${join(root, id)}, the newest run here, trained in ${steps} steps`,
-        turns: configHash === undefined ? ALMANAC_TURNS : undefined,
+        why: `${join(root, id)}, the newest run here, trained in ${learnt.steps} steps${learnt.changed ? ` before ${basename(project?.path ?? "")} was changed` : ""}`,
+        turns: project === undefined ? ALMANAC_TURNS : undefined,
       };
   }
-  return configHash === undefined
+  return project === undefined
     ? {
         name: TRAINED_MODEL,
         why: `${TRAINED_MODEL}, trained on the Almanac before it was shipped`,
@@ -48,20 +51,30 @@ export const trainedPlanner = async (root: string, configHash: string | undefine
       }
     : {
         name: BUILT_IN_MODEL,
-        why: `${BUILT_IN_MODEL}, which has not learnt this project yet (agentflow learn --config …)`,
+        why: `${BUILT_IN_MODEL}, which has not learnt this project yet (agentflow learn)`,
       };
 };
 
-/** Steps of a finished run that learnt in the same environment and kept its weights; undefined for any other. */
-const stepsOf = async (root: string, id: string, configHash: string | undefined): Promise<number | undefined> => {
+/** A finished run that learnt in the same environment and kept its weights; undefined for any other. */
+const learntIn = async (
+  root: string,
+  id: string,
+  project: { readonly path: string; readonly hash: string } | undefined,
+): Promise<{ readonly steps: number; readonly changed: boolean } | undefined> => {
   const run = await readRun(root, id).catch(() => undefined);
   const report = run?.report as { readonly stepsDone?: unknown } | undefined;
-  const config = run?.config as { readonly almanac?: unknown; readonly projectSha256?: unknown } | undefined;
-  if (run === undefined || typeof report?.stepsDone !== "number") return undefined;
-  const isSame = configHash === undefined ? config?.almanac !== undefined : config?.projectSha256 === configHash;
+  const config = run?.config as
+    | { readonly almanac?: unknown; readonly project?: unknown; readonly projectSha256?: unknown }
+    | undefined;
+  if (run === undefined || typeof report?.stepsDone !== "number" || report.stepsDone === 0) return undefined;
+  const isSame =
+    project === undefined
+      ? config?.almanac !== undefined
+      : typeof config?.project === "string" && basename(config.project) === basename(project.path);
   const isWhole = await stat(join(run.folder, "weights")).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  return isSame && isWhole && report.stepsDone > 0 ? report.stepsDone : undefined;
+  if (!isSame || !isWhole) return undefined;
+  return { steps: report.stepsDone, changed: project !== undefined && config?.projectSha256 !== project.hash };
 };

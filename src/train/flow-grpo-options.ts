@@ -20,6 +20,7 @@ import {
 } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
+import { diagnosisOf } from "./diagnosis.ts";
 import { type GrpoOptions, grpoDefaults, grpoRules } from "./grpo-options.ts";
 import type { Group, Rollout } from "./roll-out.ts";
 import type { StepMetrics } from "./step-metrics.ts";
@@ -57,6 +58,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   readonly onTrajectory?:
     | ((rollout: Rollout & { readonly step: number; readonly task: Task<Sealed> }) => void)
     | undefined;
+  /** Told once when three steps in a row could teach nothing, and why. @default a warning of the process */
+  readonly onDiagnosis?: ((message: string) => void) | undefined;
   readonly abortSignal?: AbortSignal | undefined;
   /** @default the machine's clock */
   readonly clock?: Clock | undefined;
@@ -84,12 +87,14 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   replay: objectWith("replay", "sequences", "weight"),
   permuteRewards: truth,
   onTrajectory: callback,
+  onDiagnosis: callback,
   abortSignal,
   clock: objectWith("a clock", "now", "after"),
 };
 
 /** Options with the defaults filled in. */
-export type Settings<Sealed> = FlowGrpoOptions<Sealed> & typeof defaults;
+export type Settings<Sealed> = FlowGrpoOptions<Sealed> &
+  typeof defaults & { readonly diagnosed: (metrics: StepMetrics) => StepMetrics };
 
 const defaults = {
   ...grpoDefaults,
@@ -103,7 +108,7 @@ const defaults = {
 /** Fills the defaults in. Throws `ConfigError` for what cannot work. */
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
   checked("flowGrpo", options, flowGrpoRules);
-  const settings = withDefaults(defaults, options);
+  const settings = { ...withDefaults(defaults, options), diagnosed: diagnosisOf(options.onDiagnosis) };
   const { train, tasks, tasksPerStep } = settings;
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
   if (new Set(train.map(({ name }) => name)).size < train.length)

@@ -101,7 +101,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
         else await policy.publish();
       }
       const step = { index, learningRate, versions: versionsOf(o.train), undone, guard: guard.state, ...rolled };
-      yield stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() });
+      yield o.diagnosed(stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() }));
     }
   } finally {
     await rollouts.close();
