@@ -3,7 +3,7 @@ import type { ChatModel } from "./model.ts";
 import type { Executor, Planner } from "./module.ts";
 import type { Random } from "./random.ts";
 import type { ReplyLog } from "./reply-log.ts";
-import type { Task } from "./task.ts";
+import type { RolloutCost, Task } from "./task.ts";
 import type { Toolset } from "./tool.ts";
 
 /** Evaluation sets, in the order in which people read them. An environment may leave some empty. */
@@ -55,8 +55,12 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   /** The `index`-th training task of a family; an environment with few of them starts over. */
   train(family: string, index: number): EnvironmentTask<Sealed>;
   evaluation(split: "validation" | "test", sizes?: Partial<Readonly<Record<SetName, number>>>): TaskSets<Sealed>;
-  /** In [0, 1]; undefined is not a sample. */
-  reward(task: EnvironmentTask<Sealed>, answer: string | undefined): number | undefined | Promise<number | undefined>;
+  /** In [0, 1]; undefined is not a sample. `cost` is there in training alone. */
+  reward(
+    task: EnvironmentTask<Sealed>,
+    answer: string | undefined,
+    cost?: RolloutCost,
+  ): number | undefined | Promise<number | undefined>;
   /** `model` is behind tools that ask one. */
   tools(model: ChatModel): Toolset;
   readonly flow: EnvironmentFlow;

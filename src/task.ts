@@ -35,11 +35,20 @@ export const queryOf = (query: Query): Query => {
   return turnLimit === undefined ? { id, question } : { id, question, turnLimit };
 };
 
+/** What an answer took: a reward may be less for a wasteful plan. */
+export interface RolloutCost {
+  readonly turns: number;
+  /** Calls that reached a tool, the failed ones included. */
+  readonly calls: number;
+}
+
 /**
  * A pure function of task and answer, in [0, 1]. `undefined` means "no sample" (an infrastructure failure), never 0.
- * `answer` is undefined when the flow ended without one: that is a 0 for most rewards.
+ * `answer` is undefined when the flow ended without one: that is a 0 for most rewards. `cost` is there in training alone:
+ * evaluations measure the answer.
  */
 export type Reward<Sealed = unknown> = (
   task: Task<Sealed>,
   answer: string | undefined,
+  cost?: RolloutCost,
 ) => number | undefined | Promise<number | undefined>;

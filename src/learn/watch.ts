@@ -119,10 +119,10 @@ const learnerOf = (
   const gate = environment
     .evaluation("validation", { heldOutPages: GATE })
     .heldOutPages.map((task): Task<Watched> => ({ ...queryOf(task), sealed: { of: "gate", task } }));
-  const reward: Reward<Watched> = ({ sealed, ...query }, answer) =>
+  const reward: Reward<Watched> = ({ sealed, ...query }, answer, cost) =>
     sealed.of === "file"
       ? answerReward({ ...query, sealed: sealed.key }, answer)
-      : environment.reward(sealed.task, answer);
+      : environment.reward(sealed.task, answer, cost);
   return onlineLearner<Watched>({
     flow,
     train: policies,

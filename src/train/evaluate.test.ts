@@ -2,9 +2,12 @@ import { describe, expect, it } from "vitest";
 import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
 import { ModelError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
+import { randomKey } from "../random.ts";
+import type { RolloutCost } from "../task.ts";
 import { scriptedPlanner } from "../testing/index.ts";
 import { tool } from "../tool.ts";
 import { compare, evaluate } from "./evaluate.ts";
+import { rollOut } from "./roll-out.ts";
 
 /** Looks first, then answers `left`; fails as a model does where the question asks for green. */
 const flow = createFlow({
@@ -50,6 +53,20 @@ describe("evaluate", () => {
     expect(report.averageTurns).toBeCloseTo(4 / 3, 12);
     expect(report.interval[0]).toBeCloseTo(0.0615, 3);
     expect(progress).toEqual([1, 2, 3]);
+  });
+
+  it("measures answers: what they took is for training alone", async () => {
+    const seen: (RolloutCost | undefined)[] = [];
+    const thrifty: typeof leverReward = (task, answer, cost) => {
+      seen.push(cost);
+      return Number(leverReward(task, answer)) * (cost === undefined ? 1 : 1 / cost.turns);
+    };
+    const [red] = leverTasks;
+    if (red === undefined) throw new Error("There is no task.");
+    const { accuracy } = await evaluate({ flow, tasks: [red], reward: thrifty });
+    const { reward } = await rollOut(flow, red, thrifty, { randomKey: randomKey("cost") });
+    // One turn looked with a tool that does not exist, the other one answered.
+    expect([accuracy, reward, seen]).toEqual([1, 0.5, [undefined, { turns: 2, calls: 1 }]]);
   });
 
   it("gives each task the same randomness whatever the order and the concurrency", async () => {

@@ -110,12 +110,14 @@ export const evaluate = async <Sealed>(options: EvaluateOptions<Sealed>): Promis
     throw new ConfigError(`${tasks.length} tasks have ${ids.size} ids: each task needs its own.`);
   const versions = Object.fromEntries(policies.map((policy) => [policy.name, policy.version]));
   const release = policies.map((policy) => policy.hold(policy.version));
+  // A right answer is right, whatever it took.
+  const ofAnswer: Reward<Sealed> = (task, answer) => reward(task, answer);
   let done = 0;
   let solved = 0;
   try {
     const rollouts = await mapConcurrently(tasks, concurrency, async (task) => {
       abortSignal?.throwIfAborted();
-      const rollout = await rollOut(flow, task, reward, {
+      const rollout = await rollOut(flow, task, ofAnswer, {
         id: `evaluate/${seed}/${task.id}`,
         randomKey: randomKey(seed, "evaluate", task.id),
         versions,

@@ -2,7 +2,7 @@ import { AgentFlowError, ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions } from "../flow/flow.ts";
 import { count, defined, listOf, objectWith, required } from "../options.ts";
 import { type RandomKey, random, randomKey } from "../random.ts";
-import { queryOf, type Reward, type Task } from "../task.ts";
+import { queryOf, type Reward, type RolloutCost, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { limited, mapConcurrently } from "./concurrency.ts";
 
@@ -41,11 +41,16 @@ export const rollOut = async <Sealed>(
 ): Promise<Rollout> => {
   required(objectWith("a flow", "solve"))(flow, "rollOut: the flow");
   const { trajectory } = await flow.solve(queryOf(task), options);
-  const value = trajectory.status === "failed" ? undefined : await reward(task, trajectory.answer);
+  const value = trajectory.status === "failed" ? undefined : await reward(task, trajectory.answer, costOf(trajectory));
   if (value !== undefined && !(value >= 0 && value <= 1))
     throw new ConfigError(`The reward of task ${task.id} is ${value}: it must be a number from 0 to 1, or undefined.`);
   return { trajectory, reward: value };
 };
+
+const costOf = ({ memory }: Trajectory): RolloutCost => ({
+  turns: memory.length,
+  calls: memory.filter(({ observation }) => observation.status !== "refused").length,
+});
 
 export interface RollOutOptions<Sealed> {
   readonly flow: Pick<Flow, "solve">;

@@ -89,8 +89,8 @@ export const taskStream = <Sealed>(options: TaskStreamOptions<Sealed>): TaskStre
       waiting = 0;
       return (index) => random(randomKey(seed, "online", round, index)).pick(index % 2 === 0 ? newest : sample);
     },
-    worth: ({ sealed }, answer) => {
-      if (sealed.kind === "scored") return reward(sealed.task, answer);
+    worth: ({ sealed }, answer, cost) => {
+      if (sealed.kind === "scored") return reward(sealed.task, answer, cost);
       if (answer === undefined) return 0;
       const known = sealed.judgements.get(answer.trim());
       return known ?? ([...sealed.judgements.values()].includes(1) ? 0 : undefined);

@@ -124,10 +124,10 @@ const answerText = (answer: unknown): string => {
 export const rewardOf = <Own>({
   reward = equality,
 }: Pick<AgentFlowConfig<Own>, "reward">): Reward<ProjectSealed<Own>> => {
-  return ({ sealed, ...query }, answer) => {
+  return ({ sealed, ...query }, answer, cost) => {
     const what = `The reward of task ${query.id}`;
     try {
-      const value = reward({ ...query, sealed: sealed.own }, answer);
+      const value = reward({ ...query, sealed: sealed.own }, answer, cost);
       return value instanceof Promise ? called(REWARD_SECONDS, what, () => value) : value;
     } catch (thrown) {
       throw thrownBy(what, thrown);
