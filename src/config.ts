@@ -1,6 +1,7 @@
 import { type Budget, budget } from "./budget.ts";
 import { grants } from "./grants.ts";
 import { type ChatModel, type Price, type PromptStyle, priceRule, promptStyleRule } from "./model.ts";
+import type { Analyst } from "./module.ts";
 import {
   callback,
   count,
@@ -52,6 +53,8 @@ export interface AgentFlowConfig<Sealed = unknown> {
   readonly model?: ModelSettings;
   readonly roles?: Partial<Readonly<Record<RoleName, ModelSettings | "rules">>>;
   readonly tools?: Toolset;
+  /** Reads a question: its entities (q1, q2, …), what is asked for. @default rules for English, `ruleAnalyst` */
+  readonly analyst?: Analyst;
   readonly instructions?: string;
   readonly budget?: Budget;
   readonly grants?: Grants;
@@ -94,6 +97,7 @@ const configRules: Rules<AgentFlowConfig> = {
   model: modelRule,
   roles: ruleOf<Record<RoleName, unknown>>(roleRules),
   tools: toolset,
+  analyst: callback,
   instructions: text,
   budget,
   grants,

@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import type { ChatModel } from "./model.ts";
-import type { Executor, Planner } from "./module.ts";
+import type { Analyst, Executor, Planner } from "./module.ts";
 import type { Random } from "./random.ts";
 import type { ReplyLog } from "./reply-log.ts";
 import type { RolloutCost, Task } from "./task.ts";
@@ -29,7 +29,7 @@ export type TaskOf<Sealed extends EnvironmentSealed = EnvironmentSealed> = (
 
 /** What a check of an environment found. An error means that training on it would be in vain. */
 export interface Finding {
-  readonly check: "tasks" | "tools" | "reward" | "spread" | "leaks" | "duplicates";
+  readonly check: "tasks" | "tools" | "reward" | "spread" | "leaks" | "duplicates" | "families";
   readonly level: "ok" | "warning" | "error";
   readonly message: string;
 }
@@ -82,9 +82,10 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   readonly question: string;
 }
 
-/** The limits of an environment's flows, their instructions, who makes the calls and who keeps the replies. */
+/** The limits of an environment's flows, who reads their questions, their instructions, who makes the calls and who keeps the replies. */
 export interface EnvironmentFlow {
   readonly budget?: Budget;
+  readonly analyst?: Analyst;
   readonly instructions?: string;
   readonly replies?: ReplyLog;
   readonly secrets?: readonly string[];

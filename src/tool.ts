@@ -78,6 +78,8 @@ export interface ToolMetadata {
   readonly takes?: "question" | "address";
   /** The field of its results by which one answers a question. @default "value" */
   readonly answerField?: string;
+  /** The same input always gets the same result, and a call changes nothing: learning asks once. @default false */
+  readonly pure?: boolean;
   /** What it cannot do. */
   readonly limits?: string;
   /** When to take it. */
@@ -130,6 +132,7 @@ const toolRules: Rules<AnyTool> = {
     takes: oneOf("question", "address"),
     answerField: nameRule,
     limits: text,
+    pure: truth,
     bestUse: text,
     examples: listOf(anything),
   }),

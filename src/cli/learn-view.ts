@@ -1,7 +1,7 @@
 import type { Environment } from "../environment.ts";
 import type { LearnFinish, LearnHappening } from "../learn/event.ts";
 import { findingLines } from "./findings.ts";
-import { baselineLines, forecast, introduction, type RunStart, summary } from "./learn-words.ts";
+import { baselineLines, callsAhead, forecast, introduction, type RunStart, summary } from "./learn-words.ts";
 import { type Progress, trainingProgress } from "./progress.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { duration } from "./words.ts";
@@ -19,8 +19,14 @@ const MEASURABLE = 100;
 /** Outside a terminal a line is written once per this many steps of imitation. */
 const IMITATION_LINES = 20;
 
-/** `environment` names the sets of a run that does not say so itself. */
-export const learnView = (screen: Screen, environment?: Pick<Environment, "titles">): LearnView => {
+/** `environment` names the sets of a run that does not say so itself; calls of a project's own tools are counted ahead. */
+export const learnView = (
+  screen: Screen,
+  {
+    environment,
+    ownTools = false,
+  }: { readonly environment?: Pick<Environment, "titles">; readonly ownTools?: boolean } = {},
+): LearnView => {
   let start: RunStart | undefined;
   let progress: Progress | undefined;
   let evaluationSeconds = 0;
@@ -31,6 +37,8 @@ export const learnView = (screen: Screen, environment?: Pick<Environment, "title
     labelled(screen, event.phase, summary(event.figures, titles()), { paint: screen.bold });
     if (event.seconds === undefined || event.phase === "after") return;
     evaluationSeconds = event.seconds;
+    if (event.phase === "before" && start !== undefined && ownTools)
+      screen.line(`calls     about ${callsAhead(start, event.figures.averageTurns)} of your tools are still to come`);
     if (event.phase === "before" && start !== undefined && start.tasks >= MEASURABLE)
       screen.line(`time      about ${duration(forecast(start, event.seconds))} left, by what this evaluation took`);
   };

@@ -33,6 +33,12 @@ export const forecast = ({ tasks, steps, tasksPerStep, groupSize }: RunStart, ev
   return (evaluationSeconds / Math.max(1, tasks)) * (rollouts * (1 + TRAINING_SHARE) + tasks);
 };
 
+/** How many calls of tools the rest of a run makes, from how many turns its first evaluation took. */
+export const callsAhead = ({ tasks, steps, tasksPerStep, groupSize }: RunStart, turns: number): string => {
+  const calls = turns * (steps * tasksPerStep * groupSize + tasks);
+  return calls < 1000 ? String(Math.round(calls)) : `${Math.round(calls / 1000)},000`;
+};
+
 /** The main figures of a planner in one line. */
 export const summary = (figures: PlannerFigures, titles: Titles): string =>
   (["heldOutPages", "heldOutFamily"] as const satisfies readonly SetName[])

@@ -36,7 +36,7 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
   const interrupts = listenToInterrupts(() =>
     screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
   );
-  const view = learnView(screen);
+  const view = learnView(screen, { ownTools: config !== undefined });
   try {
     if (check) return await checkCommand(options, screen, interrupts);
     const run = await runOf(options, interrupts);

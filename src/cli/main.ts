@@ -91,7 +91,7 @@ const seedOption = [
 
 const noConfigOption = ["--no-config", "use the Almanac, although a project is here"] as const;
 
-/** Commands that take a project find the one in the working folder, unless they are told which or that there is none. */
+/** Commands that take a project find the one in the working folder, unless an option names another one or none. */
 const findProject = (command: Command): void => {
   const { config, resume, watch, json, quiet } = command.opts();
   const takes = command.options.some((option) => option.attributeName() === "config" && option.negate);

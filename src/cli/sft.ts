@@ -28,7 +28,7 @@ export const sftCommand = async (options: SftCommandOptions): Promise<number> =>
   const { from, out, model, json, quiet, ...settings } = options;
   const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
-  const view = learnView(screen, await almanac().open({ seed: options.seed }));
+  const view = learnView(screen, { environment: await almanac().open({ seed: options.seed }) });
   try {
     const run = learnFromTrajectories({
       ...settings,

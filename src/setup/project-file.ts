@@ -24,13 +24,13 @@ export const projectFile = async (
   variables: EnvironmentVariables,
 ): Promise<EnvironmentSource<ProjectSealed>> => {
   const { config, hash } = await loadConfig(file);
-  const { tools, tasks, reward, budget, instructions } = config;
+  const { tools, tasks, reward, budget, instructions, analyst } = config;
   return project({
     ...(tools && { tools }),
     ...(tasks && { tasks }),
     ...(reward && { reward }),
     ...(budget && { budget }),
-    ...defined({ instructions }),
+    ...defined({ instructions, analyst }),
     name: file,
     record: { projectSha256: hash },
     secrets: secretsOf(variables),

@@ -119,6 +119,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
         budget,
         secrets,
         ...defined({ instructions: config?.instructions, grants: config?.grants }),
+        ...(config?.analyst === undefined || parts.analyst !== undefined ? {} : { analyst: config.analyst }),
       },
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,

@@ -31,6 +31,10 @@ describe("entities, in order of appearance", () => {
       ["Rio de Janeiro", "Frankfurt am Main"],
     ],
     ["Is C++ older than C#?", ["C++", "C#"]],
+    ["How much does anna.k+shop@mail.example.org owe for o-1042?", ["anna.k+shop@mail.example.org", "o-1042"]],
+    ["Who opened ticket t_77/b, and was it before sku9f3?", ["t_77/b", "sku9f3"]],
+    ["What does https://shop.example/items?id=7 cost?", ["https://shop.example/items?id=7"]],
+    ["How many km2 or m3 is the 2nd field?", []],
   ])("%s", (question, entities) => {
     expect(analyse(question).entities).toEqual(entities);
   });

@@ -48,18 +48,20 @@ const HEADS = new Set(
 /** Words whose full stop ends no sentence. */
 const ABBREVIATIONS = new Set("st ste mt ft dr mr mrs ms jr sr no vs gen col capt lt".split(" "));
 
-const QUOTED = /"([^"\n]{1,200})"|“([^”\n]{1,200})”|«([^»\n]{1,200})»/gu;
+/** Quoted texts, and addresses of mail and web, which are one thing each. */
+const WHOLE =
+  /"([^"\n]{1,200})"|“([^”\n]{1,200})”|«([^»\n]{1,200})»|([\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,4}|https?:\/\/[^\s"<>]{1,200}[^\s"<>.,;:!?)\]'])/gu;
 const WORD =
   /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
 
-/** Entities of a question, in order of appearance: quoted strings, names, codes, numbers, versions and dates. */
+/** Entities of a question, in order of appearance: quoted strings, names, codes, identifiers, addresses, numbers, dates. */
 export const findEntities = (text: string): Span[] => {
   const spans: Span[] = [];
   let end = 0;
-  for (const match of text.matchAll(QUOTED)) {
+  for (const match of text.matchAll(WHOLE)) {
     spans.push(...inPlain(text, end, match.index));
     end = match.index + match[0].length;
-    const inner = (match[1] ?? match[2] ?? match[3] ?? "").trim();
+    const inner = (match.slice(1).find((part) => part !== undefined) ?? "").trim();
     if (inner !== "") spans.push({ text: inner.slice(0, LENGTH_LIMIT), start: match.index, end });
   }
   spans.push(...inPlain(text, end, text.length));
@@ -107,7 +109,11 @@ const wordsOf = (text: string, from: number, to: number): Word[] => {
 const isNumber = (word: string): boolean => /^[vV]?\d/u.test(word) && !/^\d+(?:st|nd|rd|th)$/iu.test(word);
 const isOrdinal = (word: string): boolean => /^\d+(?:st|nd|rd|th)$/iu.test(word);
 const isCode = (word: string): boolean => /^[\p{Lu}\p{N}]{2,4}$/u.test(word) && /\p{Lu}/u.test(word);
-const isName = (word: string): boolean => /\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word);
+/** An identifier in small letters, such as `o-1042` or `sku_9f3`: letters first, a digit among them. Units are none. */
+const isIdentifier = (word: string): boolean =>
+  /^\p{Ll}[\p{Ll}\p{N}_/+.-]*$/u.test(word) && /\p{N}/u.test(word) && !/^[a-z]{1,2}[23]$/u.test(word);
+const isName = (word: string): boolean =>
+  isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word));
 const isMonth = (word: string): boolean => MONTH_NAMES.has(word.toLowerCase()) && isName(word);
 
 /** Index after the last word of the run that starts at `at`; `at` itself when no name starts there. */

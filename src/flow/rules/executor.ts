@@ -3,7 +3,7 @@ import type { Executor, FlowState, Refusal } from "../../module.ts";
 import { checked, count } from "../../options.ts";
 import { type AnyTool, computes, type Field } from "../../tool.ts";
 import type { ToolCall } from "../../trajectory.ts";
-import { type Argument, argumentsOf, argumentValue } from "../arguments.ts";
+import { type Argument, type Arguments, argumentsOf, argumentValue, isWholeText } from "../arguments.ts";
 import { fieldTerm, fieldText } from "../field-text.ts";
 import { REFERENCE, resolve } from "../memory.ts";
 import { ANSWER_FIELD, failed, observe, refused, TEXT_LIMIT } from "../observation.ts";
@@ -13,8 +13,8 @@ import { parseInput } from "../schema.ts";
  * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
  * (`q1`, `@2.country`) is replaced by its value; one that computes gets terms (`135 ft`, `"2024-02-29"`) and
  * `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
- * string, gets them in order, one word for each (`stock q1 @2.site`); one without any gets none. A sub-goal that is a
- * JSON object is the whole input.
+ * string, gets them in order, one word for each (`stock q1 @2.site`), further words are its optional ones; one without any
+ * gets none. A sub-goal that is a JSON object is the whole input.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ import { parseInput } from "../schema.ts";
  */
 export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): Executor => {
   const { outputLimit = TEXT_LIMIT } = checked("ruleExecutor", options, { outputLimit: count });
-  const requiredBy = memoiseArguments();
+  const argumentsBy = memoiseArguments();
   return {
     write: (step, state) => {
       const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
@@ -35,11 +35,11 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
       if (tool === undefined) return { tool: step.tool, input: {} };
       const whole = jsonObject(step.subGoal);
       if (whole !== undefined) return { tool: step.tool, input: whole };
-      const required = requiredBy(tool);
+      const { required, optional } = argumentsBy(tool);
       const [only] = required;
-      return required.length === 1 && only?.type === "string"
+      return only !== undefined && isWholeText(required)
         ? writeText(step.tool, only.name, step.subGoal, state)
-        : writeInOrder(step.tool, required, step.subGoal, state);
+        : writeInOrder(step.tool, required, optional, step.subGoal, state);
     },
     run: async (call, state, context) => {
       const tool = state.tools[call.tool];
@@ -74,8 +74,8 @@ const textOfThrown = (thrown: unknown): string => {
   }
 };
 
-const memoiseArguments = (): ((tool: AnyTool) => readonly Argument[]) => {
-  const known = new WeakMap<AnyTool, readonly Argument[]>();
+const memoiseArguments = (): ((tool: AnyTool) => Arguments) => {
+  const known = new WeakMap<AnyTool, Arguments>();
   return (tool) => {
     const found = known.get(tool) ?? argumentsOf(tool);
     known.set(tool, found);
@@ -94,19 +94,21 @@ const jsonObject = (text: string): object | undefined => {
   }
 };
 
-/** One word for each argument, in order: a reference, or the value itself. */
+/** One word for each argument, in order, required ones first: a reference, or the value itself. */
 const writeInOrder = (
   tool: string,
   required: readonly Argument[],
+  optional: readonly Argument[],
   subGoal: string,
   state: FlowState,
 ): ToolCall | Refusal => {
-  if (required.length === 0) return { tool, input: {} };
   const terms = subGoal.split(" ");
-  const names = required.map(({ name }) => name);
-  if (terms.length !== required.length) return refused("bad-arguments", inOrder(tool, names));
+  const filled = [...required, ...optional].slice(0, Math.max(required.length, terms.length));
+  // Without any argument to fill, the sub-goal says what the call is for.
+  if (required.length === 0 && (subGoal === "q" || terms.length > filled.length)) return { tool, input: {} };
+  if (terms.length !== filled.length) return refused("bad-arguments", inOrder(tool, required, optional));
   const input: Record<string, unknown> = {};
-  for (const [i, { name, type }] of required.entries()) {
+  for (const [i, { name, type }] of filled.entries()) {
     const term = terms[i] ?? "";
     if (term.replace(REFERENCE, "") !== "") {
       input[name] = argumentValue({ kind: "text", value: term }, type);
@@ -121,9 +123,14 @@ const writeInOrder = (
   return { tool, input };
 };
 
-const inOrder = (tool: string, names: readonly string[]): string =>
-  `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
-  `${names.join(", ")}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`;
+const inOrder = (tool: string, required: readonly Argument[], optional: readonly Argument[]): string => {
+  const names = required.map(({ name }) => name);
+  const more = optional.length === 0 ? "" : ` (and, if you like, ${optional.map(({ name }) => name).join(", ")})`;
+  return (
+    `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
+    `${names.join(", ")}${more}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`
+  );
+};
 
 /** Longest argument, in characters: references stand for texts, and a sub-goal may have many. */
 const ARGUMENT_LENGTH = 100_000;

@@ -20,7 +20,7 @@ describe("the check of the tasks", () => {
     const [few, enough] = [checkTasks(tasksOf(60), "f"), checkTasks(tasksOf(400), "f")];
     expect(few.level).toBe("warning");
     expect(few.message).toMatch(
-      /^60 tasks in 1 family: \d+ to train, \d+ unseen ones to measure; a few hundred teach more$/,
+      /^60 tasks in 1 family: 42 to train, 11 unseen ones to measure; a few hundred teach more; with 11 to measure on, an accuracy is known to within 25 points$/,
     );
     expect(enough.level).toBe("ok");
     expect(enough.message).toMatch(/^400 tasks in 1 family: \d+ to train, \d+ unseen ones to measure$/);
@@ -57,13 +57,25 @@ describe("the check of the tools", () => {
     checkTools({ tools }, explored(records)).map(({ level, message }) => `${level}: ${message}`);
 
   it("tells how often each one answers", () => {
-    expect(check(leverTools, { press: { calls: 4, ok: 3, values: 3 }, look: { calls: 2, ok: 2, values: 0 } })).toEqual([
-      "ok: each tool answers (of random calls: press 3/4, look 2/2)",
-    ]);
+    expect(
+      check(leverTools, {
+        press: { calls: 4, ok: 3, fields: 3, values: 3 },
+        look: { calls: 2, ok: 2, fields: 2, values: 0 },
+      }),
+    ).toEqual(["ok: each tool answers (of random calls: press 3/4, look 2/2)"]);
+  });
+
+  it("says which bring nothing to refer to", () => {
+    const look = { calls: 4, ok: 4, fields: 0, values: 0 };
+    const press = { calls: 4, ok: 3, fields: 3, values: 3 };
+    expect(check(leverTools, { press, look: { ...look, isList: true } })[1]).toMatch(
+      /^warning: look brings no fields: it returns a list, to which no later call can refer/,
+    );
+    expect(check(leverTools, { press, look })[1]).toMatch(/^warning: look brings no fields: it returns text/);
   });
 
   it("names those that were never called, and those that always failed", () => {
-    expect(check(leverTools, { look: { calls: 5, ok: 0, values: 0, lastError: "It is dark." } })).toEqual([
+    expect(check(leverTools, { look: { calls: 5, ok: 0, fields: 0, values: 0, lastError: "It is dark." } })).toEqual([
       expect.stringMatching(/^error: The tool press was never called: nothing in the questions/),
       "error: The tool look failed in all of 5 calls, the last one with: It is dark.",
     ]);
@@ -71,7 +83,7 @@ describe("the check of the tools", () => {
 
   it("blames what calculates only when the others have brought something", () => {
     const tools = { ...leverTools, calculate };
-    const look = { calls: 2, ok: 2, values: 0 };
+    const look = { calls: 2, ok: 2, fields: 2, values: 0 };
     expect(check(tools, { look })).toEqual([expect.stringContaining("The tool press was never called")]);
     expect(check(tools, { look, press: look })).toEqual([
       expect.stringContaining("The tool calculate was never called"),
@@ -79,7 +91,7 @@ describe("the check of the tools", () => {
   });
 
   it("finds that no tool ever states an answer, and that there are none", () => {
-    const record = { calls: 2, ok: 2, values: 0 };
+    const record = { calls: 2, ok: 2, fields: 2, values: 0 };
     expect(check(leverTools, { press: record, look: record })).toEqual([
       expect.stringMatching(/^error: No tool ever states an answer/),
     ]);
@@ -139,24 +151,32 @@ describe("the check of what random plans earn", () => {
     checkSpread(await leverEnvironment({ reward }).open({ seed: 1 }), 7, new AbortController().signal);
 
   it("finds that they earn nothing, everything, or something to compare", async () => {
-    const nothing = await spread(() => 0);
+    const [nothing] = await spread(() => 0);
+    if (nothing === undefined) throw new Error("Nothing was found.");
     expect(nothing.level).toBe("error");
     expect(nothing.message).toMatch(/^Random valid plans earned nothing on 96 training tasks \(\d+ × another answer/);
-    expect(await spread(() => 1)).toEqual({
-      check: "spread",
-      level: "warning",
-      message: "random valid plans earn 100 % of the reward: there is little left to learn",
-    });
-    const some = await spread(({ sealed }, answer) => (sealed.family === "red" && answer === "left" ? 1 : 0));
-    expect(some.level).toBe("ok");
-    expect(some.message).toMatch(
+    expect(await spread(() => 1)).toEqual([
+      {
+        check: "spread",
+        level: "warning",
+        message: "random valid plans earn 100 % of the reward: there is little left to learn",
+      },
+    ]);
+    const [some, family] = await spread(({ sealed }, answer) => (sealed.family === "red" && answer === "left" ? 1 : 0));
+    expect(family).toMatchObject({ check: "families", level: "warning" });
+    expect(family?.message).toMatch(/^green: 0 of 48 tasks were ever solved by random plans/);
+    expect(some?.level).toBe("ok");
+    expect(some?.message).toMatch(
       /^random valid plans earn \d\d % of the reward, some of it on (?:4|5)\d % of the tasks \(else: /,
     );
   });
 
   it("warns when only few tasks earn anything", async () => {
     const rare = await spread(({ id }) => (id === "train/red/0" ? 1 : 0));
-    expect(rare).toMatchObject({ level: "warning", message: expect.stringMatching(/some of it on 1 % of the tasks/) });
+    expect(rare).toMatchObject([
+      { level: "warning", message: expect.stringMatching(/some of it on 1 % of the tasks/) },
+      {},
+    ]);
   });
 
   it("ends when its signal is aborted", async () => {

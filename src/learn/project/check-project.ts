@@ -12,6 +12,12 @@ import { type ProjectTask, rewardOf } from "./project-tasks.ts";
 /** Groups of a step, and thus fewest training tasks. */
 const FEWEST_TASKS = 16;
 
+/** With fewer the interval of an accuracy is wider than most gains. */
+const FEWEST_MEASURED = 30;
+
+/** Half of the widest 95 % interval of an accuracy on this many tasks, in points. */
+const marginOf = (tasks: number): number => Math.round((100 * 1.96 * 0.5) / Math.sqrt(tasks + 1.96 ** 2));
+
 /** Whether there are tasks enough to train and to measure on. */
 export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding => {
   const training = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train").length;
@@ -27,9 +33,15 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
   if (test === 0)
     return of("error", `None of ${tasks.length} tasks is held out to measure on: a tenth is, so give some more.`);
   const counted = `${tasks.length} tasks in ${families} ${families === 1 ? "family" : "families"}: ${training} to train, ${test} unseen ones to measure`;
+  const short = [
+    ...(training < 100 ? ["a few hundred teach more"] : []),
+    ...(test < FEWEST_MEASURED
+      ? [`with ${test} to measure on, an accuracy is known to within ${marginOf(test)} points`]
+      : []),
+  ];
   return of(
-    training < 100 ? "warning" : "ok",
-    `${counted}${held.length === 0 ? "" : `, never trained: ${held.join(", ")}`}${training < 100 ? "; a few hundred teach more" : ""}`,
+    short.length > 0 ? "warning" : "ok",
+    [`${counted}${held.length === 0 ? "" : `, never trained: ${held.join(", ")}`}`, ...short].join("; "),
   );
 };
 
@@ -65,7 +77,16 @@ export const checkTools = ({ tools = {} }: Pick<AgentFlowConfig, "tools">, explo
     const { calls, ok } = exploration.tools.get(name) ?? { calls: 0, ok: 0 };
     return `${name} ${ok}/${calls}`;
   });
-  return [{ check: "tools", level: "ok", message: `each tool answers (of random calls: ${shares.join(", ")})` }];
+  return [
+    { check: "tools", level: "ok", message: `each tool answers (of random calls: ${shares.join(", ")})` },
+    ...lookUps.flatMap((name): Finding[] => {
+      const { ok = 0, fields = 0, isList = false } = exploration.tools.get(name) ?? {};
+      if (ok === 0 || fields > 0) return [];
+      const returns = isList ? "a list" : "text";
+      const message = `${name} brings no fields: it returns ${returns}, to which no later call can refer. Return an object of texts and numbers, or { text, fields }.`;
+      return [{ check: "tools", level: "warning", message }];
+    }),
+  ];
 };
 
 /** Tasks that a check of the reward looks at. */
@@ -103,20 +124,27 @@ export const checkReward = async <Own>(
 };
 
 const SPREAD_TASKS = 96;
+/** Tasks of each family at least, so that something can be said of it. */
+const SPREAD_OF_FAMILY = 24;
 const ROLLOUTS = 2;
 
-/** Whether random valid plans earn some of the reward and not all of it: else there is nothing to learn from. */
+/**
+ * Whether random valid plans earn some of the reward and not all of it, and in which families they never do: what chance
+ * never finds, a planner that is made from chance does not learn.
+ */
 export const checkSpread = async (
   environment: DemonstrationEnvironment,
   seed: number,
   abortSignal: AbortSignal,
-): Promise<Finding> => {
-  const tasks = Array.from({ length: SPREAD_TASKS }, (_, i) =>
-    environment.train(
-      environment.families[i % environment.families.length] ?? "",
-      Math.floor(i / environment.families.length),
-    ),
+): Promise<Finding[]> => {
+  const { families } = environment;
+  const length = Math.max(SPREAD_TASKS, SPREAD_OF_FAMILY * families.length);
+  const drawn = Array.from({ length }, (_, i) =>
+    environment.train(families[i % families.length] ?? "", Math.floor(i / families.length)),
   );
+  // A family of few tasks starts over.
+  const tasks = [...new Map(drawn.map((task) => [task.id, task])).values()];
+  const byFamily = new Map<string, { tasks: number; solved: number }>();
   const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
   const endings = new Map<string, number>();
   const count = (ending: string): void => void endings.set(ending, (endings.get(ending) ?? 0) + 1);
@@ -138,6 +166,8 @@ export const checkSpread = async (
       if (reward < 1) count(endingOf(trajectory));
     }
     if (best > 0) solved += 1;
+    const family = byFamily.get(task.sealed.family) ?? { tasks: 0, solved: 0 };
+    byFamily.set(task.sealed.family, { tasks: family.tasks + 1, solved: family.solved + (best > 0 ? 1 : 0) });
   }
   const mean = sum / (tasks.length * ROLLOUTS);
   const ended = [...endings]
@@ -146,17 +176,32 @@ export const checkSpread = async (
     .join(", ");
   const of = (level: Finding["level"], message: string): Finding => ({ check: "spread", level, message });
   if (sum === 0)
-    return of(
-      "error",
-      `Random valid plans earned nothing on ${tasks.length} training tasks (${ended}), so there is nothing to compare. ` +
-        "Give shorter tasks among them, more turns (budget.turns), a reward for parts of the way, or check that the tools can reach the expected answers.",
-    );
+    return [
+      of(
+        "error",
+        `Random valid plans earned nothing on ${tasks.length} training tasks (${ended}), so there is nothing to compare. ` +
+          "Give shorter tasks among them, more turns (budget.turns), a reward for parts of the way, or check that the tools can reach the expected answers.",
+      ),
+    ];
   if (mean > 0.98)
-    return of("warning", `random valid plans earn ${percentOf(mean)} of the reward: there is little left to learn`);
-  return of(
-    solved < tasks.length / 20 ? "warning" : "ok",
-    `random valid plans earn ${percentOf(mean)} of the reward, some of it on ${percentOf(solved / tasks.length)} of the tasks (else: ${ended})`,
-  );
+    return [of("warning", `random valid plans earn ${percentOf(mean)} of the reward: there is little left to learn`)];
+  return [
+    of(
+      solved < tasks.length / 20 ? "warning" : "ok",
+      `random valid plans earn ${percentOf(mean)} of the reward, some of it on ${percentOf(solved / tasks.length)} of the tasks (else: ${ended})`,
+    ),
+    ...[...byFamily].flatMap(([family, { tasks: tried, solved: some }]): Finding[] =>
+      some > 0
+        ? []
+        : [
+            {
+              check: "families",
+              level: "warning",
+              message: `${family}: 0 of ${tried} tasks were ever solved by random plans, so its first solutions are unlikely to be found. Look whether the tools reach its answers, whether its turns suffice, and whether each call can refer to what it needs.`,
+            },
+          ],
+    ),
+  ];
 };
 
 const percentOf = (share: number): string => `${Math.round(100 * share)} %`;

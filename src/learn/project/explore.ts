@@ -20,6 +20,10 @@ export interface ToolRecord {
   readonly ok: number;
   /** Calls after which the flow could end: they stated a field `value`. */
   readonly values: number;
+  /** Calls that brought a field, to which later calls can refer. */
+  readonly fields: number;
+  /** They brought a list. */
+  readonly isList?: boolean;
   readonly lastError?: string;
 }
 
@@ -36,7 +40,7 @@ export interface ExploreOptions<Own> {
   readonly calculators: ReadonlySet<string>;
   readonly tasks: readonly ProjectTask<Own>[];
   readonly reward: Reward<ProjectSealed<Own>>;
-  readonly flow: Pick<FlowOptions, "budget" | "replies" | "secrets">;
+  readonly flow: Pick<FlowOptions, "analyst" | "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: enough for what a question needs to come by within a few walks. */
   readonly turns: number;
@@ -91,15 +95,17 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
   return { fits, tools: records, asked: commonest(tasks, found) };
 };
 
-type Records = Map<string, { calls: number; ok: number; values: number; lastError?: string }>;
+type Records = Map<string, { -readonly [Name in keyof ToolRecord]: ToolRecord[Name] }>;
 
 const record = (records: Records, tool: string, observation: Observation): void => {
   if (tool === "") return;
-  const entry = records.get(tool) ?? { calls: 0, ok: 0, values: 0 };
+  const entry = records.get(tool) ?? { calls: 0, ok: 0, values: 0, fields: 0 };
   entry.calls += 1;
   if (observation.status === "ok") {
     entry.ok += 1;
     if (statedValue(observation) !== undefined) entry.values += 1;
+    if (Object.keys(observation.fields).length > 0) entry.fields += 1;
+    else if (observation.text.startsWith("[")) entry.isList = true;
   } else entry.lastError = observation.error;
   records.set(tool, entry);
 };

@@ -31,9 +31,9 @@ const exploration: Exploration = {
     ["press: q number", { tries: 10, ok: 0 }],
   ]),
   tools: new Map([
-    ["look", { calls: 10, ok: 10, values: 0 }],
-    ["press", { calls: 10, ok: 10, values: 10 }],
-    ["calculate", { calls: 10, ok: 10, values: 10 }],
+    ["look", { calls: 10, ok: 10, fields: 10, values: 0 }],
+    ["press", { calls: 10, ok: 10, fields: 10, values: 10 }],
+    ["calculate", { calls: 10, ok: 10, fields: 10, values: 10 }],
   ]),
   asked: new Map(tasks.map(({ id }) => [id, { operation: "sum", fields: ["size", "size"] }])),
 };

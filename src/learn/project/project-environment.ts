@@ -28,7 +28,7 @@ export const calculatorsOf = (tools: Toolset): ReadonlySet<string> =>
   new Set(Object.keys(tools).filter((name) => computes(tools, name)));
 
 export interface ProjectEnvironmentOptions<Own> {
-  readonly config: Pick<AgentFlowConfig<Own>, "tools" | "reward" | "budget" | "instructions">;
+  readonly config: Pick<AgentFlowConfig<Own>, "tools" | "reward" | "budget" | "instructions" | "analyst">;
   readonly tasks: readonly ProjectTask<Own>[];
   readonly exploration: Exploration;
   readonly seed: number;
@@ -49,7 +49,7 @@ export const projectEnvironment = <Own>({
   replies,
   secrets,
 }: ProjectEnvironmentOptions<Own>): Omit<Environment<ProjectSealed<Own>>, keyof ProjectNotes> => {
-  const { tools = {}, budget, instructions } = config;
+  const { tools = {}, budget, instructions, analyst } = config;
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
   const callsOf = (tool: string, state: FlowState): readonly string[] =>
@@ -81,7 +81,7 @@ export const projectEnvironment = <Own>({
     reward: rewardOf(config),
     tools: () => tools,
     flow: {
-      ...defined({ budget, instructions, replies, secrets }),
+      ...defined({ analyst, budget, instructions, replies, secrets }),
     },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),

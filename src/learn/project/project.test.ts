@@ -89,10 +89,12 @@ it("finds out which arguments fit and which calculation is asked, and nothing is
   expect(checkDuplicates(split)).toMatchObject({ level: "ok" });
   expect(await checkReward(config, split)).toMatchObject({ level: "ok" });
   // There is but one way to go.
-  expect(await checkSpread(environment, 7, abortSignal)).toMatchObject({
-    level: "warning",
-    message: expect.stringContaining("100 %"),
-  });
+  expect(await checkSpread(environment, 7, abortSignal)).toMatchObject([
+    {
+      level: "warning",
+      message: expect.stringContaining("100 %"),
+    },
+  ]);
 });
 
 it("says what would make training vain", async () => {
@@ -113,7 +115,7 @@ it("says what would make training vain", async () => {
       message: expect.stringMatching(/^The tool scales failed in all of \d+ calls, the last one with: Closed\./),
     },
   ]);
-  expect(await checkSpread(broken.environment, 7, abortSignal)).toMatchObject({ level: "error" });
+  expect(await checkSpread(broken.environment, 7, abortSignal)).toMatchObject([{ level: "error" }]);
 
   const split = splitTasks(tasks);
   const reward = async (given: NonNullable<AgentFlowConfig["reward"]>) =>

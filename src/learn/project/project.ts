@@ -9,13 +9,14 @@ import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, chec
 import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
+import { rememberingPure } from "./pure-tools.ts";
 
 /** Turns of a walk that looks what there is: more than a solve has, so that what long plans need comes by. */
 const EXPLORED_TURNS = 10;
 
 /** Somebody's own tools, tasks and reward. */
 export interface ProjectOptions<Own = unknown>
-  extends Pick<AgentFlowConfig<Own>, "tools" | "tasks" | "reward" | "budget" | "instructions"> {
+  extends Pick<AgentFlowConfig<Own>, "analyst" | "tools" | "tasks" | "reward" | "budget" | "instructions"> {
   /** What messages call it. @default "project" */
   readonly name?: string | undefined;
   /** What identifies it in a run's `config.json` besides a hash of its tasks and tools. */
@@ -59,6 +60,7 @@ const projectRules: Rules<ProjectOptions> = {
   tools: toolset,
   tasks: either(callback, listOf(objectWith("a task with id, question and sealed"))),
   reward: callback,
+  analyst: callback,
   budget: budgetRule,
   instructions: text,
 };
@@ -67,7 +69,8 @@ const openProject = async <Own>(
   options: ProjectOptions<Own> & { readonly name: string },
   { seed, replies, onStage = () => undefined, abortSignal = new AbortController().signal }: EnvironmentOpening,
 ): Promise<Environment<ProjectSealed<Own>>> => {
-  const { name: called, secrets = secretsOf(process.env), tools = {}, budget } = options;
+  const { name: called, secrets = secretsOf(process.env), budget, analyst } = options;
+  const tools = rememberingPure(options.tools ?? {});
   const tasks = splitTasks(await readTasks(options, called, seed));
   const enough = checkTasks(tasks, called);
   if (enough.level === "error") throw new ConfigError(enough.message);
@@ -82,14 +85,14 @@ const openProject = async <Own>(
     tasks: tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train"),
     reward: rewardOf(options),
     flow: {
-      ...defined({ budget, replies, secrets }),
+      ...defined({ analyst, budget, replies, secrets }),
     },
     seed,
     turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
     onProgress: (done, total) => onStage(`calling the tools: ${done}/${total}`),
     abortSignal,
   });
-  const environment = projectEnvironment({ config: options, tasks, exploration, seed, replies, secrets });
+  const environment = projectEnvironment({ config: { ...options, tools }, tasks, exploration, seed, replies, secrets });
   const answering = checkTools(options, exploration);
   const broken = answering.some(({ level }) => level === "error");
   onStage("random valid plans");
@@ -103,7 +106,7 @@ const openProject = async <Own>(
       ...answering,
       checkLeaks(options, tasks),
       checkDuplicates(tasks),
-      ...(broken ? [] : [await checkSpread(environment, seed, abortSignal)]),
+      ...(broken ? [] : await checkSpread(environment, seed, abortSignal)),
     ],
   };
 };

@@ -41,6 +41,30 @@ describe("calls that a schema allows", () => {
     expect(callsOf("sorted", ["B-1"])).toEqual(["q1 up | q code + choice", "q1 down | q code + choice"]);
   });
 
+  it("refer to a listed value where a field or an entity is one", () => {
+    const turns: MadeTurn[] = [{ action: "box q1", input: { code: "B-1" }, fields: { way: text("down") } }];
+    expect(callsOf("sorted", ["B-1", "up"], turns)).toEqual([
+      "q1 q2 | q code + q name",
+      "q1 @1.way | q code + box.way",
+      "q2 @1.way | q name + box.way",
+      "q2 up | q name + choice",
+      "@1.way q2 | box.way + q name",
+      "@1.way down | box.way + choice",
+    ]);
+  });
+
+  it("fill optional arguments too, where something of the kind is at hand", () => {
+    const ordered: Toolset = {
+      orders: toolOf({ customer: { type: "string" }, most: { type: "integer" }, filter: { type: "object" } }, []),
+      stock: toolOf({ sku: { type: "string" }, site: { type: "string" }, day: { type: "string" } }, ["sku", "site"]),
+    };
+    const calls = (name: string, entities: readonly string[]) =>
+      allowedCalls(ordered, name, stateOf(entities, [], ordered), []).map(({ subGoal }) => subGoal);
+    expect(calls("orders", ["o-17", "5"])).toEqual(["q", "q1", "q2", "q1 q2"]);
+    expect(calls("stock", ["A-1", "Lagos"])).toEqual(["q1 q2", "q2 q1"]);
+    expect(calls("stock", ["A-1", "Lagos", "2024-05-01"])).toContain("q1 q2 q3");
+  });
+
   it("take one thing for one argument only", () => {
     expect(callsOf("scales", ["S1", "B-1"])).toEqual(["q1 q2 | q code + q code", "q2 q1 | q code + q code"]);
     expect(callsOf("scales", ["S1"])).toEqual([]);

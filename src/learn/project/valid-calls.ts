@@ -1,4 +1,4 @@
-import { argumentsOf } from "../../flow/arguments.ts";
+import { type Argument, argumentsOf, isWholeText } from "../../flow/arguments.ts";
 import type { FlowState } from "../../module.ts";
 import type { Toolset } from "../../tool.ts";
 import { failedForNow } from "../../trajectory.ts";
@@ -15,6 +15,8 @@ export type Fits = Map<string, { tries: number; ok: number }>;
 
 /** Longest list of calls of one tool in one state. */
 const MOST_CALLS = 2000;
+/** Optional arguments that are filled, the first ones of the schema. */
+const MOST_OPTIONAL = 2;
 /** A source whose calls fail more often than this is not a valid one. */
 const LEAST_SHARE = 0.02;
 
@@ -36,7 +38,12 @@ const candidatesOf = (
   state: FlowState,
   fields: readonly Known[],
 ): Candidate[] => {
-  if (choices !== undefined) return choices.map((value) => ({ reference: value, source: "choice", value }));
+  if (choices !== undefined)
+    return [
+      // First what refers to one of them: it holds for other questions too.
+      ...candidatesOf({ type: undefined }, state, fields).filter(({ value }) => choices.includes(value)),
+      ...choices.map((value) => ({ reference: value, source: "choice", value })),
+    ];
   if (type === "boolean") return ["true", "false"].map((value) => ({ reference: value, source: "choice", value }));
   const numeric = type === "number" || type === "integer";
   return [
@@ -55,6 +62,8 @@ const candidatesOf = (
       ),
   ];
 };
+
+type Tuple = readonly Candidate[];
 
 /** One thing is not two arguments of a call; a listed value may be. */
 const isNewIn =
@@ -82,20 +91,27 @@ export const allowedCalls = (
   const definition = tools[tool];
   if (definition === undefined) return [];
   const made = madeWith(state, tool);
-  const required = argumentsOf(definition);
-  if (required.length === 0) return made.has("") ? [] : [{ subGoal: "q", sources: "none" }];
-  let tuples: readonly (readonly Candidate[])[] = [[]];
-  for (const argument of required) {
+  const { required, optional } = argumentsOf(definition);
+  const extended = (tuples: readonly Tuple[], argument: Argument): readonly Tuple[] => {
     const candidates = candidatesOf(argument, state, fields);
-    tuples = tuples
+    return tuples
       .flatMap((tuple) => candidates.filter(isNewIn(tuple)).map((candidate) => [...tuple, candidate]))
       .slice(0, MOST_CALLS);
-  }
+  };
+  let tuples: readonly Tuple[] = required.reduce(extended, [[]]);
+  const all = [...tuples];
+  // A text that is the whole sub-goal leaves no room for more.
+  if (!isWholeText(required))
+    for (const argument of optional.slice(0, MOST_OPTIONAL)) {
+      tuples = extended(tuples, argument);
+      all.push(...tuples);
+    }
   const seen = new Set<string>(made);
-  return tuples.flatMap((tuple) => {
+  return all.slice(0, MOST_CALLS).flatMap((tuple) => {
     const key = tuple.map(({ value }) => value).join("\n");
     if (seen.has(key)) return [];
     seen.add(key);
+    if (tuple.length === 0) return [{ subGoal: "q", sources: "none" }];
     return [
       {
         subGoal: tuple.map(({ reference }) => reference).join(" "),
