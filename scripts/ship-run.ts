@@ -5,7 +5,7 @@
  *   npx agentflow learn --seed 7
  *   npx tsx scripts/ship-run.ts runs/<id>
  */
-import { writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine } from "../src/engines/onnx/index.ts";
@@ -36,6 +36,7 @@ await engine.policy("planner").save(join(root, "models/agentflow-tiny-trained"),
   accuracy: { before: report.before.heldOutPages.accuracy, after: report.after.heldOutPages.accuracy },
 });
 await engine.dispose();
+await copyFile(join(run.folder, "familiarity.json"), join(root, "models/agentflow-tiny-trained/familiarity.json"));
 
 const rows = run.metrics as { readonly reward: { readonly mean: number }; readonly validation?: number }[];
 await writeFile(join(root, "docs/learning-curve.svg"), learningCurve(rows, report));

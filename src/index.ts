@@ -55,6 +55,7 @@ export {
 export type { FlowEvent, FlowEventBody } from "./event.ts";
 export type { EventStream } from "./event-stream.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
+export { type Familiarity, familiarityOf } from "./familiarity.ts";
 export { experiencedPlanner } from "./flow/experienced-planner.ts";
 export {
   createFlow,

@@ -107,6 +107,8 @@ export type StopReason =
   | "repeated-call"
   | "no-progress"
   | "aborted"
+  /** There is an answer, but the planner was trained on nothing like the question, and rules alone say that it is one. */
+  | "unfamiliar"
   | (string & {});
 
 /** A whole run of the flow on one query: frozen, serialisable. */

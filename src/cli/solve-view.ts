@@ -75,7 +75,8 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
         break;
       case "finish": {
         const { answer, solution, stopReason, status } = event;
-        const ending = status === "solved" ? "" : ` (${status}: ${stopReason})`;
+        const why = stopReason === "unfamiliar" ? "the planner was trained on nothing like this question" : stopReason;
+        const ending = status === "solved" ? "" : ` (${status}: ${why})`;
         const paint = status === "failed" ? screen.bad : screen.bold;
         if (solution !== undefined) labelled(screen, "solution", solution, { most: ANSWER_LINES });
         labelled(screen, "answer", `${answer ?? "none"}${ending}`, { paint, most: ANSWER_LINES });

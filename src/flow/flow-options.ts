@@ -2,6 +2,7 @@ import { type Budget, budget, type Meter } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import type { FlowEvent } from "../event.ts";
 import type { ExperienceStore } from "../experience.ts";
+import type { Familiarity } from "../familiarity.ts";
 import { grants } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import type { Analyst, Executor, FlowState, Generator, Planner, Verifier } from "../module.ts";
@@ -60,6 +61,12 @@ export interface FlowOptions {
    * their own (`openExperience` of `agentflow/store`). With `source` each solve is added to it. @default none
    */
   readonly experience?: { readonly store: ExperienceStore; readonly limit?: number; readonly source?: string };
+  /**
+   * What the planner was trained on (`familiarityOf`). A question that is unlike it is answered all the same, but not as
+   * solved: the rules stop at any value of the asked kind, and know nothing else of whether it is right. Leave it out where
+   * a model judges. @default every question is familiar
+   */
+  readonly familiarity?: Familiarity;
   /** The module `@opentelemetry/api`: each solve becomes spans by the GenAI conventions. @default no traces */
   readonly tracing?: TraceApi;
   /** Keeps the replies of tools, for a solve that is done again by its id: `openReplies` of `agentflow/store`. @default none */
@@ -110,6 +117,7 @@ export const flowRules: Rules<FlowOptions> = {
     limit: count,
     source: name,
   }),
+  familiarity: objectWith("what familiarityOf gives", "of"),
   tracing: objectWith("the module @opentelemetry/api"),
   replies: objectWith("a log of replies", "open"),
   onStepEnd: callback,

@@ -3,6 +3,7 @@ import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
 import { type EventStream, eventStream } from "../event-stream.ts";
+import type { Familiarity } from "../familiarity.ts";
 import { narrow } from "../grants.ts";
 import { checked, defined, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
@@ -115,6 +116,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     onStepEnd: options.onStepEnd,
     instructions: options.instructions,
     grants: options.grants,
+    familiarity: options.familiarity,
     tracing: options.tracing,
     replies: options.replies,
     experience: options.experience,
@@ -165,7 +167,7 @@ const solveWith = async (
     parts.redact?.error(outcome.error);
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
-    const result = resultOf(run, outcome);
+    const result = resultOf(run, outcome, parts.familiarity);
     if (run.emit !== undefined) announce(run.emit, result);
     trace?.end(result.trajectory);
     const { experience } = parts;
@@ -214,9 +216,11 @@ const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): vo
   emit({ type: "finish", status, stopReason, usage, ...defined({ answer, solution }) });
 };
 
-const resultOf = ({ id, query, usage }: Run, outcome: Outcome): SolveResult => {
+const resultOf = ({ id, query, usage }: Run, outcome: Outcome, familiarity: Familiarity | undefined): SolveResult => {
   const { analysis, memory, turns, answer, solution, error } = outcome;
-  const stopReason = outcome.stopReason === "answered" && answer === undefined ? "no-answer" : outcome.stopReason;
+  const isUnlike = familiarity !== undefined && familiarity.of(analysis.template) < familiarity.least;
+  const answered = answer === undefined ? "no-answer" : isUnlike ? "unfamiliar" : "answered";
+  const stopReason = outcome.stopReason === "answered" ? answered : outcome.stopReason;
   const status = error !== undefined ? "failed" : stopReason === "answered" ? "solved" : "partial";
   const trajectory: Trajectory = Object.freeze({
     schemaVersion: 1,

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { AgentFlowError, BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
+import type { Familiarity } from "../familiarity.ts";
 import type {
   Analyst,
   Executor,
@@ -46,6 +47,7 @@ export interface FlowParts {
   readonly instructions: string | undefined;
   readonly grants: Grants | undefined;
   readonly redact: Redactor | undefined;
+  readonly familiarity: Familiarity | undefined;
   readonly tracing: TraceApi | undefined;
   readonly replies: ReplyLog | undefined;
   readonly experience:

@@ -70,13 +70,15 @@ describe("a run of learning", () => {
 
   it("keeps everything in a folder of its own", async () => {
     expect((await readdir(folderOfWhole)).filter((name) => !name.startsWith(".")).sort()).toEqual(
-      ["checkpoints", "config.json", "digests.jsonl", "journal", "metrics.jsonl", "options.json"].concat([
-        "phases.json",
-        "report.json",
-        "seal.json",
-        "timings.jsonl",
-        "trajectories.jsonl",
-      ]),
+      [
+        "checkpoints",
+        "config.json",
+        "digests.jsonl",
+        "familiarity.json",
+        "journal",
+        "metrics.jsonl",
+        "options.json",
+      ].concat(["phases.json", "report.json", "seal.json", "timings.jsonl", "trajectories.jsonl"]),
     );
     const stored = JSON.parse(await readFile(join(folderOfWhole, "report.json"), "utf8"));
     expect(stored).toEqual(JSON.parse(JSON.stringify(whole.report)));

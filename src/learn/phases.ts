@@ -9,6 +9,7 @@ import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
+import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
 import { coldStartAdapter } from "./imitation.ts";
 import type { RunSignals } from "./options.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
@@ -56,6 +57,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   const early = AbortSignal.any([abortSignal, signals.stopSignal]);
   setMaxListeners(0, early);
   const sets = setsOf(environment, settings);
+  await run.writeJson(FAMILIARITY_FILE, { templates: familiarQuestions(environment) });
   const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
   const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
     total: 0,

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isAdapterFolder, readAdapterBase } from "../engines/onnx/files/adapter-files.ts";
@@ -6,6 +6,7 @@ import { readManifest } from "../engines/onnx/files/manifest.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
 import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
+import { FAMILIARITY_FILE } from "../learn/familiar-questions.ts";
 import { trainableNames } from "../learn/modules.ts";
 import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
 import { defined } from "../options.ts";
@@ -80,6 +81,8 @@ export interface Players {
   readonly adapters?: Readonly<Record<string, string>>;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean;
+  /** Templates of the questions that it was trained on, where they are known. */
+  readonly familiar?: readonly string[];
 }
 
 /**
@@ -93,7 +96,34 @@ export interface Players {
  * console.log(model, Object.keys(adapters ?? {}));
  * ```
  */
-export const findPlayers = async (name: string): Promise<Players> => {
+export const findPlayers = async (name: string): Promise<Players> => ({
+  ...(await findWeights(name)),
+  ...defined({ familiar: await familiarTo(name) }),
+});
+
+/** What a run, or the planner that the package ships, was trained on. */
+const familiarTo = async (name: string): Promise<readonly string[] | undefined> => {
+  const shipped = name === TRAINED_MODEL ? [await findModelPath(name)] : [];
+  for (const folder of [...shipped, name, join("runs", name)]) {
+    const text = await readFile(join(folder, FAMILIARITY_FILE), "utf8").catch(() => undefined);
+    if (text === undefined) continue;
+    const templates: unknown = (parsed(text) as { readonly templates?: unknown } | undefined)?.templates;
+    if (Array.isArray(templates) && templates.length > 0 && templates.every((one) => typeof one === "string"))
+      return templates;
+  }
+  return undefined;
+};
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Damaged: then nothing is known of what was trained.
+    return undefined;
+  }
+};
+
+const findWeights = async (name: string): Promise<Players> => {
   for (const weights of [join(name, "weights"), join("runs", name, "weights")]) {
     const adapters: Record<string, string> = {};
     for (const module of trainableNames)

@@ -4,6 +4,7 @@ import type { Engine } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
+import { familiarityOf } from "../familiarity.ts";
 import type { FlowOptions } from "../flow/flow.ts";
 import { modelAnalyst } from "../flow/model/analyst.ts";
 import { modelExecutor } from "../flow/model/executor.ts";
@@ -119,6 +120,10 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
         budget,
         secrets,
         ...defined({ instructions: config?.instructions, grants: config?.grants }),
+        // Where a model judges, it says itself whether memory answers the question.
+        ...(engine?.familiar === undefined || parts.verifier !== undefined
+          ? {}
+          : { familiarity: familiarityOf(engine.familiar) }),
         ...(config?.analyst === undefined || parts.analyst !== undefined ? {} : { analyst: config.analyst }),
       },
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
