@@ -43,6 +43,17 @@ export interface LearnRunParts {
   readonly onSaved?: ((step: number) => Promise<void>) | undefined;
 }
 
+type Seconds = { -readonly [Part in keyof LearnReport["seconds"]]: number };
+
+const secondsSoFar = ({ seconds: coldStart }: Learning, { seconds }: Phases): Seconds => ({
+  total: 0,
+  evaluate: 0,
+  rollOut: 0,
+  train: 0,
+  ...defined({ coldStart }),
+  ...seconds,
+});
+
 /**
  * A run of learning from its first evaluation to its report, all of it in the run's folder. Nothing of what it writes is a
  * function of anything but settings and environment, save for seconds; so it is also what `runs verify` does again. Undefined
@@ -59,14 +70,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   const sets = setsOf(environment, settings);
   await run.writeJson(FAMILIARITY_FILE, { templates: familiarQuestions(environment) });
   const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
-  const seconds: { -readonly [Part in keyof LearnReport["seconds"]]: number } = {
-    total: 0,
-    evaluate: 0,
-    rollOut: 0,
-    train: 0,
-    ...defined({ coldStart: learning.seconds }),
-    ...parts.phases.seconds,
-  };
+  const seconds = secondsSoFar(learning, parts.phases);
   let phases = parts.phases;
   const keep = async (more: Phases): Promise<void> => {
     phases = { ...phases, ...more, seconds: { ...seconds } };
