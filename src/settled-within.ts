@@ -19,11 +19,18 @@ export const isOverdue = (): boolean => overdue;
 export const thrownBy = (what: string, thrown: unknown): AgentFlowError => {
   if (thrown instanceof AgentFlowError) return thrown;
   const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
-  const line = thrown instanceof Error ? thrown.stack?.split("\n").find((one) => one.startsWith("    at ")) : undefined;
-  const place = line?.slice(line.lastIndexOf("(") + 1 || line.indexOf("at ") + 3).replace(")", "");
-  return new ConfigError(`${what} threw ${name}${messageOf(thrown)}${place === undefined ? "" : ` (${place})`}`, {
-    cause: thrown,
-  });
+  return new ConfigError(`${what} threw ${name}${messageOf(thrown)}${placeOf(thrown)}`, { cause: thrown });
+};
+
+/** Where an error was thrown, as ` (file:line:column)`; empty where it does not say so. */
+export const placeOf = (thrown: unknown): string => {
+  const line =
+    thrown instanceof Error
+      ? thrown.stack?.split("\n").find((one) => one.startsWith("    at ") && !one.includes("node:"))
+      : undefined;
+  return line === undefined
+    ? ""
+    : ` (${line.slice(line.lastIndexOf("(") + 1 || line.indexOf("at ") + 3).replace(")", "")})`;
 };
 
 /**

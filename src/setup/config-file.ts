@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type AgentFlowConfig, configRule } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { codeFolder, packageFolder } from "../package-folder.ts";
-import { settledWithin } from "../settled-within.ts";
+import { placeOf, settledWithin } from "../settled-within.ts";
 
 /** A configuration and the file that it came from. */
 export interface LoadedConfig {
@@ -93,7 +93,7 @@ export const loadConfig = async (file: string): Promise<LoadedConfig> => {
     config = await settledWithin(LOAD_SECONDS, `Loading ${file}`, () => jiti.import(path, { default: true }));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`${file} cannot be loaded: ${messageOf(cause)}`, { cause });
+    throw new ConfigError(`${file} cannot be loaded: ${messageOf(cause)}${placeOf(cause)}`, { cause });
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new ConfigError(
