@@ -17,7 +17,7 @@ import {
   text,
 } from "./options.ts";
 import type { Reward, Task } from "./task.ts";
-import { type Grants, type Toolset, toolset } from "./tool.ts";
+import { type Grants, type Tools, toolset } from "./tool.ts";
 
 /** A model behind an endpoint. */
 /** A model behind an OpenAI-compatible address. */
@@ -51,7 +51,7 @@ export interface AgentFlowConfig<Sealed = unknown> {
   /** Of all roles that name none. @default the built-in planner, and rules */
   readonly model?: ModelSettings;
   readonly roles?: Partial<Readonly<Record<RoleName, ModelSettings | "rules">>>;
-  readonly tools?: Toolset;
+  readonly tools?: Tools;
   readonly instructions?: string;
   readonly budget?: Budget;
   readonly grants?: Grants;

@@ -50,7 +50,7 @@ const ABBREVIATIONS = new Set("st ste mt ft dr mr mrs ms jr sr no vs gen col cap
 
 const QUOTED = /"([^"\n]{1,200})"|“([^”\n]{1,200})”|«([^»\n]{1,200})»/gu;
 const WORD =
-  /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
+  /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|\d+,\d+(?![\p{L}\p{N},])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
 
 /** Entities of a question, in order of appearance: quoted strings, names, codes, numbers, versions and dates. */
 export const findEntities = (text: string): Span[] => {
