@@ -11,7 +11,10 @@ export const isUnspaced = (text: string): boolean => {
   return start.filter((letter) => UNSPACED.test(letter)).length > start.length / 4;
 };
 
-/** What a text is found by: its words; of scripts without spaces each character, and each two that follow each other. */
+/**
+ * What a text is found by: its words; of scripts without spaces each two characters that follow each other, and the last one,
+ * so that any single one is the beginning of a term.
+ */
 export const termsOf = (text: string): string[] => wordsIn(text).flatMap(termsOfWord);
 
 /** The terms of words that are not terms themselves: those in scripts without spaces, wholly or in part. */
@@ -28,7 +31,9 @@ export const queryTerms = (query: string): string[] =>
 
 const termsOfWord = (word: string): string[] =>
   UNSPACED.test(word)
-    ? runsOf(word).flatMap(({ letters, unspaced }) => (unspaced ? [...letters, ...pairsOf(letters)] : letters.join("")))
+    ? runsOf(word).flatMap(({ letters, unspaced }) =>
+        unspaced ? [...pairsOf(letters), letters.at(-1) ?? ""] : letters.join(""),
+      )
     : [word];
 
 /** A word in runs of one kind of script. */

@@ -1,7 +1,7 @@
 import { openSqlite } from "../sqlite.ts";
 import { memoryIndex, type TextIndex } from "./memory-index.ts";
 import { shortQuery } from "./passages.ts";
-import { queryTerms, unspacedTerms } from "./terms.ts";
+import { isUnspaced, queryTerms, unspacedTerms } from "./terms.ts";
 
 export type { Piece, TextIndex } from "./memory-index.ts";
 
@@ -15,6 +15,9 @@ const moreTerms = (text: string): string => {
   const plain = text.normalize("NFKC");
   return [...unspacedTerms(plain), ...(plain === text ? [] : [plain])].join(" ");
 };
+
+/** Whether a term is one character of a script without spaces, which other terms begin with. */
+const isSingle = (term: string): boolean => term.length <= 2 && [...term].length === 1 && isUnspaced(term);
 
 const sqliteIndex = async (): Promise<TextIndex | undefined> => {
   const database = await openSqlite(":memory:");
@@ -49,7 +52,7 @@ const sqliteIndex = async (): Promise<TextIndex | undefined> => {
       // Each term is quoted: FTS5 has a query language, and searches are not written in it.
       const terms = queryTerms(shortQuery(query)).slice(0, MOST_TERMS);
       if (terms.length === 0) return [];
-      const rows = select.rows(terms.map((term) => `"${term}"`).join(" OR "), count);
+      const rows = select.rows(terms.map((term) => (isSingle(term) ? `"${term}"*` : `"${term}"`)).join(" OR "), count);
       return Array.from(rows, ([file, text]) => ({ file: String(file), text: String(text) }));
     },
     close: () => database.close(),
