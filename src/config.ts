@@ -18,7 +18,7 @@ import {
   text,
 } from "./options.ts";
 import type { Reward, Task } from "./task.ts";
-import { type Grants, type Toolset, toolset } from "./tool.ts";
+import { type Grants, type Tools, toolset } from "./tool.ts";
 
 /** A model behind an endpoint. */
 /** A model behind an OpenAI-compatible address. */
@@ -52,7 +52,7 @@ export interface AgentFlowConfig<Sealed = unknown> {
   /** Of all roles that name none. @default the built-in planner, and rules */
   readonly model?: ModelSettings;
   readonly roles?: Partial<Readonly<Record<RoleName, ModelSettings | "rules">>>;
-  readonly tools?: Toolset;
+  readonly tools?: Tools;
   /** Reads a question: its entities (q1, q2, …), what is asked for. @default rules for English, `ruleAnalyst` */
   readonly analyst?: Analyst;
   readonly instructions?: string;

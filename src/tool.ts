@@ -63,6 +63,10 @@ export interface ToolContext {
   /** The solve's budget, for tools that ask models or cost money. */
   readonly meter?: Meter;
   readonly grants?: Grants;
+  /** Names the call within its solve, for tools that must know a call that is made again. */
+  readonly toolCallId?: string;
+  /** None: tools of the AI SDK look for the messages of a chat here. */
+  readonly messages?: readonly never[];
   /** Takes secrets out of a text. The flow does so with all that a tool gives back: a tool that cuts texts does it before. */
   readonly redact?: Redactor;
 }
@@ -113,6 +117,38 @@ export type AnyTool = Omit<Tool, "inputSchema"> & { readonly inputSchema: Standa
 
 export type Toolset = Readonly<Record<string, AnyTool>>;
 
+/** A tool of the AI SDK, as far as it is read here. */
+export interface SdkTool {
+  readonly description?: string | ((options: never) => string) | undefined;
+  /** A Standard Schema, or one of `jsonSchema()`, `zodSchema()`, `lazySchema()`. */
+  readonly inputSchema: object;
+  /** A function. Without a type of its own, for those of our tools come from their interface. */
+  readonly execute?: object | undefined;
+}
+
+/** Tools as they are given by name: ours, and those of the AI SDK as they are. */
+export type Tools = Readonly<Record<string, AnyTool | SdkTool>>;
+
+/** Given tools as a flow uses them, each with its description as a text. They were checked by `toolset`. */
+export const toolsetOf = (tools: Tools): Toolset => {
+  const entries = Object.entries(tools);
+  if (entries.every(([, { description }]) => typeof description === "string")) return tools as Toolset;
+  return Object.fromEntries(
+    entries.map(([name, tool]) => [name, { ...tool, description: descriptionOf(name, tool) } as AnyTool]),
+  );
+};
+
+/** One of the AI SDK may be a function of a context, which there is none of here. */
+const descriptionOf = (name: string, { description }: SdkTool): string => {
+  if (typeof description !== "function") return description ?? name;
+  try {
+    return description({ context: {} } as never);
+  } catch {
+    // It needs its context after all.
+    return name;
+  }
+};
+
 /** Whether a tool computes with what is known and looks nothing up. */
 export const computes = (tools: Toolset, name: string): boolean => metadataOf(tools, name)?.computes === true;
 
@@ -125,17 +161,20 @@ export const asksApproval = (tool: Pick<AnyTool, "needsApproval"> | undefined): 
   tool?.needsApproval !== undefined && tool.needsApproval !== false;
 
 const toolRules: Rules<AnyTool> = {
-  description: required(text),
+  description: required(either(callback, text)),
   inputSchema: required(objectWith("a Standard Schema or a JSON Schema")),
-  metadata: ruleOf<ToolMetadata>({
-    computes: truth,
-    takes: oneOf("question", "address"),
-    answerField: nameRule,
-    limits: text,
-    pure: truth,
-    bestUse: text,
-    examples: listOf(anything),
-  }),
+  metadata: ruleOf<ToolMetadata>(
+    {
+      computes: truth,
+      takes: oneOf("question", "address"),
+      answerField: nameRule,
+      limits: text,
+      pure: truth,
+      bestUse: text,
+      examples: listOf(anything),
+    },
+    { others: "unlike" },
+  ),
   needsApproval: either(callback, truth),
   timeoutSeconds: seconds,
   check: callback,
@@ -152,7 +191,11 @@ export const toolset: Rule = (value, of) => {
     if (!/^[A-Za-z_][\w-]*$/u.test(name))
       throw new ConfigError(`A tool is called "${name}": use letters, digits, _ and -.`);
     if (typeof tool?.execute !== "function" || !["object", "function"].includes(typeof tool.inputSchema))
-      throw new ConfigError(`The tool "${name}" needs an inputSchema and a function execute.`);
+      throw new ConfigError(
+        `The tool "${name}" needs an inputSchema and a function execute: one that a client or a provider runs cannot be called here.`,
+      );
+    if (tool.contextSchema !== undefined)
+      throw new ConfigError(`The tool "${name}" wants a context (contextSchema), which there is none of in a flow.`);
     definition(tool, `The tool "${name}"`);
   }
 };

@@ -21,8 +21,9 @@ export interface Step {
 
 /** A step from its text: the first word is the tool, the rest the sub-goal. Only white space is normalised. */
 export const stepOf = (text: string): Step => {
-  const words = text.trim().split(/\s+/u);
-  return { tool: words[0] ?? "", subGoal: words.slice(1).join(" "), raw: text };
+  const action = text.trim();
+  const tool = /^\S*/u.exec(action)?.[0] ?? "";
+  return { tool, subGoal: action.slice(tool.length).trim(), raw: text };
 };
 
 export interface ToolCall {

@@ -4,6 +4,7 @@ import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { settledWithin } from "../settled-within.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
+import { toolsetOf } from "../tool.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
@@ -82,7 +83,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
           tell({ part: "role", name: role, state, detail: `${id}, ${where}: ${detail}`, milliseconds });
         }
       }
-      for (const [name, { check }] of Object.entries(setUp.flow.tools)) {
+      for (const [name, { check }] of Object.entries(toolsetOf(setUp.flow.tools))) {
         screen.live(`checking ${name} …`);
         if (check === undefined)
           tell({ part: "tool", name, state: "ok", detail: "in this process; it has no check of its own" });

@@ -1,4 +1,6 @@
-import type { AnyTool, Field } from "../tool.ts";
+import { numberOf } from "../number-text.ts";
+import { defined } from "../options.ts";
+import type { AnyTool, Field, JsonSchema } from "../tool.ts";
 import { fieldText } from "./field-text.ts";
 import { jsonSchemaOf } from "./schema.ts";
 
@@ -20,15 +22,12 @@ export interface Arguments {
 /** The arguments of a tool; none for a tool without a readable schema. */
 export const argumentsOf = ({ inputSchema }: AnyTool): Arguments => {
   const schema = jsonSchemaOf(inputSchema);
-  const properties = (schema?.properties ?? {}) as Readonly<Record<string, { type?: unknown; enum?: unknown }>>;
-  const needed: readonly unknown[] = Array.isArray(schema?.required) ? schema.required : [];
+  const properties = (schema.properties ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const needed: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
   const argumentOf = (name: string): Argument => {
-    const { type, enum: choices } = properties[name] ?? {};
-    return {
-      name,
-      type: typeof type === "string" ? type : undefined,
-      ...(Array.isArray(choices) && { choices: choices.map(String) }),
-    };
+    const property = properties[name] ?? {};
+    const choices = Object.hasOwn(property, "const") ? [property.const] : property.enum;
+    return { name, type: typeOf(property), ...defined({ choices: choicesOf(choices) }) };
   };
   return {
     required: needed.filter((name) => typeof name === "string").map(argumentOf),
@@ -45,11 +44,23 @@ const WORDS = ["string", "number", "integer", "boolean"];
 export const isWholeText = ([only, ...more]: readonly Argument[]): boolean =>
   only?.type === "string" && more.length === 0;
 
-/** A field's value as an argument of a JSON type; `text` is how a string argument spells it. What does not fit stays text. */
+const choicesOf = (choices: unknown): readonly string[] | undefined =>
+  Array.isArray(choices) ? choices.map(String) : undefined;
+
+/** The one type that is not `null`. */
+const typeOf = ({ type, anyOf, enum: choices }: JsonSchema): string | undefined => {
+  const named = Array.isArray(anyOf) ? anyOf.map((one) => Object(one).type) : type;
+  const types = (Array.isArray(named) ? named : [named]).filter((one) => one !== "null");
+  if (types.length === 1 && typeof types[0] === "string") return types[0];
+  const kinds = new Set(Array.isArray(choices) ? choices.map((choice) => typeof choice) : []);
+  return kinds.size === 1 ? [...kinds][0] : undefined;
+};
+
+/** A field's value as an argument of a JSON type; `text` is how a string argument spells it. What does not fit, or not exactly, stays text. */
 export const argumentValue = (field: Field, type: string | undefined, text = fieldText(field)): unknown => {
   if (type === "number" || type === "integer") {
-    const value = typeof field.value === "number" ? field.value : Number(text);
-    return text === "" || Number.isNaN(value) ? text : value;
+    if (typeof field.value === "number") return field.value;
+    return numberOf(text) ?? numberOf(text.replace(/^([-+]?)0+(?=\d)/u, "$1")) ?? text;
   }
   if (type === "boolean") return text === "true" ? true : text === "false" ? false : text;
   return text;

@@ -24,7 +24,7 @@ import {
 } from "../options.ts";
 import type { RandomKey } from "../random.ts";
 import type { ReplyLog } from "../reply-log.ts";
-import { type Grants, type Toolset, toolset } from "../tool.ts";
+import { type Grants, type Tools, toolset } from "../tool.ts";
 import type { MemoryEntry, ToolCall } from "../trajectory.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
@@ -34,7 +34,8 @@ export interface FlowOptions {
   readonly model?: ChatModel;
   /** @default modelPlanner(model) */
   readonly planner?: Planner;
-  readonly tools: Toolset;
+  /** By name. Those of the AI SDK (`tool()` of `ai`) work as they are. */
+  readonly tools: Tools;
   /** @default modelExecutor(model), or ruleExecutor() without a model */
   readonly executor?: Executor;
   /** @default modelVerifier(model), or ruleVerifier() without a model */

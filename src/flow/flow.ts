@@ -8,7 +8,7 @@ import { narrow } from "../grants.ts";
 import { checked, defined, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { type Query, queryOf } from "../task.ts";
-import type { Grants, Toolset } from "../tool.ts";
+import { type Grants, type Toolset, toolsetOf } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
 import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
 import { Interruption } from "./interruption.ts";
@@ -94,7 +94,8 @@ const partsOf = (options: FlowOptions): FlowParts => {
       "createFlow needs a planner, modelPlanner(model or policy) or a function (state, context) => plan, or a model for all modules.",
     );
   checked("createFlow", options, flowRules);
-  readSchemas(options.tools);
+  const tools = toolsetOf(options.tools);
+  readSchemas(tools);
   const { toolTimeoutSeconds = 30, stopWhen = [], loopDetectors = [repeatedCall(), noProgress()] } = options;
   const unlimited = Number.POSITIVE_INFINITY;
   const budget = withDefaults(
@@ -107,7 +108,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
-    tools: options.tools,
+    tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,

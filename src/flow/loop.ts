@@ -314,7 +314,12 @@ const runTool = async (
   };
   try {
     const seconds = run.tools[call.tool]?.timeoutSeconds ?? parts.toolTimeoutSeconds;
-    const work = parts.executor.run(call, state, contextOf(parts, run, turns, signal, undefined));
+    const context = contextOf(parts, run, turns, signal, undefined);
+    const work = parts.executor.run(
+      call,
+      state,
+      Object.assign(context, { toolCallId: `${run.id}-${state.turn}`, messages: [] }),
+    );
     const result = await interruption.guardWithin(work, seconds);
     if (result !== TIMED_OUT) return result;
     stop();

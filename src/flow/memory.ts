@@ -1,4 +1,5 @@
 import type { FlowState } from "../module.ts";
+import { numberOf } from "../number-text.ts";
 import type { Field } from "../tool.ts";
 import type { MemoryEntry } from "../trajectory.ts";
 import { dateOf } from "./dates.ts";
@@ -90,8 +91,8 @@ const own = (fields: Readonly<Record<string, Field>>, name: string): Field | und
 
 const entityField = (entity: string | undefined): Field | undefined => {
   if (entity === undefined) return undefined;
-  const plain = entity.replace(/(?<=\d),(?=\d{3})/gu, "");
-  if (/^-?\d{1,15}(\.\d{1,15})?$/u.test(plain)) return { kind: "number", value: Number(plain) };
+  const value = numberOf(entity);
+  if (value !== undefined) return { kind: "number", value };
   const date = dateOf(entity);
   return date === undefined ? { kind: "text", value: entity } : { kind: "date", value: date };
 };

@@ -1,3 +1,4 @@
+import { FIELD_LIMIT, fieldOf, fieldsOf, isFieldName, VALUE_LENGTH } from "../fields.ts";
 import { defined } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
@@ -5,8 +6,6 @@ import type { ErrorReason, Observation } from "../trajectory.ts";
 
 /** Longest text of an observation, in characters. */
 export const TEXT_LIMIT = 16_384;
-const FIELD_LIMIT = 64;
-const VALUE_LENGTH = 1000;
 const ERROR_LENGTH = 500;
 
 /** A call that never reached a tool. */
@@ -127,29 +126,11 @@ const isField = (field: Field | undefined): boolean =>
 
 const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= VALUE_LENGTH;
 
-/** A plain value: its JSON as text; a primitive is the field `value`, an object's primitives are fields by their names. */
+/** A plain value: a text as it is, anything else as JSON, with its fields. */
 const ofValue = (value: unknown, limit: number, redact: Clean): Observation => {
   if (typeof value === "string") return { status: "ok", text: bound(redact(value), limit), fields: {} };
-  const single = fieldOf(value);
-  if (single !== undefined) return { status: "ok", text: String(value), fields: { value: single } };
-  const fields: Record<string, Field> = {};
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    for (const name of Object.keys(value).slice(0, FIELD_LIMIT)) {
-      const field = fieldOf((value as Readonly<Record<string, unknown>>)[name]);
-      if (field !== undefined && isFieldName(name)) fields[name] = field;
-    }
-  }
-  return { status: "ok", text: bound(redact(textOf(value)), limit), fields };
-};
-
-/** A name that a reference can spell. */
-const isFieldName = (name: string): boolean => name !== "__proto__" && /^[\p{L}\p{N}_-]+$/u.test(name);
-
-const fieldOf = (value: unknown): Field | undefined => {
-  if (typeof value === "number" && Number.isFinite(value)) return { kind: "number", value };
-  if (typeof value === "bigint" || typeof value === "boolean")
-    return { kind: "text", value: bound(String(value), VALUE_LENGTH) };
-  return typeof value === "string" && value.length <= VALUE_LENGTH ? { kind: "text", value } : undefined;
+  const text = typeof value !== "object" && fieldOf(value) !== undefined ? String(value) : textOf(value);
+  return { status: "ok", text: bound(redact(text), limit), fields: fieldsOf(value) };
 };
 
 /** JSON that survives cycles, bigints, functions and symbols. */

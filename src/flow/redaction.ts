@@ -9,7 +9,7 @@ import type { FlowParts } from "./loop.ts";
  * its model and tools hold. The search for secrets is loaded only where there are some.
  */
 export const withoutSecrets = (parts: FlowParts, options: FlowOptions): FlowParts | (() => Promise<FlowParts>) => {
-  const holders: readonly SecretHolder[] = [options.model, ...Object.values(options.tools)].flatMap((holder) =>
+  const holders: readonly SecretHolder[] = [options.model, ...Object.values(parts.tools)].flatMap((holder) =>
     holder?.secrets === undefined ? [] : [holder as SecretHolder],
   );
   if (holders.length === 0 && (options.secrets ?? []).length === 0) return parts;

@@ -1,7 +1,7 @@
 import { SandboxError } from "../errors.ts";
 import { type Child, startChild } from "./child.ts";
 import { READY } from "./python-program.ts";
-import { resultOf } from "./result.ts";
+import { outcomeOf, resultOf } from "./result.ts";
 import type { RunOptions, RunResult } from "./sandbox.ts";
 import { type Watch, watch } from "./watcher.ts";
 
@@ -41,7 +41,7 @@ export const runInProcess = async (
     const begun = performance.now();
     return await withinLimits(child, { seconds: timeoutSeconds, megabytes: memoryMegabytes }, async (watching) => {
       child.send(`${JSON.stringify({ code, outputLimit, packages })}\n`);
-      const line = await child.line();
+      const { line, ...printed } = await outcomeOf(child, outputLimit);
       abortSignal?.throwIfAborted();
       const milliseconds = performance.now() - begun;
       if (line !== undefined) return resultOf(line, outputLimit, milliseconds);
@@ -50,7 +50,7 @@ export const runInProcess = async (
         memory: `MemoryError: the program took more than ${memoryMegabytes} MB and was ended.`,
         none: `The program ended its interpreter (${await farewellOf(child)}).`,
       }[watching?.overrun ?? "none"];
-      return { stdout: "", error, milliseconds, truncated: false };
+      return { ...printed, error, milliseconds };
     });
   } finally {
     abortSignal?.removeEventListener("abort", child.kill);

@@ -10,7 +10,8 @@ export const FILE_MEGABYTES = 64;
  * Pyodide's own folder. One child runs one program. Pyodide is started, its module sealed, and everything else that
  * JavaScript has is taken away; only then is a program taken in.
  *
- * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then one line of JSON with the result.
+ * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then as lines of JSON what the program prints, piece by
+ * piece, and the result.
  */
 export const PYODIDE_CHILD = String.raw`
 import { randomFillSync } from "node:crypto";
@@ -37,7 +38,16 @@ const output = { text: "", limit: 0, cut: false };
 const take = (text) => {
   const room = output.limit - output.text.length;
   if (text.length > room) output.cut = true;
-  if (room > 0) output.text += text.slice(0, room);
+  if (room <= 0 || text === "") return;
+  const piece = text.slice(0, room);
+  output.text += piece;
+  say(piece);
+};
+/** One line of JSON, whole. */
+const say = (said) => {
+  for (let bytes = new TextEncoder().encode(JSON.stringify(said) + "\n"), at = 0; at < bytes.length; ) {
+    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
+  }
 };
 const python = await loadPyodide({
   jsglobals: Object.create(null),
@@ -179,10 +189,7 @@ const freeze = (value) => {
 freeze(globalThis);
 
 const reply = (result) => {
-  const line = JSON.stringify({ stdout: output.text, ...result, truncated: output.cut || result.truncated === true });
-  for (let bytes = new TextEncoder().encode(line + "\n"), at = 0; at < bytes.length; ) {
-    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
-  }
+  say({ stdout: output.text, ...result, truncated: output.cut || result.truncated === true });
   for (;;) kill(pid, "SIGKILL");
 };
 

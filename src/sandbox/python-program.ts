@@ -22,8 +22,8 @@ if hasattr(os, "fork"):
 `;
 
 /**
- * Says that it is ready, runs the program that it then finds on its standard input, and writes one line of JSON: for
- * interpreters of the machine, in or out of a sandbox. Without a program it ends.
+ * Says that it is ready, runs the program that it then finds on its standard input, and writes lines of JSON: what it
+ * prints, piece by piece, and the result. For interpreters of the machine, in or out of a sandbox. Without a program it ends.
  */
 export const PYTHON_RUNNER = `${PYTHON_RESULT}
 import io, json, os, sys
@@ -38,10 +38,13 @@ class Kept(io.TextIOBase):
     def write(self, text):
         room = self.limit - len(self.text)
         if len(text) > room: self.cut = True
-        if room > 0: self.text += text[:room]
+        text = text[:max(room, 0)]
+        self.text += text
+        # Pieces that a pipe takes whole, whatever other threads write meanwhile.
+        for at in range(0, len(text), 300): write(out, (quote(text[at:at + 300]) + "\\n").encode())
         return len(text)
 # The result has a descriptor of its own: what programs and libraries write past sys.stdout does not get into it.
-kept = Kept(request["outputLimit"]); write = os.write; out = os.dup(1)
+kept = Kept(request["outputLimit"]); write = os.write; out = os.dup(1); quote = json.encoder.encode_basestring_ascii
 nowhere = os.open(os.devnull, os.O_WRONLY); os.dup2(nowhere, 1); os.close(nowhere)
 sys.stdout = sys.stderr = kept
 left = (_make_run()(request["code"], request["outputLimit"], kept) + "\\n").encode()

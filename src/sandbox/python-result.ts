@@ -7,12 +7,18 @@
  */
 export const PYTHON_RESULT = `
 def _make_run():
-    import ast, builtins, json.encoder, sys, traceback, types
+    import ast, builtins, io, json.encoder, sys, traceback, types
     quote, plain, count, kind_of, is_a = json.encoder.encode_basestring_ascii, str.__str__, len, type, isinstance
     show, strings, whole, leaving, anything, parse = repr, str, int, SystemExit, BaseException, ast.parse
     attribute_of = getattr
     compiled, evaluate, execute, expressions = compile, eval, exec, (ast.Expr, ast.Expression)
     message_of, frames_of, streams = traceback.format_exception_only, traceback.extract_tb, ("stdout", "stderr")
+    # What is printed is passed on at once: a program that is ended leaves it.
+    for name in streams:
+        stream = attribute_of(sys, name)
+        if hasattr(stream, "buffer") and hasattr(stream.buffer, "raw"):
+            direct = io.TextIOWrapper(stream.buffer.raw, stream.encoding, stream.errors, newline="\\n", write_through=True)
+            setattr(sys, name, direct)
 
     def fresh():
         for name, forget in (("random", lambda module: module.seed()), ("tempfile", lambda module: setattr(module, "_name_sequence", None))):
@@ -22,6 +28,17 @@ def _make_run():
         main.__builtins__ = builtins
         sys.modules["__main__"] = main
         return main.__dict__
+
+    # Numbers and dates of the library as one writes them, not as one makes them: 1/3, 1.10, 2024-02-29.
+    as_written = {"fractions.Fraction", "decimal.Decimal", "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta"}
+
+    def text_of(value):
+        if is_a(value, strings):
+            return value
+        kinds = {"%s.%s" % (kind.__module__, kind.__name__) for kind in kind_of(value).__mro__}
+        if "datetime.datetime" in kinds:
+            return value.isoformat()
+        return strings(value) if as_written & kinds else show(value.item() if "numpy.generic" in kinds else value)
 
     def fault_of(error):
         try:
@@ -41,7 +58,7 @@ def _make_run():
             if last is None:
                 return "value", None
             value = evaluate(compiled(expressions[1](last.value), "<program>", "eval"), scope)
-            return "value", None if value is None else plain(value if is_a(value, strings) else show(value))
+            return "value", None if value is None else plain(text_of(value))
         except leaving as end:
             return ("value", None) if end.code is None or end.code is False or kind_of(end.code) is whole and not end.code else ("error", fault_of(end))
         except anything as error:

@@ -79,6 +79,34 @@ describe("the sandbox", () => {
   );
 
   it(
+    "keeps what was printed before a program is ended",
+    async () => {
+      const code = "import sys\nprint('step 1')\nsys.stdout.write('é🙂')\nwhile True: pass";
+      const ended = await sandbox.runPython(code, { timeoutSeconds: 1 });
+      expect(ended).toMatchObject({ stdout: "step 1\né🙂", error: /more than 1 seconds/, truncated: false });
+      const cut = await sandbox.runPython("while True: print('x' * 50)", { timeoutSeconds: 1, outputLimit: 120 });
+      expect([cut.stdout.length, cut.truncated]).toEqual([120, true]);
+      const left = await sandbox.runPython("print('last words')\nimport os\nos._exit(3)");
+      expect(left).toMatchObject({ stdout: "last words\n", error: /ended its interpreter/ });
+    },
+    SLOW,
+  );
+
+  it(
+    "gives numbers and dates as one writes them",
+    async () => {
+      const of = async (code: string) => (await sandbox.runPython(code)).value;
+      expect(await of("from fractions import Fraction\nFraction(2, 6)")).toBe("1/3");
+      expect(await of("from decimal import Decimal\nDecimal('1.10')")).toBe("1.10");
+      expect(await of("from datetime import date\ndate(2024, 2, 29)")).toBe("2024-02-29");
+      expect(await of("from datetime import datetime\ndatetime(2024, 2, 29, 12)")).toBe("2024-02-29T12:00:00");
+      expect(await of("class Text(str):\n  __str__ = lambda self: 'other'\nText('own')")).toBe("own");
+      expect(await of("[1, 'a']")).toBe("[1, 'a']");
+    },
+    SLOW,
+  );
+
+  it(
     "ends with its caller's signal, and after it was closed",
     async () => {
       const caller = new AbortController();
@@ -189,6 +217,35 @@ describe("the python tool", () => {
         /python: ZeroDivisionError/,
       );
       expect(await tool.check?.(context)).toBe(`${sandbox.tier}, 6 * 7 = 42`);
+    },
+    SLOW,
+  );
+
+  it.each<[string, unknown]>([
+    ["```python\nx = 'a  b'\nx\n```", { kind: "text", value: "a  b" }],
+    ["~~~\n6 * 7\n~~~", { kind: "number", value: 42 }],
+    ["'```'", { kind: "text", value: "```" }],
+    ["from datetime import date\ndate(2024, 3, 1) - date(2024, 2, 1)", { kind: "number", value: 29, unit: "day" }],
+    ["from fractions import Fraction\nFraction(6, 3)", { kind: "number", value: 2 }],
+    ["2 ** 64", { kind: "text", value: "18446744073709551616" }],
+    ["'12,5 kg'", { kind: "number", value: 12.5, unit: "kg" }],
+    ["'007'", { kind: "text", value: "007" }],
+    ["print(1, 234)", { kind: "text", value: "1 234" }],
+  ])(
+    "reads %j as a value",
+    async (code, value) => {
+      expect(await pythonTool({ sandbox }).execute({ code }, context)).toMatchObject({ fields: { value } });
+    },
+    SLOW,
+  );
+
+  it(
+    "says with an error what had been printed",
+    async () => {
+      const tool = pythonTool({ sandbox, timeoutSeconds: 1 });
+      const run = async (code: string) => tool.execute({ code }, context);
+      await expect(run("print('step 1')\nwhile True: pass")).rejects.toThrow(/TimeoutError.*had printed: step 1$/s);
+      await expect(run("print('before')\n1 / 0")).rejects.toThrow(/ZeroDivisionError.*had printed: before$/s);
     },
     SLOW,
   );

@@ -8,9 +8,12 @@ export interface RunOptions {
 
 /** What came of a program. Its own faults are an `error`, not something thrown. */
 export interface RunResult {
-  /** What it printed, on both streams in their order. */
+  /** What it printed, on both streams in their order, also before it was ended. */
   readonly stdout: string;
-  /** Value of its last line, if that is an expression: a text as it is, anything else as Python writes it. */
+  /**
+   * Value of its last line, if that is an expression: a text as it is, numbers and dates of the library as one writes them
+   * (`1/3`, `1.10`, `2024-02-29`), anything else as Python shows it.
+   */
   readonly value?: string;
   /** Why it ended early: Python's message, or that it took too long. */
   readonly error?: string;

@@ -1,7 +1,7 @@
 import { SandboxError } from "../errors.ts";
 import type { Child } from "./child.ts";
 import { READY } from "./python-program.ts";
-import { resultOf } from "./result.ts";
+import { outcomeOf, resultOf } from "./result.ts";
 import type { RunOptions, Sandbox } from "./sandbox.ts";
 import { watch } from "./watcher.ts";
 
@@ -111,7 +111,7 @@ export const warmSandbox = ({ tier, warm, mostMegabytes, ...options }: WarmSandb
       try {
         abortSignal?.throwIfAborted();
         child.send(`${JSON.stringify({ code, outputLimit })}\n`);
-        const line = await child.line();
+        const { line, ...printed } = await outcomeOf(child, outputLimit);
         abortSignal?.throwIfAborted();
         const milliseconds = performance.now() - begun;
         if (line !== undefined) return resultOf(line, outputLimit, milliseconds);
@@ -120,7 +120,7 @@ export const warmSandbox = ({ tier, warm, mostMegabytes, ...options }: WarmSandb
           memory: `MemoryError: the program and its interpreter took more than ${mostMegabytes} MB and were ended.`,
           none: child.complaint.slice(-200) || "The program ended its interpreter.",
         }[watching.overrun ?? "none"];
-        return { stdout: "", error, milliseconds, truncated: false };
+        return { ...printed, error, milliseconds };
       } finally {
         watching.stop();
         abortSignal?.removeEventListener("abort", child.kill);

@@ -28,7 +28,8 @@ _serve()
  * module, starts Python in a world that it has made (`wasi-world.ts`) and takes a program in when Python asks for its
  * input. The module imports that world and one call to its host, which is refused, and nothing else.
  *
- * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then one line of JSON with the result.
+ * In: one line of JSON `{ code, outputLimit }`. Out: a line "ready", then as lines of JSON what the program prints, piece by
+ * piece, and the result.
  */
 export const WASI_CHILD = String.raw`
 import { randomFillSync } from "node:crypto";
@@ -50,15 +51,21 @@ const text = { kept: "", limit: 0, cut: false };
 const take = (more) => {
   const room = text.limit - text.kept.length;
   if (more.length > room) text.cut = true;
-  if (room > 0) text.kept += more.slice(0, room);
+  if (room <= 0 || more === "") return;
+  const piece = more.slice(0, room);
+  text.kept += piece;
+  say(piece);
+};
+/** One line of JSON, whole. */
+const say = (said) => {
+  for (let bytes = encoder.encode(JSON.stringify(said) + "\n"), at = 0; at < bytes.length; ) {
+    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
+  }
 };
 const decoders = [1, 2].map(() => new TextDecoder());
 
 const end = (error, more = {}) => {
-  const line = JSON.stringify({ stdout: text.kept, error, ...more, truncated: text.cut || more.truncated === true });
-  for (let bytes = encoder.encode(line + "\n"), at = 0; at < bytes.length; ) {
-    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") break; }
-  }
+  say({ stdout: text.kept, error, ...more, truncated: text.cut || more.truncated === true });
   for (;;) process.kill(process.pid, "SIGKILL");
 };
 const requested = () => {

@@ -22,7 +22,7 @@ import { defined } from "../options.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
-import type { Toolset } from "../tool.ts";
+import { type Toolset, toolsetOf } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
 import { localName, type RemoteModel, remoteModel } from "./remote-model.ts";
@@ -261,7 +261,7 @@ const toolsOf = async (
   seed: number,
   model: ChatModel | undefined,
 ): Promise<Toolset> => {
-  if (config?.tools !== undefined) return config.tools;
+  if (config?.tools !== undefined) return toolsetOf(config.tools);
   return (await openAlmanac(seed)).tools(model ?? silentModel);
 };
 

@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
+import { numberOf } from "../number-text.ts";
 import { defined, objectWith, required } from "../options.ts";
 import type { Field, Tool, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
@@ -23,14 +24,17 @@ const readValue = (reply: string): Field | undefined => {
   const text = answerIn(reply.slice(0, REPLY_LENGTH));
   const date = /\b\d{4}-\d{2}-\d{2}\b/.exec(text)?.[0];
   if (date !== undefined) return { kind: "date", value: date };
-  const number = /-?\d[\d,]*(?:\.\d+)?/.exec(text);
+  const number = /[-+−]?\d(?:[\d.,]*\d)?/.exec(text);
   if (number !== null) {
     const [digits] = number;
     const unit = /^\s+(ft|km|u|USD|percent|days?|people|persons?)\b/.exec(
       text.slice(number.index + digits.length),
     )?.[1];
     const name = unit === undefined ? undefined : ({ days: "day", people: "person", persons: "person" }[unit] ?? unit);
-    return { kind: "number", value: Number(digits.replaceAll(",", "")), ...defined({ unit: name }) };
+    const value = numberOf(digits);
+    return value === undefined
+      ? { kind: "text", value: digits }
+      : { kind: "number", value, ...defined({ unit: name }) };
   }
   const word = /\p{Lu}[\p{L}'-]*(?: \p{Lu}[\p{L}'-]*)*/u.exec(text)?.[0];
   return word === undefined ? undefined : { kind: "text", value: word };

@@ -1,5 +1,6 @@
 import { parseJson } from "../bounded-json.ts";
 import { ToolError } from "../errors.ts";
+import { exactJson } from "../number-text.ts";
 
 /** Bytes of one reply, and of one event of a stream. */
 const MOST_BYTES = 16 * 2 ** 20;
@@ -11,7 +12,7 @@ const tooMuch = (): ToolError => new ToolError(`The server sent more than ${MOST
 
 /**
  * A `fetch` for libraries that read a body as it comes: a reply that is too long, or JSON that is too deep or has too many
- * values, fails before it is parsed. Event streams are passed on, bounded event by event.
+ * values, fails before it is parsed, and whole numbers that a double does not keep become texts. Event streams are passed on, bounded event by event.
  */
 export const boundedFetch =
   (send: typeof fetch = fetch): typeof fetch =>
@@ -22,8 +23,10 @@ export const boundedFetch =
     if ((headers.get("content-type") ?? "").includes("event-stream"))
       return new Response(reply.body.pipeThrough(boundedEvents()), { status, statusText, headers });
     const text = await boundedText(reply.body);
-    if (text.trim() !== "" && (headers.get("content-type") ?? "").includes("json")) parseJson(text, { depth: DEEPEST });
-    return new Response(text, { status, statusText, headers });
+    if (text.trim() === "" || !(headers.get("content-type") ?? "").includes("json"))
+      return new Response(text, { status, statusText, headers });
+    parseJson(text, { depth: DEEPEST });
+    return new Response(exactJson(text), { status, statusText, headers });
   };
 
 const boundedText = async (body: ReadableStream<Uint8Array>): Promise<string> => {

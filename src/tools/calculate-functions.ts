@@ -4,11 +4,34 @@ import { dayNumber, weekdayOf } from "./calendar.ts";
 
 /** What an expression works on. Units are names that must agree; nothing is converted. */
 export type Value =
-  | { readonly kind: "number"; readonly value: number; readonly unit?: string }
+  | { readonly kind: "number"; readonly value: number | bigint; readonly unit?: string }
   | { readonly kind: "date" | "text"; readonly value: string; readonly unit?: string };
 
 type NumberValue = Extract<Value, { kind: "number" }>;
 type Call = (args: readonly Value[]) => Value;
+
+/** Whole numbers that are computed exactly, in bits: all that a double can reach, and more. */
+const MOST_BITS = 4096;
+
+/** A whole number as a double where that holds it exactly. */
+const wholeNumber = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
+
+/** One operator of arithmetic. Whole numbers stay exact, however large they become. */
+export const compute = (op: "+" | "-" | "*" | "/" | "^", a: number | bigint, b: number | bigint): number | bigint => {
+  const whole = [a, b].every((each) => typeof each === "bigint" || Number.isSafeInteger(each));
+  if (whole) {
+    const [x, y] = [BigInt(a), BigInt(b)];
+    if (op === "+") return wholeNumber(x + y);
+    if (op === "-") return wholeNumber(x - y);
+    if (op === "*") return wholeNumber(x * y);
+    if (op === "/" && y !== 0n) return x % y === 0n ? wholeNumber(x / y) : Number(x / y) + Number(x % y) / Number(y);
+    if (op === "^" && y >= 0n && BigInt(x.toString(2).length) * y <= MOST_BITS) return wholeNumber(x ** y);
+  }
+  const [x, y] = [Number(a), Number(b)];
+  return { "+": x + y, "-": x - y, "*": x * y, "/": x / y, "^": x ** y }[op];
+};
+
+const magnitude = (value: number | bigint): number | bigint => (value < 0 ? compute("-", 0, value) : value);
 
 const meanEarthRadius = 6371.0088;
 
@@ -17,7 +40,7 @@ const fail = (name: string, needs: string, args: readonly Value[]): never => {
   throw new ToolError(`calculate: ${name} needs ${needs}, it got ${got === "" ? "nothing" : got}.`);
 };
 
-const number = (value: number, unit?: string): Value => ({
+const number = (value: number | bigint, unit?: string): Value => ({
   kind: "number",
   value,
   ...defined({ unit }),
@@ -41,7 +64,7 @@ const days = (name: string, args: readonly Value[], count: number): readonly num
 
 /** Four numbers, or two texts such as "6.58, 3.32": latitude and longitude in degrees. */
 const coordinates = (args: readonly Value[]): readonly number[] => {
-  const read = args.flatMap((arg) => (arg.kind === "number" ? arg.value : arg.value.split(",").map(Number)));
+  const read = args.flatMap((arg) => (arg.kind === "number" ? Number(arg.value) : arg.value.split(",").map(Number)));
   const fits = read.length === 4 && read.every((x, i) => Number.isFinite(x) && Math.abs(x) <= (i % 2 === 0 ? 90 : 180));
   return fits
     ? read
@@ -57,10 +80,10 @@ const greatCircle = ([lat1 = 0, lon1 = 0, lat2 = 0, lon2 = 0]: readonly number[]
 };
 
 const plain =
-  (name: string, compute: (x: number) => number): Call =>
+  (name: string, change: (x: number | bigint) => number | bigint): Call =>
   (args) => {
     const [only] = alike(name, args, 1, 1);
-    return only === undefined ? fail(name, "a number", args) : number(compute(only.value), only.unit);
+    return only === undefined ? fail(name, "a number", args) : number(change(only.value), only.unit);
   };
 
 /** The functions of `calculate` by name. Each throws `ToolError` when its arguments do not fit. */
@@ -70,18 +93,18 @@ export const functions: Readonly<Record<string, Call>> = {
     const [a, b] = alike("difference", args, 2, 2);
     return a === undefined || b === undefined
       ? fail("difference", "2 numbers", args)
-      : number(Math.abs(a.value - b.value), a.unit);
+      : number(magnitude(compute("-", a.value, b.value)), a.unit);
   },
   sum: (args) => {
     const numbers = alike("sum", args, 2, 99);
     return number(
-      numbers.reduce((total, { value }) => total + value, 0),
+      numbers.reduce<number | bigint>((total, { value }) => compute("+", total, value), 0),
       numbers[0]?.unit,
     );
   },
   larger: (args) => {
     const numbers = alike("larger", args, 2, 99);
-    return number(Math.max(...numbers.map(({ value }) => value)), numbers[0]?.unit);
+    return number(numbers.map(({ value }) => value).sort((a, b) => (a < b ? 1 : -1))[0] ?? 0, numbers[0]?.unit);
   },
   days: (args) => {
     const [a = 0, b = 0] = days("days", args, 2);
@@ -92,6 +115,6 @@ export const functions: Readonly<Record<string, Call>> = {
     return { kind: "text", value: weekdayOf(day), unit: "weekday" };
   },
   distance: (args) => number(Math.round(greatCircle(coordinates(args))), "km"),
-  abs: plain("abs", Math.abs),
-  round: plain("round", Math.round),
+  abs: plain("abs", magnitude),
+  round: plain("round", (x) => (typeof x === "bigint" ? x : Math.round(x))),
 };

@@ -24,6 +24,9 @@ describe("calculate", () => {
     ["2 * (3 + 4) ^ 2 - -1", { kind: "number", value: 99 }],
     ["3 * 4 ft", { kind: "number", value: 12, unit: "ft" }],
     ["12 ft / 4 ft", { kind: "number", value: 3 }],
+    ["9007199254740993 ft + 1 ft", { kind: "number", value: 9007199254740994, unit: "ft" }],
+    ["9007199254740993 ft * 1", { kind: "text", value: "9007199254740993", unit: "ft" }],
+    ["123456789012.5 + 1", { kind: "number", value: 123456789013.5 }],
   ])("%s", async (expression, expected) => {
     expect(await value(expression)).toEqual(expected);
   });
@@ -39,6 +42,7 @@ describe("calculate", () => {
     ["constructor(1)", "no function constructor"],
     ["[1, 2]", "not allowed"],
     ["1 / 0", "not a finite number"],
+    ["9007199254740993.5 + 1", "more digits"],
     ["sum(", "cannot read"],
     ["", "missing"],
     ["1+".repeat(300), "longer than"],

@@ -1,9 +1,10 @@
 import type { MathNode } from "mathjs";
 import { messageOf, ToolError } from "../errors.ts";
+import { numberOf, tidied } from "../number-text.ts";
 import { defined } from "../options.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
-import { functions, type Value } from "./calculate-functions.ts";
+import { compute, functions, type Value } from "./calculate-functions.ts";
 import { dayNumber } from "./calendar.ts";
 
 /** Longest expression that is read. */
@@ -24,12 +25,12 @@ type Node = MathNode & {
   readonly content?: Node;
 };
 
-const numberOf = (value: Value | undefined, op: string): { readonly value: number; readonly unit?: string } =>
+const numberIn = (value: Value | undefined, op: string): { readonly value: number | bigint; readonly unit?: string } =>
   value?.kind === "number"
     ? value
     : fail(`${op} needs numbers, it got ${value === undefined ? "nothing" : value.kind}`);
 
-const quantity = (value: number, unit?: string): Value => ({
+const quantity = (value: number | bigint, unit?: string): Value => ({
   kind: "number",
   value,
   ...defined({ unit }),
@@ -37,26 +38,38 @@ const quantity = (value: number, unit?: string): Value => ({
 
 /** One arithmetic operator. Sums keep the common unit, a product has at most one unit, a ratio of equals none. */
 const arithmetic = (op: string, left: Value | undefined, right: Value | undefined): Value => {
-  const [a, b] = [numberOf(left, op), numberOf(right, op)];
+  const [a, b] = [numberIn(left, op), numberIn(right, op)];
   if (op === "+" || op === "-") {
     if (a.unit !== b.unit) return fail(`${op} needs one unit, it got ${a.unit ?? "none"} and ${b.unit ?? "none"}`);
-    return quantity(op === "+" ? a.value + b.value : a.value - b.value, a.unit);
+    return quantity(compute(op, a.value, b.value), a.unit);
   }
   if (op === "*") {
     if (a.unit !== undefined && b.unit !== undefined) return fail(`* takes one unit, it got ${a.unit} and ${b.unit}`);
-    return quantity(a.value * b.value, a.unit ?? b.unit);
+    return quantity(compute(op, a.value, b.value), a.unit ?? b.unit);
   }
   if (op === "/") {
     if (b.unit !== undefined && a.unit !== b.unit) return fail(`/ cannot divide ${a.unit ?? "a number"} by ${b.unit}`);
-    return quantity(a.value / b.value, b.unit === undefined ? a.unit : undefined);
+    return quantity(compute(op, a.value, b.value), b.unit === undefined ? a.unit : undefined);
   }
-  if (op === "^" && a.unit === undefined && b.unit === undefined) return quantity(a.value ** b.value);
+  if (op === "^" && a.unit === undefined && b.unit === undefined) return quantity(compute(op, a.value, b.value));
   return fail(`the operator ${op} is not known for these values`);
 };
+
+/** Whether a text is a whole number that a double may not hold. */
+const isLong = (text: string): boolean => /^-?[1-9]\d{15,}$/.test(text) && !Number.isSafeInteger(Number(text));
+
+/** An expression whose long whole numbers stand in quotes, in which the parser keeps their digits. */
+const withLongNumbers = (expression: string): string =>
+  expression.replace(/"[^"]*"|\d[\d.]*(?:e[-+]?\d+)?/gi, (token) => {
+    if (/^\d{16,}\./.test(token) && numberOf(token) === undefined)
+      return fail(`${token} has more digits than a fraction keeps here`);
+    return isLong(token) ? `"${token}"` : token;
+  });
 
 const literal = (value: unknown): Value => {
   if (typeof value === "number") return quantity(value);
   if (typeof value !== "string") return fail(`${String(value)} is no value`);
+  if (isLong(value)) return quantity(BigInt(value));
   return { kind: dayNumber(value) === undefined ? "text" : "date", value: value.trim() };
 };
 
@@ -88,9 +101,13 @@ const evaluate = (node: Node): Value => {
   }
 };
 
-/** Twelve significant digits, so that 63.546 - 55.845 is 7.701. */
-const tidy = (value: Value): Field =>
-  value.kind === "number" ? { ...value, value: Number(value.value.toPrecision(12)) } : value;
+/** A result as a field. A whole number whose digits a double does not keep is a text of them, with its unit. */
+const resultOf = (value: Value): Field => {
+  if (value.kind !== "number") return value;
+  const digits = String(value.value);
+  const number = typeof value.value === "number" ? tidied(value.value) : numberOf(digits);
+  return number === undefined ? { ...value, kind: "text", value: digits } : { ...value, value: number };
+};
 
 /** The parser alone: nothing that evaluates, assigns or imports is ever created. Loaded by the first call. */
 let parser: Promise<(expression: string) => MathNode> | undefined;
@@ -122,16 +139,18 @@ export const calculate = tool<{ expression: string }>({
     if (expression.length > longest) return fail(`the expression is longer than ${longest} characters`);
     parser ??= loadParser();
     const parse = await parser;
+    const written = withLongNumbers(expression);
     let node: MathNode;
     try {
-      node = parse(expression);
+      node = parse(written);
     } catch (error) {
       return fail(`cannot read ${expression} (${messageOf(error)})`);
     }
-    const value = tidy(evaluate(node as Node));
-    if (typeof value.value === "number" && !Number.isFinite(value.value))
+    const value = evaluate(node as Node);
+    const field = resultOf(value);
+    if (typeof field.value === "number" && !Number.isFinite(field.value))
       return fail("the result is not a finite number");
     const unit = value.kind === "number" && value.unit !== undefined ? ` ${value.unit}` : "";
-    return { text: `${expression} = ${value.value}${unit}`, fields: { value } };
+    return { text: `${expression} = ${field.value}${unit}`, fields: { value: field } };
   },
 });

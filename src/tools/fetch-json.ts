@@ -1,5 +1,6 @@
 import { parseJson } from "../bounded-json.ts";
 import { messageOf, retryableStatus, ToolError } from "../errors.ts";
+import { exactJson } from "../number-text.ts";
 import { callback, type Rules, seconds } from "../options.ts";
 import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
 import { secretsGiven, secretsOfAddress } from "../secrets/secrets.ts";
@@ -56,9 +57,12 @@ export const fetchJson =
           retryable: retryableStatus(reply.status),
         });
       }
-      const parsed = parseJson(text);
+      const parsed = parseJson(exactJson(text));
       const value = redact === undefined ? parsed : redact.value(parsed);
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+      if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+        refuseError(value as Record<string, unknown>, host);
+        return value as Record<string, unknown>;
+      }
       throw new ToolError(`${host} sent a reply that is not a JSON object.`);
     } catch (error) {
       abortSignal.throwIfAborted();
@@ -71,6 +75,22 @@ export const fetchJson =
       throw new ToolError(`${host} cannot be reached: ${redact?.(reason) ?? reason}.`, { retryable: true });
     }
   };
+
+/** Codes of errors that pass: an API that is busy, behind or down. */
+const PASSING =
+  /maxlag|rate.?limit|too.?many|too.?busy|busy|overload|read.?only|unavailable|time.?out|internal|temporar/i;
+
+/** Some APIs say with status 200 that they failed. Throws `ToolError` with their words. */
+const refuseError = ({ error }: Readonly<Record<string, unknown>>, host: string): void => {
+  if (error === undefined || error === null || error === false || error === "") return;
+  const { code, status, info, message, detail } = Object(error) as Readonly<Record<string, unknown>>;
+  const words = [code, status, info ?? message ?? detail ?? (typeof error === "string" ? error : undefined)];
+  const said = words.filter((word) => ["string", "number"].includes(typeof word)).join(": ");
+  const passes = [code, status].some((one) => typeof one === "number" && retryableStatus(one)) || PASSING.test(said);
+  throw new ToolError(`${host} answers with an error: ${said.slice(0, 300) || JSON.stringify(error).slice(0, 300)}`, {
+    retryable: passes,
+  });
+};
 
 const bounded = async (reply: Response, host: string): Promise<string> => {
   if (reply.body === null) return "";

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
-import type { Readable } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type { Duplex, Readable } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
 import { messageOf, ToolError } from "../errors.ts";
 import { grantsHost } from "../grants.ts";
 import { optionalPackage } from "../optional-package.ts";
@@ -212,25 +212,50 @@ const headerOf = (
   return typeof value === "string" ? value : value?.[0];
 };
 
+/** What unpacks a body, by its name in `content-encoding` and its first byte. */
+const unpackers: Readonly<Record<string, (first: number) => Duplex>> = {
+  gzip: () => createGunzip(),
+  "x-gzip": () => createGunzip(),
+  // Many servers send it without the header of zlib, whose low half of the first byte is 8.
+  deflate: (first) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw()),
+  br: () => createBrotliDecompress(),
+};
+
 /** The body, unpacked. What grows beyond the limit while it is unpacked is dropped with an error. */
 const bodyOf = async (body: Readable, encoding: string | undefined, most: number): Promise<Buffer> => {
-  const unpackers = { gzip: createGunzip, "x-gzip": createGunzip, deflate: createInflate, br: createBrotliDecompress };
-  const name = (encoding ?? "identity").toLowerCase().trim();
-  const unpack = Object.hasOwn(unpackers, name) ? unpackers[name as keyof typeof unpackers]() : undefined;
-  if (unpack === undefined && name !== "identity" && name !== "")
-    throw new ToolError(`The page is packed as ${name}, which cannot be read.`);
-  if (unpack !== undefined) body.on("error", (error) => unpack.destroy(error)).pipe(unpack);
+  const names = (encoding ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((name) => name.trim());
+  const packings = names.filter((name) => name !== "" && name !== "identity").reverse();
+  const unknown = packings.find((name) => !Object.hasOwn(unpackers, name));
+  if (unknown !== undefined || packings.length > MOST_PACKINGS)
+    throw new ToolError(`The page is packed as ${(encoding ?? "").slice(0, 100)}, which cannot be read.`);
+  let unpacked = await collected(body, most);
+  for (const name of packings) {
+    const [first] = unpacked;
+    const unpack = first === undefined ? undefined : unpackers[name]?.(first);
+    // Nothing, packed, is nothing.
+    if (unpack === undefined) break;
+    unpack.end(unpacked);
+    unpacked = await collected(unpack, most);
+  }
+  return unpacked;
+};
+
+const MOST_PACKINGS = 3;
+
+const collected = async (stream: Readable | Duplex, most: number): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of unpack ?? body) {
+    for await (const chunk of stream) {
       size += (chunk as Buffer).length;
       if (size > most) throw new ToolError(`The page is larger than ${most} bytes, unpacked; it was not read.`);
       chunks.push(chunk as Buffer);
     }
   } finally {
-    body.destroy();
-    unpack?.destroy();
+    stream.destroy();
   }
   return Buffer.concat(chunks);
 };

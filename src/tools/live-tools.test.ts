@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { ConfigError, ToolError } from "../errors.ts";
 import type { AnyTool, ToolContext, ToolOutput } from "../tool.ts";
@@ -94,6 +94,55 @@ describe("web_page", () => {
     await expect(call(tool, { url: address }, { grants: { hosts: ["example.org"] } })).rejects.toThrow(/grants/);
   });
 
+  it("reads pages however they are written and packed, and follows those that send on", async () => {
+    const said = "<html><head><title>Straße</title></head><body><p>Größe: 12 Fuß</p></body></html>";
+    const utf16 = Buffer.from(`\ufeff${said}`, "utf16le");
+    const pages: Readonly<Record<string, readonly [Buffer, Readonly<Record<string, string>>?]>> = {
+      "/utf16": [utf16],
+      "/utf16be": [Buffer.from(utf16).swap16(), { "content-type": "text/html; charset=utf-8" }],
+      "/utf16-unmarked": [utf16.subarray(2)],
+      "/utf16-named": [Buffer.from(said, "utf16le"), { "content-type": "text/html; charset=utf-16le" }],
+      "/latin1": [Buffer.from(said, "latin1")],
+      "/wrong-name": [Buffer.from(said.replace("<head>", '<head><meta charset="utf-16">'))],
+      "/raw": [deflateRawSync(said), { "content-encoding": "deflate" }],
+      "/zlib": [deflateSync(said), { "content-encoding": "Deflate" }],
+      "/twice": [gzipSync(deflateSync(said)), { "content-encoding": "deflate, gzip" }],
+      "/moved": [Buffer.from('<meta http-equiv="Refresh" content="0; URL=\'/utf16\'">')],
+      "/reloads": [Buffer.from(said.replace("<head>", '<head><meta http-equiv="refresh" content="300; url=/zlib">'))],
+    };
+    const address = await serve((request, response) => {
+      const [body, headers] = pages[request.url ?? ""] ?? [Buffer.alloc(0), { "content-encoding": "gzip" }];
+      const moves =
+        request.url === "/circle" ? Buffer.from('<meta http-equiv=refresh content="0;url=/circle?">') : body;
+      response.writeHead(200, { "content-type": "text/html", ...headers }).end(moves);
+    });
+    const tool = webPage(open);
+    for (const path of Object.keys(pages))
+      expect((await call(tool, { url: `${address}${path}` })).text, path).toMatch(/^Straße\n.*Größe: 12 Fuß/s);
+    await expect(call(tool, { url: `${address}/nothing` })).rejects.toThrow(/is empty/);
+    const inside = await serve((_, response) => {
+      response
+        .writeHead(200, { "content-type": "text/html" })
+        .end('<meta http-equiv="refresh" content="0;url=http://[::1]:1/">');
+    });
+    await expect(call(tool, { url: inside }, { grants: { hosts: ["127.0.0.1"] } })).rejects.toThrow(/grants/);
+    let n = 0;
+    const circle = await serve((_, response) => {
+      n += 1;
+      response.writeHead(200, { "content-type": "text/html" }).end(`<meta http-equiv=refresh content="0;url=/${n}">`);
+    });
+    await expect(call(tool, { url: circle })).rejects.toThrow(/sends its readers on more than 5/);
+  });
+
+  it("finds the passage of a long page in a script without spaces", async () => {
+    const text = `${"北京是中国的首都，天气很好。".repeat(3000)}秘密代码是四十二。${"水是生命之源。".repeat(3000)}`;
+    const address = await serve((_, response) => {
+      response.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(text);
+    });
+    const output = await call(webPage(open), { url: address, query: "秘密代码是什么" });
+    expect(output.text).toContain("秘密代码是四十二");
+  });
+
   it("reaches nothing on this machine unless it is told to", async () => {
     let requests = 0;
     const address = await serve((_, response) => {
@@ -166,6 +215,70 @@ describe("web_search", () => {
   });
 });
 
+describe("an engine that cannot answer", () => {
+  const replying =
+    (body: unknown): typeof fetch =>
+    async () =>
+      new Response(JSON.stringify(body));
+  const outcome = (tool: unknown) => call(tool, { query: "x" }).catch((error: unknown) => error);
+  const environment = { SEARXNG_URL: "http://127.0.0.1:1" };
+
+  it.each<[string, unknown, boolean, RegExp]>([
+    ["its engines are down", { results: [], unresponsive_engines: [["google", "timeout"]] }, true, /google,timeout/],
+    ["is over its limit", { error: { code: "RATE_LIMITED", detail: "slow down" } }, true, /slow down/],
+    ["is down", { error: { code: 503, message: "later" } }, true, /503: later/],
+    ["refuses the key", { error: { code: 403, message: "bad key" } }, false, /403: bad key/],
+    ["complains in words", { error: "no such index" }, false, /no such index/],
+    ["knows nothing", { results: [] }, false, /found no page/],
+  ])("because it %s", async (_, body, retryable, message) => {
+    const thrown = await outcome(webSearch({ environment, fetch: replying(body) }));
+    expect(thrown).toBeInstanceOf(ToolError);
+    expect(thrown).toMatchObject({ retryable, message: expect.stringMatching(message) });
+  });
+
+  it("because its own code fails is unavailable, and asked again later", async () => {
+    let calls = 0;
+    const engine = {
+      name: "mine",
+      dollars: 0,
+      search: async () => {
+        calls += 1;
+        if (calls === 1) throw new TypeError("fetch failed");
+        return { hits: [{ title: "A", url: "https://a.example/", snippet: "" }] };
+      },
+    };
+    const tool = webSearch({ engine });
+    expect(await outcome(tool)).toMatchObject({ retryable: true, message: "mine cannot be asked: fetch failed." });
+    expect(await outcome(tool)).toMatchObject({ text: expect.stringContaining("https://a.example/") });
+  });
+
+  it.each<[string, unknown, boolean, RegExp]>([
+    ["lags", { error: { code: "maxlag", info: "Waiting for db1: 7 seconds lagged." } }, true, /maxlag: Waiting/],
+    ["is read-only", { error: { code: "readonly", info: "The wiki is in read-only mode." } }, true, /readonly/],
+    ["does not understand", { error: { code: "badvalue", info: "Unrecognized value." } }, false, /badvalue/],
+    ["says nothing of what it found", { batchcomplete: true }, true, /did not say/],
+    ["found nothing", { query: { search: [] } }, false, /found no article/],
+  ])("an encyclopedia that %s", async (_, body, retryable, message) => {
+    const thrown = await outcome(wikipediaSearch({ fetch: replying(body) }));
+    expect(thrown).toMatchObject({ retryable, message: expect.stringMatching(message) });
+  });
+});
+
+it("wikipedia_search goes on to the next article where one has no text", async () => {
+  const texts: Readonly<Record<string, string>> = { Mercury: "", "Mercury (planet)": "It is the innermost planet." };
+  const fake: typeof fetch = async (url) => {
+    const asked = new URL(String(url)).searchParams;
+    const title = asked.get("titles") ?? "";
+    const query =
+      asked.get("list") === "search"
+        ? { search: Object.keys(texts).map((found) => ({ title: found })) }
+        : { pages: [{ title, extract: texts[title] }] };
+    return new Response(JSON.stringify({ query }));
+  };
+  const output = await call(wikipediaSearch({ fetch: fake }), { query: "Mercury" });
+  expect(output.text).toMatch(/^Mercury \(planet\)\n\nIt is the innermost planet/);
+});
+
 it("wikipedia_search gives the lead and the passages that fit", async () => {
   const filler = Array.from({ length: 600 }, (_, i) => `word${i}`).join(" ");
   const fake: typeof fetch = async (url) => {
@@ -198,6 +311,35 @@ describe("corpus_search", () => {
   const folders: string[] = [];
   afterAll(async () => {
     for (const folder of folders) await rm(folder, { recursive: true });
+  });
+
+  it("finds words of languages that are written without spaces, and with marks", async () => {
+    const root = await mkdtemp(join(tmpdir(), "agentflow-corpus-"));
+    folders.push(root);
+    const texts = {
+      "zh.txt": "拉各斯是尼日利亚最大的城市，国际机场位于伊凯贾。",
+      "ja.txt": "東京タワーは港区にある電波塔で、高さは３３３メートルです。",
+      "th.txt": "กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย",
+      "ko.txt": "서울은 대한민국의 수도이다",
+      "hi.txt": "हिन्दी भारत की राजभाषा है",
+    };
+    for (const [file, text] of Object.entries(texts)) await writeFile(join(root, file), text);
+    await writeFile(join(root, "utf16.txt"), Buffer.from("\ufeffКлюч под ковриком", "utf16le"));
+    const tool = corpusSearch({ folder: root });
+    for (const [query, file] of Object.entries({
+      机场: "zh",
+      "国际机场在哪里？": "zh",
+      塔: "ja",
+      ﾀﾜｰ: "ja",
+      "333": "ja",
+      เมืองหลวง: "th",
+      수도: "ko",
+      राजभाषा: "hi",
+      ковриком: "utf16",
+    }))
+      expect((await call(tool, { query })).text, query).toMatch(new RegExp(`^1\\. ${file}\\.txt`));
+    await expect(call(tool, { query: "भाष" })).rejects.toThrow(/found nothing/);
+    tool.close();
   });
 
   it("finds passages in a folder, follows changes, stays inside, and asks the grants", async () => {

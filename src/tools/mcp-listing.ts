@@ -7,7 +7,7 @@ import { plainLine } from "./plain-line.ts";
 export interface ListedTool {
   /** As the server calls it. */
   readonly name: string;
-  /** As a flow calls it: letters, digits, `_` and `-`, the prefix in front. */
+  /** As a flow calls it: letters, digits, `_` and `-`, the prefix in front, and a number where there is another one. */
   readonly as: string;
   /** In the server's words, which are an outsider's. */
   readonly description: string;
@@ -47,8 +47,8 @@ const BUILT_IN = [
 ] as const;
 
 /**
- * The tools of a list as a server sent it, which is untrusted. One that cannot be used is skipped. Two that a flow or a
- * reader would confuse are refused: throws `ConfigError`.
+ * The tools of a list as a server sent it, which is untrusted. One that cannot be used is skipped. Those of the server that a
+ * reader would confuse are numbered; one that would be taken for another's tool is refused: throws `ConfigError`.
  */
 export const listingOf = (sent: readonly unknown[], { of, prefix, wanted, besides }: ListingOptions): Listing => {
   const tools: ListedTool[] = [];
@@ -56,6 +56,7 @@ export const listingOf = (sent: readonly unknown[], { of, prefix, wanted, beside
   const taken = new Map<string, string>();
   for (const name of BUILT_IN) taken.set(folded(name), `the built-in tool ${name}`);
   for (const name of Object.keys(besides)) taken.set(folded(name), `the tool ${name} that there is already`);
+  const own = new Set<string>();
   for (const [i, entry] of sent.entries()) {
     const fields: Readonly<Record<string, unknown>> = typeof entry === "object" && entry !== null ? { ...entry } : {};
     const { name } = fields;
@@ -71,10 +72,21 @@ export const listingOf = (sent: readonly unknown[], { of, prefix, wanted, beside
       throw new ConfigError(
         `The MCP server ${of} has a tool ${shown}, which would be called ${read.as}, as ${other}. Name the tools to take (tools: […]), or put something in front of their names (prefix: "…").`,
       );
-    taken.set(folded(read.as), `its tool "${read.name}"`);
-    tools.push(read);
+    if (tools.some((one) => one.name === read.name)) {
+      skipped.push(`The MCP server ${of}: its tool ${shown} is left out: there is another one of exactly this name.`);
+      continue;
+    }
+    tools.push({ ...read, as: distinct(read.as, own) });
   }
   return { tools, skipped };
+};
+
+/** A name that none of the server's own tools has yet: a second `a_b` is `a_b_2`. */
+const distinct = (name: string, own: Set<string>): string => {
+  let as = name;
+  for (let n = 2; own.has(folded(as)); n += 1) as = `${name.slice(0, LONGEST_NAME - 4)}_${n}`;
+  own.add(folded(as));
+  return as;
 };
 
 /** Names that differ in case, or in `-` and `_`, look alike to people and to models. */
@@ -85,9 +97,9 @@ const readTool = (fields: Readonly<Record<string, unknown>>, prefix: string): Li
   const { name, description, inputSchema } = fields;
   if (typeof name !== "string" || !/^[\w./: -]+$/.test(name))
     return "its name is not a word of letters, digits and . / : _ -";
-  const as = `${prefix}${name}`.replace(/[^\w-]/g, "_");
+  const plain = `${prefix}${name}`.replace(/[^\w-]/g, "_");
+  const as = /^[A-Za-z_]/.test(plain) ? plain : `_${plain}`;
   if (as.length > LONGEST_NAME) return `its name is longer than ${LONGEST_NAME} characters`;
-  if (!/^[A-Za-z_]/.test(as)) return "its name does not begin with a letter (a prefix would help)";
   if (description !== undefined && typeof description !== "string") return "its description is not text";
   if (description !== undefined && description.length > LONGEST_DESCRIPTION)
     return `its description is longer than ${LONGEST_DESCRIPTION} characters`;

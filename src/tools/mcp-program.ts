@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import { parseJson } from "../bounded-json.ts";
 import { messageOf, ToolError } from "../errors.ts";
+import { exactJson } from "../number-text.ts";
 
 export interface McpProgramOptions {
   readonly command: string;
@@ -49,7 +50,7 @@ export const programTransport = ({ command, args, env, cwd }: McpProgramOptions)
     if (lines > MOST_LINES || bytes > MOST_BYTES_A_MESSAGE) throw new ToolError("The server writes without end.");
     let message: unknown;
     try {
-      message = parseJson(line.toString("utf8"), { depth: 512 });
+      message = parseJson(exactJson(line.toString("utf8")), { depth: 512 });
     } catch (error) {
       transport.onerror?.(new ToolError(`The server wrote a line that is not a message: ${messageOf(error)}.`));
       return;

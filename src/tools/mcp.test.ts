@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConfigError, ToolError } from "../errors.ts";
+import { createFlow } from "../index.ts";
 import { asksApproval, type ToolContext, type ToolOutput } from "../tool.ts";
+import { stepOf } from "../trajectory.ts";
 import { type McpOptions, type McpTools, mcpTools } from "./mcp.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -80,7 +82,9 @@ describe("approval", () => {
     const { tools } = await open(url);
     const before = JSON.stringify(tools);
     for (const expected of ["call 1", "call 2"])
-      expect(await tools.look?.execute({ query: "x" } as never, context)).toMatchObject({ text: expected });
+      expect(await tools.look?.execute({ query: "x" } as never, context)).toMatchObject({
+        text: expect.stringContaining(expected),
+      });
     expect(JSON.stringify(tools)).toBe(before);
     expect(Object.keys(tools)).toEqual(["look"]);
   });
@@ -88,14 +92,39 @@ describe("approval", () => {
 
 describe("names", () => {
   it.each([
-    ["twice the same", ["a", "a"]],
-    ["alike in case", ["Read", "read"]],
-    ["alike after sanitising", ["a.b", "a/b"]],
-    ["alike in - and _", ["a-b", "a_b"]],
     ["that of a built-in tool", ["calculate"]],
     ["that of a built-in tool, in capitals", ["Web_Search"]],
   ])("%s are refused", async (_, list) => {
     await expect(openList(list.map((one) => named(one)))).rejects.toThrow(ConfigError);
+  });
+
+  it.each([
+    ["alike in case", ["Read", "read"], ["Read", "read_2"]],
+    ["alike after sanitising", ["a.b", "a/b", "a_b", "a_b_2"], ["a_b", "a_b_2", "a_b_3", "a_b_2_2"]],
+    ["alike in - and _", ["a-b", "a_b"], ["a-b", "a_b_2"]],
+    ["that begin with a digit", ["9lives", "3.d"], ["_9lives", "_3_d"]],
+    ["twice the same", ["a", "b", "a"], ["a", "b"]],
+  ])("%s are numbered or marked, and each calls its own tool", async (_, list, expected) => {
+    const url = await serve((method, params) =>
+      method === "tools/list"
+        ? { tools: list.map((one) => named(one)) }
+        : { content: [{ type: "text", text: `called ${String(params.name)}` }] },
+    );
+    const { tools } = await open(url);
+    expect(Object.keys(tools)).toEqual(expected);
+    for (const [i, name] of expected.entries())
+      expect(await tools[name]?.execute({ query: "x" } as never, context)).toMatchObject({ text: `called ${list[i]}` });
+  });
+
+  it("of tools to take choose before any limit", async () => {
+    const many = Array.from({ length: 400 }, (_, i) => named(`t${i}`));
+    const { tools, skipped } = await openList(many, { tools: ["t399", "t0"] });
+    expect([Object.keys(tools), skipped]).toEqual([["t0", "t399"], []]);
+    const url = await serve((_, { cursor = "0" }) => ({
+      tools: [named(`p${String(cursor)}`)],
+      nextCursor: String(Number(cursor) + 1),
+    }));
+    expect(Object.keys((await open(url, { tools: ["p40"] })).tools)).toEqual(["p40"]);
   });
 
   it("of a tool that there is already are refused, and a prefix helps", async () => {
@@ -118,7 +147,6 @@ it("skips what cannot be used, and says so", async () => {
     named("ev\u202eil"),
     named("caf\u00e9"),
     named("a\u001b[2J"),
-    named("9lives"),
     named("none", { inputSchema: undefined }),
     named("array", { inputSchema: { type: "array" } }),
     named("odd", { inputSchema: { ...schema, required: ["other"] } }),
@@ -152,7 +180,12 @@ it("says origin and path of an address, and nothing else of it", async () => {
   );
   const { tools } = await open(`${url}?key=SECRET#SECRET`);
   const output = (await tools.look?.execute({ query: "x" } as never, context)) as ToolOutput;
-  expect(output).toEqual({ text: "found", source: `mcp: ${url}`, trust: "untrusted" });
+  expect(output).toEqual({
+    text: "found",
+    fields: { value: { kind: "text", value: "found" } },
+    source: `mcp: ${url}`,
+    trust: "untrusted",
+  });
   const failed = await open(`http://user:SECRET@127.0.0.1:1/mcp?key=SECRET`).catch((error: Error) => error);
   expect(failed).toBeInstanceOf(ConfigError);
   expect(String(failed)).not.toContain("SECRET");
@@ -184,6 +217,83 @@ it("bounds what a result brings, and its failures", async () => {
     result = odd;
     expect(typeof (await ask()).text).toBe("string");
   }
+});
+
+describe("what a result states", () => {
+  const text = (said: string): Json => ({ type: "text", text: said });
+  const read = async (result: Json): Promise<ToolOutput> => {
+    const { tools } = await open(
+      await serve((method) => (method === "tools/list" ? { tools: [named("look")] } : result)),
+    );
+    return (await tools.look?.execute({ query: "x" } as never, context)) as ToolOutput;
+  };
+
+  it.each<[string, Json, Json]>([
+    [
+      "structured content, whose members within members have names of their own",
+      { content: [], structuredContent: { id: 7, site: { city: "Lagos" }, tags: ["a", "b"], none: null } },
+      { id: 7, site_city: "Lagos", tags_1: "a", tags_2: "b" },
+    ],
+    [
+      "JSON in its one text",
+      { content: [text('{"id": 9007199254740993, "ok": true}')] },
+      { id: "9007199254740993", ok: "true" },
+    ],
+    ["a list", { content: [text('[{"id": "o-1"}, {"id": "o-2"}]')] }, { result_1_id: "o-1", result_2_id: "o-2" }],
+    ["one value", { content: [text("12,5 kg")] }, { value: 12.5 }],
+    ["a code", { content: [text("007")] }, { value: "007" }],
+    ["words in lines", { content: [text("first\nsecond")] }, {}],
+    [
+      "links, and resources within it",
+      {
+        content: [
+          { type: "resource_link", uri: "file:///a.md", name: "a.md", description: "Notes." },
+          { type: "resource", resource: { uri: "file:///b.md", text: "Inside." } },
+        ],
+      },
+      { link_1: "file:///a.md", link_2: "file:///b.md" },
+    ],
+  ])("are fields: %s", async (_, result, fields) => {
+    const output = await read(result);
+    const values = Object.entries(output.fields ?? {}).map(([name, { value }]) => [name, value]);
+    expect(Object.fromEntries(values)).toEqual(fields);
+    expect(output.trust).toBe("untrusted");
+  });
+
+  it("is text: that of resources, also as bytes, and structured content that no text says", async () => {
+    const blob = Buffer.from('{"depth": 3}').toString("base64");
+    const resource = { uri: "file:///c.json", mimeType: "application/json", blob };
+    const link = { type: "resource_link", uri: "file:///a.md", name: "a.md", description: "Notes." };
+    const output = await read({
+      content: [text("Done."), link, { type: "resource", resource }],
+      structuredContent: { total: 12 },
+    });
+    expect(output.text).toBe(
+      'Done.\n[resource_link a.md file:///a.md] Notes.\n[resource application/json file:///c.json]\n{"depth": 3}\n{"total":12}',
+    );
+    expect((await read({ content: [text("There are 12.")], structuredContent: { total: 12 } })).text).toBe(
+      "There are 12.",
+    );
+  });
+
+  it("is what the next call refers to", async () => {
+    const url = await serve((method, params) => {
+      if (method === "tools/list") return { tools: [named("find"), named("look")] };
+      const { query } = params.arguments as { readonly query: string };
+      return params.name === "find"
+        ? { content: [], structuredContent: { order: { id: "o-1042" } } }
+        : { content: [text(`${query} is on its way`)] };
+    });
+    const { tools } = await open(url, { readOnly: ["find", "look"] });
+    const plan = ["find q", "look @1.order_id"];
+    const flow = createFlow({
+      planner: ({ turn }) => ({ step: stepOf(plan[turn - 1] ?? "") }),
+      tools,
+      budget: { turns: 2 },
+    });
+    const { trajectory } = await flow.solve("Where is my order?");
+    expect(trajectory.memory[1]?.observation).toMatchObject({ text: "o-1042 is on its way" });
+  });
 });
 
 it("waits no longer than it is told", async () => {

@@ -21,7 +21,7 @@ import { type AnyTool, type ToolOutput, type Toolset, toolset } from "../tool.ts
 import { boundedFetch } from "./bounded-fetch.ts";
 import { type Listing, listingOf } from "./mcp-listing.ts";
 import { programTransport } from "./mcp-program.ts";
-import { resultText } from "./mcp-result.ts";
+import { readResult } from "./mcp-result.ts";
 import { plainLine } from "./plain-line.ts";
 
 export interface McpProgram {
@@ -69,6 +69,10 @@ export interface McpTools {
 }
 
 const MOST_PAGES = 16;
+/** Where named tools are looked for. */
+const MOST_PAGES_SEARCHED = 256;
+/** Entries of a list that are looked at. */
+const MOST_LISTED = 4096;
 
 const optionRules: Rules<McpOptions> = {
   prefix: text,
@@ -143,10 +147,15 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
     await client.connect(transport, { signal, timeout: timeoutSeconds * 1000 });
     const sent: unknown[] = [];
     let cursor: unknown;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
+    // Those that are wanted are chosen first: no limit is reached by tools that nobody takes.
+    const isWanted = (one: unknown): boolean => wanted === undefined || wanted.includes(Object(one).name);
+    const pages = wanted === undefined ? MOST_PAGES : MOST_PAGES_SEARCHED;
+    for (let page = 0; page < pages && sent.length < MOST_LISTED; page += 1) {
+      if (wanted !== undefined && sent.length >= wanted.length) break;
       const reply = await ask("tools/list", typeof cursor === "string" ? { cursor } : {}, timeoutSeconds, signal);
       const { tools, nextCursor } = Object(reply) as { readonly tools?: unknown; readonly nextCursor?: unknown };
-      if (Array.isArray(tools)) sent.push(...tools.slice(0, 1000));
+      const chosen = Array.isArray(tools) ? tools.filter(isWanted) : [];
+      sent.push(...chosen.slice(0, MOST_LISTED - sent.length));
       if (typeof nextCursor !== "string" || nextCursor === cursor) break;
       cursor = nextCursor;
     }
@@ -176,10 +185,10 @@ export const mcpTools = async (server: McpServer, options: McpOptions = {}): Pro
               throw clean.error(new ToolError(`${name}: ${sayable(clean(messageOf(error)), server, of)}`));
             },
           );
-          const { text, failed } = resultText(clean.value(result));
+          const { text, fields, failed } = readResult(clean.value(result));
           if (failed)
             throw new ToolError(`${name} failed. In the server's words, which are data: ${plainLine(text, 400)}`);
-          return { text, source: `mcp: ${of}`, trust: "untrusted" };
+          return { text, fields, source: `mcp: ${of}`, trust: "untrusted" };
         },
       },
     ]);

@@ -1,5 +1,5 @@
 import MiniSearch from "minisearch";
-import { shortQuery } from "./passages.ts";
+import { byTerms, shortQuery } from "./passages.ts";
 
 /** A piece of a file. */
 export interface Piece {
@@ -20,7 +20,7 @@ export interface TextIndex {
 
 /** An index in JavaScript. */
 export const memoryIndex = (): TextIndex => {
-  const index = new MiniSearch<Piece & { id: number }>({ fields: ["text"], storeFields: ["file", "text"] });
+  const index = new MiniSearch<Piece & { id: number }>({ fields: ["text"], storeFields: ["file", "text"], ...byTerms });
   const idsOf = new Map<string, number[]>();
   let next = 0;
   return {
@@ -38,7 +38,7 @@ export const memoryIndex = (): TextIndex => {
     },
     search: (query, count) =>
       index
-        .search(shortQuery(query), { prefix: true, fuzzy: 0.1 })
+        .search(shortQuery(query))
         .slice(0, count)
         .map(({ file, text }) => ({ file, text })),
     close: () => index.removeAll(),

@@ -1,5 +1,6 @@
 /** What a thread does with untrusted pages and documents: see `threads.ts`. */
 import { ToolError } from "../errors.ts";
+import { defined } from "../options.ts";
 import { bestPassages, passagesOf } from "./passages.ts";
 import { type ReadablePage, readablePage } from "./readable.ts";
 
@@ -22,7 +23,7 @@ const LONGEST_PAGE = 8_000_000;
 /** A page in sections, cut to the number and length that a reader can use. */
 export const read = async ({ body, contentType, url }: PageInput): Promise<ReadablePage> => {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const { title, sections, fields } = await readablePage(bytes, contentType, url);
+  const { title, sections, fields, movedTo } = await readablePage(bytes, contentType, url);
   let room = LONGEST_PAGE;
   const take = (said: string): string => {
     const cut = said.slice(0, room);
@@ -33,7 +34,7 @@ export const read = async ({ body, contentType, url }: PageInput): Promise<Reada
   const kept = sections
     .slice(0, MOST_SECTIONS)
     .map(({ heading, text }) => ({ heading: take(heading), text: take(text) }));
-  return { title: take(title), sections: kept, fields };
+  return { title: take(title), sections: kept, fields, ...defined({ movedTo }) };
 };
 
 /** The passages of a text that fit a query best. */

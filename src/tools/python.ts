@@ -1,6 +1,7 @@
 import { ToolError } from "../errors.ts";
 import { metered } from "../metered.ts";
 import type { ChatMessage, ChatModel } from "../model.ts";
+import { fieldOfText } from "../number-text.ts";
 import { checked, count, objectWith, type Rules, seconds } from "../options.ts";
 import { openSandbox, type RunResult, type Sandbox } from "../sandbox/index.ts";
 import { type Field, type Tool, type ToolContext, type ToolOutput, tool } from "../tool.ts";
@@ -87,7 +88,10 @@ export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: str
       ...tool<{ code: string }>({
         description: "Runs a Python program and gives what it prints and the value of its last line.",
         inputSchema: schemaOf("code", "The program. The value of its last expression is the result."),
-        execute: async ({ code }, context) => outputOf(code, await run(code, context)),
+        execute: async ({ code: written }, context) => {
+          const code = codeIn(written);
+          return outputOf(code, await run(code, context));
+        },
       }),
     };
   return {
@@ -104,7 +108,7 @@ export function pythonTool(options: PythonOptions = {}): PythonTool<{ query: str
           const asked = { messages: [...messages], maxTokens: 800, temperature: 0, abortSignal: context.abortSignal };
           const { text } = await metered(model, context.meter, context.redact).complete(asked);
           messages.push({ role: "assistant", content: text });
-          return codeIn(text);
+          return programIn(text);
         };
         let code = await write();
         let result = await run(code, context);
@@ -131,34 +135,42 @@ const schemaOf = (name: string, description: string) => ({
   required: [name],
 });
 
+/** A fenced block from its first line on, to the fence that ends it. */
+const FENCED = /(`{3,}|~{3,})[ \t]*(?:python3?|py)?[^\S\n]*\n?([\s\S]*?)(?:\1|$)/i;
+
+/** A program without the fences around it. Its own white space stays as it is. */
+const codeIn = (text: string): string => (/^\s*(?:`{3}|~{3})/.test(text) ? (FENCED.exec(text)?.[2] ?? text) : text);
+
 /** The program in a reply: what stands between fences, else all of it. */
-const codeIn = (text: string): string => /```(?:python|py)?\s*\n([\s\S]*?)(?:```|$)/i.exec(text)?.[1] ?? text;
+const programIn = (reply: string): string => FENCED.exec(reply)?.[2] ?? reply;
+
+/** The end of what was printed that an error still shows. */
+const SHOWN_OUTPUT = 300;
 
 const outputOf = (code: string, { stdout, value, error, milliseconds, truncated }: RunResult): ToolOutput => {
-  if (error !== undefined && stdout === "" && value === undefined) throw new ToolError(`python: ${error}`);
   const printed = stdout.trimEnd();
+  if (error !== undefined)
+    throw new ToolError(`python: ${error}${printed === "" ? "" : `\nIt had printed: ${printed.slice(-SHOWN_OUTPUT)}`}`);
   const result = value ?? printed.split("\n").at(-1) ?? "";
-  const field = fieldOf(result);
   return {
     text: [
       ...(printed === "" ? [] : [printed]),
       ...(value === undefined ? [] : [`value: ${value}`]),
-      ...(error === undefined ? [] : [`error: ${error}`]),
       ...(truncated ? ["(output was cut)"] : []),
     ].join("\n"),
     fields: {
-      ...(field === undefined || error !== undefined ? {} : { value: field }),
+      ...(result === "" || result.length > LONGEST_FIELD ? {} : { value: resultField(result) }),
       ms: { kind: "number", value: Math.round(milliseconds) },
     },
     source: `python: ${code.split("\n").length} lines`,
   };
 };
 
-/** A result as a value that later calls can refer to. */
-const fieldOf = (text: string): Field | undefined => {
-  if (text === "" || text.length > 500) return undefined;
-  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return { kind: "date", value: text };
-  return /^-?\d+(?:\.\d+)?(?:e[-+]?\d+)?$/i.test(text)
-    ? { kind: "number", value: Number(text) }
-    : { kind: "text", value: text };
+const LONGEST_FIELD = 500;
+
+/** A result as a value that later calls can refer to. A space separates values here, and never thousands. */
+const resultField = (text: string): Field => {
+  const days = /^(-?\d+) days?, 0:00:00$/.exec(text)?.[1];
+  if (days !== undefined) return { kind: "number", value: Number(days), unit: "day" };
+  return /\d\s+[\d.,]/.test(text) ? { kind: "text", value: text } : fieldOfText(text);
 };

@@ -1,5 +1,6 @@
 import type { parseHTML } from "linkedom";
 import { ToolError } from "../errors.ts";
+import { fieldOfText } from "../number-text.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { defined } from "../options.ts";
 import type { Field } from "../tool.ts";
@@ -14,6 +15,8 @@ export interface ReadablePage {
   readonly sections: readonly { readonly heading: string; readonly text: string }[];
   /** What tables of two columns state, by a short name. */
   readonly fields: Readonly<Record<string, Field>>;
+  /** Where the page sends its readers on to, at once or within some seconds. */
+  readonly movedTo?: string;
 }
 
 /** The readable part of an HTML page, of a PDF, or of a text. Throws `ToolError` for what is none of these. */
@@ -27,15 +30,33 @@ export const readablePage = async (body: Buffer, contentType: string, url: strin
 };
 
 const decode = (body: Buffer, type: string): string => {
+  // A mark at the beginning tells more than a name, as in browsers.
   const named =
+    markedEncoding(body) ??
     /charset=["']?([\w-]+)/.exec(type)?.[1] ??
-    /<meta[^<>]+charset=["']?([\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
+    // A name that can be read at all is not that of an encoding with two bytes a letter.
+    /<meta[^<>]+charset=["']?((?!utf-16)[\w-]+)/i.exec(body.subarray(0, 2048).toString("latin1"))?.[1];
+  for (const encoding of named === undefined ? [] : [named])
+    try {
+      return new TextDecoder(encoding).decode(body);
+    } catch {
+      // An unknown name: most of the text can still be read.
+    }
   try {
-    return new TextDecoder(named ?? "utf-8").decode(body);
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
-    // An unknown encoding: most of the text can still be read.
-    return body.toString("utf8");
+    // Not UTF-8, and it says nothing: what browsers take then.
+    return new TextDecoder(named === undefined ? "windows-1252" : "utf-8").decode(body);
   }
+};
+
+/** The encoding that a mark at the beginning names, or zeros beside the first letters of markup. */
+const markedEncoding = ([first, second, third]: Buffer): string | undefined => {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  if (first === 0xfe && second === 0xff) return "utf-16be";
+  if (first === 0xef && second === 0xbb && third === 0xbf) return "utf-8";
+  if (first === 0x3c && second === 0) return "utf-16le";
+  return first === 0 && second === 0x3c ? "utf-16be" : undefined;
 };
 
 const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
@@ -45,6 +66,7 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
   requireShallow(html, url);
   const { document } = parseHTML(html);
   const fields = pairsOf(document);
+  const movedTo = refreshOf(document, url);
   for (const gone of document.querySelectorAll("script, style, noscript, template, iframe")) gone.remove();
   const whole = (document.body as { innerHTML?: string } | null)?.innerHTML ?? html;
   const title = (document.title ?? "").trim();
@@ -53,7 +75,34 @@ const htmlPage = async (html: string, url: string): Promise<ReadablePage> => {
   turndown.addRule("links", { filter: "a", replacement: (content: string) => content });
   turndown.addRule("images", { filter: "img", replacement: () => "" });
   const markdown = turndown.turndown(article?.content ?? whole);
-  return { title: article?.title?.trim() || title || url, sections: sectionsOf(markdown), fields };
+  return {
+    title: article?.title?.trim() || title || url,
+    sections: sectionsOf(markdown),
+    fields,
+    ...defined({ movedTo }),
+  };
+};
+
+/** Seconds after which a page that loads itself anew, or another one, is still read. */
+const AT_ONCE = 5;
+
+/** The address of `<meta http-equiv="refresh" content="0; url=/next">`. */
+const refreshOf = (document: Document, url: string): string | undefined => {
+  for (const meta of document.querySelectorAll("meta[http-equiv]")) {
+    if (meta.getAttribute("http-equiv")?.toLowerCase() !== "refresh" || meta.closest("noscript") !== null) continue;
+    const content = meta.getAttribute("content") ?? "";
+    const end = content.search(/[;,]/);
+    const address = content
+      .slice(end + 1)
+      .trim()
+      .replace(/^url\s*=\s*/i, "")
+      .replace(/^["']|["']$/g, "");
+    const target = end >= 0 && address !== "" && URL.canParse(address, url) ? new URL(address, url) : undefined;
+    if (target === undefined || Number.parseFloat(content) > AT_ONCE) continue;
+    target.hash = "";
+    if (target.href !== url.replace(/#.*$/su, "")) return target.href;
+  }
+  return undefined;
 };
 
 const pdfPage = async (body: Buffer, url: string): Promise<ReadablePage> => {
@@ -118,17 +167,8 @@ const pairsOf = (document: Document): Record<string, Field> => {
       .replace(/^_+|(?<!_)_+$/g, "");
     const key = RESERVED.has(plain) ? `page_${plain}` : plain;
     if (key === "" || Object.hasOwn(fields, key) || key === "__proto__") continue;
-    fields[key] = fieldOf(value);
+    fields[key] = fieldOfText(value);
     if (Object.keys(fields).length >= MOST_FIELDS) break;
   }
   return fields;
-};
-
-/** A number with its unit, a date, or a text. */
-const fieldOf = (text: string): Field => {
-  const date = /^\d{4}-\d{2}-\d{2}$/.exec(text)?.[0];
-  if (date !== undefined) return { kind: "date", value: date };
-  const [, digits, unit] = /^(-?\d[\d,]*(?:\.\d+)?)(?:\s*([\p{L}°%²³/]{1,12}))?$/u.exec(text) ?? [];
-  if (digits === undefined) return { kind: "text", value: text };
-  return { kind: "number", value: Number(digits.replaceAll(",", "")), ...defined({ unit }) };
 };

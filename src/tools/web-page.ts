@@ -7,6 +7,7 @@ import type { ReadablePage } from "./readable.ts";
 /** Longest text of a call, in characters. */
 const LONGEST = 2000;
 const MOST_PAGES = 128;
+const MOST_MOVES = 5;
 const LONGEST_QUERY = 400;
 
 /**
@@ -29,14 +30,24 @@ export const webPage = (options: GuardedFetchOptions = {}): Tool<{ url: string; 
   const read = async (url: string, context: ToolContext): Promise<ReadablePage> => {
     const known = pages.get(url);
     if (known !== undefined) return known;
-    const { status, contentType, body, url: from } = await get(url, context);
-    if (status !== 200)
-      throw new ToolError(`${from} answers with status ${status}.`, { retryable: retryableStatus(status) });
-    const page = await readPage({ body, contentType, url: from }, { abortSignal: context.abortSignal });
-    if (page.sections.length === 0) throw new ToolError(`${from} has no text that can be read.`);
+    const page = await readAt(url, context, MOST_MOVES);
     pages.set(url, page);
     const [oldest] = pages.keys();
     if (pages.size > MOST_PAGES && oldest !== undefined) pages.delete(oldest);
+    return page;
+  };
+  /** A page, or the one that it sends its readers on to: fetched with the same checks. */
+  const readAt = async (url: string, context: ToolContext, moves: number): Promise<ReadablePage> => {
+    const { status, contentType, body, url: from } = await get(url, context);
+    if (status !== 200)
+      throw new ToolError(`${from} answers with status ${status}.`, { retryable: retryableStatus(status) });
+    if (body.length === 0) throw new ToolError(`${from} is empty.`);
+    const page = await readPage({ body, contentType, url: from }, { abortSignal: context.abortSignal });
+    if (page.movedTo !== undefined) {
+      if (moves === 0) throw new ToolError(`${from} sends its readers on more than ${MOST_MOVES} times.`);
+      return readAt(page.movedTo, context, moves - 1);
+    }
+    if (page.sections.length === 0) throw new ToolError(`${from} has no text that can be read.`);
     return page;
   };
   return tool({

@@ -1,4 +1,4 @@
-import { ConfigError, ToolError } from "../errors.ts";
+import { AgentFlowError, ConfigError, messageOf, ToolError } from "../errors.ts";
 import { checked, count, defined, objectWith, type Rules } from "../options.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import { keysOf, secretsOfAddress } from "../secrets/secrets.ts";
@@ -76,6 +76,8 @@ export const geminiSearch = (key: string, ask: FetchJson, model = "gemini-2.5-fl
       body: { contents: [{ role: "user", parts: [{ text: query }] }], tools: [{ google_search: {} }] },
     });
     const [candidate = {}] = list(reply.candidates);
+    const blocked = text((reply.promptFeedback as Json | undefined)?.blockReason);
+    if (blocked !== "") throw new ToolError(`gemini does not answer this query: ${blocked}.`);
     const parts = list((candidate.content as Json | undefined)?.parts);
     const chunks = list((candidate.groundingMetadata as Json | undefined)?.groundingChunks);
     const hits = hitsOf(
@@ -189,7 +191,14 @@ export const searxngSearch = (address: string, ask: FetchJson): SearchEngine => 
   search: async (query, abortSignal, redact) => {
     const url = `${address.replace(/(?<!\/)\/+$/, "")}/search?format=json&q=${encodeURIComponent(query)}`;
     const reply = await ask(url, { abortSignal, redact });
-    return { hits: hitsOf(list(reply.results), "title", "url", "content") };
+    const hits = hitsOf(list(reply.results), "title", "url", "content");
+    const down = Array.isArray(reply.unresponsive_engines) ? reply.unresponsive_engines : [];
+    // It asks other engines: that they are down is not that there is nothing.
+    if (hits.length === 0 && down.length > 0)
+      throw new ToolError(`searxng: no engine answered (${down.map(String).join("; ").slice(0, 200)}).`, {
+        retryable: true,
+      });
+    return { hits };
   },
 });
 
@@ -243,7 +252,14 @@ export const webSearch = (options: WebSearchOptions = {}): Tool<{ query: string 
       const asked = query.trim().slice(0, 400);
       const answer = await search(asked, async () => {
         meter?.check();
-        const found = await engine.search(asked, abortSignal, redact);
+        const found = await engine.search(asked, abortSignal, redact).catch((error: unknown) => {
+          abortSignal.throwIfAborted();
+          if (error instanceof AgentFlowError) throw error;
+          throw new ToolError(`${engine.name} cannot be asked: ${messageOf(error)}.`, {
+            retryable: true,
+            cause: error,
+          });
+        });
         meter?.charge({ toolDollars: engine.dollars });
         return found;
       });

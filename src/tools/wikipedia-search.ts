@@ -45,27 +45,28 @@ export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: s
       headers: { "user-agent": "AgentFlow/0.1 (tool wikipedia_search)" },
     });
   const titles = remembered<string[]>(() => Promise.resolve([]));
-  const articles = remembered<Article>(() => Promise.reject(new Error("unused")));
+  const articles = remembered<Article | undefined>(() => Promise.reject(new Error("unused")));
 
   const search = async (query: string, abortSignal: AbortSignal): Promise<string[]> => {
     const reply = await call(
       { action: "query", list: "search", srsearch: query, srlimit: "5", srprop: "" },
       abortSignal,
     );
-    const found =
-      (reply.query as { readonly search?: readonly { readonly title?: unknown }[] } | undefined)?.search ?? [];
+    const found = (reply.query as { readonly search?: readonly { readonly title?: unknown }[] } | undefined)?.search;
+    if (!Array.isArray(found))
+      throw new ToolError(`wikipedia_search: ${new URL(api).host} did not say what it found.`, { retryable: true });
     return found.flatMap(({ title }) => (typeof title === "string" ? title : []));
   };
 
-  const article = async (title: string, abortSignal: AbortSignal): Promise<Article> => {
+  /** Undefined for one without text, such as a page of nothing but a list of others. */
+  const article = async (title: string, abortSignal: AbortSignal): Promise<Article | undefined> => {
     const reply = await call(
       { action: "query", prop: "extracts", explaintext: "1", redirects: "1", titles: title },
       abortSignal,
     );
     const [page] =
       (reply.query as { readonly pages?: readonly { title?: unknown; extract?: unknown }[] } | undefined)?.pages ?? [];
-    if (typeof page?.extract !== "string" || page.extract.trim() === "")
-      throw new ToolError(`wikipedia_search: the article "${title}" has no text.`);
+    if (typeof page?.extract !== "string" || page.extract.trim() === "") return undefined;
     return { title: typeof page.title === "string" ? page.title : title, text: page.extract };
   };
 
@@ -86,9 +87,16 @@ export const wikipediaSearch = (options: WikipediaOptions = {}): Tool<{ query: s
     execute: async ({ query }, { abortSignal, redact }): Promise<ToolOutput> => {
       if (typeof query !== "string" || query.trim() === "") throw new ToolError("wikipedia_search needs a query.");
       const asked = query.trim().slice(0, 300);
-      const [best, ...others] = await titles(asked, () => search(asked, abortSignal));
-      if (best === undefined) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
-      const found = await articles(best, () => article(best, abortSignal));
+      const all = await titles(asked, () => search(asked, abortSignal));
+      if (all.length === 0) throw new ToolError(`wikipedia_search found no article for "${asked}". Try web_search.`);
+      let found: Article | undefined;
+      const others = [...all];
+      while (found === undefined && others.length > 0) {
+        const next = others.shift() ?? "";
+        found = await articles(next, () => article(next, abortSignal));
+      }
+      if (found === undefined)
+        throw new ToolError(`wikipedia_search: no article for "${asked}" has a text: ${all.join("; ").slice(0, 300)}.`);
       const { title, text } = redact === undefined ? found : redact.value(found);
       const lead = text.split(/\n\s*\n|\n==/)[0]?.trim() ?? "";
       const passages = await findPassages({ text: text.slice(lead.length), query: asked, count: 3 }, { abortSignal });

@@ -1,10 +1,12 @@
 import { metered } from "../../metered.ts";
 import type { ChatMessage, ChatModel } from "../../model.ts";
 import type { Executor, FlowState } from "../../module.ts";
+import { exactJson } from "../../number-text.ts";
 import { checked, count, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import type { AnyTool, JsonSchema } from "../../tool.ts";
 import type { Step } from "../../trajectory.ts";
+import { argumentValue } from "../arguments.ts";
 import { fieldText } from "../field-text.ts";
 import { REFERENCE, resolve } from "../memory.ts";
 import { refused } from "../observation.ts";
@@ -102,7 +104,7 @@ const parseObject = (text: string): Record<string, unknown> | undefined => {
   const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
   if (start < 0 || end < start) return undefined;
   try {
-    return JSON.parse(text.slice(start, end + 1)) as Record<string, unknown>;
+    return JSON.parse(exactJson(text.slice(start, end + 1))) as Record<string, unknown>;
   } catch {
     // Not JSON: the model gets the reason and is asked again.
     return undefined;
@@ -121,8 +123,7 @@ const coerce = (
       const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined;
       if (type === "string" && (typeof value === "number" || typeof value === "boolean")) return [name, String(value)];
       if ((type === "number" || type === "integer") && typeof value === "string" && value.trim() !== "") {
-        const number = Number(value.replaceAll(",", ""));
-        return [name, Number.isFinite(number) ? number : value];
+        return [name, argumentValue({ kind: "text", value }, type)];
       }
       if (type === "boolean" && (value === "true" || value === "false")) return [name, value === "true"];
       return [name, value];

@@ -156,8 +156,11 @@ describe("a planner on a policy", () => {
 });
 
 describe("parse and prompt", () => {
-  test("the first word is the tool, white space is normalised", () => {
-    expect(parseAction("  web_search \n q1\tand  @2.x ")).toMatchObject({ tool: "web_search", subGoal: "q1 and @2.x" });
+  test("the first word is the tool, the rest is kept as it is", () => {
+    expect(parseAction("  web_search \n q1\tand  @2.x ")).toMatchObject({
+      tool: "web_search",
+      subGoal: "q1\tand  @2.x",
+    });
   });
 
   test("any text gives a step or an error", () => {

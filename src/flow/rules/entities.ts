@@ -52,7 +52,7 @@ const ABBREVIATIONS = new Set("st ste mt ft dr mr mrs ms jr sr no vs gen col cap
 const WHOLE =
   /"([^"\n]{1,200})"|“([^”\n]{1,200})”|«([^»\n]{1,200})»|([\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,4}|https?:\/\/[^\s"<>]{1,200}[^\s"<>.,;:!?)\]'])/gu;
 const WORD =
-  /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
+  /\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\p{L}\p{N}])|\d+,\d+(?![\p{L}\p{N},])|[\p{L}\p{M}\p{N}]+(?:[.'’\-/+_][\p{L}\p{M}\p{N}]+)*(?:\+\+|#)?(?:['’](?=\s|$))?|&/gu;
 
 /** Entities of a question, in order of appearance: quoted strings, names, codes, identifiers, addresses, numbers, dates. */
 export const findEntities = (text: string): Span[] => {

@@ -1,5 +1,6 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../../errors.ts";
 import type { Executor, FlowState, Refusal } from "../../module.ts";
+import { exactJson } from "../../number-text.ts";
 import { checked, count } from "../../options.ts";
 import { type AnyTool, computes, type Field } from "../../tool.ts";
 import type { ToolCall } from "../../trajectory.ts";
@@ -48,7 +49,11 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         const parsing = parseInput(tool.inputSchema, call.input);
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
-        const observation = observe(await tool.execute(parsed.value as never, context), outputLimit, context.redact);
+        const observation = observe(
+          await lastOf(tool.execute(parsed.value as never, context), context.abortSignal),
+          outputLimit,
+          context.redact,
+        );
         const { answerField = ANSWER_FIELD } = tool.metadata ?? {};
         return answerField === ANSWER_FIELD || observation.status !== "ok"
           ? observation
@@ -63,6 +68,26 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
       }
     },
   };
+};
+
+/** Values of a tool after which other work runs. */
+const TURN = 64;
+
+/** What a tool gives; of one that gives value after value, as a generator does, the last, or else what it returned. */
+const lastOf = async (given: unknown, abortSignal: AbortSignal): Promise<unknown> => {
+  const result = await given;
+  if (typeof result !== "object" || result === null || !(Symbol.asyncIterator in result)) return result;
+  const values = (result as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  let next = await values.next();
+  let last: unknown = next.value;
+  for (let count = 1; next.done !== true; count += 1) {
+    last = next.value;
+    // Its deadline is over, or its solve is: the tool may close what it has open.
+    if (abortSignal.aborted) await values.return?.();
+    if (count % TURN === 0) await new Promise((resume) => setImmediate(resume));
+    next = await values.next();
+  }
+  return last;
 };
 
 /** A tool may throw anything, even what has no text. */
@@ -86,7 +111,7 @@ const memoiseArguments = (): ((tool: AnyTool) => Arguments) => {
 const jsonObject = (text: string): object | undefined => {
   if (!text.startsWith("{")) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(exactJson(text));
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     // Not JSON after all: a sub-goal in words that begins with a brace.
@@ -102,7 +127,7 @@ const writeInOrder = (
   subGoal: string,
   state: FlowState,
 ): ToolCall | Refusal => {
-  const terms = subGoal.split(" ");
+  const terms = subGoal.split(/\s+/u);
   const filled = [...required, ...optional].slice(0, Math.max(required.length, terms.length));
   // Without any argument to fill, the sub-goal says what the call is for.
   if (required.length === 0 && (subGoal === "q" || terms.length > filled.length)) return { tool, input: {} };
@@ -167,7 +192,7 @@ const entityText = (reference: string, { query, analysis }: FlowState): string =
 
 /** `days @2.date @4.born` → `days(@2.date, @4.born)`: a word before nothing but references and numbers is a function. */
 const functionCall = (subGoal: string): string => {
-  const [name, ...terms] = subGoal.split(" ");
+  const [name, ...terms] = subGoal.split(/\s+/u);
   const isTerm = (term: string): boolean => /^(?:q\d+|@\d+(?:\.[\p{L}\p{N}_-]+)?|-?\d+(?:\.\d+)?)$/u.test(term);
   return name !== undefined && /^\p{L}+$/u.test(name) && terms.length > 0 && terms.every(isTerm)
     ? `${name}(${terms.join(", ")})`

@@ -3,6 +3,7 @@ import type { Finding } from "../../environment.ts";
 import { messageOf } from "../../errors.ts";
 import { randomKey } from "../../random.ts";
 import { queryOf } from "../../task.ts";
+import { toolsetOf } from "../../tool.ts";
 import type { Trajectory } from "../../trajectory.ts";
 import { type DemonstrationEnvironment, scriptedFlow } from "../demonstrations.ts";
 import type { Exploration } from "./explore.ts";
@@ -46,7 +47,8 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
 };
 
 /** Whether each tool answers a call with real arguments: entities of questions and what other tools brought. */
-export const checkTools = ({ tools = {} }: Pick<AgentFlowConfig, "tools">, exploration: Exploration): Finding[] => {
+export const checkTools = (config: Pick<AgentFlowConfig, "tools">, exploration: Exploration): Finding[] => {
+  const tools = toolsetOf(config.tools ?? {});
   const names = Object.keys(tools);
   const calculators = calculatorsOf(tools);
   // What calculates can only be called once the others have brought something.

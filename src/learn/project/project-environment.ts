@@ -7,7 +7,7 @@ import type { FlowState, Planner } from "../../module.ts";
 import { defined } from "../../options.ts";
 import { deriveKey, random } from "../../random.ts";
 import type { ReplyLog } from "../../reply-log.ts";
-import { computes, type Toolset } from "../../tool.ts";
+import { computes, type Toolset, toolsetOf } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
 import { knownFields } from "../planners/candidates.ts";
 import { randomValidPlanner } from "../planners/random-valid.ts";
@@ -49,7 +49,8 @@ export const projectEnvironment = <Own>({
   replies,
   secrets,
 }: ProjectEnvironmentOptions<Own>): Omit<Environment<ProjectSealed<Own>>, keyof ProjectNotes> => {
-  const { tools = {}, budget, instructions, analyst } = config;
+  const { budget, instructions, analyst } = config;
+  const tools = toolsetOf(config.tools ?? {});
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
   const callsOf = (tool: string, state: FlowState): readonly string[] =>

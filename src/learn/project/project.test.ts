@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { type AgentFlowConfig, type Task, tool } from "../../index.ts";
+import { toolsetOf } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { explore } from "./explore.ts";
@@ -51,7 +52,7 @@ const abortSignal = new AbortController().signal;
 const look = async (changed: AgentFlowConfig) => {
   const split = splitTasks(await readTasks(changed, "agentflow.config.ts", 7));
   const training = split.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train");
-  const tools = changed.tools ?? {};
+  const tools = toolsetOf(changed.tools ?? {});
   const exploration = await explore({
     tools,
     calculators: calculatorsOf(tools),

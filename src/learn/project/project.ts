@@ -4,7 +4,7 @@ import type { Environment, EnvironmentOpening, EnvironmentSource, Finding } from
 import { ConfigError } from "../../errors.ts";
 import { callback, checked, defined, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
 import { secretsOf } from "../../secrets/secrets.ts";
-import { toolset } from "../../tool.ts";
+import { toolset, toolsetOf } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
@@ -70,7 +70,7 @@ const openProject = async <Own>(
   { seed, replies, onStage = () => undefined, abortSignal = new AbortController().signal }: EnvironmentOpening,
 ): Promise<Environment<ProjectSealed<Own>>> => {
   const { name: called, secrets = secretsOf(process.env), budget, analyst } = options;
-  const tools = rememberingPure(options.tools ?? {});
+  const tools = rememberingPure(toolsetOf(options.tools ?? {}));
   const tasks = splitTasks(await readTasks(options, called, seed));
   const enough = checkTasks(tasks, called);
   if (enough.level === "error") throw new ConfigError(enough.message);
