@@ -22,7 +22,7 @@ interface Part {
 const ground = ["nouns", "secrets", "threads", "files"];
 
 const parts: Readonly<Record<string, Part>> = {
-  nouns: { imports: ["secrets", "threads", "files"], lines: 2300 },
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2400 },
   secrets: { imports: ["nouns"], lines: 900 },
   threads: { imports: ["nouns"], lines: 400 },
   files: { imports: ["nouns"], lines: 420 },

@@ -55,7 +55,7 @@ export const builtPatterns: readonly BuiltPattern[] = [
   },
   {
     file: "src/flow/input/read-schema.ts",
-    begins: "String(value)",
+    begins: "value",
     suchAs: "\\bx\\b",
     flags: "u",
     why: "it is compiled to see whether it is a pattern at all, and tried on nothing",
