@@ -1,5 +1,5 @@
-import type { Usage } from "./budget.ts";
 import type { Analysis, Observation, Step, StopReason, ToolCall, Verdict } from "./trajectory.ts";
+import type { Usage } from "./usage.ts";
 
 /** An event before it has its number. */
 export type FlowEventBody =

@@ -1,5 +1,5 @@
 /** The public surface of AgentFlow. It loads no native code, no file and no network. */
-export type { Budget, Meter, Spent, Usage } from "./budget.ts";
+export type { Budget, Meter } from "./budget.ts";
 export type { ChatFrame } from "./chat-frame.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
@@ -148,3 +148,4 @@ export type {
   Verdict,
   VerdictCause,
 } from "./trajectory.ts";
+export type { Spent, Usage } from "./usage.ts";

@@ -1,3 +1,4 @@
+import type { Meter } from "./budget.ts";
 import type { Grammar } from "./grammar.ts";
 import { number, oneOf, required, ruleOf } from "./options.ts";
 import type { RandomKey } from "./random.ts";
@@ -26,7 +27,9 @@ export interface ChatRequest {
   readonly onText?: (delta: string) => void;
   readonly abortSignal?: AbortSignal;
   /** Takes secrets out of what the model or its endpoint says, before it is cut, kept or streamed. */
-  readonly redact?: Redactor;
+  readonly redact?: Redactor | undefined;
+  /** Told of a reply that is thrown away before the model is asked again, which it may forbid by throwing. */
+  readonly meter?: Meter | undefined;
 }
 
 export interface ChatReply {
@@ -56,6 +59,8 @@ export interface ChatModel extends SecretHolder {
   readonly id: string;
   /** How its prompts are best written: tagged plain text for small models, JSON for large ones. @default "tagged" */
   readonly promptStyle?: PromptStyle;
+  /** Whether its tokens have a price, if only that they are free: a budget in dollars needs one. @default what its replies say */
+  readonly priced?: boolean;
   complete(request: ChatRequest): Promise<ChatReply>;
 }
 

@@ -1,7 +1,7 @@
-import type { Usage } from "../budget.ts";
 import type { FlowEvent } from "../event.ts";
 import { defined } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
+import type { Usage } from "../usage.ts";
 import { LABEL, labelled, type Screen } from "./screen.ts";
 import { pad, tail } from "./text-width.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";

@@ -1,4 +1,3 @@
-import { noUsage, type Usage } from "../budget.ts";
 import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
@@ -9,10 +8,11 @@ import { randomKey } from "../random.ts";
 import { type Query, queryOf } from "../task.ts";
 import type { Grants, Toolset } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
+import { noUsage, type Usage } from "../usage.ts";
 import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
-import { SolveMeter } from "./meter.ts";
+import { SolveMeter, unpricedError } from "./meter.ts";
 import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
 import { modelPlanner } from "./model/planner.ts";
@@ -100,6 +100,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     { turns: 10, tokens: 100_000, seconds: 600, calls: 100, dollars: unlimited, toolDollars: unlimited },
     options.budget ?? {},
   );
+  if (model?.priced === false && Number.isFinite(budget.dollars)) throw unpricedError(budget.dollars, model.id);
   return {
     analyst: options.analyst ?? ruleAnalyst(),
     planner,

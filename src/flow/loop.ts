@@ -1,4 +1,4 @@
-import type { Budget, Spent, Usage } from "../budget.ts";
+import type { Budget } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import { AgentFlowError, BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
@@ -21,6 +21,7 @@ import type { Redactor } from "../secrets/redact.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import type { Spent, Usage } from "../usage.ts";
 import { fixedCall } from "./fixed-call.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";

@@ -73,6 +73,8 @@ export const replayModel = async (file: string): Promise<ChatModel> => {
   const given = new Map<string, number>();
   return {
     id: lines[0]?.model ?? "replay",
+    // What it cost was paid then, and is in its replies.
+    priced: true,
     complete: async (request) => {
       request.abortSignal?.throwIfAborted();
       const asked = askedOf(request);
