@@ -73,7 +73,7 @@ const naive = (baseURL: string): ChatModel => ({
 });
 
 const requestOf = ({ asks = {}, streams = false }: Dialect, onText: (delta: string) => void): ChatRequest => {
-  const { seed, json, ...rest } = asks;
+  const { seed, json, tools, ...rest } = asks;
   return {
     messages: [
       { role: "system", content: "Be brief, please." },
@@ -82,6 +82,7 @@ const requestOf = ({ asks = {}, streams = false }: Dialect, onText: (delta: stri
     ...rest,
     ...(seed === undefined ? {} : { randomKey: randomKey("endpoints", seed) }),
     ...(json === true ? { grammar: { type: "json", schema } } : {}),
+    ...(tools === true ? { tools: [{ name: "look", description: "Looks.", parameters: schema }] } : {}),
     ...(streams ? { onText } : {}),
   };
 };

@@ -102,7 +102,16 @@ export {
 export type { TraceApi, TraceSpan } from "./flow/tracing.ts";
 export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";
-export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle, SecretHolder } from "./model.ts";
+export type {
+  ChatMessage,
+  ChatModel,
+  ChatReply,
+  ChatRequest,
+  OfferedTool,
+  Price,
+  PromptStyle,
+  SecretHolder,
+} from "./model.ts";
 export type {
   Analyst,
   Executor,

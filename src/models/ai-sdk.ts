@@ -35,7 +35,7 @@ export interface AiSdkLanguageModel {
 
 export interface AiSdkModelOptions {
   readonly price?: Price | undefined;
-  /** @default "json" */
+  /** @default "tools", which is JSON where a provider lacks them */
   readonly promptStyle?: PromptStyle | undefined;
   /** Of requests that name none. @default 1024 */
   readonly maxTokens?: number | undefined;
@@ -67,7 +67,7 @@ const versions = ["v2", "v3", "v4"];
  */
 export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions = {}): ChatModel => {
   required(objectWith("a model of the AI SDK", "doGenerate", "doStream"))(model, "aiSdkModel: the model");
-  const { price, promptStyle = "json", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);
+  const { price, promptStyle = "tools", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);
   const { specificationVersion, provider, modelId } = model;
   if (!versions.includes(specificationVersion))
     throw new ConfigError(
@@ -83,7 +83,8 @@ export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions
   const ask: Ask = async (request, body, limit) => {
     own ??= redactor(keys());
     const redact = redactors(own, request.redact) ?? own;
-    const asked: Asked = { model: id, messages: request.messages, limit, price, redact };
+    const calls = body.tools !== undefined;
+    const asked: Asked = { model: id, messages: request.messages, limit, price, calls, redact };
     try {
       const settings = settingsOf(request, body, limit);
       const said =
@@ -121,7 +122,7 @@ const keysOfModel = (model: AiSdkLanguageModel): readonly string[] => {
 };
 
 /** A request in the SDK's terms: what was left out of the body is left out here. */
-const settingsOf = ({ grammar, abortSignal }: ChatRequest, body: RequestBody, limit: number): object => {
+const settingsOf = ({ grammar, tools, abortSignal }: ChatRequest, body: RequestBody, limit: number): object => {
   const { messages, temperature, top_p: topP, stop: stopSequences, seed, response_format: format } = body;
   const hasSchema = (format as { readonly type?: unknown } | undefined)?.type === "json_schema";
   return {
@@ -136,6 +137,17 @@ const settingsOf = ({ grammar, abortSignal }: ChatRequest, body: RequestBody, li
       seed,
       abortSignal,
     }),
+    ...(tools !== undefined && body.tools !== undefined
+      ? {
+          tools: tools.map(({ name, description, parameters }) => ({
+            type: "function",
+            name,
+            description,
+            inputSchema: parameters,
+          })),
+          ...(body.tool_choice === undefined ? {} : { toolChoice: { type: "required" } }),
+        }
+      : {}),
     ...(format !== undefined && grammar?.type === "json"
       ? { responseFormat: { type: "json", ...(hasSchema ? { name: "reply", schema: grammar.schema } : {}) } }
       : {}),

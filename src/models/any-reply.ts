@@ -18,6 +18,8 @@ export interface Asked {
   /** Tokens that the reply may have. */
   readonly limit: number;
   readonly price: Price | undefined;
+  /** Whether a call of a tool is what was asked for. */
+  readonly calls: boolean;
   readonly redact: Redactor | undefined;
 }
 
@@ -54,12 +56,12 @@ const FAILED = /^(?:error|failed|failure|network_error|abort(?:ed)?|cancell?ed|t
  * refusal, an empty text, a text that broke off; and `Starved` where thoughts took all the room.
  */
 export const replyIn = (said: Said, asked: Asked): ChatReply => {
-  const { model, limit, redact } = asked;
+  const { model, limit, redact, calls } = asked;
   const { complaint, finish = "", tokens, refusal } = said;
   if (complaint !== undefined) throw refusedBy(model, complaint, redact);
   const raw = said.text ?? "";
   const read = withoutThoughts(raw);
-  const text = read.text.trim() === "" ? callText(said) : read.text;
+  const text = read.text.trim() === "" ? callText(said) : (calls && callText(said)) || read.text;
   const thought = said.thought || read.thought;
   const usage = usageOf(said, asked);
   const failed = (what: string, retryable = true): ModelError =>

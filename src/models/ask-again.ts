@@ -63,6 +63,7 @@ const unlearn = (habits: Habits, { words, retryable, status }: EndpointRefusal, 
     unlearnLimit(habits, words, body, names) ||
     unlearnFormat(habits, words, body) ||
     unlearnFields(habits, words, body, names) ||
+    unlearnTools(habits, words, body) ||
     unlearnSystem(habits, words, body);
   if (learnt) habits.version += 1;
   return learnt;
@@ -76,6 +77,11 @@ const unlearnLimit = (habits: Habits, words: string, body: RequestBody, names: N
   if (typeof asked !== "number") return false;
   const other = tokenLimit === "max_tokens" ? "max_completion_tokens" : "max_tokens";
   const isNamed = names("max_tokens") || names("max_completion_tokens");
+  const least = isNamed && /at least|minimum|>=|greater|below/i.test(words) ? leastIn(words, asked) : undefined;
+  if (least !== undefined) {
+    habits.room = Math.max(habits.room, least);
+    return true;
+  }
   const most = isNamed || /context/i.test(words) ? limitIn(words, asked) : undefined;
   if (most !== undefined) {
     habits.most = most;
@@ -104,6 +110,12 @@ const limitIn = (words: string, asked: number): number | undefined => {
   return lower.length === 0 ? undefined : Math.max(...lower);
 };
 
+/** The fewest tokens that a limit may name, where a complaint about too few says so. */
+const leastIn = (words: string, asked: number): number | undefined => {
+  const higher = [...words.matchAll(/(?<![\w.])\d{1,4}\b(?!\.\d)/g)].map(Number).filter((one) => one > asked);
+  return higher.length === 0 || /at most|maximum/i.test(words) ? undefined : Math.min(...higher);
+};
+
 const formats = ["json_schema", "json_object", "none"] as const;
 
 const unlearnFormat = (habits: Habits, words: string, { response_format: format }: RequestBody): boolean => {
@@ -118,6 +130,13 @@ const unlearnFields = (habits: Habits, words: string, body: RequestBody, names: 
   const left = NOT_TOGETHER.test(words) ? named.slice(-1) : named;
   habits.left = [...habits.left, ...left];
   return left.length > 0;
+};
+
+/** Tools are also refused by what they are for. */
+const unlearnTools = (habits: Habits, words: string, { tools }: RequestBody): boolean => {
+  if (tools === undefined || !/\btools?\b|\bfunctions?\b/i.test(words)) return false;
+  habits.left = [...habits.left, "tools"];
+  return true;
 };
 
 const unlearnSystem = (habits: Habits, words: string, { messages }: RequestBody): boolean => {

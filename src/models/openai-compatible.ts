@@ -40,7 +40,7 @@ export interface OpenAICompatibleOptions {
   /** Further secrets that are taken out of what the endpoint says. @default none */
   readonly secrets?: readonly string[] | undefined;
   readonly price?: Price | undefined;
-  /** @default "json" */
+  /** @default "tools", which is JSON where an endpoint lacks them */
   readonly promptStyle?: PromptStyle | undefined;
   /** Of requests that name none. @default the endpoint's own */
   readonly temperature?: number | undefined;
@@ -87,7 +87,7 @@ const optionRules: Rules<OpenAICompatibleOptions> = {
  */
 export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel => {
   checked("openaiCompatible", options, optionRules);
-  const { model, price, promptStyle = "json", timeoutSeconds = 120, maxBytes = 4 * 2 ** 20 } = options;
+  const { model, price, promptStyle = "tools", timeoutSeconds = 120, maxBytes = 4 * 2 ** 20 } = options;
   const transport = options.transport ?? pooledTransport();
   const url = `${addressOf(options.baseURL)}/chat/completions`;
   const headers = {
@@ -113,7 +113,8 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
     const timer = setTimeout(() => deadline.abort(), timeoutSeconds * 1000);
     const stop = (): void => deadline.abort();
     request.abortSignal?.addEventListener("abort", stop, { once: true });
-    const asked: Asked = { model, messages: request.messages, limit, price, redact };
+    const calls = body.tools !== undefined;
+    const asked: Asked = { model, messages: request.messages, limit, price, calls, redact };
     try {
       request.abortSignal?.throwIfAborted();
       const reply = await transport({ url, headers, body: JSON.stringify(body), signal: deadline.signal });

@@ -9,7 +9,7 @@ interface Completion {
   readonly model?: unknown;
   readonly choices?: readonly [
     {
-      readonly message?: { readonly content?: unknown };
+      readonly message?: { readonly content?: unknown; readonly tool_calls?: unknown };
       readonly finish_reason?: unknown;
       readonly logprobs?: unknown;
     }?,
@@ -44,7 +44,8 @@ export const plainReply = (body: string, price: Price | undefined): ChatReply | 
     const text = choice?.message?.content;
     const [promptTokens, sampledTokens] = [usage?.prompt_tokens, usage?.completion_tokens];
     if (typeof text !== "string" || text.trim() === "" || MARKED.test(text) || error != null) return undefined;
-    if (choice?.finish_reason !== "stop" || choice.logprobs != null) return undefined;
+    if (choice?.finish_reason !== "stop" || choice.logprobs != null || choice.message?.tool_calls != null)
+      return undefined;
     if (!isCount(promptTokens) || !isCount(sampledTokens)) return undefined;
     const { prompt_tokens_details: details, total_tokens: total = promptTokens + sampledTokens } = usage ?? {};
     const isPlain =

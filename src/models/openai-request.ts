@@ -1,4 +1,4 @@
-import type { ChatMessage, ChatRequest } from "../model.ts";
+import type { ChatMessage, ChatRequest, OfferedTool } from "../model.ts";
 import { defined } from "../options.ts";
 
 /** What an endpoint was found not to know; it is not asked for it again. */
@@ -46,7 +46,7 @@ export const limitOf = ({ maxTokens }: ChatRequest, defaults: Defaults, { room, 
 
 /** A request in the endpoint's terms, without what it does not know. What matters less stands later. */
 export const bodyOf = (
-  { messages, grammar, stop, onText, logProbs, randomKey, ...request }: ChatRequest,
+  { messages, grammar, tools, stop, onText, logProbs, randomKey, ...request }: ChatRequest,
   { model, ...defaults }: Defaults,
   habits: Habits,
   limit: number,
@@ -67,12 +67,19 @@ export const bodyOf = (
     model,
     messages: system ? messages : withoutSystem(messages),
     ...(tokenLimit === "none" ? {} : { [tokenLimit]: limit }),
-    ...(grammar?.type === "json" ? formatOf(grammar.schema, habits.format) : {}),
+    // A form for texts would forbid a call.
+    ...(tools !== undefined && !left.includes("tools")
+      ? { tools: tools.map(functionOf), ...(left.includes("tool_choice") ? {} : { tool_choice: "required" }) }
+      : grammar?.type === "json"
+        ? formatOf(grammar.schema, habits.format)
+        : {}),
     ...(left.length === 0
       ? wishes
       : Object.fromEntries(Object.entries(wishes).filter(([name]) => !left.includes(name)))),
   };
 };
+
+const functionOf = (tool: OfferedTool): object => ({ type: "function", function: tool });
 
 const formatOf = (schema: Readonly<Record<string, unknown>>, format: Habits["format"]): object => {
   if (format === "json_schema")

@@ -15,6 +15,7 @@ export interface Dialect {
     readonly seed?: number;
     readonly json?: boolean;
     readonly logProbs?: boolean;
+    readonly tools?: boolean;
   };
   readonly right: Right;
   /** Requests until then, of a model that tries three times. */

@@ -330,6 +330,23 @@ const fields: readonly Dialect[] = [
     },
     {},
   ),
+  lacks("no tools", { field: "tools", body: error("small does not support tools") }, { tools: true }, 2),
+  lacks(
+    "no tools, but with a choice first",
+    { field: "tools", body: error('"auto" tool choice requires --enable-auto-tool-choice to be set') },
+    { tools: true },
+    3,
+  ),
+  lacks("no choice of tools", { field: "tool_choice", body: error("tool_choice is not supported") }, { tools: true }),
+  lacks(
+    "a limit that is too low",
+    {
+      field: "max_tokens",
+      when: (value) => Number(value) < 16,
+      body: error("Invalid 'max_tokens': expected a value >= 16, but got 8 instead."),
+    },
+    { maxTokens: 8 },
+  ),
   {
     name: "no streams",
     replies: fine,
