@@ -167,7 +167,7 @@ const solveWith = async (
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome);
-    if (run.emit !== undefined) announce(run.emit, result);
+    if (run.emit !== undefined) announce(run.emit, result, outcome.told ?? "");
     trace?.end(result.trajectory);
     const { experience } = parts;
     if (experience?.source !== undefined && result.status !== "failed")
@@ -208,10 +208,12 @@ const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) =
   };
 };
 
-const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): void => {
+/** Tells the end; of the answer what was not told while it was written. */
+const announce = (emit: (event: FlowEventBody) => void, result: SolveResult, told: string): void => {
   const { status, stopReason, usage, trajectory } = result;
   const { answer, solution } = trajectory;
-  if (answer !== undefined) emit({ type: "answer-delta", text: answer });
+  if (answer !== undefined && !answer.startsWith(told)) emit({ type: "answer-delta", text: answer, restart: true });
+  else if (answer !== undefined && answer !== told) emit({ type: "answer-delta", text: answer.slice(told.length) });
   emit({ type: "finish", status, stopReason, usage, ...defined({ answer, solution }) });
 };
 

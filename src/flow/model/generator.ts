@@ -1,8 +1,9 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
 import type { Generated, Generator } from "../../module.ts";
-import { checked, count, objectWith, required, truth } from "../../options.ts";
+import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
+import { answerStream } from "./answer-stream.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
@@ -50,7 +51,9 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
         results.map(({ length }) => length + 1),
         room,
       ) ?? results.length - 1;
+    const { onText } = context;
     const { text } = await metered(model, context.meter, context.redact).complete({
+      ...defined({ onText: onText === undefined ? undefined : answerStream(solution, onText) }),
       messages: [
         { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
         {
