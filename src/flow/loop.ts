@@ -78,7 +78,7 @@ export interface Outcome {
   readonly stopReason: StopReason;
   readonly answer: string | undefined;
   readonly solution?: string | undefined;
-  /** What was told of the answer while it was written. */
+  /** What was passed on of the answer while it was written. */
   readonly told?: string;
   readonly error: AgentFlowError | undefined;
 }

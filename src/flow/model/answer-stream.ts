@@ -8,7 +8,7 @@ const TAG = "<answer>";
 
 /**
  * Tells parts of a generator's reply while it is written: of a solution all that stands before its answer, of an answer
- * its first line, where that is sure to be one. What is not told before the end is told then, by the flow.
+ * its first line, where that is sure to be one. The flow passes on the rest at the end.
  */
 export const answerStream = (
   solution: boolean,

@@ -12,7 +12,6 @@ import { ruleExecutor } from "../rules/executor.ts";
 import { jsonSchemaOf, parseInput } from "../schema.ts";
 import { oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
-import { writtenInput } from "./written-call.ts";
 
 export interface ModelExecutorOptions {
   /** Most tokens of a call. @default 256 */
@@ -49,9 +48,12 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       // The verifier's first gate refuses it, with the list of tools.
       if (tool === undefined) return { tool: step.tool, input: {} };
       const schema = jsonSchemaOf(tool.inputSchema);
-      const whole = coerce(writtenInput(step.subGoal, schema, state), schema);
-      if (whole !== undefined && !("problem" in (await parseInput(tool.inputSchema, whole))))
-        return { tool: step.tool, input: whole };
+      if (step.subGoal.startsWith("{")) {
+        const { writtenInput } = await import("./written-call.ts");
+        const whole = coerce(writtenInput(step.subGoal, schema, state), schema);
+        if (whole !== undefined && !("problem" in (await parseInput(tool.inputSchema, whole))))
+          return { tool: step.tool, input: whole };
+      }
       const messages = callPrompt(step, state, tool, schema);
       let problem = "";
       for (let attempt = 0; attempt < 2; attempt += 1) {

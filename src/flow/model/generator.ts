@@ -3,7 +3,6 @@ import type { ChatModel } from "../../model.ts";
 import type { Generated, Generator } from "../../module.ts";
 import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
-import { answerStream } from "./answer-stream.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
@@ -52,8 +51,9 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
         room,
       ) ?? results.length - 1;
     const { onText } = context;
+    const tell = onText === undefined ? undefined : (await import("./answer-stream.ts")).answerStream(solution, onText);
     const { text } = await metered(model, context.meter, context.redact).complete({
-      ...defined({ onText: onText === undefined ? undefined : answerStream(solution, onText) }),
+      ...defined({ onText: tell }),
       messages: [
         { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
         {

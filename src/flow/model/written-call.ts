@@ -13,7 +13,6 @@ export const writtenInput = (
   schema: JsonSchema | undefined,
   state: FlowState,
 ): Record<string, unknown> | undefined => {
-  if (!subGoal.startsWith("{")) return undefined;
   const properties = (schema?.properties ?? {}) as Readonly<Record<string, { readonly type?: unknown } | undefined>>;
   let missing = false;
   const written = (value: unknown, type: unknown): unknown => {
