@@ -22,13 +22,13 @@ interface Part {
 const ground = ["nouns", "secrets", "threads", "files"];
 
 const parts: Readonly<Record<string, Part>> = {
-  nouns: { imports: ["secrets", "threads", "files"], lines: 2400 },
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2700 },
   secrets: { imports: ["nouns"], lines: 900 },
   threads: { imports: ["nouns"], lines: 400 },
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
-  index: { imports: ["*"], lines: 160, export: "." },
-  flow: { imports: [...ground, "patterns"], lines: 4450 },
+  index: { imports: ["*"], lines: 175, export: "." },
+  flow: { imports: [...ground, "patterns"], lines: 4800 },
   train: { imports: [...ground, "flow", "store"], lines: 2450, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 360 },
   learn: {
@@ -45,11 +45,11 @@ const parts: Readonly<Record<string, Part>> = {
   tasks: { imports: ground, lines: 1100, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
-  models: { imports: [...ground, "engines/onnx", "engines/tinker"], lines: 1600, export: "./models" },
+  models: { imports: [...ground, "engines/onnx", "engines/tinker"], lines: 2300, export: "./models" },
   store: { imports: ground, lines: 2200, export: "./store" },
   "engines/onnx": { imports: [...ground, "patterns"], lines: 13_000, export: "./engines/onnx" },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 3500 },
+  cli: { imports: ["*"], lines: 3650 },
 };
 
 const FILE_LINES = 300;

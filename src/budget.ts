@@ -1,4 +1,5 @@
 import { count, number, type Rules, ruleOf } from "./options.ts";
+import type { Spent } from "./usage.ts";
 
 /** Hard limits of one solve. The first one that is hit ends it with a partial result and its name as the reason. */
 export interface Budget {
@@ -29,40 +30,12 @@ const budgetRules: Rules<Budget> = {
 };
 export const budget = ruleOf(budgetRules);
 
-/** What a solve has used so far. */
-export interface Usage {
-  readonly turns: number;
-  readonly promptTokens: number;
-  /** Of the prompt tokens, those that the model had in its cache. */
-  readonly cachedTokens: number;
-  readonly sampledTokens: number;
-  readonly calls: number;
-  readonly dollars: number;
-  readonly toolDollars: number;
-  readonly seconds: number;
-}
-
-/** The usage of a solve that begins. */
-export const noUsage = (): { -readonly [Name in keyof Usage]: Usage[Name] } => ({
-  turns: 0,
-  promptTokens: 0,
-  cachedTokens: 0,
-  sampledTokens: 0,
-  calls: 0,
-  dollars: 0,
-  toolDollars: 0,
-  seconds: 0,
-});
-
-/** What one call of a model or a tool has used. */
-export type Spent = Partial<Pick<Usage, "promptTokens" | "cachedTokens" | "sampledTokens" | "dollars" | "toolDollars">>;
-
 /**
  * Counts what a solve uses, sub-calls included: a tool that asks a model, or a flow inside a tool, is given its
  * caller's meter.
  */
 export interface Meter {
-  /** Counts what was used. */
+  /** Counts what was used. Throws `ConfigError` for a budget in dollars of which a model does not say what it costs. */
   charge(spent: Spent): void;
   /** Before a call that costs. Throws `BudgetError` once a limit is reached. */
   check(): void;

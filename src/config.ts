@@ -26,7 +26,10 @@ export interface EndpointSettings {
   /** Any OpenAI-compatible endpoint, up to and with `/v1`. */
   readonly baseURL: string;
   readonly model: string;
-  /** Variable of the environment that holds the key. @default "OPENAI_API_KEY" */
+  /**
+   * Variable of the environment that holds the key. A key is sent to no address that it was not named for.
+   * @default "OPENAI_API_KEY" for OpenAI or OPENAI_BASE_URL, "AGENTFLOW_API_KEY" for AGENTFLOW_BASE_URL, else none
+   */
   readonly keyFrom?: string;
   readonly price?: Price;
   readonly promptStyle?: PromptStyle;

@@ -1,3 +1,5 @@
+import type { Spent } from "./usage.ts";
+
 /** Every error that AgentFlow throws on purpose. `message` says what was received, what is accepted and what to do. */
 export class AgentFlowError extends Error {
   override readonly name: string = "AgentFlowError";
@@ -31,6 +33,8 @@ export interface ModelErrorOptions extends ErrorOptions {
   readonly status?: number;
   /** How long the server asked to be left alone. */
   readonly retryAfterSeconds?: number;
+  /** What was paid for nonetheless: a reply that was thrown away. */
+  readonly usage?: Spent;
 }
 
 /** A language model could not be reached or gave no usable reply. */
@@ -39,9 +43,14 @@ export class ModelError extends AgentFlowError {
   readonly retryable: boolean;
   readonly status: number | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly usage: Spent | undefined;
 
-  constructor(message: string, { retryable = false, status, retryAfterSeconds, ...options }: ModelErrorOptions = {}) {
+  constructor(
+    message: string,
+    { retryable = false, status, retryAfterSeconds, usage, ...options }: ModelErrorOptions = {},
+  ) {
     super(message, options);
+    this.usage = usage;
     this.retryable = retryable;
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;

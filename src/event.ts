@@ -1,5 +1,5 @@
-import type { Usage } from "./budget.ts";
 import type { Analysis, Observation, Step, StopReason, ToolCall, Verdict } from "./trajectory.ts";
+import type { Usage } from "./usage.ts";
 
 /** An event before it has its number. */
 export type FlowEventBody =
@@ -21,7 +21,10 @@ export type FlowEventBody =
       readonly observation: Observation & { status: "refused" | "failed" };
     }
   | { readonly type: "verdict-end"; readonly turn: number; readonly verdict: Verdict }
-  | { readonly type: "answer-delta"; readonly text: string }
+  /** The solution while it is written; the one of `finish` counts. */
+  | { readonly type: "solution-delta"; readonly text: string }
+  /** The answer while it is written. All of them together are the answer, from the last `restart` on. */
+  | { readonly type: "answer-delta"; readonly text: string; readonly restart?: true }
   | {
       readonly type: "finish";
       readonly status: "solved" | "partial" | "failed";

@@ -1,5 +1,5 @@
 /** The public surface of AgentFlow. It loads no native code, no file and no network. */
-export type { Budget, Meter, Spent, Usage } from "./budget.ts";
+export type { Budget, Meter } from "./budget.ts";
 export type { ChatFrame } from "./chat-frame.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
@@ -103,7 +103,16 @@ export {
 export type { TraceApi, TraceSpan } from "./flow/tracing.ts";
 export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";
-export type { ChatMessage, ChatModel, ChatReply, ChatRequest, Price, PromptStyle, SecretHolder } from "./model.ts";
+export type {
+  ChatMessage,
+  ChatModel,
+  ChatReply,
+  ChatRequest,
+  OfferedTool,
+  Price,
+  PromptStyle,
+  SecretHolder,
+} from "./model.ts";
 export type {
   Analyst,
   Executor,
@@ -151,3 +160,4 @@ export type {
   Verdict,
   VerdictCause,
 } from "./trajectory.ts";
+export type { Spent, Usage } from "./usage.ts";

@@ -1,3 +1,4 @@
+import type { Meter } from "./budget.ts";
 import type { Grammar } from "./grammar.ts";
 import { number, oneOf, required, ruleOf } from "./options.ts";
 import type { RandomKey } from "./random.ts";
@@ -20,13 +21,25 @@ export interface ChatRequest {
   readonly randomKey?: RandomKey;
   /** What the reply's text is held to, by models that can; others take no notice, so a reply is parsed all the same. */
   readonly grammar?: Grammar;
+  /** Tools of which a model that calls tools natively is to call one: the reply's text is then `{"name", "arguments"}`. */
+  readonly tools?: readonly OfferedTool[];
   /** Asks for the sampled token ids and their log-probabilities, of models that have them. @default false */
   readonly logProbs?: boolean;
   /** Streams the text while it is made. What counts is the reply's text: a try that failed may have streamed a beginning. */
   readonly onText?: (delta: string) => void;
   readonly abortSignal?: AbortSignal;
   /** Takes secrets out of what the model or its endpoint says, before it is cut, kept or streamed. */
-  readonly redact?: Redactor;
+  readonly redact?: Redactor | undefined;
+  /** Told of a reply that is thrown away before the model is asked again, which it may forbid by throwing. */
+  readonly meter?: Meter | undefined;
+}
+
+/** A tool as a model sees it. */
+export interface OfferedTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of its input. */
+  readonly parameters: Readonly<Record<string, unknown>>;
 }
 
 export interface ChatReply {
@@ -54,12 +67,17 @@ export interface SecretHolder {
 /** The door to a frozen model: text in, text out. Throws `ModelError`. */
 export interface ChatModel extends SecretHolder {
   readonly id: string;
-  /** How its prompts are best written: tagged plain text for small models, JSON for large ones. @default "tagged" */
+  /**
+   * How its prompts are best written: tagged plain text for small models, JSON for large ones, and for those that call
+   * tools natively calls, which a planner then writes whole. @default "tagged"
+   */
   readonly promptStyle?: PromptStyle;
+  /** Whether its tokens have a price, if only that they are free: a budget in dollars needs one. @default what its replies say */
+  readonly priced?: boolean;
   complete(request: ChatRequest): Promise<ChatReply>;
 }
 
-export type PromptStyle = "tagged" | "json";
+export type PromptStyle = "tagged" | "json" | "tools";
 
 /** Price of a model, in US dollars for a million tokens. */
 export interface Price {
@@ -69,5 +87,5 @@ export interface Price {
   readonly sampled: number;
 }
 
-export const promptStyleRule = oneOf("tagged", "json");
+export const promptStyleRule = oneOf("tagged", "json", "tools");
 export const priceRule = ruleOf<Price>({ prompt: required(number()), cached: number(), sampled: required(number()) });

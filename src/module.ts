@@ -39,8 +39,8 @@ export interface ModuleContext {
   readonly abortSignal: AbortSignal;
   /** What the flow's owner tells every model-backed module. */
   readonly instructions?: string;
-  /** Streams text while it is made. */
-  readonly onText?: (delta: string) => void;
+  /** Streams text while it is made: a plan, an answer, or the solution that comes before it. */
+  readonly onText?: (delta: string, part?: "answer" | "solution") => void;
   /** The solve's budget: checked before each call of a model, and shared by all that is called beneath. */
   readonly meter?: Meter;
   readonly grants?: Grants;

@@ -1,5 +1,5 @@
-import type { Spent } from "./budget.ts";
 import type { Observation, ToolCall } from "./trajectory.ts";
+import type { Spent } from "./usage.ts";
 
 /** Which call it is: the solve by its id, the planner's turn in it, and what is called. */
 export interface CallPlace {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { check as calls } from "../scripts/check-calls.ts";
 import { check as concurrency } from "../scripts/check-concurrency.ts";
 import { check as damage } from "../scripts/check-damage.ts";
+import { check as endpoints } from "../scripts/check-endpoints.ts";
 import { check as faults } from "../scripts/check-faults.ts";
 import { check as fetching } from "../scripts/check-fetch.ts";
 import { check as gullible } from "../scripts/check-gullible.ts";
@@ -20,6 +21,7 @@ const promises = [
   // First: it limits the memory of the whole process.
   { check: concurrency, n: 200 },
   { check: faults, n: 60 },
+  { check: endpoints, n: 320 },
   { check: calls, n: 5000 },
   { check: fetching, n: 250 },
   { check: gullible, n: 60 },

@@ -44,7 +44,7 @@ writeFileSync(
 const query = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
 const answer = (text: string) => ({ text, fields: { value: { kind: "text" as const, value: text } } });
 export default defineConfig({
-  model: { baseURL: ${JSON.stringify(server.baseURL)}, model: "double", price: { prompt: 1, sampled: 1 } },
+  model: { baseURL: ${JSON.stringify(server.baseURL)}, model: "double", price: { prompt: 1, sampled: 1 }, keyFrom: "OPENAI_API_KEY" },
   tools: {
     look: tool<{ query: string }>({ description: "Looks.", inputSchema: query, execute: ({ query }) => answer(query), check: async () => "looks well" }),
     publish: tool<{ query: string }>({ description: "Publishes.", inputSchema: query, needsApproval: true, execute: ({ query }) => answer(query) }),

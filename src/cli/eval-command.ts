@@ -1,6 +1,5 @@
 import { access, readFile, rm } from "node:fs/promises";
 import { openAlmanac } from "../almanac/environment.ts";
-import type { Usage } from "../budget.ts";
 import { setNames } from "../environment.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
@@ -11,6 +10,7 @@ import { lineWriter, readLines } from "../store/lines.ts";
 import type { Task } from "../task.ts";
 import { type AnswerKey, answerReward, readTaskFile, scoreAnswer, type TaskFormat } from "../tasks/index.ts";
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
+import type { Usage } from "../usage.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent, percentInterval, points } from "./words.ts";

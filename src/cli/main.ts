@@ -265,7 +265,7 @@ const withSetUp = (command: Command): Command =>
     .option("--budget <limits>", "limit the cost, e.g. tokens=50000,seconds=60,dollars=0.1,calls=20", budgetOf)
     .addHelpText(
       "after",
-      "\nEnvironment (or .env): OPENAI_API_KEY, OPENAI_BASE_URL, AGENTFLOW_MODEL,\nAGENTFLOW_BASE_URL.",
+      "\nEnvironment (or .env): OPENAI_API_KEY for OpenAI or OPENAI_BASE_URL, AGENTFLOW_MODEL,\nAGENTFLOW_API_KEY for AGENTFLOW_BASE_URL.",
     );
 
 withSetUp(program.command("solve"))

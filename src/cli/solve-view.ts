@@ -1,7 +1,7 @@
-import type { Usage } from "../budget.ts";
 import type { FlowEvent } from "../event.ts";
 import { defined } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
+import type { Usage } from "../usage.ts";
 import { LABEL, labelled, type Screen } from "./screen.ts";
 import { pad, tail } from "./text-width.ts";
 import { argumentOf, outcomeOf } from "./transcript.ts";
@@ -18,6 +18,7 @@ const grown = (text: string, more: string): string => (text + more).slice(-GROWI
 /** Shows the events of a solve as they come: plan, call, observation and verdict of each turn, then answer and usage. */
 export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
   let growing = "";
+  let solution = "";
   const live = (label: string, text: string): void =>
     screen.live(`${pad(label, LABEL)}${tail(text, screen.width - LABEL - 1)}`);
   return (event) => {
@@ -69,16 +70,20 @@ export const solveView = (screen: Screen): ((event: FlowEvent) => void) => {
         labelled(screen, "  verdict", `${decision}: ${said.join(" ")}`, { paint: screen.dim });
         break;
       }
+      case "solution-delta":
+        solution = grown(solution, event.text);
+        live("solution", solution);
+        break;
       case "answer-delta":
-        growing = grown(growing, event.text);
+        growing = grown(event.restart === true ? "" : growing, event.text);
         live("answer", growing);
         break;
       case "finish": {
-        const { answer, solution, stopReason, status } = event;
+        const { answer, stopReason, status } = event;
         const why = stopReason === "unfamiliar" ? "the planner was trained on nothing like this question" : stopReason;
         const ending = status === "solved" ? "" : ` (${status}: ${why})`;
         const paint = status === "failed" ? screen.bad : screen.bold;
-        if (solution !== undefined) labelled(screen, "solution", solution, { most: ANSWER_LINES });
+        if (event.solution !== undefined) labelled(screen, "solution", event.solution, { most: ANSWER_LINES });
         labelled(screen, "answer", `${answer ?? "none"}${ending}`, { paint, most: ANSWER_LINES });
         labelled(screen, "used", usageText(event.usage), { paint: screen.dim });
         break;

@@ -1,4 +1,4 @@
-import type { Budget, Usage } from "../budget.ts";
+import type { Budget } from "../budget.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type SolveResult } from "../flow/flow.ts";
 import { defined } from "../options.ts";
@@ -8,6 +8,7 @@ import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { createRun, runId } from "../store/run-folder.ts";
 import { readRun, readTrajectories } from "../store/stored-run.ts";
 import type { Trajectory } from "../trajectory.ts";
+import type { Usage } from "../usage.ts";
 import { openApproval } from "./approval.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { eventsOf, solveView } from "./solve-view.ts";

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { ToolError } from "../errors.ts";
+import { ConfigError, ModelError, ToolError } from "../errors.ts";
 import { grantsHost, narrow } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
+import { resilient } from "../models/index.ts";
 import { redactor } from "../secrets/redact.ts";
 import { scriptedModel, scriptedPlanner } from "../testing/index.ts";
 import { type AnyTool, type ToolContext, tool } from "../tool.ts";
 import { createFlow, type FlowOptions } from "./flow.ts";
 import { modelExecutor } from "./model/executor.ts";
+import { modelPlanner } from "./model/planner.ts";
 
 const inputSchema = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
 const look = (execute: (query: string, context: ToolContext) => unknown, more: Partial<AnyTool> = {}): AnyTool =>
@@ -109,6 +111,53 @@ describe("the budget", () => {
     expect(result).toMatchObject({ status: "partial", stopReason: "budget", answer: "Accra" });
     expect(result.usage).toMatchObject({ turns: 3, promptTokens: 300, cachedTokens: 180, sampledTokens: 30 });
     expect(result.usage.dollars).toBeCloseTo(1.2, 9);
+  });
+
+  it("in dollars is refused where a model has no price, at once or with its first reply", async () => {
+    const budget = { dollars: 1 };
+    const free = { ...dear("look Accra"), priced: true };
+    const unpriced: ChatModel = { ...dear("look Accra"), priced: false };
+    expect(() => createFlow({ model: unpriced, tools: {}, budget })).toThrow(ConfigError);
+    expect(() => createFlow({ model: free, tools: {}, budget })).not.toThrow();
+    const silent: ChatModel = {
+      id: "silent",
+      complete: async () => ({ text: "look Accra", promptTokens: 100, sampledTokens: 10 }),
+    };
+    const tools = { look: look((query) => query) };
+    const { status, usage, trajectory } = await createFlow({ model: silent, tools, budget }).solve("Which city?");
+    expect([status, usage.promptTokens]).toEqual(["failed", 100]);
+    expect(trajectory.failure).toMatch(/budget\.dollars is 1, and silent has no price: give one/);
+    const unlimited = await createFlow({ model: silent, tools }).solve("Which city?");
+    expect(unlimited.status).not.toBe("failed");
+  });
+
+  it("counts replies that were thrown away, and ends with them", async () => {
+    let calls = 0;
+    const empty = resilient(
+      {
+        id: "empty",
+        complete: async () => {
+          calls += 1;
+          throw new ModelError("empty", { retryable: true, usage: { promptTokens: 1000, sampledTokens: 256 } });
+        },
+      },
+      { backOffSeconds: 0.001 },
+    );
+    const { stopReason, usage } = await createFlow({ model: empty, tools: {}, budget: { tokens: 3000 } }).solve("Who?");
+    expect([stopReason, calls, usage.promptTokens, usage.sampledTokens]).toEqual(["budget", 3, 3000, 768]);
+    const failed = await createFlow({ model: empty, tools: {}, budget: { tokens: 1e6 } }).solve("Who?");
+    expect([failed.status, failed.usage.promptTokens]).toEqual(["failed", 8000]);
+  });
+
+  it("is not spent on thoughts that are taken for an answer", async () => {
+    const model: ChatModel = {
+      id: "thinker",
+      complete: async () => ({ text: "<think>look London</think>\nlook Accra", promptTokens: 9, sampledTokens: 9 }),
+    };
+    const tools = { look: look((query) => query) };
+    const flow = createFlow({ planner: modelPlanner(model), tools, budget: { turns: 1 } });
+    const { trajectory } = await flow.solve("Which city?");
+    expect(trajectory.memory[0]?.step).toMatchObject({ raw: "look Accra", subGoal: "Accra" });
   });
 
   it("is shared by what a tool calls, be it a model, money or another flow", async () => {

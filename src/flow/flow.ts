@@ -1,4 +1,3 @@
-import { noUsage, type Usage } from "../budget.ts";
 import { systemClock } from "../clock.ts";
 import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
@@ -10,10 +9,11 @@ import { randomKey } from "../random.ts";
 import { type Query, queryOf } from "../task.ts";
 import { type Grants, type Toolset, toolsetOf } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
+import { noUsage, type Usage } from "../usage.ts";
 import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
-import { SolveMeter } from "./meter.ts";
+import { SolveMeter, unpricedError } from "./meter.ts";
 import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
 import { modelPlanner } from "./model/planner.ts";
@@ -102,6 +102,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     { turns: 10, tokens: 100_000, seconds: 600, calls: 100, dollars: unlimited, toolDollars: unlimited },
     options.budget ?? {},
   );
+  if (model?.priced === false && Number.isFinite(budget.dollars)) throw unpricedError(budget.dollars, model.id);
   return {
     analyst: options.analyst ?? ruleAnalyst(),
     planner,
@@ -169,7 +170,7 @@ const solveWith = async (
     run.usage.seconds = (parts.clock.now() - started) / 1000;
     Object.freeze(run.usage);
     const result = resultOf(run, outcome, parts.familiarity);
-    if (run.emit !== undefined) announce(run.emit, result);
+    if (run.emit !== undefined) announce(run.emit, result, outcome.told ?? "");
     trace?.end(result.trajectory);
     const { experience } = parts;
     if (experience?.source !== undefined && result.status !== "failed")
@@ -210,10 +211,12 @@ const numbered = (listen: (event: FlowEvent) => void): ((event: FlowEventBody) =
   };
 };
 
-const announce = (emit: (event: FlowEventBody) => void, result: SolveResult): void => {
+/** Tells the end; of the answer what was not told while it was written. */
+const announce = (emit: (event: FlowEventBody) => void, result: SolveResult, told: string): void => {
   const { status, stopReason, usage, trajectory } = result;
   const { answer, solution } = trajectory;
-  if (answer !== undefined) emit({ type: "answer-delta", text: answer });
+  if (answer !== undefined && !answer.startsWith(told)) emit({ type: "answer-delta", text: answer, restart: true });
+  else if (answer !== undefined && answer !== told) emit({ type: "answer-delta", text: answer.slice(told.length) });
   emit({ type: "finish", status, stopReason, usage, ...defined({ answer, solution }) });
 };
 

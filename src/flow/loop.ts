@@ -1,4 +1,4 @@
-import type { Budget, Spent, Usage } from "../budget.ts";
+import type { Budget } from "../budget.ts";
 import type { Clock } from "../clock.ts";
 import { AgentFlowError, BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
@@ -22,6 +22,7 @@ import type { Redactor } from "../secrets/redact.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import type { Spent, Usage } from "../usage.ts";
 import { fixedCall } from "./fixed-call.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
@@ -79,6 +80,8 @@ export interface Outcome {
   readonly stopReason: StopReason;
   readonly answer: string | undefined;
   readonly solution?: string | undefined;
+  /** What was passed on of the answer while it was written. */
+  readonly told?: string;
   readonly error: AgentFlowError | undefined;
 }
 
@@ -209,17 +212,40 @@ export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
     else return { analysis, memory, turns, stopReason: "failure", answer: undefined, error: errorOf(part, thrown) };
   }
 
+  const telling = answerTeller(parts, run);
   const ended = { turns, error: undefined };
   try {
     const state = stateAt(memory.length + 1);
-    const written = clean(await writtenBy(parts, state, context, interruption));
+    const writing = contextOf(parts, run, turns, () => interruption.signal, telling?.onText);
+    const written = clean(await writtenBy(parts, state, writing, interruption));
     const { answer, solution } = typeof written === "object" ? written : { answer: written, solution: undefined };
-    return { ...ended, analysis, memory, stopReason, answer, solution };
+    return { ...ended, analysis, memory, stopReason, answer, solution, ...defined({ told: telling?.told() }) };
   } catch (thrown) {
     if (thrown instanceof Interrupted)
       return { ...ended, analysis, memory, stopReason: interruption.reason ?? stopReason, answer: undefined };
     return { analysis, memory, turns, stopReason: "failure", answer: undefined, error: errorOf("generator", thrown) };
   }
+};
+
+/** Tells answer and solution while they are written, without secrets. */
+const answerTeller = ({ redact }: FlowParts, { emit }: Run) => {
+  if (emit === undefined) return undefined;
+  let told = "";
+  const [answer, solution] = [redact?.stream(), redact?.stream()];
+  const tell = (text: string, part: "answer" | "solution"): void => {
+    if (text === "") return;
+    if (part === "answer") told += text;
+    emit({ type: part === "answer" ? "answer-delta" : "solution-delta", text });
+  };
+  return {
+    onText: (delta: string, part: "answer" | "solution" = "answer"): void =>
+      tell((part === "answer" ? answer : solution)?.push(delta) ?? delta, part),
+    told: (): string => {
+      tell(solution?.end() ?? "", "solution");
+      tell(answer?.end() ?? "", "answer");
+      return told;
+    },
+  };
 };
 
 /** The generator's answer; the best one by rules when the budget leaves none for a model. */

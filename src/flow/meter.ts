@@ -1,5 +1,6 @@
-import type { Budget, Meter, Usage } from "../budget.ts";
-import { BudgetError } from "../errors.ts";
+import type { Budget, Meter } from "../budget.ts";
+import { BudgetError, ConfigError } from "../errors.ts";
+import type { Spent, Usage } from "../usage.ts";
 
 /** Which limit is reached, if one is: turns and seconds are the loop's own affair. */
 export const reached = (
@@ -11,6 +12,12 @@ export const reached = (
   if (usage.dollars >= dollars) return "dollars";
   return usage.toolDollars >= toolDollars ? "toolDollars" : undefined;
 };
+
+/** A budget in dollars that cannot be kept: it is not known what this model costs. */
+export const unpricedError = (dollars: number, model: string): ConfigError =>
+  new ConfigError(
+    `budget.dollars is ${dollars}, and ${model} has no price: give one ({ price: { prompt, sampled } }, in US dollars for a million tokens), or limit tokens instead.`,
+  );
 
 /** The meter of one solve. What it counts is counted by the parent too, whose limits hold as well. */
 export class SolveMeter implements Meter {
@@ -24,7 +31,7 @@ export class SolveMeter implements Meter {
     this.#parent = parent;
   }
 
-  charge(spent: Parameters<Meter["charge"]>[0]): void {
+  charge(spent: Spent): void {
     // A solve that has ended counts no more: its usage is what was reported.
     if (!Object.isFrozen(this.#usage)) {
       this.#usage.promptTokens += spent.promptTokens ?? 0;
@@ -34,6 +41,8 @@ export class SolveMeter implements Meter {
       this.#usage.toolDollars += spent.toolDollars ?? 0;
     }
     this.#parent?.charge(spent);
+    if (spent.unpriced !== undefined && Number.isFinite(this.#budget.dollars))
+      throw unpricedError(this.#budget.dollars, spent.unpriced);
   }
 
   check(): void {

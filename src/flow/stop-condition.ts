@@ -1,6 +1,6 @@
-import type { Usage } from "../budget.ts";
 import { count, required } from "../options.ts";
 import type { MemoryEntry, StopReason } from "../trajectory.ts";
+import type { Usage } from "../usage.ts";
 
 /** What a stop condition sees after each turn. */
 export interface Progress {

@@ -1,8 +1,8 @@
 import { ConfigError, ModelError, messageOf } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import {
+  type ChatMessage,
   type ChatModel,
-  type ChatReply,
   type ChatRequest,
   type Price,
   type PromptStyle,
@@ -12,7 +12,14 @@ import {
 import { count as aCount, checked, defined, listOf, objectWith, type Rules, required, text } from "../options.ts";
 import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
 import { keysOf, secretsGiven } from "../secrets/secrets.ts";
-import { dollarsOf } from "./price.ts";
+import { thoughtReader } from "../thoughts.ts";
+import type { Spent } from "../usage.ts";
+import { type Asked, replyIn, usageOf } from "./any-reply.ts";
+import { type Ask, asking } from "./asking.ts";
+import { EndpointRefusal } from "./endpoint-refusal.ts";
+import { complaintIn } from "./openai-refusal.ts";
+import type { RequestBody } from "./openai-request.ts";
+import type { Said } from "./said.ts";
 
 /** What is used of a language model of the AI SDK, whatever its specification version (v2, v3, v4). */
 export interface AiSdkLanguageModel {
@@ -28,7 +35,7 @@ export interface AiSdkLanguageModel {
 
 export interface AiSdkModelOptions {
   readonly price?: Price | undefined;
-  /** @default "json" */
+  /** @default "tools", which is JSON where a provider lacks them */
   readonly promptStyle?: PromptStyle | undefined;
   /** Of requests that name none. @default 1024 */
   readonly maxTokens?: number | undefined;
@@ -60,7 +67,7 @@ const versions = ["v2", "v3", "v4"];
  */
 export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions = {}): ChatModel => {
   required(objectWith("a model of the AI SDK", "doGenerate", "doStream"))(model, "aiSdkModel: the model");
-  const { price, promptStyle = "json", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);
+  const { price, promptStyle = "tools", maxTokens = 1024, secrets = [] } = checked("aiSdkModel", options, optionRules);
   const { specificationVersion, provider, modelId } = model;
   if (!versions.includes(specificationVersion))
     throw new ConfigError(
@@ -73,27 +80,29 @@ export const aiSdkModel = (model: AiSdkLanguageModel, options: AiSdkModelOptions
     return known;
   };
   let own: Redactor | undefined;
+  const ask: Ask = async (request, body, limit) => {
+    own ??= redactor(keys());
+    const redact = redactors(own, request.redact) ?? own;
+    const calls = body.tools !== undefined;
+    const asked: Asked = { model: id, messages: request.messages, limit, price, calls, redact };
+    try {
+      const settings = settingsOf(request, body, limit);
+      const said =
+        request.onText === undefined
+          ? saidIn(await model.doGenerate(settings))
+          : await readStream(await model.doStream(settings), request.onText, asked);
+      return redactedReply(replyIn(said, asked), redact);
+    } catch (error) {
+      request.abortSignal?.throwIfAborted();
+      throw redact.error(error instanceof ModelError ? error : failureOf(error, id));
+    }
+  };
   return {
     id,
     promptStyle,
+    priced: price !== undefined,
     secrets: keys,
-    complete: async (request) => {
-      own ??= redactor(keys());
-      const redact = redactors(own, request.redact) ?? own;
-      try {
-        const options = optionsOf(request, maxTokens);
-        const said =
-          request.onText === undefined
-            ? readResult(await model.doGenerate(options), id)
-            : await readStream(await model.doStream(options), request.onText, id, redact);
-        const reply = redactedReply(said, redact);
-        const dollars = dollarsOf(reply, price);
-        return dollars === undefined ? reply : { ...reply, dollars };
-      } catch (error) {
-        request.abortSignal?.throwIfAborted();
-        throw redact.error(error instanceof ModelError ? error : failureOf(error, id));
-      }
-    },
+    complete: asking({ model: id, maxTokens }, ask),
   };
 };
 
@@ -112,37 +121,70 @@ const keysOfModel = (model: AiSdkLanguageModel): readonly string[] => {
   }
 };
 
-const optionsOf = (request: ChatRequest, maxTokens: number): object => {
-  const { messages, grammar, temperature, topP, stop, abortSignal, randomKey } = request;
+/** A request in the SDK's terms: what was left out of the body is left out here. */
+const settingsOf = ({ grammar, tools, abortSignal }: ChatRequest, body: RequestBody, limit: number): object => {
+  const { messages, temperature, top_p: topP, stop: stopSequences, seed, response_format: format } = body;
+  const hasSchema = (format as { readonly type?: unknown } | undefined)?.type === "json_schema";
   return {
-    prompt: messages.map(({ role, content }) =>
+    prompt: (messages as readonly ChatMessage[]).map(({ role, content }) =>
       role === "system" ? { role, content } : { role, content: [{ type: "text", text: content }] },
     ),
-    maxOutputTokens: request.maxTokens ?? maxTokens,
-    ...defined({ temperature, topP }),
-    ...(stop === undefined || stop.length === 0 ? {} : { stopSequences: [...stop] }),
-    ...(randomKey === undefined ? {} : { seed: randomKey.low >>> 1 }),
-    ...(grammar?.type === "json" ? { responseFormat: { type: "json", name: "reply", schema: grammar.schema } } : {}),
-    ...defined({ abortSignal }),
+    ...defined({
+      maxOutputTokens: "max_tokens" in body || "max_completion_tokens" in body ? limit : undefined,
+      temperature,
+      topP,
+      stopSequences,
+      seed,
+      abortSignal,
+    }),
+    ...(tools !== undefined && body.tools !== undefined
+      ? {
+          tools: tools.map(({ name, description, parameters }) => ({
+            type: "function",
+            name,
+            description,
+            inputSchema: parameters,
+          })),
+          ...(body.tool_choice === undefined ? {} : { toolChoice: { type: "required" } }),
+        }
+      : {}),
+    ...(format !== undefined && grammar?.type === "json"
+      ? { responseFormat: { type: "json", ...(hasSchema ? { name: "reply", schema: grammar.schema } : {}) } }
+      : {}),
   };
 };
 
 /** The parts of a result that are read; the versions differ in how they count and in how they name the end. */
 interface Result {
-  readonly content?: readonly { readonly type?: unknown; readonly text?: unknown }[];
+  readonly content?: readonly Part[];
   readonly finishReason?: unknown;
   readonly usage?: Readonly<Record<string, unknown>>;
   readonly response?: { readonly modelId?: unknown };
 }
 
-const readResult = (result: Result, id: string): ChatReply => {
+interface Part {
+  readonly type?: unknown;
+  readonly text?: unknown;
+  readonly toolName?: unknown;
+  readonly input?: unknown;
+}
+
+const saidIn = (result: Result): Said => {
   const parts = result.content ?? [];
-  const text = parts.map((part) => (part.type === "text" && typeof part.text === "string" ? part.text : "")).join("");
-  return replyOf(text, result, id);
+  const call = parts.find(({ type }) => type === "tool-call");
+  return saidAtEnd(result, {
+    text: parts.map((part) => (part.type === "text" && typeof part.text === "string" ? part.text : "")).join(""),
+    thought: parts.some(({ type }) => type === "reasoning"),
+    ...defined({ call: call === undefined ? undefined : callOf(call) }),
+  });
 };
 
-interface StreamPart extends Result {
-  readonly type?: unknown;
+const callOf = ({ toolName, input }: Part): NonNullable<Said["call"]> => ({
+  name: String(toolName),
+  input: typeof input === "string" ? input : JSON.stringify(input ?? {}),
+});
+
+interface StreamPart extends Result, Part {
   readonly delta?: unknown;
   readonly error?: unknown;
 }
@@ -150,48 +192,60 @@ interface StreamPart extends Result {
 const readStream = async (
   { stream }: { readonly stream: ReadableStream<StreamPart> },
   onText: (delta: string) => void,
-  id: string,
-  redact: Redactor,
-): Promise<ChatReply> => {
-  let text = "";
+  asked: Asked,
+): Promise<Said> => {
+  let [text, thought] = ["", false];
   let end: Result | undefined;
-  const clean = redact.stream();
+  let call: Said["call"];
+  const thoughts = thoughtReader();
+  const clean = asked.redact?.stream();
   const tell = (delta: string): void => {
-    if (delta !== "") onText(delta);
+    const shown = delta === "" ? "" : (clean?.push(delta) ?? delta);
+    if (shown !== "") onText(shown);
   };
   const reader = stream.getReader();
+  const paid = (): Spent | undefined => usageOf({ text, thought, counts: {} }, asked);
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       const { type, delta, error } = part.value;
-      if (type === "error") throw failureOf(error, id);
+      if (type === "error") throw failureOf(error, asked.model, paid());
       if (type === "finish") end = part.value;
+      if (type === "tool-call") call = callOf(part.value);
+      thought ||= String(type).startsWith("reasoning");
       if (type !== "text-delta" || typeof delta !== "string") continue;
       text += delta;
-      tell(clean.push(delta));
+      tell(thoughts.push(delta));
     }
-    tell(clean.end());
+    tell(thoughts.end());
+    const last = clean?.end() ?? "";
+    if (last !== "") onText(last);
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-  if (end === undefined) throw new ModelError(`${id} broke off in the middle of a reply.`, { retryable: true });
-  return replyOf(text, end, id);
+  if (end === undefined)
+    throw new ModelError(`${asked.model} broke off in the middle of a reply.`, {
+      retryable: true,
+      ...defined({ usage: paid() }),
+    });
+  return saidAtEnd(end, { text, thought, ...defined({ call }) });
 };
 
-const replyOf = (text: string, { finishReason, usage, response }: Result, id: string): ChatReply => {
+const saidAtEnd = ({ finishReason, usage, response }: Result, said: Pick<Said, "text" | "thought" | "call">): Said => {
   // v3 and v4 give the unified reason beside the provider's own.
   const unified =
     typeof finishReason === "object" ? (finishReason as { unified?: unknown } | null)?.unified : finishReason;
-  if (unified === "error") throw new ModelError(`${id} ended with an error.`, { retryable: true });
-  if (text.trim() === "") throw new ModelError(`${id} sent an empty reply (${String(unified)}).`, { retryable: true });
   const input = usage?.inputTokens;
-  const cached = partOf(input, "cacheRead") ?? count(usage?.cachedInputTokens);
   return {
-    text,
-    promptTokens: partOf(input, "total") ?? count(input) ?? 0,
-    sampledTokens: partOf(usage?.outputTokens, "total") ?? count(usage?.outputTokens) ?? Math.ceil(text.length / 4),
-    finish: unified === "length" ? "length" : "stop",
-    ...defined({ cachedTokens: cached }),
-    ...(typeof response?.modelId === "string" ? { model: response.modelId } : {}),
+    ...said,
+    counts: defined({
+      prompt: partOf(input, "total") ?? count(input),
+      sampled: partOf(usage?.outputTokens, "total") ?? count(usage?.outputTokens),
+      cached: partOf(input, "cacheRead") ?? count(usage?.cachedInputTokens),
+    }),
+    ...defined({
+      finish: typeof unified === "string" ? unified : undefined,
+      model: typeof response?.modelId === "string" ? response.modelId : undefined,
+    }),
   };
 };
 
@@ -201,19 +255,24 @@ const partOf = (tokens: unknown, name: string): number | undefined =>
 const count = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
 
-/** The SDK's errors say whether a later call may succeed, and carry the reply's status and headers. */
-const failureOf = (error: unknown, id: string): ModelError => {
-  const { isRetryable, statusCode, responseHeaders } = (error ?? {}) as {
+/** The SDK's errors say whether a later call may succeed, and carry the reply's status, headers and body. */
+const failureOf = (error: unknown, id: string, usage?: Spent): ModelError => {
+  const { isRetryable, statusCode, responseHeaders, responseBody } = (error ?? {}) as {
     readonly isRetryable?: unknown;
     readonly statusCode?: unknown;
     readonly responseHeaders?: Readonly<Record<string, string>>;
+    readonly responseBody?: unknown;
   };
+  const status = typeof statusCode === "number" ? statusCode : undefined;
+  const said = typeof responseBody === "string" ? complaintIn(responseBody, status ?? 500) : undefined;
+  const message = messageOf(error);
+  const words =
+    said === undefined || said.words.includes(message) ? (said?.words ?? message) : `${message} ${said.words}`;
   const seconds = Number(responseHeaders?.["retry-after"]);
-  return new ModelError(`${id} failed: ${messageOf(error)}`, {
+  return new EndpointRefusal(`${id} failed`, words, {
     cause: error,
     // What does not say so is a failure of the network as a rule.
-    retryable: typeof isRetryable === "boolean" ? isRetryable : statusCode === undefined,
-    ...(typeof statusCode === "number" ? { status: statusCode } : {}),
-    ...(Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {}),
+    retryable: typeof isRetryable === "boolean" ? isRetryable && said?.final !== true : status === undefined,
+    ...defined({ status, usage, retryAfterSeconds: Number.isFinite(seconds) ? seconds : undefined }),
   });
 };

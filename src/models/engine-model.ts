@@ -1,9 +1,12 @@
 import type { ChatTemplate, Policy, PromptSegment } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
-import type { ChatMessage, ChatModel } from "../model.ts";
+import { MARKED } from "../metered.ts";
+import type { ChatMessage, ChatModel, ChatReply } from "../model.ts";
 import { checked, count, defined, name, objectWith, type Rules, required } from "../options.ts";
 import { plainText } from "../plain-text.ts";
 import { randomKey } from "../random.ts";
+import { asking } from "./asking.ts";
+import { Starved } from "./starved.ts";
 
 export interface EngineModelOptions {
   /** @default the name of the engine's model */
@@ -66,13 +69,14 @@ const templateModel = (
   };
   return {
     id: id ?? model,
-    complete: async (request) => {
-      if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
-      const limit = request.maxTokens ?? maxTokens;
+    // It runs here.
+    priced: true,
+    complete: asking({ model, maxTokens }, async (request, _, most) => {
       const prompt = await segments(request.messages, request.abortSignal);
       const promptTokens = prompt.reduce((sum, { ids }) => sum + ids.length, 0);
       if (promptTokens >= contextLength)
         throw new ModelError(`The conversation has ${promptTokens} tokens; ${model} holds ${contextLength}.`);
+      const limit = Math.min(most, contextLength - promptTokens);
       // Several models may complete on one policy at once: each call has a cache of its own.
       const history = `chat-${crypto.randomUUID()}`;
       try {
@@ -80,19 +84,39 @@ const templateModel = (
           prompt,
           history,
           randomKey: request.randomKey ?? randomKey("chat", JSON.stringify(request.messages)),
-          maxTokens: Math.min(limit, contextLength - promptTokens),
+          maxTokens: limit,
           stopIds: endIds,
           temperature: request.temperature ?? 0,
           ...defined({ grammar: request.grammar, version, abortSignal: request.abortSignal }),
         });
         const ended = endIds.includes(ids.at(-1) ?? -1);
         const text = tokenizer.decode(ended ? ids.slice(0, -1) : ids).trim();
-        return { text, promptTokens, sampledTokens: ids.length };
+        const reply = { text, promptTokens, sampledTokens: ids.length };
+        return MARKED.test(text) ? await thoughtless(reply, { model, limit, most, ended }) : reply;
       } finally {
         policy.release(history);
       }
-    },
+    }),
   };
+};
+
+/** A reply without its thoughts. Throws `Starved` where there was no room for anything else, but might be. */
+const thoughtless = async (
+  reply: ChatReply,
+  {
+    model,
+    limit,
+    most,
+    ended,
+  }: { readonly model: string; readonly limit: number; readonly most: number; readonly ended: boolean },
+): Promise<ChatReply> => {
+  const { withoutThoughts } = await import("../thoughts.ts");
+  const { text } = withoutThoughts(reply.text);
+  if (text.trim() !== "") return { ...reply, text: text.trim() };
+  const usage = { promptTokens: reply.promptTokens, sampledTokens: reply.sampledTokens };
+  if (ended) throw new ModelError(`${model} thought, and wrote no answer.`, { usage });
+  if (limit === most) throw new Starved(model, limit, { usage });
+  throw new ModelError(`${model} used all of the ${limit} tokens that its context leaves for its thoughts.`, { usage });
 };
 
 /**
@@ -108,6 +132,8 @@ const completionModel = (policy: Policy, { id, maxTokens = 32, version }: Engine
   }
   return {
     id: id ?? model,
+    // It runs here.
+    priced: true,
     complete: async (request) => {
       const question = request.messages.findLast(({ role }) => role === "user")?.content;
       if (question === undefined) throw new ModelError("The request has no user message to complete.");

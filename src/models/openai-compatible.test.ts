@@ -85,7 +85,9 @@ describe("an OpenAI-compatible endpoint", () => {
     [{ kind: "hang" }, /within 0.2 seconds/, true],
     [{ kind: "drip", milliseconds: 20 }, /within 0.2 seconds/, true],
   ])("says of %o what happened and whether to try again", async (fault, message, retryable) => {
-    const { model } = await setUp({ fault: () => fault }, { timeoutSeconds: 0.2, apiKey: "secret" });
+    // Five megabytes take their time.
+    const timeoutSeconds = fault.kind === "huge" ? 20 : 0.2;
+    const { model } = await setUp({ fault: () => fault }, { timeoutSeconds, apiKey: "secret" });
     const error = await model.complete(question).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ModelError);
     expect((error as ModelError).message).toMatch(message);

@@ -23,9 +23,11 @@ import {
   text,
 } from "../options.ts";
 import type { HeldSecrets } from "../secrets/held-secrets.ts";
-import { refusalOf } from "./openai-refusal.ts";
-import { readReply, readStream } from "./openai-reply.ts";
-import { dollarsOf } from "./price.ts";
+import type { Redactor } from "../secrets/redact.ts";
+import type { Asked } from "./any-reply.ts";
+import { asking } from "./asking.ts";
+import { plainReply } from "./openai-reply.ts";
+import type { RequestBody } from "./openai-request.ts";
 import { pooledTransport, type Transport } from "./transport.ts";
 
 export interface OpenAICompatibleOptions {
@@ -38,7 +40,7 @@ export interface OpenAICompatibleOptions {
   /** Further secrets that are taken out of what the endpoint says. @default none */
   readonly secrets?: readonly string[] | undefined;
   readonly price?: Price | undefined;
-  /** @default "json" */
+  /** @default "tools", which is JSON where an endpoint lacks them */
   readonly promptStyle?: PromptStyle | undefined;
   /** Of requests that name none. @default the endpoint's own */
   readonly temperature?: number | undefined;
@@ -53,10 +55,6 @@ export interface OpenAICompatibleOptions {
   readonly transport?: Transport;
 }
 
-/** Longer replies, such as those with log-probabilities of many tokens, are read in a thread. */
-const LONG_REPLY = 2 ** 17;
-
-/** How an endpoint is asked for JSON, the strictest first. */
 const optionRules: Rules<OpenAICompatibleOptions> = {
   baseURL: required(text),
   model: required(name),
@@ -72,16 +70,6 @@ const optionRules: Rules<OpenAICompatibleOptions> = {
   transport: callback,
   secrets: listOf(text),
 };
-
-const formats = ["json_schema", "json_object", "none"] as const;
-
-/** What an endpoint was found not to know; it is not asked for it again. */
-interface Habits {
-  format: (typeof formats)[number];
-  tokenLimit: "max_tokens" | "max_completion_tokens";
-  temperature: boolean;
-  logProbs: boolean;
-}
 
 /**
  * A model behind an OpenAI-compatible endpoint (`POST /chat/completions`): streaming, structured output with fallbacks
@@ -99,15 +87,15 @@ interface Habits {
  */
 export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel => {
   checked("openaiCompatible", options, optionRules);
-  const { model, price, promptStyle = "json", timeoutSeconds = 120, maxBytes = 4 * 2 ** 20 } = options;
+  const { model, price, promptStyle = "tools", timeoutSeconds = 120, maxBytes = 4 * 2 ** 20 } = options;
   const transport = options.transport ?? pooledTransport();
   const url = `${addressOf(options.baseURL)}/chat/completions`;
-  const habits: Habits = { format: "json_schema", tokenLimit: "max_tokens", temperature: true, logProbs: true };
   const headers = {
     "content-type": "application/json",
     ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
     ...options.headers,
   };
+  const hasKey = options.apiKey !== undefined || options.headers !== undefined;
 
   let held: Promise<HeldSecrets> | undefined;
   const ownSecrets = (): Promise<HeldSecrets> => {
@@ -119,25 +107,33 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
   // What finds secrets is loaded where there may be one.
   const isOpen = options.apiKey === undefined && options.headers === undefined && options.secrets === undefined;
 
-  const ask = async (request: ChatRequest): Promise<ChatReply> => {
+  const ask = async (request: ChatRequest, body: RequestBody, limit: number): Promise<ChatReply> => {
     const redact = isOpen ? request.redact : (await ownSecrets()).redactorWith(request.redact);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutSeconds * 1000);
     const stop = (): void => deadline.abort();
     request.abortSignal?.addEventListener("abort", stop, { once: true });
+    const calls = body.tools !== undefined;
+    const asked: Asked = { model, messages: request.messages, limit, price, calls, redact };
     try {
       request.abortSignal?.throwIfAborted();
-      const body = JSON.stringify(bodyOf(request, options, habits));
-      const reply = await transport({ url, headers, body, signal: deadline.signal });
+      const reply = await transport({ url, headers, body: JSON.stringify(body), signal: deadline.signal });
       const bytes = bounded(reply.body, maxBytes, model);
-      if (reply.status !== 200) throw refusalOf(reply, await textOf(bytes), model, redact);
-      const streams = request.onText !== undefined && (reply.header("content-type") ?? "").includes("event-stream");
-      if (streams) return await readStream(bytes, model, request.onText, redact);
+      if (reply.status !== 200) {
+        const { refusalOf } = await import("./openai-refusal.ts");
+        throw refusalOf(reply, await textOf(bytes), { model, hasKey, redact });
+      }
+      const { onText } = request;
+      if (body.stream === true && !(reply.header("content-type") ?? "").startsWith("application/json")) {
+        const { readStream } = await import("./openai-stream.ts");
+        return cleaned(await readStream(bytes, asked, onText), redact);
+      }
       const text = await textOf(bytes);
-      if (text.length < LONG_REPLY) return readReply(text, model, { redact });
-      const { readLongReply } = await import("./long-reply.ts");
-      const said = await readLongReply(text, model, deadline.signal);
-      return redact === undefined ? said : redactedReply(said, redact);
+      const said =
+        plainReply(text, price) ?? (await (await import("./openai-body.ts")).readBody(text, asked, deadline.signal));
+      const clean = cleaned(said, redact);
+      onText?.(clean.text);
+      return clean;
     } catch (thrown) {
       // An abort by the caller is not the model's fault.
       request.abortSignal?.throwIfAborted();
@@ -160,24 +156,14 @@ export const openaiCompatible = (options: OpenAICompatibleOptions): ChatModel =>
   return {
     id: model,
     promptStyle,
+    priced: price !== undefined,
     ...(isOpen ? {} : { secrets: async () => (await ownSecrets()).secrets }),
-    complete: async (request) => {
-      if (request.messages.length === 0) throw new ModelError("The request has no message to reply to.");
-      for (;;) {
-        const asked = { ...habits };
-        try {
-          const reply = await ask(request);
-          const dollars = dollarsOf(reply, price);
-          return dollars === undefined ? reply : { ...reply, dollars };
-        } catch (error) {
-          const unknown = error instanceof ModelError && (error.status === 400 || error.status === 422);
-          // Another request may have learnt it meanwhile: then this one is asked again by the new habits.
-          if (!unknown || !(unlearn(habits, request, error.message) || !same(asked, habits))) throw error;
-        }
-      }
-    },
+    complete: asking(options, ask),
   };
 };
+
+const cleaned = (reply: ChatReply, redact: Redactor | undefined): ChatReply =>
+  redact === undefined ? reply : redactedReply(reply, redact);
 
 const addressOf = (baseURL: string): string => {
   const url = URL.canParse(baseURL) ? new URL(baseURL) : undefined;
@@ -196,58 +182,6 @@ const addressOf = (baseURL: string): string => {
 
 /** An address without what may open something. */
 const shownAddress = (address: string): string => address.replace(/(?<![^/])[^/]*@/, "…@").replace(/[?#].*$/s, "?…");
-
-const bodyOf = (
-  { messages, grammar, stop, onText, logProbs, ...request }: ChatRequest,
-  { model, ...defaults }: OpenAICompatibleOptions,
-  habits: Habits,
-): Readonly<Record<string, unknown>> => {
-  const temperature = request.temperature ?? defaults.temperature;
-  const topP = request.topP ?? defaults.topP;
-  const seed = request.randomKey?.low;
-  return {
-    model,
-    messages,
-    [habits.tokenLimit]: request.maxTokens ?? defaults.maxTokens ?? 1024,
-    ...(temperature === undefined || !habits.temperature ? {} : { temperature }),
-    ...(topP === undefined || !habits.temperature ? {} : { top_p: topP }),
-    ...(stop === undefined || stop.length === 0 ? {} : { stop }),
-    // Taken as a wish: what an endpoint makes of it is its affair.
-    ...(seed === undefined ? {} : { seed: seed >>> 1 }),
-    ...(grammar?.type === "json" ? formatOf(grammar.schema, habits.format) : {}),
-    ...(logProbs === true && habits.logProbs ? { logprobs: true, return_token_ids: true } : {}),
-    ...(onText === undefined ? {} : { stream: true, stream_options: { include_usage: true } }),
-  };
-};
-
-const formatOf = (schema: Readonly<Record<string, unknown>>, format: Habits["format"]): object => {
-  if (format === "json_schema")
-    return { response_format: { type: "json_schema", json_schema: { name: "reply", schema } } };
-  return format === "json_object" ? { response_format: { type: "json_object" } } : {};
-};
-
-/** Learns from a refused request what the endpoint does not know. Returns whether there is something to leave out. */
-const unlearn = (habits: Habits, { grammar, logProbs }: ChatRequest, message: string): boolean => {
-  if (/max_completion_tokens/i.test(message) && habits.tokenLimit === "max_tokens") {
-    habits.tokenLimit = "max_completion_tokens";
-    return true;
-  }
-  if (/temperature|top_p/i.test(message) && habits.temperature) {
-    habits.temperature = false;
-    return true;
-  }
-  if (logProbs === true && habits.logProbs && /logprobs|token_ids/i.test(message)) {
-    habits.logProbs = false;
-    return true;
-  }
-  if (grammar?.type === "json" && habits.format !== "none" && /response_format|json|schema|grammar/i.test(message)) {
-    habits.format = formats[formats.indexOf(habits.format) + 1] ?? "none";
-    return true;
-  }
-  return false;
-};
-
-const same = (a: Habits, b: Habits): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** `fetch` hides what happened in the cause of its error. */
 const reasonOf = (error: unknown): string => {

@@ -1,159 +1,72 @@
-import { type JsonLimits, parseJson } from "../bounded-json.ts";
-import { ModelError } from "../errors.ts";
-import { redactedReply } from "../metered.ts";
-import type { ChatReply } from "../model.ts";
+import { parseJson } from "../bounded-json.ts";
+import { MARKED } from "../metered.ts";
+import type { ChatReply, Price } from "../model.ts";
 import { defined } from "../options.ts";
-import type { Redactor } from "../secrets/redact.ts";
-import { dataOf } from "./server-sent-events.ts";
+import { dollarsOf } from "./price.ts";
 
-interface Choice {
-  readonly message?: { readonly content?: unknown; readonly refusal?: unknown };
-  readonly delta?: { readonly content?: unknown };
-  readonly finish_reason?: unknown;
-  readonly logprobs?: { readonly content?: readonly { readonly logprob?: unknown }[] | null } | null;
-  /** vLLM, with `return_token_ids`. */
-  readonly token_ids?: unknown;
-}
-
-/** What is read of a completion or of a part of one; everything else is left alone. */
+/** What is read of a completion as OpenAI writes it; everything else is left alone. */
 interface Completion {
   readonly model?: unknown;
-  readonly choices?: readonly Choice[];
+  readonly choices?: readonly [
+    {
+      readonly message?: { readonly content?: unknown; readonly tool_calls?: unknown };
+      readonly finish_reason?: unknown;
+      readonly logprobs?: unknown;
+    }?,
+  ];
   readonly usage?: {
     readonly prompt_tokens?: unknown;
     readonly completion_tokens?: unknown;
+    readonly total_tokens?: unknown;
     readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
   } | null;
-  readonly error?: { readonly message?: unknown } | null;
+  readonly error?: unknown;
 }
 
-/** A whole reply. Throws a retryable `ModelError` for anything else. */
-export const readReply = (
-  text: string,
-  model: string,
-  { redact, ...limits }: JsonLimits & { readonly redact?: Redactor | undefined } = {},
-): ChatReply => {
-  const completion = parse(text, model, limits);
-  const [choice] = completion.choices ?? [];
-  const content = choice?.message?.content;
-  if (choice === undefined || typeof content !== "string") {
-    const refusal = choice?.message?.refusal;
-    throw new ModelError(
-      typeof refusal === "string"
-        ? `${model} refused to answer: ${firstOf(refusal, redact)}`
-        : `${model} sent a reply without a text.`,
-      { retryable: true },
-    );
-  }
-  const reply = replyOf(completion, content, choice.finish_reason, tokensOf(choice), model);
-  return redact === undefined ? reply : redactedReply(reply, redact);
-};
+/** Counts by other names may hold more: who uses them is read in full. */
+const COUNTS = [
+  "prompt_tokens",
+  "completion_tokens",
+  "total_tokens",
+  "prompt_tokens_details",
+  "completion_tokens_details",
+];
 
-/** A streamed reply, whose text is passed on as it comes. Throws a retryable `ModelError` when it breaks off. */
-export const readStream = async (
-  body: AsyncIterable<Uint8Array>,
-  model: string,
-  onText: (delta: string) => void = () => undefined,
-  redact?: Redactor,
-): Promise<ChatReply> => {
-  const clean = redact?.stream();
-  const tell = (delta: string): void => {
-    if (delta !== "") onText(delta);
-  };
-  let text = "";
-  let parts = 0;
-  let finish: unknown;
-  let last: Completion = {};
-  let ended = false;
-  const ids: number[] = [];
-  const logProbs: number[] = [];
-  for await (const data of dataOf(body)) {
-    if (data === "[DONE]") {
-      ended = true;
-      break;
-    }
-    const completion = parse(data, model);
-    if (completion.error != null)
-      throw new ModelError(`${model} broke off: ${firstOf(String(completion.error.message), redact)}`, {
-        retryable: true,
-      });
-    const [choice] = completion.choices ?? [];
-    last = { ...last, ...completion, usage: completion.usage ?? last.usage ?? null };
-    if (choice === undefined) continue;
-    finish = choice.finish_reason ?? finish;
-    const delta = choice.delta?.content;
-    const tokens = tokensOf(choice);
-    for (const id of tokens?.ids ?? []) ids.push(id);
-    for (const logProb of tokens?.logProbs ?? []) logProbs.push(logProb);
-    if (typeof delta !== "string" || delta === "") continue;
-    parts += 1;
-    text += delta;
-    tell(clean?.push(delta) ?? delta);
-  }
-  tell(clean?.end() ?? "");
-  if (!ended && finish == null)
-    throw new ModelError(`${model} broke off in the middle of a reply.`, { retryable: true });
-  const sampled = count(last.usage?.completion_tokens);
-  // Each part holds one token or more: with more parts than tokens, some came twice.
-  if (sampled !== undefined && parts > sampled)
-    throw new ModelError(`${model} sent ${parts} parts of a reply of ${sampled} tokens: some came twice.`, {
-      retryable: true,
-    });
-  const tokens = logProbs.length === 0 ? undefined : { ...(ids.length === logProbs.length ? { ids } : {}), logProbs };
-  const reply = replyOf(last, text, finish, tokens, model);
-  return redact === undefined ? reply : redactedReply(reply, redact);
-};
+/** Longer replies, such as those with log-probabilities of many tokens, are read in a thread. */
+export const LONG_REPLY = 2 ** 17;
 
-/** The beginning of what an endpoint says, cut after its secrets are out. */
-const firstOf = (said: string, redact: Redactor | undefined): string => (redact?.(said) ?? said).slice(0, 200);
-
-const replyOf = (
-  { usage, model: called }: Completion,
-  text: string,
-  finish: unknown,
-  tokens: ChatReply["tokens"],
-  model: string,
-): ChatReply => {
-  if (text.trim() === "") throw new ModelError(`${model} sent an empty reply.`, { retryable: true });
-  const cached = count(usage?.prompt_tokens_details?.cached_tokens);
-  return {
-    text,
-    promptTokens: count(usage?.prompt_tokens) ?? 0,
-    // An endpoint that counts nothing still spends: a token is about four characters.
-    sampledTokens: count(usage?.completion_tokens) ?? tokens?.logProbs.length ?? Math.ceil(text.length / 4),
-    finish: finish === "length" ? "length" : "stop",
-    ...defined({ cachedTokens: cached, tokens }),
-    ...(typeof called === "string" ? { model: called } : {}),
-  };
-};
-
-const tokensOf = ({ logprobs, token_ids }: Choice): ChatReply["tokens"] => {
-  const logProbs = (logprobs?.content ?? []).map(({ logprob }) => logprob);
-  if (logProbs.length === 0 || !logProbs.every((value) => typeof value === "number")) return undefined;
-  const ids = Array.isArray(token_ids) && token_ids.every(Number.isInteger) ? (token_ids as number[]) : undefined;
-  return { ...(ids?.length === logProbs.length ? { ids } : {}), logProbs: logProbs as number[] };
-};
-
-const count = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined;
-
-const parse = (text: string, model: string, limits: JsonLimits = {}): Completion => {
-  let value: unknown;
+/** The reply in a completion that is whole and plain; undefined for any other body, which `readBody` reads. */
+export const plainReply = (body: string, price: Price | undefined): ChatReply | undefined => {
+  if (body.length >= LONG_REPLY) return undefined;
   try {
-    value = parseJson(text, limits);
-  } catch (error) {
-    throw new ModelError(`${model} sent ${text.trim() === "" ? "an empty body" : "a reply that is not JSON"}.`, {
-      retryable: true,
-      cause: error,
-    });
+    const { choices, usage, model, error } = parseJson(body) as Completion;
+    const choice = choices?.[0];
+    const text = choice?.message?.content;
+    const [promptTokens, sampledTokens] = [usage?.prompt_tokens, usage?.completion_tokens];
+    if (typeof text !== "string" || text.trim() === "" || MARKED.test(text) || error != null) return undefined;
+    if (choice?.finish_reason !== "stop" || choice.logprobs != null || choice.message?.tool_calls != null)
+      return undefined;
+    if (!isCount(promptTokens) || !isCount(sampledTokens)) return undefined;
+    const { prompt_tokens_details: details, total_tokens: total = promptTokens + sampledTokens } = usage ?? {};
+    const isPlain =
+      total === promptTokens + sampledTokens && Object.keys(usage ?? {}).every((one) => COUNTS.includes(one));
+    const cachedTokens = isCount(details?.cached_tokens) ? details.cached_tokens : undefined;
+    if (!isPlain || (cachedTokens ?? 0) > promptTokens) return undefined;
+    return {
+      text,
+      promptTokens,
+      sampledTokens,
+      finish: "stop",
+      ...defined({
+        cachedTokens,
+        model: typeof model === "string" ? model : undefined,
+        dollars: dollarsOf({ promptTokens, cachedTokens, sampledTokens }, price),
+      }),
+    };
+  } catch {
+    // No JSON, or of another shape: whoever reads everything says what it is.
+    return undefined;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new ModelError(`${model} sent a reply that is not a completion.`, { retryable: true });
-  const { choices } = value as Completion;
-  if (
-    choices !== undefined &&
-    !(Array.isArray(choices) && choices.every((one) => typeof one === "object" && one !== null))
-  )
-    throw new ModelError(`${model} sent a reply that is not a completion.`, { retryable: true });
-  return value as Completion;
 };
+
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0;

@@ -1,8 +1,14 @@
-import type { ChatReply, Price } from "../model.ts";
+import type { Price } from "../model.ts";
 
-/** What a reply cost, in US dollars; undefined without a price. */
+interface Tokens {
+  readonly promptTokens: number;
+  readonly cachedTokens?: number | undefined;
+  readonly sampledTokens: number;
+}
+
+/** What tokens cost, in US dollars; undefined without a price. */
 export const dollarsOf = (
-  { promptTokens, cachedTokens = 0, sampledTokens }: ChatReply,
+  { promptTokens, cachedTokens = 0, sampledTokens }: Tokens,
   price: Price | undefined,
 ): number | undefined =>
   price === undefined

@@ -3,7 +3,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { ModelError, messageOf, StoreError } from "../errors.ts";
 import { redactedReply } from "../metered.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
-import { name, objectWith, required } from "../options.ts";
+import { defined, name, objectWith, required } from "../options.ts";
 import { type Redactor, redactor, redactors } from "../secrets/redact.ts";
 
 /** One line of a recording. */
@@ -73,6 +73,8 @@ export const replayModel = async (file: string): Promise<ChatModel> => {
   const given = new Map<string, number>();
   return {
     id: lines[0]?.model ?? "replay",
+    // What it cost was paid then, and is in its replies.
+    priced: true,
     complete: async (request) => {
       request.abortSignal?.throwIfAborted();
       const asked = askedOf(request);
@@ -88,7 +90,17 @@ export const replayModel = async (file: string): Promise<ChatModel> => {
 };
 
 /** What decides about a reply; who listens and who may abort does not. */
-const askedOf = ({ messages, maxTokens, temperature, topP, stop, randomKey, grammar, logProbs }: ChatRequest) => ({
+const askedOf = ({
+  messages,
+  maxTokens,
+  temperature,
+  topP,
+  stop,
+  randomKey,
+  grammar,
+  tools,
+  logProbs,
+}: ChatRequest) => ({
   messages,
   maxTokens: maxTokens ?? null,
   temperature: temperature ?? null,
@@ -96,6 +108,7 @@ const askedOf = ({ messages, maxTokens, temperature, topP, stop, randomKey, gram
   stop: stop ?? null,
   randomKey: randomKey ?? null,
   grammar: grammar ?? null,
+  ...defined({ tools }),
   logProbs: logProbs ?? false,
 });
 

@@ -2,9 +2,11 @@ import { type Clock, systemClock } from "../clock.ts";
 import { ModelError } from "../errors.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "../model.ts";
 import { callback, checked, count, defined, number, objectWith, type Rules, required } from "../options.ts";
+import type { Spent } from "../usage.ts";
 import { circuitBreaker } from "./circuit-breaker.ts";
 import { pause } from "./pause.ts";
 import { rateLimit } from "./rate-limit.ts";
+import { throwAway } from "./starved.ts";
 
 export interface ResilientOptions {
   /** Tries of one call. With 30 % faults, 8 lose one call in 15,000. @default 8 */
@@ -77,28 +79,30 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
 
   const attempt = async (request: ChatRequest, signal: AbortSignal): Promise<ChatReply> => {
     const letGo = await limit.enter(signal);
-    let reply: ChatReply | undefined;
+    let tokens = 0;
     try {
       const passed = await circuit.enter(signal);
       try {
-        reply = await within({ clock, seconds: attemptSeconds, signal, who: model.id }, (own) =>
+        const reply = await within({ clock, seconds: attemptSeconds, signal, who: model.id }, (own) =>
           model.complete({ ...request, abortSignal: own }),
         );
         passed(true);
+        tokens = reply.promptTokens + reply.sampledTokens;
         return reply;
       } catch (error) {
+        if (error instanceof ModelError) tokens = (error.usage?.promptTokens ?? 0) + (error.usage?.sampledTokens ?? 0);
         // A refusal is a word of an endpoint that is well.
         passed(!(error instanceof ModelError && error.retryable));
         throw error;
       }
     } finally {
-      letGo(reply === undefined ? 0 : reply.promptTokens + reply.sampledTokens);
+      letGo(tokens);
     }
   };
 
   const resilientModel: ChatModel = {
     id: model.id,
-    ...defined({ promptStyle: model.promptStyle, secrets: model.secrets }),
+    ...defined({ promptStyle: model.promptStyle, priced: model.priced, secrets: model.secrets }),
     complete: async (request) => {
       const end = clock.now() + deadlineSeconds * 1000;
       const deadline = new AbortController();
@@ -106,6 +110,8 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
       const signal =
         request.abortSignal === undefined ? deadline.signal : AbortSignal.any([request.abortSignal, deadline.signal]);
       let last: ModelError | undefined;
+      // Of the last one; those of earlier ones are counted before the next try.
+      let usage: Spent | undefined;
       try {
         for (let tried = 1; tried <= attempts; tried += 1) {
           try {
@@ -118,11 +124,14 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
               throw error;
             }
             last = error;
+            usage = error.usage;
             const seconds = Math.max(
               error.retryAfterSeconds ?? 0,
               random() * Math.min(20, backOffSeconds * 2 ** (tried - 1)),
             );
             if (tried === attempts || clock.now() + seconds * 1000 > end) break;
+            usage = undefined;
+            throwAway(request, error);
             onRetry?.({ attempt: tried, seconds, error });
             await pause(clock, seconds, signal);
           }
@@ -135,7 +144,7 @@ export const resilient = (model: ChatModel, options: ResilientOptions = {}): Cha
       }
       throw new ModelError(
         `${model.id} gave no usable reply within ${attempts} tries or ${deadlineSeconds} seconds. ${last === undefined ? "It is not answering." : `The last: ${last.message}`}`,
-        last === undefined ? {} : { cause: last, ...defined({ status: last.status }) },
+        last === undefined ? {} : { cause: last, ...defined({ status: last.status, usage }) },
       );
     },
   };

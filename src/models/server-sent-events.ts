@@ -5,8 +5,8 @@ const LONGEST_EVENT = 2 ** 18;
 const LINES_PER_TURN = 1000;
 
 /**
- * The data of each server-sent event of a body, as text. An event whose end never comes is not given: the body was cut.
- * Each character is looked at once, however the body is cut into parts. Throws a retryable `ModelError` for an event that
+ * The data of each server-sent event of a body, as text, and each line that is a JSON object without an event around it.
+ * What has no end, or is no event at all, comes last: the body was cut, or is a complaint. Each character is looked at once, however the body is cut into parts. Throws a retryable `ModelError` for an event that
  * is longer than any part of a reply.
  */
 export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
@@ -17,6 +17,8 @@ export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGe
   /** The last part ended in a carriage return, whose newline may come with the next one. */
   let returned = false;
   let lines = 0;
+  /** What stands in no event, while there was none. */
+  let stray: string | undefined = "";
   for await (const bytes of body) {
     const text = decoder.decode(bytes, { stream: true });
     let at = returned && text.startsWith("\n") ? 1 : 0;
@@ -32,7 +34,11 @@ export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGe
       else if (line === "" && data.length > 0) {
         yield data.join("\n");
         data = [];
-      }
+        stray = undefined;
+      } else if (line.startsWith("{") && line.endsWith("}")) {
+        yield line;
+        stray = undefined;
+      } else if (stray !== undefined && stray.length < LONGEST_EVENT && !FIELD.test(line)) stray += `${line}\n`;
       size = line === "" ? 0 : size + line.length;
       line = "";
       if (size > LONGEST_EVENT) throw tooLong();
@@ -40,7 +46,14 @@ export const dataOf = async function* (body: AsyncIterable<Uint8Array>): AsyncGe
     line += text.slice(at);
     if (line.length > LONGEST_EVENT) throw tooLong();
   }
+  if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+  else if (line.startsWith("{")) yield line;
+  else if (stray !== undefined && data.length === 0 && (stray + line).trim() !== "") yield stray + line;
+  if (data.length > 0) yield data.join("\n");
 };
+
+/** A comment, or a field of an event. */
+const FIELD = /^(?::|(?:event|id|retry):)/;
 
 const tooLong = (): ModelError =>
   new ModelError(`The endpoint sent an event of more than ${LONGEST_EVENT} characters; the reply was dropped.`, {

@@ -20,7 +20,6 @@ export interface RemoteModel {
 }
 
 const OPENAI = "https://api.openai.com/v1";
-const KEY = "OPENAI_API_KEY";
 
 /**
  * What a person or a configuration names as a model, when it is not a local one (undefined: then `findModel` knows it).
@@ -45,26 +44,26 @@ export const remoteModel = async (
       model: resilient(aiSdkModel(settings as AiSdkLanguageModel, { secrets: secretsOf(variables) })),
       where: `AI SDK, ${settings.provider}`,
     };
-  const { baseURL, keyFrom = KEY, ...rest } = settings;
+  const { baseURL, keyFrom, ...rest } = settings;
   if (typeof baseURL !== "string" || typeof rest.model !== "string")
     throw new ConfigError(
       `A model is given as ${JSON.stringify(Object.keys(settings))}: accepted are { baseURL, model }, a model of the AI SDK, a ChatModel, or a name such as "openai:gpt-5-mini".`,
     );
-  return endpoint({ ...rest, baseURL, apiKey: keyOf(keyFrom, baseURL, variables) }, variables);
+  return endpoint({ ...rest, baseURL, apiKey: keyOf(baseURL, variables, keyFrom) }, variables);
 };
 
 const namedModel = async (name: string, variables: EnvironmentVariables): Promise<RemoteModel | undefined> => {
   const [, kind = "", rest = ""] = /^(openai|replay|local):(.+)$/s.exec(name) ?? [];
-  const base = variables.AGENTFLOW_BASE_URL ?? variables.OPENAI_BASE_URL;
+  const base = variables.AGENTFLOW_BASE_URL || variables.OPENAI_BASE_URL || undefined;
   if (kind === "local") return undefined;
   if (kind === "replay") return { model: await replayModel(rest), where: `recorded in ${rest}` };
   if (kind === "openai") {
     const baseURL = base ?? OPENAI;
-    return endpoint({ baseURL, model: rest, apiKey: keyOf(KEY, baseURL, variables) }, variables);
+    return endpoint({ baseURL, model: rest, apiKey: keyOf(baseURL, variables) }, variables);
   }
   const [, baseURL, model] = /^(https?:\/\/[^#]+)#(.+)$/s.exec(name) ?? [];
   if (baseURL === undefined || model === undefined) return undefined;
-  return endpoint({ baseURL, model, apiKey: variables[KEY] }, variables);
+  return endpoint({ baseURL, model, apiKey: keyOf(baseURL, variables) }, variables);
 };
 
 /** The name of a local model, as a person typed it. */
@@ -76,13 +75,28 @@ const endpoint = (options: OpenAICompatibleOptions, variables: EnvironmentVariab
   where: new URL(options.baseURL).host,
 });
 
-/** OpenAI itself needs a key; other endpoints may do without. */
-const keyOf = (variable: string, baseURL: string, variables: EnvironmentVariables): string | undefined => {
-  const key = variables[variable];
+/**
+ * The key that is sent to an address: that of the variable which was named for it, else the one that belongs to the
+ * address. No other address gets it. OpenAI itself needs a key; other endpoints may do without.
+ */
+const keyOf = (baseURL: string, variables: EnvironmentVariables, named?: string): string | undefined => {
+  const variable = named ?? ownerOf(baseURL, variables);
+  const key = variable === undefined ? undefined : variables[variable]?.trim();
   if (key !== undefined && key !== "") return key;
-  if (baseURL.startsWith(OPENAI) || variable !== KEY)
+  if (variable !== undefined && (named !== undefined || sameAddress(baseURL, OPENAI)))
     throw new ConfigError(
       `The model at ${new URL(baseURL).host} needs a key: set ${variable} in the environment or in .env.`,
     );
   return undefined;
 };
+
+/** The variable whose key belongs to an address. */
+const ownerOf = (baseURL: string, variables: EnvironmentVariables): string | undefined => {
+  if (sameAddress(baseURL, variables.AGENTFLOW_BASE_URL)) return "AGENTFLOW_API_KEY";
+  return sameAddress(baseURL, variables.OPENAI_BASE_URL || OPENAI) ? "OPENAI_API_KEY" : undefined;
+};
+
+const sameAddress = (one: string, other: string | undefined): boolean =>
+  other !== undefined && URL.canParse(one) && URL.canParse(other) && bare(one) === bare(other);
+
+const bare = (address: string): string => new URL(address).href.replace(/(?<!\/)\/+$/, "");

@@ -6,6 +6,7 @@ import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import { familiarityOf } from "../familiarity.ts";
 import type { FlowOptions } from "../flow/flow.ts";
+import { unpricedError } from "../flow/meter.ts";
 import { modelAnalyst } from "../flow/model/analyst.ts";
 import { modelExecutor } from "../flow/model/executor.ts";
 import { modelGenerator } from "../flow/model/generator.ts";
@@ -110,6 +111,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       ...options.budget,
       ...defined({ turns: options.maxTurns }),
     };
+    refuseUnpriced(budget.dollars, remote, roles);
     const secrets = await secretsIn(variables, remote, roles, tools);
     const experience = config?.experience === undefined ? undefined : await openExperience(config.experience);
     return {
@@ -160,6 +162,16 @@ const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promi
   return found;
 };
 
+/** Throws `ConfigError` where a budget in dollars could not be kept, before anything is asked. */
+const refuseUnpriced = (dollars: number | undefined, remote: RemoteModel | undefined, roles: RemoteRoles): void => {
+  if (dollars === undefined || !Number.isFinite(dollars)) return;
+  const unpriced = remoteModelsOf(remote, roles).find(({ priced }) => priced === false);
+  if (unpriced !== undefined) throw unpricedError(dollars, unpriced.id);
+};
+
+const remoteModelsOf = (remote: RemoteModel | undefined, roles: RemoteRoles): ChatModel[] =>
+  [remote, ...Object.values(roles)].flatMap((one) => (one === undefined || one === "rules" ? [] : [one.model]));
+
 /** Whatever is used as a key by anyone who takes part, and what the environment holds besides. */
 const secretsIn = async (
   variables: EnvironmentVariables,
@@ -167,10 +179,8 @@ const secretsIn = async (
   roles: RemoteRoles,
   tools: Toolset,
 ): Promise<readonly string[]> => {
-  const models = [remote, ...Object.values(roles)].flatMap((one) =>
-    one === undefined || one === "rules" ? [] : [one.model],
-  );
-  const held = await Promise.all([...models, ...Object.values(tools)].map((holder) => holder?.secrets?.() ?? []));
+  const holders = [...remoteModelsOf(remote, roles), ...Object.values(tools)];
+  const held = await Promise.all(holders.map((holder) => holder?.secrets?.() ?? []));
   return [...new Set([...secretsOf(variables), ...held.flat()])];
 };
 

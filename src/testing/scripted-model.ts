@@ -27,6 +27,7 @@ export const scriptedModel = (
   return {
     id,
     requests,
+    priced: true,
     complete: async (request) => {
       const reply =
         typeof replies === "function" ? replies(request) : replies[Math.min(requests.length, replies.length - 1)];

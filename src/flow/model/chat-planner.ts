@@ -1,12 +1,16 @@
 import type { Grammar } from "../../grammar.ts";
 import { metered } from "../../metered.ts";
-import type { ChatMessage, ChatModel } from "../../model.ts";
+import type { ChatMessage, ChatModel, OfferedTool } from "../../model.ts";
 import type { FlowState, ModuleContext, Planner } from "../../module.ts";
+import { defined } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
+import type { Toolset } from "../../tool.ts";
 import { parseChatAction, parseJsonAction, planOf } from "./parse-action.ts";
 import {
   actionPattern,
   actionSchema,
+  callSchema,
+  callWish,
   experienceText,
   jsonWish,
   lineWish,
@@ -15,6 +19,7 @@ import {
   plannerSystem,
 } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
+import { offeredTools, toolList } from "./tool-text.ts";
 
 interface ChatPlannerOptions {
   readonly maxTokens?: number;
@@ -22,20 +27,64 @@ interface ChatPlannerOptions {
   readonly room?: number;
 }
 
+/** How a model of a style is asked for an action, and how its reply is read. */
+interface Style {
+  readonly parse: typeof parseChatAction;
+  readonly grammar: Grammar;
+  readonly wish: string;
+  /** Whether the wish stands in the system's prompt from the start. */
+  readonly early: boolean;
+  readonly offered?: readonly OfferedTool[] | undefined;
+}
+
+const styleOf = (model: ChatModel, tools: Toolset): Style => {
+  const offered = model.promptStyle === "tools" ? offeredTools(tools) : undefined;
+  if (offered !== undefined)
+    return {
+      parse: parseCall,
+      grammar: { type: "json", schema: callSchema(tools) },
+      wish: callWish(tools),
+      early: true,
+      offered,
+    };
+  return model.promptStyle === undefined || model.promptStyle === "tagged"
+    ? {
+        parse: parseChatAction,
+        grammar: { type: "pattern", pattern: actionPattern(tools) },
+        wish: lineWish(tools),
+        early: false,
+      }
+    : {
+        parse: parseJsonAction,
+        grammar: { type: "json", schema: actionSchema(tools) },
+        wish: jsonWish(tools),
+        early: true,
+      };
+};
+
+/** A call {"name", "arguments"}, whose arguments are the sub-goal; else as `parseJsonAction` reads it. */
+const parseCall: typeof parseChatAction = (text, tools) => {
+  try {
+    const { name, arguments: input } = JSON.parse(text) as { readonly name?: unknown; readonly arguments?: unknown };
+    if (typeof name === "string" && tools.includes(name) && typeof input === "object" && input !== null)
+      return { tool: name, subGoal: JSON.stringify(input), raw: text };
+  } catch {
+    // A text, in which an action may be found.
+  }
+  return parseJsonAction(text, tools);
+};
+
 /**
  * The frozen planner of `modelPlanner`, on any chat model: the same words and the same lenient reading, and one repair of
  * a reply that is no action. Small models write a line of text, models whose `promptStyle` is "json" an object with their
- * thought before it.
+ * thought before it, and models that call tools make the call, which the executor then need not write.
  */
 export const chatPlanner =
   (model: ChatModel, { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions): Planner =>
   async (state, context) => {
     const tools = Object.keys(state.tools);
-    const json = model.promptStyle === "json";
-    const [parse, grammar, wish]: [typeof parseChatAction, Grammar, string] = json
-      ? [parseJsonAction, { type: "json", schema: actionSchema(state.tools) }, jsonWish(state.tools)]
-      : [parseChatAction, { type: "pattern", pattern: actionPattern(state.tools) }, lineWish(state.tools)];
-    const messages: ChatMessage[] = conversation(state, context, room, json ? wish : undefined);
+    const { parse, grammar, wish, early, offered } = styleOf(model, state.tools);
+    const messages: ChatMessage[] = conversation(state, context, room, early ? wish : undefined);
     const ask = async (attempt: number): Promise<string> => {
       let streamed = false;
       const tell = (delta: string): void => {
@@ -48,6 +97,7 @@ export const chatPlanner =
         temperature,
         randomKey: deriveKey(context.randomKey, "planner", state.turn, attempt),
         grammar,
+        ...defined({ tools: offered }),
         abortSignal: context.abortSignal,
         ...(context.onText === undefined ? {} : { onText: tell }),
       });
@@ -84,7 +134,10 @@ const conversation = (
   return [
     {
       role: "system",
-      content: [plannerSystem(tools, instructions), ...(wish === undefined ? [] : [wish])].join("\n\n"),
+      content: [
+        plannerSystem(tools, instructions, toolList(tools, { typed: true })),
+        ...(wish === undefined ? [] : [wish]),
+      ].join("\n\n"),
     },
     { role: "user", content: first === 0 ? opening : `${opening}\n(The first ${first} turns are left out here.)` },
     ...told.slice(first).flatMap(({ entry, text }): ChatMessage[] => [

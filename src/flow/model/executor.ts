@@ -27,7 +27,8 @@ const SYSTEM =
 const SCHEMA_LENGTH = 6000;
 
 /**
- * An executor by a model, as published: it writes the call from the tool's schema and the sub-goal. What does not parse
+ * An executor by a model, as published: it writes the call from the tool's schema and the sub-goal, unless the sub-goal is
+ * an input that fits, as a planner writes it that calls tools natively. What does not parse
  * or fit is coerced, then repaired once by the model, then refused. Calls are run as the rules run them.
  *
  * @example
@@ -49,6 +50,12 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       // The verifier's first gate refuses it, with the list of tools.
       if (tool === undefined) return { tool: step.tool, input: {} };
       const schema = jsonSchemaOf(tool.inputSchema);
+      if (step.subGoal.startsWith("{")) {
+        const { writtenInput } = await import("./written-call.ts");
+        const whole = coerce(writtenInput(step.subGoal, schema, state), schema);
+        if (whole !== undefined && !("problem" in (await parseInput(tool.inputSchema, whole))))
+          return { tool: step.tool, input: whole };
+      }
       const messages = callPrompt(step, state, tool, schema);
       let problem = "";
       for (let attempt = 0; attempt < 2; attempt += 1) {

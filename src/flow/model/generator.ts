@@ -1,7 +1,7 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
 import type { Generated, Generator } from "../../module.ts";
-import { checked, count, objectWith, required, truth } from "../../options.ts";
+import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
@@ -50,7 +50,10 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
         results.map(({ length }) => length + 1),
         room,
       ) ?? results.length - 1;
+    const { onText } = context;
+    const tell = onText === undefined ? undefined : (await import("./answer-stream.ts")).answerStream(solution, onText);
     const { text } = await metered(model, context.meter, context.redact).complete({
+      ...defined({ onText: tell }),
       messages: [
         { role: "system", content: solution ? WITH_SOLUTION : CONCISE },
         {

@@ -9,10 +9,10 @@ const INSTRUCTIONS_LENGTH = 4000;
 const QUESTION_LENGTH = 2000;
 
 /** The system prompt of a planner in natural language: the same for every question. The example names no real tool. */
-export const plannerSystem = (tools: Toolset, instructions?: string): string =>
+export const plannerSystem = (tools: Toolset, instructions?: string, list = toolList(tools)): string =>
   [
     "You plan how to answer a question with tools. Each turn you write one action: the name of a tool, a space, and what it shall do, all on one line and nothing else. Then you are told what came of it.",
-    `Tools:\n${toolList(tools)}`,
+    `Tools:\n${list}`,
     [
       "Instead of copying you may refer: q1 is the first named thing of the question, q the whole question,",
       "@2 the result of turn 2, @2.mass its field mass.",
@@ -99,6 +99,17 @@ export const actionSchema = (tools: Toolset): Readonly<Record<string, unknown>> 
   required: ["thought", "tool", "subGoal"],
   additionalProperties: false,
 });
+
+/** The language of calls, for models that write them as JSON because they cannot make them. */
+export const callSchema = (tools: Toolset): Readonly<Record<string, unknown>> => ({
+  type: "object",
+  properties: { name: { type: "string", enum: Object.keys(tools) }, arguments: { type: "object" } },
+  required: ["name", "arguments"],
+});
+
+/** How an action is made as a call. */
+export const callWish = (tools: Toolset): string =>
+  `Make each action a call of one tool, with all of its arguments. Where you cannot call, write one JSON object and nothing else: {"name": one of ${Object.keys(tools).join(", ")}, "arguments": an object}.`;
 
 /** How an action is written as a line. */
 export const lineWish = (tools: Toolset): string =>
