@@ -46,6 +46,25 @@ const deadLinks = async (published: string): Promise<string[]> => {
   return dead.flat();
 };
 
+/** Declarations that the entries reach and that need the types of Node.js: a user without them could not compile. */
+const needNode = async (published: string): Promise<string[]> => {
+  const { exports } = JSON.parse(await readFile(join(published, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, { readonly types: string }>>;
+  };
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const visit = async (file: string): Promise<void> => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = (await readFile(file, "utf8")).replace(/\/\*[\s\S]*?\*\//g, "");
+    if (/\bBuffer\b|\bNodeJS\.|from "node:/.test(text)) found.add(file);
+    for (const [, path = ""] of text.matchAll(/from "(\.[^"]+)"/g))
+      await visit(join(dirname(file), path.replace(/\.[jt]s$/, ".d.ts")));
+  };
+  for (const { types } of Object.values(exports)) await visit(join(published, types));
+  return [...found];
+};
+
 const folder = await mkdtemp(join(tmpdir(), "agentflow-package-"));
 try {
   const archive = await packPackage(folder);
@@ -65,7 +84,9 @@ try {
   ];
   const dead = await deadLinks(join(folder, "package"));
   for (const link of dead) console.log(`dead link: ${link}`);
-  results.push(dead.length === 0);
+  const nodeTypes = await needNode(join(folder, "package"));
+  for (const file of nodeTypes) console.log(`needs the types of Node.js: ${file.slice(folder.length)}`);
+  results.push(dead.length === 0 && nodeTypes.length === 0);
   if (!results.every(Boolean)) process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true, force: true });

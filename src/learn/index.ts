@@ -34,7 +34,13 @@ export {
   type ReadyPlanner,
   randomValidPlanner,
 } from "./planners/random-valid.ts";
-export { checkEnvironment, type ProjectOptions, project } from "./project/project.ts";
+export {
+  checkEnvironment,
+  type ProjectEvaluation,
+  type ProjectOptions,
+  project,
+  projectEvaluation,
+} from "./project/project.ts";
 export type { ProjectSealed, ProjectTask, Split } from "./project/project-tasks.ts";
 export { chooseRecipe, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
 export type { LearnReport } from "./report.ts";

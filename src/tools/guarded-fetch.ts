@@ -27,7 +27,7 @@ export interface Fetched {
   readonly url: string;
   readonly status: number;
   readonly contentType: string;
-  readonly body: Buffer;
+  readonly body: Uint8Array;
 }
 
 /** Fetches a page for a model: `GET` alone, and only from the public internet. */

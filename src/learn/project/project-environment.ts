@@ -78,7 +78,7 @@ export const projectEnvironment = <Own>({
       if (task === undefined) throw new ConfigError(`The project has no family ${family} for training.`);
       return task;
     },
-    evaluation: (split, sizes = {}) => setsOf(tasks, split, sizes),
+    evaluation: (split, sizes = {}) => projectSets(tasks, split, sizes),
     reward: rewardOf(config),
     tools: () => tools,
     flow: {
@@ -102,10 +102,11 @@ export const projectEnvironment = <Own>({
   };
 };
 
-const setsOf = <Own>(
+/** The evaluation sets among a project's tasks. */
+export const projectSets = <Own>(
   tasks: readonly ProjectTask<Own>[],
   split: "validation" | "test",
-  sizes: Partial<Readonly<Record<SetName, number>>>,
+  sizes: Partial<Readonly<Record<SetName, number>>> = {},
 ): TaskSets<ProjectSealed<Own>> => {
   const of = (name: "heldOutPages" | "heldOutFamily"): readonly ProjectTask<Own>[] => {
     const role = name === "heldOutPages" ? "trained" : "heldOut";

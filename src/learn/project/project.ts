@@ -1,13 +1,14 @@
 import { budget as budgetRule } from "../../budget.ts";
 import type { AgentFlowConfig } from "../../config.ts";
-import type { Environment, EnvironmentOpening, EnvironmentSource, Finding } from "../../environment.ts";
+import type { Environment, EnvironmentOpening, EnvironmentSource, Finding, TaskSets } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import { callback, checked, defined, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
 import { secretsOf } from "../../secrets/secrets.ts";
+import type { Reward } from "../../task.ts";
 import { toolset, toolsetOf } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { explore } from "./explore.ts";
-import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
+import { calculatorsOf, projectEnvironment, projectSets } from "./project-environment.ts";
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 import { rememberingPure } from "./pure-tools.ts";
 
@@ -110,6 +111,34 @@ const openProject = async <Own>(
     ],
   };
 };
+
+/** A project's held-out tasks by set, and its reward: what an evaluation needs, without a call of its tools. */
+export interface ProjectEvaluation<Own = unknown> {
+  readonly sets: TaskSets<ProjectSealed<Own>>;
+  readonly reward: Reward<ProjectSealed<Own>>;
+}
+
+/**
+ * The held-out tasks of a project, as its runs of learning have them in the end. Throws `ConfigError` for tasks that cannot
+ * be read.
+ *
+ * @example
+ * ```ts
+ * import { projectEvaluation } from "agentflow/learn";
+ * import { loadConfig } from "agentflow/setup";
+ *
+ * const { config } = await loadConfig("agentflow.config.ts");
+ * const { sets } = await projectEvaluation(config, { seed: 7 });
+ * console.log(sets.heldOutPages.length);
+ * ```
+ */
+export const projectEvaluation = async <Own>(
+  options: Pick<ProjectOptions<Own>, "tasks" | "reward" | "name">,
+  { seed }: Pick<EnvironmentOpening, "seed">,
+): Promise<ProjectEvaluation<Own>> => ({
+  sets: projectSets(splitTasks(await readTasks(options, options.name ?? "project", seed)), "test"),
+  reward: rewardOf(options),
+});
 
 /**
  * Opens an environment and says what its check found: a project's tools are called, its reward is tried, its tasks are
