@@ -49,6 +49,7 @@ export const undressed = (text: string): string => {
 
 /** What stands within one pair of marks, if a text is that; a full stop may follow them. */
 const unwrapped = (text: string): string | undefined => {
+  if (/^[\p{L}\p{N}]/u.test(text)) return undefined;
   const whole = /[.。]$/.test(text) ? text.slice(0, -1) : text;
   for (const [open, close] of pairs) {
     if (!whole.startsWith(open) || !whole.endsWith(close) || whole.length <= open.length + close.length) continue;

@@ -39,10 +39,8 @@ const byText = (text: string, choices: readonly string[]): readonly number[] => 
 
 /** The options that a key names: by the whole text first, then as a letter. A key names exactly one, or is none. */
 export const namedByKey = (key: string, choices: readonly string[]): readonly number[] => {
-  for (const options of new Set([choices, withoutLetters(choices)])) {
-    const found = byText(key, options);
-    if (found.length > 0) return found;
-  }
+  // With its letter an option has to be written alike: in words, "A. red" is "a red".
+  for (const found of [written(key, choices), byText(key, withoutLetters(choices))]) if (found.length > 0) return found;
   const at = bareLetter(key);
   return at !== undefined && (choices.length === 0 || at < choices.length) ? [at] : [];
 };

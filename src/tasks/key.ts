@@ -8,6 +8,9 @@ import type { AnswerKey } from "./score.ts";
 /** What keys of a file may be: words only, formulas as in contests of mathematics, lists as in GAIA, or anything. */
 export type KeyStyle = "words" | "mathematics" | "lists" | "any";
 
+/** Longer answers are words. */
+const LONGEST = 1000;
+
 const isTruth = (answer: string): boolean => /^(?:yes|no|true|false)$/i.test(answer.trim());
 /** Three letters in a row that are no function and no command of LaTeX. */
 const hasWords = (answer: string): boolean =>
@@ -31,7 +34,8 @@ const isList = (answer: string): boolean => elementsOf(answer).length > 1 && rea
  */
 export const keyOf = (answers: readonly string[], style: KeyStyle = "any"): AnswerKey => {
   required(listOf(aText))(answers, "keyOf: the answers");
-  const every = (is: (answer: string) => boolean): boolean => answers.length > 0 && answers.every(is);
+  const isShort = answers.length > 0 && answers.every(({ length }) => length <= LONGEST);
+  const every = (is: (answer: string) => boolean): boolean => isShort && answers.every(is);
   const kindOf = (): AnswerKey["kind"] => {
     if (every(isTruth)) return "boolean";
     if (style === "words") return "text";

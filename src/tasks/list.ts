@@ -1,8 +1,8 @@
-import { sameNumber } from "./number.ts";
+import { readQuantity, sameQuantity } from "./number.ts";
 import { readWords, sameWords } from "./words.ts";
 
 /** The elements of a list; with one there is no list. Where semicolons stand, commas are part of the elements. */
-export const elementsOf = (text: string): readonly string[] => ways(text)[0] ?? [];
+export const elementsOf = (text: string): readonly string[] => (/[,;，、\n]/.test(text) ? (ways(text)[0] ?? []) : []);
 
 /** A comma before exactly three digits may separate thousands: then a space behind it makes it one of the list. */
 const WITH_SPACE = /[,，、]\s{1,20}|\n/;
@@ -35,12 +35,13 @@ export const sameList = (key: string, given: string): boolean => {
   return (
     expected.length > 1 &&
     ways(given).some(
-      (found) =>
-        found.length === expected.length &&
-        expected.every((one, i) => {
-          const other = found[i] ?? "";
-          return sameNumber(one, other) || sameWords(readWords(one), readWords(other));
-        }),
+      (found) => found.length === expected.length && expected.every((one, i) => sameElement(one, found[i] ?? "")),
     )
   );
+};
+
+const sameElement = (key: string, given: string): boolean => {
+  const [expected, found] = [readQuantity(key), readQuantity(given)];
+  if (expected !== undefined && found !== undefined && sameQuantity(expected, found)) return true;
+  return sameWords(readWords(key), readWords(given));
 };

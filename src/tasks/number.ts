@@ -80,6 +80,7 @@ const surrounded = (text: string): string => {
  */
 export const readQuantity = (text: string): Quantity | undefined => {
   if (text.length > LONGEST) return undefined;
+  if (/^\d{1,15}$/.test(text)) return { value: { top: BigInt(text), bottom: 1n }, percent: false, unit: "" };
   const bare = surrounded(plainLatex(text).replace(/\s{1,400}/g, " "));
   if (/[^\P{Nd}0-9]/u.test(bare)) return undefined;
   const [signs = "", before = "", currency = "", after = ""] = SIGN_AND_CURRENCY.exec(bare) ?? [];
@@ -130,23 +131,21 @@ const scaled = (digits: string, exponent: string | undefined, rest: string): [Ra
   return Math.abs(power) > LARGEST_POWER ? undefined : [decimal(digits, power), rest];
 };
 
-/** Whether a text is one number, alone or with a unit that is known, and no equation. */
+/** Whether a text is one number in digits, alone or with a unit that is known: no equation, and not the film "Seven". */
 export const isNumber = (text: string): boolean => {
-  const found = text.includes("=") ? undefined : readQuantity(text);
+  const found = /[\d¼-¾⅐-⅞]/.test(text) && !text.includes("=") ? readQuantity(text) : undefined;
   return found !== undefined && (found.unit === "" || (!found.percent && isUnit(found.unit)));
 };
 
 /** One of a unit is the same unit: `day` and `days`. */
 const singular = (unit: string): string => unit.toLowerCase().replace(/(?<=\p{L}{2})s$/u, "");
 
-/** Whether a text gives the expected number: a unit is that of the key, convertible to it, or absent. */
-export const sameNumber = (
-  answer: string,
-  given: string,
+/** Whether a quantity is the expected one: its unit is that of the key, convertible to it, or absent. */
+export const sameQuantity = (
+  key: Quantity,
+  found: Quantity,
   { unit, tolerance }: { readonly unit?: string | undefined; readonly tolerance?: number | undefined } = {},
 ): boolean => {
-  const [key, found] = [readQuantity(answer), readQuantity(given)];
-  if (key === undefined || found === undefined) return false;
   const expected = key.unit === "" && !key.percent && unit !== undefined ? { ...key, unit } : key;
   const near = (a: Rational, b: Rational): boolean => isNear(a, b, tolerance);
   if (expected.percent !== found.percent) {
@@ -176,11 +175,12 @@ const ABSOLUTE = 1e-6;
 
 /** Two whole numbers are compared exactly, others within 1e-9 of their size. */
 const isNear = (expected: Rational, found: Rational, tolerance: number | undefined): boolean => {
+  if (tolerance === undefined && isWhole(expected) && isWhole(found)) return expected.top === found.top;
   const difference = add(expected, negate(found));
   if (difference.top === 0n) return true;
   const distance = Math.abs(toNumber(difference));
   if (tolerance !== undefined) return distance <= tolerance * (1 + RELATIVE);
-  if (isWhole(expected) || isWhole(found)) return !isWhole(difference) && distance <= NOISE;
+  if (isWhole(expected) || isWhole(found)) return distance <= NOISE;
   return distance <= Math.min(ABSOLUTE, RELATIVE * Math.abs(toNumber(expected)));
 };
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
-import { Readable } from "node:stream";
+import type { ParseStepResult } from "papaparse";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, TaskError } from "../errors.ts";
 import { optionalPackage } from "../optional-package.ts";
@@ -38,8 +38,8 @@ interface Value {
 
 /**
  * The records of a file: CSV and Parquet by the file's name (Parquet by its first bytes too), else a JSON array or JSON
- * lines, in UTF-8 or UTF-16. A field that is null is absent. A file has at most 1 GiB and 500,000 records; a record 1 MiB,
- * 64 levels and 100,000 values. Throws `TaskError` naming file and place.
+ * lines, in UTF-8 or UTF-16. A field that is null is absent. A file has at most 1 GiB and 500,000 records; a record 1 MiB
+ * (of CSV half), 64 levels and 100,000 values. Throws `TaskError` naming file and place.
  */
 export const readRecords = async (path: string): Promise<Placed[]> => {
   const bytes = await bytesOf(path);
@@ -47,13 +47,23 @@ export const readRecords = async (path: string): Promise<Placed[]> => {
     ending(path) === ".parquet" || isParquet(bytes)
       ? (await parquetRecords(bytes, path)).map((value) => ({ value }))
       : await textRecords(await asUtf8(bytes, path), path);
-  return values.map(({ value, line }, i) => {
-    const place = `record ${i}${line === undefined ? "" : ` (line ${line})`}`;
+  const placed: Placed[] = [];
+  const pace = pacer(PACE);
+  for (const { value, line } of values) {
+    const place = `record ${placed.length}${line === undefined ? "" : ` (line ${line})`}`;
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw new TaskError(`${path}, ${place} is ${JSON.stringify(value)?.slice(0, 40)}: a task is an object.`);
-    const fields = Object.entries(value).filter(([, field]) => field !== null);
-    return { record: Object.fromEntries(fields), place };
-  });
+    placed.push({ record: present(value as RecordOf), place });
+    await pace(RECORD_COST);
+  }
+  return placed;
+};
+
+/** The fields of a record that are not null. */
+const present = (record: RecordOf): RecordOf => {
+  for (const name in record)
+    if (record[name] === null) return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
+  return record;
 };
 
 const bytesOf = async (path: string): Promise<Buffer<ArrayBuffer>> => {
@@ -155,59 +165,81 @@ const collect = async (
 const tooMany = (path: string): TaskError =>
   new TaskError(`${path} has more than ${MOST_RECORDS} records, which is the most. Split it.`);
 
-/** What stands between two fields, told by the first line: a comma, or where it has none a tab or a semicolon. */
-const delimiterOf = (bytes: Buffer): string => {
-  const [head = ""] = bytes
-    .subarray(0, PACE)
-    .toString("utf8")
-    .trimStart()
-    .split(/[\r\n]/);
-  return [",", "\t", ";"].find((mark) => head.includes(mark)) ?? ",";
-};
+/** Bytes of CSV that are read at once, and of one record: what is not whole yet is read again with the next piece. */
+const CSV_PIECE = 2 ** 16;
+const CSV_RECORD_BYTES = 2 ** 19;
 
-function* piecesOf(bytes: Buffer): Generator<Buffer> {
-  for (let from = 0; from < bytes.length; from += PACE) yield bytes.subarray(from, from + PACE);
+/** What stands between two fields, by the first line: a comma, or where it has none a tab or a semicolon. */
+const delimiterOf = (head: string): string =>
+  [",", "\t", ";"].find((mark) => head.split(/[\r\n]/, 1)[0]?.includes(mark)) ?? ",";
+
+interface CsvRow {
+  readonly fields: readonly string[];
+  readonly line: number;
+  /** What is wrong with its quotes. */
+  readonly fault: string | undefined;
 }
 
 /** CSV by RFC 4180: a quote opens a field only at its beginning; elsewhere it is a letter. */
 const csvRecords = async (bytes: Buffer, path: string): Promise<Value[]> => {
-  const { CsvError, parse } = await optionalPackage("csv-parse", () => import("csv-parse"));
-  const parser = parse({
-    delimiter: delimiterOf(bytes),
-    info: true,
-    max_record_size: RECORD_BYTES,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
+  const { default: papaparse } = await optionalPackage("papaparse", () => import("papaparse"));
+  const head = bytes.subarray(0, CSV_PIECE).toString("utf8");
+  let rest = "";
+  let line = 1;
+  let rows: CsvRow[] = [];
+  let end = 0;
+  const parser = new papaparse.Parser({
+    delimiter: delimiterOf(head),
+    newline: head.includes("\n") ? "\n" : "\r",
+    step: ({ data: [fields = []], errors, meta }: ParseStepResult<readonly (readonly string[])[]>) => {
+      rows.push({ fields, line, fault: errors[0]?.code });
+      for (let at = rest.indexOf("\n", end); at >= 0 && at < meta.cursor; at = rest.indexOf("\n", at + 1)) line += 1;
+      end = meta.cursor;
+    },
   });
+  const decoder = new TextDecoder();
+  const table = csvTable(path);
   const pace = pacer(PACE);
+  for (let from = 0; from < bytes.length; from += CSV_PIECE) {
+    rest += decoder.decode(bytes.subarray(from, from + CSV_PIECE), { stream: true });
+    rows = [];
+    end = 0;
+    parser.parse(rest, 0, from + CSV_PIECE < bytes.length);
+    rest = rest.slice(end);
+    for (const row of rows) {
+      table.add(row);
+      await pace(RECORD_COST * row.fields.length);
+    }
+    if (rest.length > CSV_RECORD_BYTES) throw tooLong(path, table.records.length, CSV_RECORD_BYTES);
+    await pace(CSV_PIECE);
+  }
+  return table.records;
+};
+
+/** Records from rows, of which the first one names the fields. */
+const csvTable = (path: string) => {
   const records: Value[] = [];
   let names: readonly string[] | undefined;
-  try {
-    for await (const row of Readable.from(piecesOf(bytes)).pipe(parser)) {
-      const { record: fields, info } = row as { readonly record: readonly string[]; readonly info: { lines: number } };
-      if (fields.length > MOST_FIELDS)
-        throw new TaskError(`${path}, line ${info.lines} has ${fields.length} fields; accepted are ${MOST_FIELDS}.`);
-      await pace(RECORD_COST * fields.length);
-      if (fields.every((field) => field === "")) continue;
-      if (names === undefined) names = fields.map((field) => field.trim());
-      else if (fields.length !== names.length)
-        throw new TaskError(
-          `${path}, record ${records.length} (line ${info.lines}) has ${fields.length} fields; the first line names ${names.length}.`,
-        );
-      else records.push({ value: Object.fromEntries(names.map((name, at) => [name, fields[at]])), line: info.lines });
+  return {
+    records,
+    add: (row: {
+      readonly fields: readonly string[];
+      readonly line: number;
+      readonly fault: string | undefined;
+    }): void => {
+      const { fields, line, fault } = row;
+      const refuse = (problem: string): never => {
+        throw new TaskError(`${path}, record ${records.length} (line ${line}) ${problem}.`);
+      };
+      if (fault === "MissingQuotes") refuse("ends inside a quoted field: close the quote");
+      if (fault !== undefined) refuse('has a quote inside a quoted field: write it twice, ""');
+      if (fields.length > MOST_FIELDS) refuse(`has ${fields.length} fields; accepted are ${MOST_FIELDS}`);
+      const told = fields.map((field, i) => (i === fields.length - 1 ? field.replace(/\r$/, "") : field));
+      if (told.every((field) => field === "")) return;
+      if (names === undefined) names = told.map((field) => field.trim());
+      else if (told.length !== names.length) refuse(`has ${told.length} fields; the first line names ${names.length}`);
+      else records.push({ value: Object.fromEntries(names.map((name, at) => [name, told[at]])), line });
       if (records.length > MOST_RECORDS) throw tooMany(path);
-    }
-  } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause;
-    if (cause.code === "CSV_MAX_RECORD_SIZE") throw tooLong(path, records.length);
-    const problem =
-      cause.code === "CSV_QUOTE_NOT_CLOSED"
-        ? "ends inside a quoted field"
-        : `is not CSV that can be read: ${cause.message}`;
-    throw new TaskError(`${path} ${problem}, after record ${records.length - 1}. Close the quote, or double it: "".`, {
-      cause,
-    });
-  }
-  return records;
+    },
+  };
 };

@@ -6,8 +6,8 @@ import { solvesTwentyFour } from "./expression-24.ts";
 import { answerAsWritten } from "./final-answer.ts";
 import { sameList } from "./list.ts";
 import { sameMathematics } from "./mathematics.ts";
-import { isNumber, readQuantity, sameNumber } from "./number.ts";
-import { bestOverlap, normaliseText, readWords, sameWords } from "./words.ts";
+import { isNumber, readQuantity, sameQuantity } from "./number.ts";
+import { bestOverlap, normaliseText, readWords, sameWords, type Words } from "./words.ts";
 
 export const kinds = ["text", "number", "list", "mathematics", "choice", "expression24", "boolean"] as const;
 
@@ -70,11 +70,10 @@ export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score =
   if (output === undefined || output.length > LONGEST) return isText ? { correct: false, f1: 0 } : { correct: false };
   const written = answerAsWritten(output);
   const given = bareAnswer(written);
-  const isKey = key.answers.some((answer) =>
-    [written, given].some((said) => said !== "" && asIs(said) === asIs(answer)),
-  );
+  const said = new Set([written, given].filter((one) => one !== "").map(asIs));
+  const isKey = key.answers.some((answer) => said.has(asIs(answer)));
   const correct = isKey || scorers[key.kind](key, given, written);
-  return isText ? { correct, f1: bestOverlap(normaliseText(given), key.answers.map(normaliseText)) } : { correct };
+  return isText ? { correct, f1: bestOverlap(given, key.answers) } : { correct };
 };
 
 /**
@@ -97,16 +96,28 @@ const asIs = (said: string): string => said.normalize("NFC").trim().replace(/\s+
 
 /** By the kind of a key: whether an answer is right. `written` is the answer with all that stands around it. */
 const scorers: Readonly<Record<AnswerKey["kind"], (key: AnswerKey, given: string, written: string) => boolean>> = {
-  number: ({ answers, ...how }, given) =>
-    answers.some((answer) =>
-      readQuantity(answer) === undefined ? isSaid(answer, [given]) : sameNumber(answer, given, how),
-    ),
-  text: ({ answers }, given, written) => answers.some((answer) => isSaid(answer, new Set([given, written]))),
+  number: ({ answers, ...how }, given) => {
+    const found = readQuantity(given);
+    const said = [readWords(given)];
+    return answers.some((answer) => {
+      const key = readQuantity(answer);
+      if (key === undefined) return isSaid(answer, said);
+      return found !== undefined && sameQuantity(key, found, how);
+    });
+  },
+  text: ({ answers }, given, written) => {
+    const said = [...new Set([given, written])].map(readWords);
+    return answers.some((answer) => isSaid(answer, said));
+  },
   list: ({ answers }, given) => answers.some((answer) => sameList(answer, given)),
-  mathematics: ({ answers }, given) =>
-    answers.some((answer) =>
-      isNumber(answer) && isNumber(given) ? sameNumber(answer, given) : sameMathematics(undressed(answer), given),
-    ),
+  mathematics: ({ answers }, given) => {
+    const found = isNumber(given) ? readQuantity(given) : undefined;
+    return answers.some((answer) => {
+      const key = found !== undefined && isNumber(answer) ? readQuantity(answer) : undefined;
+      if (key !== undefined && found !== undefined) return sameQuantity(key, found);
+      return sameMathematics(undressed(answer), given);
+    });
+  },
   choice: ({ answers, choices = [], index }, given) => {
     const right = index === undefined ? answers.flatMap((answer) => namedByKey(answer, choices)) : [index];
     const at = chosen(given, choices);
@@ -118,13 +129,11 @@ const scorers: Readonly<Record<AnswerKey["kind"], (key: AnswerKey, given: string
 };
 
 /** Whether one of several readings of an answer says what a key says, with or without what stands around the key. */
-const isSaid = (answer: string, readings: Iterable<string>): boolean => {
-  const keys = [...new Set([answer, undressed(answer)])].map(readWords);
-  return [...readings].some((said) => {
-    const words = readWords(said);
-    return keys.some((key) => sameWords(key, words));
+const isSaid = (answer: string, readings: readonly Words[]): boolean =>
+  [...new Set([answer, undressed(answer)])].some((key) => {
+    const expected = readWords(key);
+    return readings.some((said) => sameWords(expected, said));
   });
-};
 
 const truth = (said: string): boolean | undefined => {
   const word = normaliseText(said);

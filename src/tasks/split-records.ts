@@ -9,9 +9,9 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 /** Cuts the bytes of a file into records, one at a time. Throws `TaskError` for one of more than 1 MiB. */
 export type Split = (bytes: Buffer, path: string) => Generator<Buffer>;
 
-export const tooLong = (path: string, index: number): TaskError =>
+export const tooLong = (path: string, index: number, most = RECORD_BYTES): TaskError =>
   new TaskError(
-    `${path}, record ${index} takes more than ${RECORD_BYTES} bytes. Accepted is less: leave out the fields that are not part of the task.`,
+    `${path}, record ${index} takes more than ${most} bytes. Accepted is less: leave out the fields that are not part of the task.`,
   );
 
 /** A record a line. */

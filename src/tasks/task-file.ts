@@ -109,8 +109,9 @@ const problemOf = (id: string, question: string, key: AnswerKey): string | undef
 
 /** With the option that the key names, found once: what an answer is compared with. */
 const indexed = (key: FileSealed): FileSealed => {
-  const { kind, answers, choices = [], index = namedByKey(answers[0] ?? "", choices)[0] } = key;
-  return kind === "choice" && choices.length > 0 ? { ...key, ...defined({ index }) } : key;
+  const { kind, answers, choices = [], index } = key;
+  if (kind !== "choice" || choices.length === 0 || index !== undefined) return key;
+  return { ...key, ...defined({ index: namedByKey(answers[0] ?? "", choices)[0] }) };
 };
 
 /** The first fields of a record by name. */

@@ -25,11 +25,26 @@ const hasMeaning = (sign: string, before: string, after: string, beforeThat: str
   return /\p{S}/u.test(sign) && !/[\p{Sc}`´¨|~^]/u.test(sign);
 };
 
-/** A text in small letters and one way of writing each sign, with what stands for a sign without meaning. */
-const reduced = (text: string, instead: "" | " "): string => {
-  const small = text
-    .slice(0, COMPARED_LENGTH)
-    .replace(/[™®©]/g, "")
+const isArticle = (word: string | undefined): boolean => word === "a" || word === "an" || word === "the";
+
+/** Words without articles. An article stands before a word: the last one is a name, as in "Hepatitis A". */
+const withoutArticles = (text: string): string => {
+  const words = text.split(/\s+/).filter((word) => word !== "");
+  return words.filter((word, i) => !isArticle(word) || i === words.length - 1 || isArticle(words[i + 1])).join(" ");
+};
+
+/** Stands where a sign without meaning was. */
+const GAP = "\u0000";
+
+/** The words of a text in small letters: a sign without meaning is left out (`joined`), or is a space (`spaced`). */
+const reduced = (text: string): { readonly joined: string; readonly spaced: string } => {
+  const short = text.slice(0, COMPARED_LENGTH);
+  if (/^[A-Za-z0-9 ]*$/.test(short)) {
+    const words = withoutArticles(short.toLowerCase());
+    return { joined: words, spaced: words };
+  }
+  const small = short
+    .replace(/[™®©\0]/g, "")
     .replace(/[⁰¹²³⁴-⁹]+/g, "^$&")
     .replace(/(?<=\d)[¼½¾⅐-⅞]/g, " $&")
     .normalize("NFKC")
@@ -41,22 +56,12 @@ const reduced = (text: string, instead: "" | " "): string => {
     .replace(/[‘’]/g, "'")
     .replace(/(?<=\s)&(?=\s)/g, "and")
     .replace(/\d[\d,]*/g, (digits) => (/^\d{1,3}(?:,\d{3})+$/.test(digits) ? digits.replaceAll(",", "") : digits));
-  const letters = Array.from(small);
-  const kept = letters.map((letter, i) =>
-    isWordLetter(letter) ||
-    /\s/.test(letter) ||
-    hasMeaning(letter, letters[i - 1] ?? "", letters[i + 1] ?? "", letters[i - 2] ?? "")
-      ? letter
-      : instead,
+  const marked = small.replace(/[^\p{L}\p{N}\p{M}\s]/gu, (sign, at: number, all: string) =>
+    hasMeaning(sign, all[at - 1] ?? "", all[at + sign.length] ?? "", all[at - 2] ?? "") ? sign : GAP,
   );
-  const words = kept
-    .join("")
-    .split(/\s+/)
-    .filter((word) => word !== "");
-  // An article stands before a word: the last one is a name, as in "Hepatitis A", and so is one before another.
-  const isArticle = (word: string | undefined): boolean => word === "a" || word === "an" || word === "the";
-  const told = words.filter((word, i) => !isArticle(word) || i === words.length - 1 || isArticle(words[i + 1]));
-  return told.length === 0 ? small.trim().replace(/\s+/g, " ") : told.join(" ");
+  const joined = withoutArticles(marked.replaceAll(GAP, ""));
+  const unchanged = joined === "" ? small.trim().replace(/\s+/g, " ") : undefined;
+  return { joined: unchanged ?? joined, spaced: unchanged ?? withoutArticles(marked.replaceAll(GAP, " ")) };
 };
 
 /**
@@ -72,10 +77,10 @@ const reduced = (text: string, instead: "" | " "): string => {
  */
 export const normaliseText = (text: string): string => {
   aText(text, "normaliseText: the text");
-  return reduced(text, "");
+  return reduced(text).joined;
 };
 
-/** A text that was read for comparisons: with many keys it is read once. */
+/** A text that was read for comparisons: with many keys the answer is read once. */
 export interface Words {
   readonly joined: string;
   readonly spaced: string;
@@ -84,9 +89,8 @@ export interface Words {
 }
 
 export const readWords = (text: string): Words => ({
-  joined: reduced(text, ""),
-  spaced: reduced(text, " "),
-  date: readDate(text),
+  ...reduced(text),
+  date: /\d/.test(text) ? readDate(text) : undefined,
   currency: /\p{Sc}/u.exec(text)?.[0],
 });
 
@@ -105,14 +109,17 @@ const countsOf = (normalised: string): ReadonlyMap<string, number> => {
   return counts;
 };
 
+const sizeOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0);
+
 /** F1 over words of a text against each of several, the best. */
 export const bestOverlap = (given: string, answers: readonly string[]): number => {
-  const found = countsOf(given);
-  const sizeOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0);
-  const overlaps = answers.map((answer) => {
-    const expected = countsOf(answer);
+  const found = countsOf(normaliseText(given));
+  const size = sizeOf(found);
+  let best = 0;
+  for (const answer of answers) {
+    const expected = countsOf(normaliseText(answer));
     const common = [...expected].reduce((sum, [word, times]) => sum + Math.min(times, found.get(word) ?? 0), 0);
-    return common === 0 ? 0 : (2 * common) / (sizeOf(found) + sizeOf(expected));
-  });
-  return Math.max(0, ...overlaps);
+    if (common > 0) best = Math.max(best, (2 * common) / (size + sizeOf(expected)));
+  }
+  return best;
 };

@@ -3,7 +3,7 @@ import type { ChatMessage, ChatModel } from "../../model.ts";
 import type { Executor, FlowState } from "../../module.ts";
 import { checked, count, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
-import { callIn, objectsIn } from "../../reply.ts";
+import { callIn, objectsIn, withoutThoughts } from "../../reply.ts";
 import type { AnyTool, JsonSchema } from "../../tool.ts";
 import type { Step } from "../../trajectory.ts";
 import { fieldText } from "../field-text.ts";
@@ -100,7 +100,7 @@ const REPLY_LENGTH = 100_000;
 /** The input in a reply: its first whole JSON object, or the arguments of a call that names the tool. */
 const inputIn = (text: string, tool: string): Readonly<Record<string, unknown>> | undefined => {
   if (text.length > REPLY_LENGTH) return undefined;
-  const [object] = objectsIn(text);
+  const [object] = objectsIn(withoutThoughts(text));
   const call = object === undefined ? undefined : callIn(object);
   return call?.name === tool ? (call.input ?? object) : object;
 };

@@ -1,3 +1,5 @@
+import { withoutThoughts } from "../../reply.ts";
+
 /** Longest part of a reply in which labels are looked for, in characters: a model is asked for a few lines. */
 const REPLY_LENGTH = 8000;
 
@@ -6,7 +8,7 @@ const REPLY_LENGTH = 8000;
  * stands between the two, such as `/^\W*:/u`. Undefined when no line begins with the label.
  */
 export const labelledLine = (text: string, label: string, mark: RegExp): string | undefined => {
-  const lines = text.slice(0, REPLY_LENGTH).split(/\r?\n/);
+  const lines = withoutThoughts(text).slice(0, REPLY_LENGTH).split(/\r?\n/);
   for (const [i, line] of lines.entries()) {
     const words = line.replace(/^\W+/u, "");
     if (!words.toLowerCase().startsWith(label)) continue;
