@@ -22,7 +22,7 @@ interface Part {
 const ground = ["nouns", "secrets", "threads", "files"];
 
 const parts: Readonly<Record<string, Part>> = {
-  nouns: { imports: ["secrets", "threads", "files"], lines: 2700 },
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2750 },
   secrets: { imports: ["nouns"], lines: 900 },
   threads: { imports: ["nouns"], lines: 400 },
   files: { imports: ["nouns"], lines: 420 },
@@ -42,7 +42,7 @@ const parts: Readonly<Record<string, Part>> = {
     lines: 800,
     export: "./setup",
   },
-  tasks: { imports: ground, lines: 1100, export: "./tasks" },
+  tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
   models: { imports: [...ground, "engines/onnx", "engines/tinker"], lines: 2300, export: "./models" },

@@ -17,6 +17,8 @@ const keys = (draws: Random): AnswerKey[] => {
     { kind: "text", answers: ["Marie Curie", "Maria Skłodowska"] },
     { kind: "text", answers: ["2024-02-29"] },
     { kind: "choice", answers: ["B"], choices },
+    { kind: "list", answers: [`${number}, ${number + 7}`] },
+    { kind: "mathematics", answers: [`${number}x-\\frac{\\sqrt{3}}{2}`] },
     { kind: "boolean", answers: ["yes"] },
     { kind: "expression24", answers: [], numbers: [4, 6, 8, 2] },
   ];
@@ -72,6 +74,23 @@ const dishonest = (key: AnswerKey, draws: Random): string[] => {
       "Marie Curie?? or Lise Meitner",
     ],
     choice: ["A, B, C, D", "A B C D", "B or C", "all of the above", "A. green", "not B", "BC", "(A) (B)"],
+    list: [
+      answer.replace(", ", ""),
+      answer.split(", ").reverse().join(", "),
+      answer.split(", ")[0] ?? "",
+      `${answer}, 3`,
+      answer.replace(", ", " or "),
+    ],
+    mathematics: [
+      answer.replace("-", "+"),
+      answer.replace("x", ""),
+      answer.replace("{3}", "{2}"),
+      answer.replace("x", "y"),
+      `-(${answer})`,
+      `${answer}+0.0001`,
+      `${answer} = 0`,
+      "x",
+    ],
     boolean: ["yes and no", "yes no", "maybe yes", "not yes", "y", "1"],
     expression24: [
       "24",
@@ -131,6 +150,20 @@ const honest = (key: AnswerKey): string[] => {
       "<answer>B</answer>",
       "The answer is B.",
       "B: green",
+    ],
+    list: [
+      answer,
+      answer.replace(" ", ""),
+      `[${answer}]`,
+      answer.replace(",", " and").replace("  ", " "),
+      `<answer>${answer}</answer>`,
+    ],
+    mathematics: [
+      answer,
+      `$${answer}$`,
+      answer.replace("\\frac{\\sqrt{3}}{2}", "sqrt(3)/2"),
+      `-\\frac{\\sqrt{3}}{2}+${answer.split("-")[0]}`,
+      `\\boxed{${answer}}`,
     ],
     boolean: ["yes", "Yes.", "YES", "true", "<answer>yes</answer>"],
     expression24: [

@@ -9,6 +9,7 @@ export const RUNTIME = `@agentflow/runtime-${process.platform}-${process.arch}`;
 const features: Readonly<Record<string, readonly string[]>> = {
   "Using published models": ["@huggingface/hub", "@huggingface/gguf", "@huggingface/jinja", "re2js"],
   "Fetching web pages": ["undici", "ipaddr.js", "linkedom", "@mozilla/readability", "turndown", "unpdf"],
+  "Reading CSV files": ["papaparse"],
   "Reading Parquet files": ["hyparquet", "hyparquet-compressors"],
   "Connecting to MCP servers": ["@modelcontextprotocol/client"],
   "Running Python on Pyodide": ["pyodide"],

@@ -156,6 +156,27 @@ describe("agentflow doctor", () => {
 
 describe("agentflow eval", () => {
   it(
+    "checks the keys of a file without a model, and refuses a choice by its line",
+    async () => {
+      const tasks = join(scratch, "keys.jsonl");
+      writeFileSync(
+        tasks,
+        '{"question":"Which?","choices":["1","2","3","4"],"answer":3}\n\n{"question":"Who?","answer":"The The"}\n',
+      );
+      const checked = await agentflow(["eval", tasks, "--check", "--json"]);
+      expect([checked.code, JSON.parse(checked.stdout)]).toEqual([
+        0,
+        { schemaVersion: 1, set: tasks, n: 2, keys: 2, kinds: { choice: 1, text: 1 }, faults: [] },
+      ]);
+      writeFileSync(tasks, '\n{"question":"Which?","choices":["red","blue"],"answer":"green"}\n');
+      const refused = await agentflow(["eval", tasks, "--check"]);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/record 0 \(line 2\): the key "green" names no option/);
+    },
+    SLOW,
+  );
+
+  it(
     "scores a file of tasks, and compares with an earlier report",
     async () => {
       const tasks = join(scratch, "tasks.jsonl");

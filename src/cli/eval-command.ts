@@ -8,7 +8,7 @@ import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { writeDurably } from "../store/durable.ts";
 import { lineWriter, readLines } from "../store/lines.ts";
 import type { Task } from "../task.ts";
-import { type AnswerKey, answerReward, readTaskFile, scoreAnswer, type TaskFormat } from "../tasks/index.ts";
+import { type AnswerKey, answerReward, checkKeys, readTaskFile, scoreAnswer, type TaskFormat } from "../tasks/index.ts";
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
 import type { Usage } from "../usage.ts";
 import { listenToInterrupts } from "./interrupt.ts";
@@ -166,7 +166,31 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
   }
 };
 
-const tasksOf = async (set: string, { seed, format }: EvalOptions): Promise<readonly Task<unknown>[]> => {
+/**
+ * `agentflow eval --check`: whether each key of a set, given back as an answer, is right, and whether each key of a
+ * multiple choice names exactly one option. Calls no model. Returns the exit code: 1 where a key cannot be met.
+ */
+export const checkCommand = async (
+  set: string,
+  options: Pick<EvalOptions, "seed" | "format" | "json" | "quiet">,
+): Promise<number> => {
+  const screen = openScreen(options);
+  const tasks = (await tasksOf(set, options)) as readonly Task<AnswerKey>[];
+  const faults = checkKeys(tasks);
+  const keys = tasks.reduce((sum, { sealed }) => sum + sealed.answers.length, 0);
+  const kinds: Record<string, number> = {};
+  for (const { sealed } of tasks) kinds[sealed.kind] = (kinds[sealed.kind] ?? 0) + 1;
+  for (const { id, key, problem } of faults) screen.line(`wrong       ${id}: ${JSON.stringify(key)}: ${problem}`);
+  const counts = Object.entries(kinds).map(([kind, n]) => `${n} ${kind}`);
+  screen.line(`keys        ${keys} of ${tasks.length} tasks (${counts.join(", ")}), ${faults.length} faults`);
+  if (options.json) writeJson({ schemaVersion: 1, set, n: tasks.length, keys, kinds, faults });
+  return faults.length === 0 ? 0 : 1;
+};
+
+const tasksOf = async (
+  set: string,
+  { seed, format }: Pick<EvalOptions, "seed" | "format">,
+): Promise<readonly Task<unknown>[]> => {
   const name = setNames.find((one) => one === set);
   if (name !== undefined)
     return (await openAlmanac(seed))

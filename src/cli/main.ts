@@ -13,7 +13,7 @@ import { configIn } from "../setup/config-file.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
 import { formats } from "../tasks/task-file.ts";
 import { doctor } from "./doctor.ts";
-import { evalCommand } from "./eval-command.ts";
+import { checkCommand, evalCommand } from "./eval-command.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
 import { showFailure, takeReports } from "./failure.ts";
@@ -291,6 +291,7 @@ withSetUp(program.command("eval"))
   .addOption(
     new Option("--format <format>", "format of the file (default: recognised by its fields)").choices([...formats]),
   )
+  .option("--check", "only check that each key, given back, is right; calls no model", false)
   .option("--limit <number>", "use only the first <number> tasks", wholeNumber(1))
   .option("--concurrency <number>", "solve this many questions at once", wholeNumber(1, 1024), 16)
   .option("--out <file>", "write the report to this file")
@@ -298,8 +299,8 @@ withSetUp(program.command("eval"))
   .option("--resume", "resume an interrupted evaluation (with --out)", false)
   .option("--json", "print one JSON object to stdout, progress to stderr", false)
   .option("--quiet", "print only the accuracy", false)
-  .action(async (set, options) => {
-    process.exitCode = await evalCommand(set, options);
+  .action(async (set, { check, ...options }) => {
+    process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
   });
 
 withSetUp(program.command("doctor"))

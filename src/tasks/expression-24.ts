@@ -1,17 +1,26 @@
 import { anything, text as aText, listOf, required } from "../options.ts";
+import { bareAnswer } from "../reply.ts";
+import { add, divide, multiply, negate, type Rational, rational } from "./rational.ts";
 
-/** A fraction in lowest terms; integers are enough for four small numbers. */
-interface Fraction {
-  readonly top: number;
-  readonly bottom: number;
-}
+const MOST_TOKENS = 64;
 
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
-const fraction = (top: number, bottom: number): Fraction | undefined => {
-  if (bottom === 0) return undefined;
-  const divisor = gcd(top, bottom) * Math.sign(bottom);
-  return { top: top / divisor, bottom: bottom / divisor };
-};
+/** The four operations as people and LaTeX write them, in one way of writing. */
+const inSigns = (text: string): string =>
+  text
+    .replace(/\\(?:left|right|,|;|!|quad)/g, " ")
+    .replace(/\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}/g, "(($1)/($2))")
+    .replace(/\\(?:times|cdot|ast)|[×·⋅•∙xX]/g, "*")
+    .replace(/\\div|[÷:∕]/g, "/")
+    .replace(/[−–]/g, "-")
+    .replace(/[[{]/g, "(")
+    .replace(/[\]}]/g, ")");
+
+/** Without the equation that says what it is: `… = 24`, `24 = …`. */
+const oneSide = (text: string): string =>
+  text
+    .trim()
+    .replace(/^24\s?=(?!=)/, "")
+    .replace(/(?<!=)=\s?24\s?\.?$/, "");
 
 /**
  * Whether an expression uses each of the given numbers exactly once, with + − × ÷ and parentheses alone, and is 24. It is
@@ -21,58 +30,53 @@ const fraction = (top: number, bottom: number): Fraction | undefined => {
  * ```ts
  * import { solvesTwentyFour } from "agentflow/tasks";
  *
- * console.log(solvesTwentyFour("(10 - 4) * (7 - 3)", [3, 4, 7, 10]));
+ * console.log(solvesTwentyFour("24 = (10 - 4) \\times (7 - 3)", [3, 4, 7, 10]));
  * ```
  */
 export const solvesTwentyFour = (text: string, numbers: readonly number[]): boolean => {
   required(aText)(text, "solvesTwentyFour: the text");
   required(listOf(anything))(numbers, "solvesTwentyFour: the numbers");
-  const expression = text
-    .trimEnd()
-    .replace(/=\s*24\s*\.?$/, "")
-    .replaceAll("×", "*")
-    .replaceAll("·", "*")
-    .replaceAll("÷", "/")
-    .replaceAll("−", "-");
-  const tokens = expression.match(/\d+|[-+*/()]|\S/g) ?? [];
-  if (tokens.length > 64 || tokens.some((token) => !/^(?:\d+|[-+*/()])$/.test(token))) return false;
+  const tokens = inSigns(oneSide(bareAnswer(text))).match(/\d+|\S/g) ?? [];
+  if (tokens.length > MOST_TOKENS || tokens.some((token) => !/^(?:\d{1,9}|[-+*/()])$/.test(token))) return false;
   const used: number[] = [];
   let at = 0;
-
-  const factor = (): Fraction | undefined => {
-    const token = tokens[at];
+  const take = (token: string): boolean => {
+    if (tokens[at] !== token) return false;
     at += 1;
-    if (token === "(") {
-      const inner = sum();
-      if (tokens[at] !== ")") return undefined;
-      at += 1;
-      return inner;
-    }
-    if (token === undefined || !/^\d+$/.test(token)) return undefined;
-    used.push(Number(token));
-    return { top: Number(token), bottom: 1 };
+    return true;
   };
-  const product = (): Fraction | undefined => {
+
+  const factor = (): Rational | undefined => {
+    if (take("(")) {
+      const inner = sum();
+      return take(")") ? inner : undefined;
+    }
+    const token = tokens[at];
+    if (token === undefined || !/^\d/.test(token)) return undefined;
+    at += 1;
+    used.push(Number(token));
+    return rational(BigInt(token));
+  };
+  const product = (): Rational | undefined => {
     let left = factor();
-    while (left !== undefined && (tokens[at] === "*" || tokens[at] === "/")) {
-      const times = tokens[at] === "*";
-      at += 1;
+    while (left !== undefined) {
+      const divided = take("/");
+      // (8 - 2)(6 - 2) is a product too.
+      if (!divided && !take("*") && tokens[at] !== "(") return left;
       const right = factor();
-      if (right === undefined) return undefined;
-      left = times
-        ? fraction(left.top * right.top, left.bottom * right.bottom)
-        : fraction(left.top * right.bottom, left.bottom * right.top);
+      if (right === undefined || (divided && right.top === 0n)) return undefined;
+      left = divided ? divide(left, right) : multiply(left, right);
     }
     return left;
   };
-  const sum = (): Fraction | undefined => {
+  const sum = (): Rational | undefined => {
     let left = product();
     while (left !== undefined && (tokens[at] === "+" || tokens[at] === "-")) {
-      const sign = tokens[at] === "+" ? 1 : -1;
-      at += 1;
+      const isMinus = take("-");
+      if (!isMinus) take("+");
       const right = product();
       if (right === undefined) return undefined;
-      left = fraction(left.top * right.bottom + sign * right.top * left.bottom, left.bottom * right.bottom);
+      left = add(left, isMinus ? negate(right) : right);
     }
     return left;
   };
@@ -81,8 +85,8 @@ export const solvesTwentyFour = (text: string, numbers: readonly number[]): bool
   const sorted = (list: readonly number[]): string => [...list].sort((a, b) => a - b).join(" ");
   return (
     at === tokens.length &&
-    value?.top === 24 &&
-    value.bottom === 1 &&
+    value?.top === 24n &&
+    value.bottom === 1n &&
     numbers.length > 0 &&
     sorted(used) === sorted(numbers)
   );

@@ -1,18 +1,30 @@
 import { listOf, number, objectWith, oneOf, required, ruleOf, text } from "../options.ts";
+import { bareAnswer, undressed } from "../reply.ts";
 import type { Reward } from "../task.ts";
-import { finalAnswer, normaliseText, readDate, readNumber } from "./exact-match.ts";
+import { chosen, namedByKey } from "./choice.ts";
 import { solvesTwentyFour } from "./expression-24.ts";
+import { answerAsWritten } from "./final-answer.ts";
+import { sameList } from "./list.ts";
+import { sameMathematics } from "./mathematics.ts";
+import { isNumber, readQuantity, sameQuantity } from "./number.ts";
+import { bestOverlap, normaliseText, readWords, sameWords, type Words } from "./words.ts";
+
+export const kinds = ["text", "number", "list", "mathematics", "choice", "expression24", "boolean"] as const;
 
 /** What a task of a file is scored by. */
 export interface AnswerKey {
-  readonly kind: "text" | "number" | "choice" | "expression24" | "boolean";
+  readonly kind: (typeof kinds)[number];
   /** All that count as right. Of a choice: the letter, or the text of the option. */
   readonly answers: readonly string[];
-  readonly choices?: readonly string[];
-  /** Taken off a number when the answer repeats it. */
-  readonly unit?: string;
+  readonly choices?: readonly string[] | undefined;
+  /** Of a choice: which option is right, from 0. @default the one that the answers name */
+  readonly index?: number | undefined;
+  /** What a number is in, when its key does not say it. */
+  readonly unit?: string | undefined;
+  /** How far off a number may be. @default 0 for whole numbers, else 1e-9 of their size */
+  readonly tolerance?: number | undefined;
   /** Of `expression24`: the numbers to use, each once. */
-  readonly numbers?: readonly number[];
+  readonly numbers?: readonly number[] | undefined;
 }
 
 /** How an answer was scored: right or not, and for texts the overlap of words beside it. */
@@ -25,10 +37,12 @@ export interface Score {
 const aKey = required(
   ruleOf<AnswerKey>(
     {
-      kind: required(oneOf("text", "number", "choice", "expression24", "boolean")),
+      kind: required(oneOf(...kinds)),
       answers: required(listOf(text)),
       choices: listOf(text),
+      index: number({ least: 0, whole: true }),
       unit: text,
+      tolerance: number({ least: 0 }),
       numbers: listOf(number({ least: Number.NEGATIVE_INFINITY })),
     },
     { others: "any" },
@@ -39,7 +53,8 @@ const aKey = required(
 const LONGEST = 20_000;
 
 /**
- * Scores an output by rules alone. What claims to be right, or lists all that it could be, is not right by that.
+ * Scores an output by rules alone. An answer that equals a key is right, whatever its kind; what claims to be right, or
+ * lists all that it could be, is not right by that.
  *
  * @example
  * ```ts
@@ -51,15 +66,14 @@ const LONGEST = 20_000;
 export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score => {
   aKey(key, "scoreAnswer: the key");
   if (output !== undefined) text(output, "scoreAnswer: the output");
-  if (output === undefined || output.length > LONGEST)
-    return { correct: false, ...(key.kind === "text" ? { f1: 0 } : {}) };
-  const given = finalAnswer(output);
-  if (key.kind === "number") return { correct: sameNumber(key, given) };
-  if (key.kind === "choice") return { correct: sameChoice(key, given) };
-  if (key.kind === "boolean")
-    return { correct: key.answers.some((answer) => truth(answer) !== undefined && truth(answer) === truth(given)) };
-  if (key.kind === "expression24") return { correct: solvesTwentyFour(given, key.numbers ?? []) };
-  return scoreText(key, given);
+  const isText = key.kind === "text";
+  if (output === undefined || output.length > LONGEST) return isText ? { correct: false, f1: 0 } : { correct: false };
+  const written = answerAsWritten(output);
+  const given = bareAnswer(written);
+  const said = new Set([written, given].filter((one) => one !== "").map(asIs));
+  const isKey = key.answers.some((answer) => said.has(asIs(answer)));
+  const correct = isKey || scorers[key.kind](key, given, written);
+  return isText ? { correct, f1: bestOverlap(given, key.answers) } : { correct };
 };
 
 /**
@@ -78,82 +92,51 @@ export const answerReward: Reward<AnswerKey> = (task, answer) => {
   return scoreAnswer(task.sealed, answer).correct ? 1 : 0;
 };
 
-/** Numbers in other scripts look like ours and are not. */
-const plainDigits = (text: string): boolean => !/[\p{Nd}\p{No}\p{Nl}]/u.test(text.replace(/[0-9]/g, ""));
+const asIs = (said: string): string => said.normalize("NFC").trim().replace(/\s+/g, " ");
 
-const sameNumber = ({ answers, unit }: AnswerKey, given: string): boolean => {
-  if (!plainDigits(given)) return false;
-  // A number and perhaps its unit; a sentence around it could say anything.
-  if (given.trim().split(/\s+/).length > 2 && !/[\\{}]/.test(given)) return false;
-  const bare = given.replace(/^\$+|(?<!\$)\$+$/g, "").replace(/^(?:x|answer)\s*=\s*/i, "");
-  const [found, text] = [readNumber(bare, unit), normaliseText(given)];
-  return answers.some((answer) => {
-    const expected = readNumber(answer, unit);
-    if (expected === undefined || found === undefined) return text !== "" && text === normaliseText(answer);
-    return Math.abs(expected - found) <= 1e-9 * Math.max(1, Math.abs(expected));
+/** By the kind of a key: whether an answer is right. `written` is the answer with all that stands around it. */
+const scorers: Readonly<Record<AnswerKey["kind"], (key: AnswerKey, given: string, written: string) => boolean>> = {
+  number: ({ answers, ...how }, given) => {
+    const found = readQuantity(given);
+    const said = [readWords(given)];
+    return answers.some((answer) => {
+      const key = readQuantity(answer);
+      if (key === undefined) return isSaid(answer, said);
+      return found !== undefined && sameQuantity(key, found, how);
+    });
+  },
+  text: ({ answers }, given, written) => {
+    const said = [...new Set([given, written])].map(readWords);
+    return answers.some((answer) => isSaid(answer, said));
+  },
+  list: ({ answers }, given) => answers.some((answer) => sameList(answer, given)),
+  mathematics: ({ answers }, given) => {
+    const found = isNumber(given) ? readQuantity(given) : undefined;
+    return answers.some((answer) => {
+      const key = found !== undefined && isNumber(answer) ? readQuantity(answer) : undefined;
+      if (key !== undefined && found !== undefined) return sameQuantity(key, found);
+      return sameMathematics(undressed(answer), given);
+    });
+  },
+  choice: ({ answers, choices = [], index }, given) => {
+    const right = index === undefined ? answers.flatMap((answer) => namedByKey(answer, choices)) : [index];
+    const at = chosen(given, choices);
+    return at !== undefined && right.includes(at);
+  },
+  boolean: ({ answers }, given) =>
+    truth(given) !== undefined && answers.some((answer) => truth(answer) === truth(given)),
+  expression24: ({ numbers = [] }, given) => solvesTwentyFour(given, numbers),
+};
+
+/** Whether one of several readings of an answer says what a key says, with or without what stands around the key. */
+const isSaid = (answer: string, readings: readonly Words[]): boolean =>
+  [...new Set([answer, undressed(answer)])].some((key) => {
+    const expected = readWords(key);
+    return readings.some((said) => sameWords(expected, said));
   });
-};
 
-/** The given text is read once, however many answers are accepted. */
-const scoreText = ({ answers }: AnswerKey, given: string): Score => {
-  const [text, date] = [normaliseText(given), readDate(given)];
-  const found = words(text);
-  const counts = new Map<string, number>();
-  for (const word of found) counts.set(word, (counts.get(word) ?? 0) + 1);
-  let [correct, f1] = [false, 0];
-  for (const answer of answers) {
-    const expected = normaliseText(answer);
-    correct ||= (expected !== "" && expected === text) || (date !== undefined && readDate(answer) === date);
-    f1 = Math.max(f1, overlap(words(expected), found.length, counts));
-  }
-  return { correct, f1 };
-};
-
-const words = (normalised: string): string[] => normalised.split(" ").filter((word) => word !== "");
-
-/** F1 of expected words over those that were found, each of which counts as often as it came. */
-const overlap = (expected: readonly string[], found: number, counts: ReadonlyMap<string, number>): number => {
-  const used = new Map<string, number>();
-  let common = 0;
-  for (const word of expected) {
-    const times = used.get(word) ?? 0;
-    if (times < (counts.get(word) ?? 0)) common += 1;
-    used.set(word, times + 1);
-  }
-  if (common === 0) return 0;
-  const [precision, recall] = [common / found, common / expected.length];
-  return (2 * precision * recall) / (precision + recall);
-};
-
-/** The letter of an option: `B`, `(B)`, `B.`, `B. text`, or the option's whole text. Never something like it. */
-const sameChoice = ({ answers, choices = [] }: AnswerKey, given: string): boolean => {
-  const letterByText = new Map<string, string>();
-  for (const [at, choice] of choices.entries()) {
-    const text = bareChoice(choice);
-    if (!letterByText.has(text)) letterByText.set(text, String.fromCharCode(65 + at));
-  }
-  const letterOf = (text: string): string | undefined => {
-    const letter = /^\(?([A-Z])\)?\s*[.:]?$/i.exec(text.trim())?.[1]?.toUpperCase();
-    if (letter !== undefined) return letter;
-    const [, named, rest] = /^\s*\(?([A-Z])\s*[).:]\s*(.+)$/is.exec(text) ?? [];
-    const found = letterByText.get(normaliseText(rest ?? text));
-    // A letter beside another option's text is not an answer.
-    if (named !== undefined) return found === named.toUpperCase() ? found : undefined;
-    return found;
-  };
-  const letter = letterOf(
-    given
-      .replace(/^\s*(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is|:)\s*/i, "")
-      .replace(/(?<![.\s])[.\s]+$/, ""),
-  );
-  return letter !== undefined && answers.some((answer) => letterOf(answer) === letter);
-};
-
-/** An option without its letter. */
-const bareChoice = (choice: string): string => normaliseText(choice.replace(/^\s*\(?[A-Z]\s*[).:]\s*/i, ""));
-
-const truth = (text: string): boolean | undefined => {
-  const word = normaliseText(text);
+const truth = (said: string): boolean | undefined => {
+  const word = normaliseText(said);
   if (word === "yes" || word === "true") return true;
   return word === "no" || word === "false" ? false : undefined;
 };

@@ -3,15 +3,15 @@ import { TaskError } from "../errors.ts";
 /** Most bytes of one record. */
 const RECORD_BYTES = 2 ** 20;
 
-const [LINE_BREAK, RETURN, QUOTE, COMMA, BACKSLASH] = [10, 13, 34, 44, 92];
+const [LINE_BREAK, QUOTE, COMMA, BACKSLASH] = [10, 34, 44, 92];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 
 /** Cuts the bytes of a file into records, one at a time. Throws `TaskError` for one of more than 1 MiB. */
 export type Split = (bytes: Buffer, path: string) => Generator<Buffer>;
 
-const tooLong = (path: string, index: number): TaskError =>
+export const tooLong = (path: string, index: number, most = RECORD_BYTES): TaskError =>
   new TaskError(
-    `${path}, record ${index} takes more than ${RECORD_BYTES} bytes. Accepted is less: leave out the fields that are not part of the task.`,
+    `${path}, record ${index} takes more than ${most} bytes. Accepted is less: leave out the fields that are not part of the task.`,
   );
 
 /** A record a line. */
@@ -24,23 +24,6 @@ export const splitLines: Split = function* (bytes, path) {
     yield ahead.subarray(0, end);
     from += end + 1;
   }
-};
-
-/** The rows of a CSV file: a line break inside quotes ends none. */
-export const splitRows: Split = function* (bytes, path) {
-  let [from, index, quoted] = [0, 0, false];
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (byte === QUOTE) quoted = !quoted;
-    else if (!quoted && (byte === LINE_BREAK || byte === RETURN)) {
-      yield bytes.subarray(from, at);
-      from = at + 1;
-      index += 1;
-    }
-    if (at - from > RECORD_BYTES) throw tooLong(path, index);
-  }
-  if (quoted) throw new TaskError(`${path} ends inside a quoted field.`);
-  yield bytes.subarray(from);
 };
 
 /** The elements of a JSON array, whose first byte is its bracket. What stands between two commas may be anything. */

@@ -178,6 +178,24 @@ describe("frozen modules on any chat model", () => {
     expect(model.requests).toHaveLength(2);
   });
 
+  test.each([
+    ['{"query": "Lagos", "limit": 2,}'],
+    ['{"query": "Lagos", "limit": 2}\n{"query": "Accra"}'],
+    ['Here: {it is}\n```json\n{"query": "Lagos", "limit": 2}\n```'],
+    ['<tool_call>{"name": "look", "arguments": {"query": "Lagos", "limit": 2}}</tool_call>'],
+    ['{"name": "look", "arguments": "{\\"query\\": \\"Lagos\\", \\"limit\\": 2}"}'],
+    ['<think>{"query": "Accra"}</think>{"query": "Lagos", "limit": 2}'],
+  ])("an executor's reply %j is read", async (reply) => {
+    const flow = createFlow({
+      planner: () => ({ step: { tool: "look", subGoal: "q1", raw: "look q1" } }),
+      executor: modelExecutor(scriptedModel([reply])),
+      tools: { look },
+      budget: { turns: 1 },
+    });
+    const { trajectory } = await flow.solve(question);
+    expect(trajectory.memory[0]?.call).toEqual({ tool: "look", input: { query: "Lagos", limit: 2 } });
+  });
+
   test("no verdict means go on, with what was written as the reason", async () => {
     const flow = createFlow({
       planner: () => ({ step: { tool: "look", subGoal: "q1", raw: "look q1" } }),
@@ -208,6 +226,11 @@ describe("frozen modules on any chat model", () => {
     ["@1 says so.\nAnswer: 15", "15", "@1 says so.\nAnswer: 15"],
     ["<answer>15</answer>", "15", undefined],
     ["I cannot tell.\n<answer></answer>", undefined, "I cannot tell."],
+    [
+      "<think>14?</think>@1 says so. <answer>14</answer> No:\n<answer>**15**</answer>",
+      "15",
+      "@1 says so. <answer>14</answer> No:",
+    ],
   ])("a generator that is asked for the solution too: %j", async (reply, answer, solution) => {
     const model = scriptedModel([reply]);
     const flow = createFlow({
@@ -220,6 +243,30 @@ describe("frozen modules on any chat model", () => {
     expect({ answer: trajectory.answer, solution: trajectory.solution }).toEqual({ answer, solution });
     expect(events.at(-1)).toMatchObject({ type: "finish", ...(solution === undefined ? {} : { solution }) });
     expect(model.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ["Answering Machine", "Answering Machine"],
+    ["The Answer", "The Answer"],
+    ["**Answer:** 42", "42"],
+    ["**Final answer: 42**", "42"],
+    ["The answer is $\\boxed{42}$.", "42"],
+    ["```\n42\n```", "42"],
+    ["Answer: Answering Machine", "Answering Machine"],
+    ["### Answer\n42", "42"],
+    ["It was 41 at first.\nAnswer: 42", "42"],
+    ["<answer>41</answer> or rather <answer>42</answer>", "42"],
+    ["<think>41? <answer>41</answer></think>\n42", "42"],
+    ["<answer>U.S.</answer>", "U.S."],
+    ["42\nThis follows from @1.", "42"],
+    ["<think>It is", undefined],
+  ])("a generator's reply %j is read", async (reply, answer) => {
+    const flow = createFlow({
+      planner: () => ({ step: { tool: "look", subGoal: "q1", raw: "look q1" } }),
+      generator: modelGenerator(scriptedModel([reply])),
+      tools: { look },
+    });
+    expect((await flow.solve(question)).trajectory.answer).toBe(answer);
   });
 
   test("an analyst keeps only names that the question has", async () => {
@@ -263,6 +310,19 @@ describe("lenient reading", () => {
     ['web_search("Lagos")', "web_search", "Lagos"],
     ['{"tool": "web_search", "subGoal": "q1"}', "web_search", "q1"],
     ["1. web_search q1\n2. calculate @1", "web_search", "q1"],
+    ["**Action:** web_search q1", "web_search", "q1"],
+    ["<think>calculate @1?</think>\nweb_search q1", "web_search", "q1"],
+    ["Action: web_search\nAction Input: q1", "web_search", "q1"],
+    ['{"tool": "web_search", "subGoal": "q1",}', "web_search", "q1"],
+    ['{"tool": "web_search", "subGoal": "q1"}\n{"tool": "calculate", "subGoal": "@1"}', "web_search", "q1"],
+    ['{"thought": "{look}"} {"tool": "web_search", "subGoal": "q1"} }', "web_search", "q1"],
+    ['<tool_call>\n{"name": "web_search", "arguments": {"query": "q1"}}\n</tool_call>', "web_search", "q1"],
+    ['```json\n{"name": "web_search", "arguments": "{\\"query\\": \\"q1\\"}"}\n```', "web_search", "q1"],
+    [
+      '{"type": "function", "function": {"name": "calculate", "parameters": {"x": 1, "y": 2}}}',
+      "calculate",
+      '{"x":1,"y":2}',
+    ],
   ])("reads %j", (text, name, subGoal) => {
     expect(parseChatAction(text, ["web_search", "calculate"])).toMatchObject({ tool: name, subGoal, raw: text });
   });

@@ -1,9 +1,9 @@
 import { metered } from "../../metered.ts";
 import type { ChatMessage, ChatModel } from "../../model.ts";
 import type { Executor, FlowState } from "../../module.ts";
-import { exactJson } from "../../number-text.ts";
 import { checked, count, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
+import { callIn, objectsIn } from "../../reply.ts";
 import type { AnyTool, JsonSchema } from "../../tool.ts";
 import type { Step } from "../../trajectory.ts";
 import { argumentValue } from "../arguments.ts";
@@ -67,7 +67,7 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
           ...(schema !== undefined && { grammar: { type: "json" as const, schema } }),
           abortSignal: context.abortSignal,
         });
-        const input = coerce(parseObject(text), schema);
+        const input = coerce(inputIn(text, step.tool), schema);
         const parsed =
           input === undefined ? { problem: "it is no JSON object" } : await parseInput(tool.inputSchema, input);
         if (!("problem" in parsed)) return { tool: step.tool, input };
@@ -105,22 +105,17 @@ const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSch
 /** Longest reply that is read, in characters. */
 const REPLY_LENGTH = 100_000;
 
-/** The first JSON object in a text, if there is one. */
-const parseObject = (text: string): Record<string, unknown> | undefined => {
+/** The input in a reply: its first whole JSON object, or the arguments of a call that names the tool. */
+const inputIn = (text: string, tool: string): Readonly<Record<string, unknown>> | undefined => {
   if (text.length > REPLY_LENGTH) return undefined;
-  const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
-  if (start < 0 || end < start) return undefined;
-  try {
-    return JSON.parse(exactJson(text.slice(start, end + 1))) as Record<string, unknown>;
-  } catch {
-    // Not JSON: the model gets the reason and is asked again.
-    return undefined;
-  }
+  const [object] = objectsIn(text);
+  const call = object === undefined ? undefined : callIn(object);
+  return call?.name === tool ? (call.input ?? object) : object;
 };
 
 /** Values of the wrong JSON type that can only mean one thing: "3" for a number, 3 for a text, "true" for a truth value. */
 const coerce = (
-  input: Record<string, unknown> | undefined,
+  input: Readonly<Record<string, unknown>> | undefined,
   schema: JsonSchema | undefined,
 ): Record<string, unknown> | undefined => {
   if (input === undefined) return undefined;

@@ -3,6 +3,7 @@ import type { ChatModel } from "../../model.ts";
 import type { Generated, Generator } from "../../module.ts";
 import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
+import { bareAnswer, taggedAnswer } from "../../reply.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { questionText } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
@@ -76,16 +77,23 @@ const SOLUTION_LENGTH = 20_000;
 
 /** Solution and answer in a reply. Without tags the whole reply is the solution, and its last line states the answer. */
 const solutionOf = (text: string): Generated => {
-  const at = text.search(/<answer>/iu);
-  const solution = (at < 0 ? text : text.slice(0, at)).replace(/^\s*solution\s*:\s*/iu, "").trim();
-  const answer = answerOf(at < 0 ? (text.trim().split("\n").at(-1) ?? "") : text.slice(at));
+  const said = text.trim();
+  const tagged = taggedAnswer(said);
+  const solution = (tagged?.before ?? said).replace(/^\s*solution\s*:\s*/iu, "").trim();
+  const answer = firstLine(tagged?.answer ?? said.split("\n").at(-1) ?? "");
   return solution === "" ? answer : { answer, solution: solution.slice(0, SOLUTION_LENGTH) };
 };
 
-/** The answer in a reply: what stands in <answer> tags, else the first line, without a label. */
+/** The answer in a reply: what stands in the last <answer> tags, else what follows a label, else the first line. */
 const answerOf = (text: string): string | undefined => {
-  const tagged = /<answer>([\s\S]*?)(?:<\/answer>|$)/iu.exec(text)?.[1];
-  const line = (tagged ?? text).split("\n").find((one) => one.trim() !== "") ?? "";
-  const answer = oneLine(line.replace(/^\s*(?:the\s+)?answer\s*(?:is)?\s*[:=]?\s*/iu, ""), ANSWER_LENGTH);
+  const said = text.trim();
+  return firstLine(taggedAnswer(said)?.answer ?? said);
+};
+
+const firstLine = (text: string): string | undefined => {
+  const line = bareAnswer(text)
+    .split("\n")
+    .find((one) => one.trim() !== "");
+  const answer = oneLine(line ?? "", ANSWER_LENGTH);
   return answer === "" ? undefined : answer;
 };

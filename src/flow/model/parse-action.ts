@@ -1,5 +1,7 @@
 import type { Plan } from "../../module.ts";
 import { text as aText, listOf } from "../../options.ts";
+import { callIn, objectsIn, undressed } from "../../reply.ts";
+import { withoutThoughts } from "../../thoughts.ts";
 import { type Step, stepOf } from "../../trajectory.ts";
 
 const ACTION_LENGTH = 2000;
@@ -29,8 +31,9 @@ export const parseAction = (text: string): Step | { readonly error: string } => 
 
 /**
  * An action as chat models write it: the first line that begins with a tool, freed of code fences, labels, list marks and
- * quotes, as `tool sub-goal`, `tool: sub-goal` or `tool(sub-goal)`; or a JSON object {"tool", "subGoal"}. Where no line is
- * one, the first line is read as it stands. `raw` is the whole text. Pure, never throws.
+ * quotes, as `tool sub-goal`, `tool: sub-goal` or `tool(sub-goal)`; or a JSON object {"tool", "subGoal"} or
+ * {"name", "arguments"}. Where no line is one, the first line is read as it stands. `raw` is the whole text. Pure, never
+ * throws.
  *
  * @example
  * ```ts
@@ -43,14 +46,15 @@ export const parseAction = (text: string): Step | { readonly error: string } => 
 export const parseChatAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
   aText(text, "parseChatAction: the text");
   listOf(aText)(tools, "parseChatAction: the tools");
-  if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
-  const lines = text.split("\n");
-  for (const line of lines) {
+  const said = withoutThoughts(text).text;
+  if (said.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  for (const [i, line] of lines.entries()) {
     // A tool may have the name of a label: the line as it stands goes first.
-    const step = actionOf(line.trim(), tools) ?? actionOf(bareLine(line), tools);
+    const step = actionOf(line.trim(), tools) ?? actionOf(bareLine(line), tools) ?? twoLines(line, lines[i + 1], tools);
     if (step !== undefined) return { ...step, raw: text };
   }
-  const object = objectAction(text);
+  const object = objectAction(said);
   if (object !== undefined) return { ...object, raw: text };
   const first = lines.map(bareLine).find((line) => line !== "");
   if (first === undefined)
@@ -61,7 +65,8 @@ export const parseChatAction = (text: string, tools: readonly string[]): Step | 
 
 /** An action as models write it that were asked for JSON: the object {"tool", "subGoal"}, else as `parseChatAction` reads it. */
 export const parseJsonAction = (text: string, tools: readonly string[]): Step | { readonly error: string } => {
-  const object = text.length > ACTION_LENGTH ? undefined : objectAction(text);
+  const said = withoutThoughts(text).text;
+  const object = said.length > ACTION_LENGTH ? undefined : objectAction(said);
   return object !== undefined && tools.includes(object.tool) ? { ...object, raw: text } : parseChatAction(text, tools);
 };
 
@@ -75,20 +80,28 @@ export const malformed = (text: string, error: string): Pick<Plan, "step" | "err
   error,
 });
 
-const LABEL = /^(?:(?:next\s+)?(?:action|step|tool|call|plan|answer|output|you|assistant)\s*(?:\d+\s*)?[:=]\s*)+/iu;
+const LABEL =
+  /^(?:[*_]{0,2}(?:next\s)?(?:action|step|tool|call|plan|answer|output|you|assistant)[*_]{0,2}\s{0,4}(?:\d{1,3}\s{0,4})?[:=][*_]{0,2}\s{0,8}){1,4}/iu;
 
 /** A line without fences, quote marks, bullets, numbers and labels in front, and without what wraps it whole. */
 const bareLine = (line: string): string => {
   let bare = line.trim().replace(/^```\w*$/u, "");
   for (let before = ""; before !== bare; ) {
     before = bare;
-    bare = unwrapped(bare.replace(/^(?:[>*•-]|\d+[.)])\s+/u, "").replace(LABEL, "")).trim();
+    bare = undressed(bare.replace(/^(?:[>*•-]|\d+[.)])\s+/u, "").replace(LABEL, ""));
   }
   return bare;
 };
 
-/** Without one pair of quotes, backticks or asterisks around the whole. */
-const unwrapped = (text: string): string => /^(\*\*|["'`])(.+)\1$/su.exec(text)?.[2] ?? text;
+/** A tool on one line and its sub-goal on the next: `Action: web_search`, `Action Input: q1`. */
+const twoLines = (
+  line: string,
+  next: string | undefined,
+  tools: readonly string[],
+): Pick<Step, "tool" | "subGoal"> | undefined => {
+  const input = /^[*_]{0,2}(?:action[ _])?input[*_]{0,2}:[*_]{0,2}\s{0,8}(\S.*)$/isu.exec(next?.trim() ?? "")?.[1];
+  return input === undefined ? undefined : actionOf(`${bareLine(line)} ${undressed(input)}`, tools);
+};
 
 const actionOf = (line: string, tools: readonly string[]): Pick<Step, "tool" | "subGoal"> | undefined => {
   const parts = /^([`"'*]*)([A-Za-z_][\w-]*)\1(?:\s*([:(])|\s)\s*(.+)$/su.exec(line);
@@ -101,17 +114,21 @@ const actionOf = (line: string, tools: readonly string[]): Pick<Step, "tool" | "
   return subGoal === "" ? undefined : { tool, subGoal };
 };
 
+/** The first JSON object of a text that is an action, as {"tool", "subGoal"} or as a call {"name", "arguments"}. */
 const objectAction = (text: string): Pick<Step, "tool" | "subGoal"> | undefined => {
-  const [start, end] = [text.indexOf("{"), text.lastIndexOf("}")];
-  if (start < 0 || end < start) return undefined;
-  try {
-    const { tool, subGoal, sub_goal } = JSON.parse(text.slice(start, end + 1)) as Readonly<Record<string, unknown>>;
-    const goal = subGoal ?? sub_goal;
-    if (typeof tool !== "string" || goal === undefined || goal === null) return undefined;
-    const words = typeof goal === "string" ? goal.trim().replace(/\s+/gu, " ") : JSON.stringify(goal);
-    return /^[A-Za-z_][\w-]*$/u.test(tool) && words !== "" ? { tool, subGoal: words } : undefined;
-  } catch {
-    // Braces that are not JSON: the text is read line by line.
-    return undefined;
+  for (const object of objectsIn(text)) {
+    const { tool, subGoal, sub_goal } = object;
+    const call = callIn(object);
+    const [name, goal] = [tool ?? call?.name, subGoal ?? sub_goal ?? goalOf(call?.input)];
+    if (typeof name !== "string" || goal === undefined || goal === null) continue;
+    const words = typeof goal === "string" ? goal.trim() : JSON.stringify(goal);
+    if (/^[A-Za-z_][\w-]*$/u.test(name) && words !== "") return { tool: name, subGoal: words };
   }
+  return undefined;
+};
+
+/** Of one argument its value: a sub-goal is words. */
+const goalOf = (input: Readonly<Record<string, unknown>> | undefined): unknown => {
+  const [first, ...more] = Object.values(input ?? {});
+  return more.length === 0 && typeof first !== "object" ? first : input;
 };

@@ -5,7 +5,7 @@ import { defined } from "../../options.ts";
 import { random, randomKey, uniform } from "../../random.ts";
 import { settledWithin, thrownBy } from "../../settled-within.ts";
 import type { Reward, Task } from "../../task.ts";
-import { exactMatch, readDate, readNumber } from "../../tasks/index.ts";
+import { keyOf, scoreAnswer } from "../../tasks/index.ts";
 
 /** Which part of a project's tasks one belongs to. */
 export type Split = "train" | "validation" | "test";
@@ -135,14 +135,12 @@ export const rewardOf = <Own>({
   };
 };
 
-/** Equality with `sealed.answer`, as a number, a day or a text. */
+/** Equality with `sealed.answer`, as what it is: a number, a day, a list, words. */
 const equality: Reward = (task, answer) => {
   const expected = answerText(hintsOf(task.sealed).answer);
   if (expected === "")
     throw new ConfigError(`Task ${task.id} has no sealed.answer: give one to each task, or write a reward.`);
-  const kind =
-    readNumber(expected) !== undefined ? "number" : readDate(expected) !== undefined ? "date" : ("text" as const);
-  return exactMatch({ ...task, sealed: { answer: expected, kind } }, answer);
+  return scoreAnswer(keyOf([expected]), answer).correct ? 1 : 0;
 };
 
 /** Tasks of training by family, each in a random order of the seed. */

@@ -1,0 +1,72 @@
+/** Answers as a careful person would judge them: the key of a file or of a task, what was given, and whether it is right. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { type AnswerKey, checkKeys, exactMatch, readTaskFile, scoreAnswer, type TaskFormat } from "./index.ts";
+
+interface Row {
+  readonly format?: TaskFormat;
+  readonly kind?: AnswerKey["kind"];
+  readonly key: string & readonly number[];
+  readonly choices?: readonly string[];
+  readonly given: string;
+  readonly right: boolean;
+}
+
+/** A key in the fields of its format. */
+const records: Readonly<Partial<Record<TaskFormat, (key: unknown) => object>>> = {
+  plain: (answer) => ({ question: "Which?", answer }),
+  gaia: (answer) => ({ task_id: "g", Question: "Which?", Level: 1, "Final answer": answer }),
+  amc: (answer) => ({ id: 1, problem: "Which?", answer }),
+  aime: (Answer) => ({ ID: "1", Problem: "Which?", Answer }),
+  hotpotqa: (answer) => ({ _id: "h", question: "Which?", answer, supporting_facts: [] }),
+  gsm8k: (answer) => ({ question: "Which?", answer: `So it is.\n${answer}` }),
+  game24: (Puzzles) => ({ Rank: 1, Puzzles: String(Puzzles) }),
+};
+
+const folder = await mkdtemp(join(tmpdir(), "agentflow-scoring-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+const rowsOf = async (name: string): Promise<readonly Row[]> =>
+  (await readFile(new URL(`../../test/fixtures/${name}`, import.meta.url), "utf8"))
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Row);
+
+/** The keys as they come out of files, each format in one. */
+const keysOf = async (rows: readonly Row[]): Promise<readonly AnswerKey[]> => {
+  const keys = new Map<Row, AnswerKey>();
+  for (const [format, record] of Object.entries(records)) {
+    const own = rows.filter((row) => row.format === format);
+    if (own.length === 0) continue;
+    const path = join(folder, `${format}.json`);
+    await writeFile(path, JSON.stringify(own.map(({ key }) => record(key))));
+    const tasks = await readTaskFile(path, { format: format as TaskFormat });
+    expect(checkKeys(tasks)).toEqual([]);
+    for (const [i, row] of own.entries()) keys.set(row, tasks[i]?.sealed ?? { kind: "text", answers: [] });
+  }
+  return rows.map((row) => keys.get(row) ?? { kind: row.kind ?? "text", answers: [row.key], choices: row.choices });
+};
+
+it.each(["scoring.jsonl", "scoring-variants.jsonl"])("each row of %s is judged as it says", async (name) => {
+  const rows = await rowsOf(name);
+  const keys = await keysOf(rows);
+  const misjudged = rows.filter(({ given, right }, i) => {
+    const key = keys[i];
+    return key === undefined || scoreAnswer(key, given).correct !== right;
+  });
+  expect(misjudged.map((row) => JSON.stringify(row))).toEqual([]);
+});
+
+it.each(["scoring.jsonl", "scoring-variants.jsonl"])(
+  "exactMatch agrees on the numbers and texts of %s",
+  async (name) => {
+    for (const { kind, key, given, right } of await rowsOf(name))
+      if (kind === "number" || kind === "text")
+        expect(
+          await exactMatch({ id: "1", question: "?", sealed: { kind, answer: key } }, given),
+          `${key} ← ${given}`,
+        ).toBe(right ? 1 : 0);
+  },
+);
