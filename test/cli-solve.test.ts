@@ -193,6 +193,22 @@ describe("agentflow eval", () => {
       );
       expect(again.stdout).toMatch(/accuracy {4}50\.0 % \[9\.5, 90\.5\] of 2 tasks/);
       expect(again.stdout).toMatch(/against {5}\+0\.0 \[/);
+      // Another question by the same number is another task, and another model another result.
+      const others = join(scratch, "others.jsonl");
+      writeFileSync(
+        others,
+        '{"question":"Capital of Togo?","answer":"Lomé"}\n{"question":"Capital of Chad?","answer":"x"}\n',
+      );
+      const resumed = await agentflow(["eval", others, "--config", config, "--out", report, "--resume"], key);
+      expect(resumed.code).toBe(1);
+      expect(resumed.stderr).toMatch(/Cannot resume from .*: its task \S+ is not one of these tasks/);
+      const seeded = await agentflow(
+        ["eval", tasks, "--config", config, "--out", report, "--resume", "--seed", "8"],
+        key,
+      );
+      expect(seeded.stderr).toMatch(/Cannot resume from .*: it began with seed 7, and now it is 8/);
+      const compared = await agentflow(["eval", others, "--config", config, "--against", report], key);
+      expect(compared.stderr).toMatch(/report\.json is a report on other tasks/);
     },
     SLOW,
   );

@@ -1,16 +1,15 @@
-import { access, readFile, rm } from "node:fs/promises";
-import { openAlmanac } from "../almanac/environment.ts";
-import { setNames } from "../environment.ts";
-import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { readFile } from "node:fs/promises";
+import { messageOf, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
 import { defined } from "../options.ts";
-import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
+import { hashOfConfig } from "../setup/config-file.ts";
+import { openSetUp, type SetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { writeDurably } from "../store/durable.ts";
-import { lineWriter, readLines } from "../store/lines.ts";
-import type { Task } from "../task.ts";
-import { type AnswerKey, answerReward, checkKeys, readTaskFile, scoreAnswer, type TaskFormat } from "../tasks/index.ts";
+import { checkKeys, type TaskFormat } from "../tasks/index.ts";
 import { type Accuracy, compare, evaluate, type Interval } from "../train/index.ts";
 import type { Usage } from "../usage.ts";
+import { type DoneBefore, hashOfTasks, openDone, resultOf } from "./done-before.ts";
+import { evalSource, keyedTasks } from "./eval-source.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent, percentInterval, points } from "./words.ts";
@@ -34,6 +33,8 @@ export interface EvalOptions extends SetUpOptions {
 interface EvalReport {
   readonly schemaVersion: 1;
   readonly set: string;
+  /** SHA-256 of all questions and keys. */
+  readonly tasks: string;
   readonly players: readonly { readonly role: string; readonly id: string; readonly where: string }[];
   readonly n: number;
   readonly accuracy: number;
@@ -54,67 +55,57 @@ interface EvalReport {
   readonly against?: { readonly points: number; readonly interval: Interval; readonly p: number };
 }
 
-/** One task that is done, as the partial file keeps it. */
-interface Done {
-  readonly id: string;
-  readonly usage: Pick<Usage, "promptTokens" | "sampledTokens" | "dollars">;
-  readonly trajectory: Parameters<NonNullable<Parameters<typeof evaluate>[0]["onTrajectory"]>>[0]["trajectory"];
-}
-
 /**
- * `agentflow eval`: accuracy with intervals on a file of tasks, or on a set of the Almanac. Every task counts: one that
- * crashed or ran out of time is wrong. Returns the exit code.
+ * `agentflow eval`: accuracy with intervals on a file of tasks, or on a set of the project or the Almanac. Every task
+ * counts: one that crashed or ran out of time is wrong. Returns the exit code.
  */
-export const evalCommand = async (set: string, options: EvalOptions): Promise<number> => {
-  const { seed, json, quiet, concurrency } = options;
+export const evalCommand = async (set: string | undefined, options: EvalOptions): Promise<number> => {
+  const { seed, json, quiet, concurrency, config } = options;
   const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const begun = performance.now();
   try {
-    const tasks = (await tasksOf(set, options)).slice(0, options.limit ?? Number.POSITIVE_INFINITY);
-    const earlier = options.against === undefined ? undefined : await readReport(options.against);
-    const partial = options.out === undefined ? undefined : `${options.out}.partial.jsonl`;
-    const known = partial !== undefined && options.resume ? await doneBefore(partial) : new Map<string, Done>();
-    // What another evaluation left there is not part of this one.
-    if (partial !== undefined && !options.resume) await rm(partial, { force: true });
-    const keep = partial === undefined ? undefined : lineWriter(partial);
-    const setUp = await openSetUp(options, process.env);
+    const source = await evalSource(set, options);
+    const tasks = source.tasks.slice(0, options.limit ?? Number.POSITIVE_INFINITY);
+    const tasksHash = hashOfTasks(tasks);
+    const earlier =
+      options.against === undefined ? undefined : await readReport(options.against, tasksHash, source.name);
+    // A project is evaluated with the planner that it has trained.
+    const setUp = await openSetUp({ ...options, ...(config === undefined ? {} : { runs: "runs" }) }, process.env);
+    let done: DoneBefore | undefined;
     try {
+      const players = setUp.players.map(({ role, id, where }) => ({ role, id, where }));
+      const settings = await settingsOf(options, setUp, players);
+      if (options.out !== undefined)
+        done = await openDone(`${options.out}.partial.jsonl`, tasks, settings, options.resume);
+      if (setUp.chosen !== undefined) screen.line(screen.dim(`planner     ${setUp.chosen.why}`));
       const flow = createFlow(setUp.flow);
-      const usages = new Map<string, Done["usage"]>();
+      const usages: Usage[] = [];
       const f1s = new Map<string, number>();
       let limitsHit = 0;
       const report = await evaluate({
         flow: {
           solve: async (query, solveOptions) => {
             const id = typeof query === "string" ? query : query.id;
-            const before = known.get(id);
+            const before = done?.of(id);
             // A task that was done before it was interrupted is not done again.
-            if (before !== undefined) {
-              const { trajectory, usage } = before;
-              const { status, stopReason } = trajectory;
-              usages.set(id, usage);
-              return { status, stopReason, trajectory, usage, answer: trajectory.answer } as never;
-            }
-            const result = await flow.solve(query, solveOptions);
-            const { promptTokens, sampledTokens, dollars, toolDollars } = result.usage;
-            const usage = { promptTokens, sampledTokens, dollars: dollars + toolDollars };
-            usages.set(id, usage);
+            const result = before === undefined ? await flow.solve(query, solveOptions) : resultOf(before);
+            usages.push(result.usage);
             // A failure of infrastructure is tried again when the evaluation is resumed.
-            if (result.status !== "failed" && result.stopReason !== "aborted")
-              keep?.append({ id, usage, trajectory: result.trajectory });
+            if (before === undefined && result.status !== "failed" && result.stopReason !== "aborted")
+              done?.keep(id, { usage: result.usage, trajectory: result.trajectory });
             return result;
           },
         },
-        tasks: tasks as readonly Task<AnswerKey>[],
+        tasks,
         reward: (task, answer) => {
-          const { f1 } = scoreAnswer(task.sealed, answer);
+          const f1 = source.f1(task, answer);
           if (f1 !== undefined) f1s.set(task.id, f1);
-          return answerReward(task, answer);
+          return source.reward(task, answer);
         },
         seed,
         concurrency,
-        families: ({ sealed }) => (sealed as { readonly family?: string }).family ?? "all",
+        families: source.familyOf,
         onProgress: ({ done: now, total, solved }) => {
           screen.live(`${now}/${total} tasks, ${percent(solved / now)} right`);
         },
@@ -125,14 +116,13 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
       });
       screen.clear();
       const { n, accuracy, interval, families, noSample, averageTurns, toolErrorRate, toolShares, outcomes } = report;
-      const total = (name: keyof Done["usage"]): number =>
-        [...usages.values()].reduce((sum, usage) => sum + usage[name], 0);
       const f1 = f1s.size === 0 ? undefined : [...f1s.values()].reduce((sum, value) => sum + value, 0) / f1s.size;
       const compared = earlier === undefined ? undefined : compare({ outcomes: earlier.outcomes }, { outcomes });
       const told: EvalReport = {
         schemaVersion: 1,
-        set,
-        players: setUp.players.map(({ role, id, where }) => ({ role, id, where })),
+        set: source.name,
+        tasks: tasksHash,
+        players,
         n,
         accuracy,
         interval,
@@ -143,21 +133,21 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
         averageTurns,
         toolErrorRate,
         toolShares,
-        used: { promptTokens: total("promptTokens"), sampledTokens: total("sampledTokens"), dollars: total("dollars") },
+        used: usedIn(usages),
         seconds: (performance.now() - begun) / 1000,
         outcomes,
         ...(compared === undefined
           ? {}
           : { against: { points: compared.points, interval: compared.interval, p: compared.p } }),
       };
-      await keep?.close();
+      await done?.close();
       if (options.out !== undefined) await writeDurably(options.out, `${JSON.stringify(told, null, 1)}\n`);
       for (const line of reportLines(told)) screen.line(line);
       if (json) writeJson(told);
       else if (quiet) openScreen().line(`${accuracy}`);
       return 0;
     } finally {
-      await keep?.close().catch(() => undefined);
+      await done?.close().catch(() => undefined);
       await setUp.dispose();
     }
   } finally {
@@ -166,16 +156,47 @@ export const evalCommand = async (set: string, options: EvalOptions): Promise<nu
   }
 };
 
+const usedIn = (usages: readonly Usage[]): EvalReport["used"] => {
+  const total = (of: (usage: Usage) => number): number => usages.reduce((sum, usage) => sum + of(usage), 0);
+  return {
+    promptTokens: total(({ promptTokens }) => promptTokens),
+    sampledTokens: total(({ sampledTokens }) => sampledTokens),
+    dollars: total(({ dollars, toolDollars }) => dollars + toolDollars),
+  };
+};
+
+/** All that a result depends on besides its task. */
+const settingsOf = async (
+  { seed, config, policy, model, modules, context, quantisation, tools, maxTurns, solution }: EvalOptions,
+  { flow, engine, chosen }: SetUp,
+  players: EvalReport["players"],
+): Promise<Readonly<Record<string, unknown>>> => ({
+  players,
+  weights: engine?.policy("planner").version,
+  seed,
+  config: config === undefined ? undefined : await hashOfConfig(config),
+  policy: policy ?? chosen?.name,
+  model,
+  modules,
+  context,
+  quantisation,
+  tools: tools ?? Object.keys(flow.tools),
+  budget: flow.budget,
+  maxTurns,
+  solution,
+});
+
 /**
  * `agentflow eval --check`: whether each key of a set, given back as an answer, is right, and whether each key of a
  * multiple choice names exactly one option. Calls no model. Returns the exit code: 1 where a key cannot be met.
  */
 export const checkCommand = async (
-  set: string,
+  set: string | undefined,
   options: Pick<EvalOptions, "seed" | "format" | "json" | "quiet">,
 ): Promise<number> => {
   const screen = openScreen(options);
-  const tasks = (await tasksOf(set, options)) as readonly Task<AnswerKey>[];
+  // Of a project its own reward judges: learn --check tries it.
+  const { name, tasks } = await keyedTasks(set, options);
   const faults = checkKeys(tasks);
   const keys = tasks.reduce((sum, { sealed }) => sum + sealed.answers.length, 0);
   const kinds: Record<string, number> = {};
@@ -183,50 +204,26 @@ export const checkCommand = async (
   for (const { id, key, problem } of faults) screen.line(`wrong       ${id}: ${JSON.stringify(key)}: ${problem}`);
   const counts = Object.entries(kinds).map(([kind, n]) => `${n} ${kind}`);
   screen.line(`keys        ${keys} of ${tasks.length} tasks (${counts.join(", ")}), ${faults.length} faults`);
-  if (options.json) writeJson({ schemaVersion: 1, set, n: tasks.length, keys, kinds, faults });
+  if (options.json) writeJson({ schemaVersion: 1, set: name, n: tasks.length, keys, kinds, faults });
   return faults.length === 0 ? 0 : 1;
 };
 
-const tasksOf = async (
-  set: string,
-  { seed, format }: Pick<EvalOptions, "seed" | "format">,
-): Promise<readonly Task<unknown>[]> => {
-  const name = setNames.find((one) => one === set);
-  if (name !== undefined)
-    return (await openAlmanac(seed))
-      .evaluation("test")
-      [name].map((task) => ({ ...task, sealed: keyOfAlmanac(task.sealed) }));
-  const isFile = await access(set).then(
-    () => true,
-    () => false,
-  );
-  if (!isFile) throw new ConfigError(`There is no set and no file ${set}: the sets are ${setNames.join(", ")}.`);
-  return readTaskFile(set, { ...defined({ format }), seed });
-};
-
-/** The Almanac's answers by the rules of files: numbers, dates and names. */
-const keyOfAlmanac = (sealed: object): AnswerKey & { readonly family: string } => {
-  const { answer, kind, unit, family } = sealed as { answer: string; kind: string; unit?: string; family: string };
-  return {
-    kind: kind === "number" ? "number" : "text",
-    answers: [answer],
-    family,
-    ...defined({ unit }),
-  };
-};
-
-const doneBefore = async (partial: string): Promise<Map<string, Done>> =>
-  new Map(((await readLines(partial)) as Done[]).map((row) => [row.id, row]));
-
-const readReport = async (path: string): Promise<Pick<EvalReport, "outcomes">> => {
+/** An earlier report on the very same tasks. */
+const readReport = async (path: string, tasks: string, set: string): Promise<Pick<EvalReport, "outcomes">> => {
+  let report: Partial<EvalReport>;
   try {
-    const report = JSON.parse(await readFile(path, "utf8")) as Partial<EvalReport>;
-    if (report.schemaVersion === 1 && typeof report.outcomes === "object" && report.outcomes !== null)
-      return { outcomes: report.outcomes };
+    report = JSON.parse(await readFile(path, "utf8")) as Partial<EvalReport>;
   } catch (error) {
     throw new StoreError(`Cannot read the report ${path}: ${messageOf(error)}`, { cause: error });
   }
-  throw new StoreError(`${path} is not a report of eval (schemaVersion 1, outcomes).`);
+  const { schemaVersion, outcomes } = report;
+  if (schemaVersion !== 1 || typeof outcomes !== "object" || outcomes === null)
+    throw new StoreError(`${path} is not a report of eval (schemaVersion 1, outcomes).`);
+  if (report.tasks !== tasks)
+    throw new StoreError(
+      `${path} is a report on ${report.tasks === undefined ? "tasks that it does not name" : "other tasks"} (${report.set}, ${Object.keys(outcomes).length} tasks) than these of ${set}: only results on the same questions and keys are compared. Evaluate both on the same file.`,
+    );
+  return { outcomes };
 };
 
 const reportLines = (report: EvalReport): string[] => {

@@ -287,7 +287,10 @@ withSetUp(program.command("solve"))
 
 withSetUp(program.command("eval"))
   .description("measure accuracy, with intervals, on a file of tasks or a set of the Almanac")
-  .argument("<set or file>", `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet`)
+  .argument(
+    "[set or file]",
+    `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet (default: what the project holds out, else heldOutPages)`,
+  )
   .addOption(
     new Option("--format <format>", "format of the file (default: recognised by its fields)").choices([...formats]),
   )
