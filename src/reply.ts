@@ -20,7 +20,11 @@ export const taggedAnswer = (text: string): { readonly before: string; readonly 
 };
 
 /** An answer freed of what surrounds it: a label such as "Final answer:", bold, quotes, a fence, `$…$`, `\boxed{…}`. */
-export const bareAnswer = (text: string): string => undressed(boxed(undressed(unlabelled(undressed(text)))));
+export const bareAnswer = (text: string): string =>
+  undressed(boxed(undressed(unlabelled(undressed(text)).replace(FAREWELL, ""))));
+
+/** How answers to MATH end by the usual prompt. */
+const FAREWELL = /(?<=\S)\.? I hope it is correct\.?$/;
 
 /** Pairs of marks, the longer ones first. */
 const pairs = ["```|```", "**|**", "__|__", "$$|$$", "\\(|\\)", "\\[|\\]", "“|”", "‘|’", "«|»", "「|」", "„|“"]

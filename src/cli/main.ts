@@ -97,7 +97,7 @@ const findProject = (command: Command): void => {
   const takes = command.options.some((option) => option.attributeName() === "config" && option.negate);
   if (!takes || typeof config === "string") return;
   // A run that is resumed knows whether it began with a project.
-  const found = config === false || resume !== undefined ? undefined : configIn(".");
+  const found = config === false || typeof resume === "string" ? undefined : configIn(".");
   command.setOptionValueWithSource("config", found, "implied");
   if (found !== undefined && !json && !quiet && watch === undefined)
     sideScreen().line(`config    ${found} (found here; --no-config leaves it out)`);

@@ -8,7 +8,7 @@ const indexOf = (letter: string): number => letter.toUpperCase().charCodeAt(0) -
 const LABEL = /^\s{0,8}[([]?([A-Z])\s{0,2}[\]).:]\s{0,8}/i;
 
 /** Options without their letters, where each has its own (`A. red`, `(B) blue`): the C of `C. difficile` is part of a name. */
-export const withoutLetters = (choices: readonly string[]): readonly string[] =>
+const withoutLetters = (choices: readonly string[]): readonly string[] =>
   choices.every((choice, i) => LABEL.exec(choice)?.[1]?.toUpperCase() === letterOf(i))
     ? choices.map((choice) => choice.replace(LABEL, ""))
     : choices;

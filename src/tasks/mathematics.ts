@@ -253,7 +253,7 @@ const expressionOf = (tokens: readonly string[]): Expression => {
     return value;
   };
   const applied = (name: string): Expression => {
-    const base = take("_") ? `_${nameOf(argument())}` : "";
+    const base = take("_") ? `_${nameOf(primary())}` : "";
     const height = take("^") ? exponent() : undefined;
     let value = take("(") ? within(")") : raised();
     if (tokens[tokens.length - left.length - 1] !== ")")
@@ -276,7 +276,7 @@ const expressionOf = (tokens: readonly string[]): Expression => {
     }
     if (functions.has(token)) return applied(token);
     if (!/^(?:[a-zA-Z]|π|∞|°)$/.test(token) && !GREEK.test(token)) return stop();
-    return take("_") ? atom(`${token}_${nameOf(argument())}`) : atom(token);
+    return take("_") ? atom(`${token}_${nameOf(primary())}`) : atom(token);
   };
   const value = sum();
   return left.length > 0 ? stop() : value;

@@ -71,7 +71,7 @@ const inDigits = (text: string): string => {
 const surrounded = (text: string): string => {
   const equation = text.trim().replace(/^(?:[a-z]|answer)?[ ]?=[ ]?(?!=)/i, "");
   const inner = /^(?:\([^()]*\)|\[[^[\]]*\]|\{[^{}]*\})$/.test(equation) ? equation.slice(1, -1) : equation;
-  return inner.trim().replace(/(?<=[\p{L}\p{N}%°)])[.?。,;:]$/u, "");
+  return inner.trim().replace(/(?<=[\p{L}\p{N}%°)]) ?[.?。,;:]$/u, "");
 };
 
 /**

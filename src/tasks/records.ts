@@ -53,18 +53,17 @@ export const readRecords = async (path: string): Promise<Placed[]> => {
     const place = `record ${placed.length}${line === undefined ? "" : ` (line ${line})`}`;
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw new TaskError(`${path}, ${place} is ${JSON.stringify(value)?.slice(0, 40)}: a task is an object.`);
-    placed.push({ record: present(value as RecordOf), place });
+    placed.push({ record: value as RecordOf, place });
     await pace(RECORD_COST);
   }
   return placed;
 };
 
-/** The fields of a record that are not null. */
-const present = (record: RecordOf): RecordOf => {
-  for (const name in record)
-    if (record[name] === null) return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
-  return record;
-};
+/** A value without the fields that are null: they are absent. */
+const present = (value: unknown): unknown =>
+  typeof value !== "object" || value === null || Array.isArray(value)
+    ? value
+    : Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 
 const bytesOf = async (path: string): Promise<Buffer<ArrayBuffer>> => {
   try {
@@ -129,9 +128,11 @@ const textRecords = async (bytes: Buffer, path: string): Promise<Value[]> => {
       if (json.length > RECORD_BYTES)
         throw new TaskError(`${path}, record ${i} takes ${json.length} bytes: accepted are ${RECORD_BYTES}.`);
       const text = json.toString("utf8");
-      if (isArray) return { value: parseJson(text, RECORD) };
       // A blank line is not a record.
-      return text.trim() === "" ? undefined : { value: parseJson(text, RECORD), line: i + 1 };
+      if (!isArray && text.trim() === "") return undefined;
+      const parsed = parseJson(text, RECORD);
+      const value = text.includes("null") ? present(parsed) : parsed;
+      return isArray ? { value } : { value, line: i + 1 };
     } catch (cause) {
       if (cause instanceof TaskError) throw cause;
       throw new TaskError(

@@ -70,3 +70,31 @@ it.each(["scoring.jsonl", "scoring-variants.jsonl"])(
         ).toBe(right ? 1 : 0);
   },
 );
+
+/** Formulas of which no two are equal. */
+const formulas =
+  "x 2x x^2 x+1 x-1 1/x \\sqrt{x} \\sqrt{x^2} \\sqrt[3]{x} 2\\pi \\pi^2 e e^x e^2 \\log_2{x} \\log_{12}{x} \\log_{13}{x} a_{12} a_{13} 12 13 10^{12} x^{12} x^{13} \\frac{12}{5} \\frac{1}{25} \\frac12 \\sqrt{23} \\sqrt23 \\sin{2x} \\sin{3x} \\sin^2{x} \\cos{x} i 1+i 1-i \\infty -\\infty (1,2) (1,3) [1,2] \\{1,2\\} x>1 x<1 f(x) g(x) \\frac{x}{y} x^y 2^x 2^{2x} \\sqrt{2}+\\sqrt{3} \\sqrt{5} \\sqrt{6} |x| x! \\binom{4}{2} \\tan{30^\\circ} (-1)^n \\mathbb{R} \\mathbb{Z}".split(
+    " ",
+  );
+
+it("never makes two different formulas equal", () => {
+  const isEqual = (key: string, given: string) => scoreAnswer({ kind: "mathematics", answers: [key] }, given).correct;
+  for (const [i, key] of formulas.entries()) {
+    expect(isEqual(key, key), key).toBe(true);
+    for (const other of formulas.slice(i + 1))
+      expect(isEqual(key, other) || isEqual(other, key), `${key} = ${other}`).toBe(false);
+  }
+});
+
+it.each([
+  "(".repeat(500),
+  "(a+b+c+d)^64",
+  "((((9^64)^64)^64)^64)^64",
+  "2^{2^{2^{2^{2^2}}}}",
+  `${"9".repeat(400)}^{64}`,
+  `${"\\sqrt{".repeat(60)}2${"}".repeat(60)}`,
+  "\\sqrt{99999999999999999999999999999999999989}",
+  "1/(a+b)+1/(c+d)+1/(f+g)+1/(h+j)+1/(k+l)",
+])("does not try to tell what would take without end: %s", (formula) => {
+  expect(scoreAnswer({ kind: "mathematics", answers: [formula] }, `1+${formula}`).correct).toBe(false);
+});
