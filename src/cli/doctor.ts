@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.ts";
 import type { ChatModel } from "../model.ts";
+import { installCommand } from "../optional-package.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { settledWithin } from "../settled-within.ts";
@@ -39,6 +40,13 @@ const VARIABLES = [
 ];
 const SECONDS = 60;
 
+/** What makes a slow runtime quick. */
+const slowness = (runtime: string): string => {
+  if (!runtime.includes("WebAssembly")) return "";
+  const mend = process.env.AGENTFLOW_RUNTIME === "wasm" ? "unset AGENTFLOW_RUNTIME" : `run ${installCommand("koffi")}`;
+  return `: many times slower than the native runtime; ${mend}`;
+};
+
 /**
  * `agentflow doctor`: asks every role's model, calls every tool's check, starts the sandbox and the engine, and says what
  * runs where. Returns the exit code: 1 when something that is configured does not work.
@@ -70,7 +78,7 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
     try {
       if (setUp.engine !== undefined) {
         const { runtime, version, threads } = setUp.engine.description;
-        const detail = `${runtime} ${version}, ${threads} threads, ${setUp.engine.model}`;
+        const detail = `${runtime} ${version}, ${threads} threads, ${setUp.engine.model}${slowness(String(runtime))}`;
         tell({ part: "runtime", name: "engine", state: "ok", detail });
       }
       const asked = new Map<ChatModel, ReturnType<typeof ask>>();

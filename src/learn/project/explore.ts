@@ -6,7 +6,7 @@ import { ruleVerifier } from "../../flow/rules/verifier.ts";
 import type { AskedCalculation } from "../../learn/planners/random-valid.ts";
 import type { FlowState, ModuleContext, Planner } from "../../module.ts";
 import { deriveKey, random, randomKey } from "../../random.ts";
-import { settledWithin } from "../../settled-within.ts";
+import { placeOf, settledWithin } from "../../settled-within.ts";
 import { queryOf, type Reward } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
@@ -64,6 +64,7 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
   const { tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
   const fits: Fits = new Map();
   const records: Records = new Map();
+  const places = new Map<string, string>();
   const found = new Map<string, Map<string, AskedCalculation>>();
   const walk = createFlow({
     ...options.flow,
@@ -72,7 +73,7 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
     // Continues with whatever is there.
     verifier: { ...ruleVerifier(), judge: () => ({ decision: "continue", reason: "" }) },
     loopDetectors: [],
-    tools,
+    tools: rememberingPlaces(tools, places),
   });
   const walked = random(randomKey(seed, "explored")).shuffle(tasks).slice(0, MOST_TASKS);
   for (let round = 0; round < WALKS; round += 1) {
@@ -87,7 +88,8 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
         ),
       );
       abortSignal.throwIfAborted();
-      for (const { step, observation } of trajectory.memory) record(records, step.tool, observation);
+      for (const { step, observation } of trajectory.memory)
+        record(records, step.tool, observation, places.get(step.tool));
       for (const tool of calculators)
         found.set(task.id, await acceptedCalculations(options, tool, task, trajectory, records));
     }
@@ -97,7 +99,26 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
 
 type Records = Map<string, { -readonly [Name in keyof ToolRecord]: ToolRecord[Name] }>;
 
-const record = (records: Records, tool: string, observation: Observation): void => {
+/** Tools that note where they throw: a planner has no use for it, but whoever wrote the tool has. */
+const rememberingPlaces = (tools: Toolset, places: Map<string, string>): Toolset =>
+  Object.fromEntries(
+    Object.entries(tools).map(([name, tool]) => [
+      name,
+      {
+        ...tool,
+        execute: async (input, context) => {
+          try {
+            return await tool.execute(input, context);
+          } catch (thrown) {
+            places.set(name, placeOf(thrown));
+            throw thrown;
+          }
+        },
+      },
+    ]),
+  );
+
+const record = (records: Records, tool: string, observation: Observation, place = ""): void => {
   if (tool === "") return;
   const entry = records.get(tool) ?? { calls: 0, ok: 0, values: 0, fields: 0 };
   entry.calls += 1;
@@ -106,7 +127,7 @@ const record = (records: Records, tool: string, observation: Observation): void 
     if (statedValue(observation) !== undefined) entry.values += 1;
     if (Object.keys(observation.fields).length > 0) entry.fields += 1;
     else if (observation.text.startsWith("[")) entry.isList = true;
-  } else entry.lastError = observation.error;
+  } else entry.lastError = `${observation.error}${observation.reason === "tool-error" ? place : ""}`;
   records.set(tool, entry);
 };
 
