@@ -68,7 +68,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   const early = AbortSignal.any([abortSignal, signals.stopSignal]);
   setMaxListeners(0, early);
   const sets = setsOf(environment, settings);
-  await run.writeJson(FAMILIARITY_FILE, { templates: familiarQuestions(environment) });
+  await run.writeJson(FAMILIARITY_FILE, { templates: await familiarQuestions(environment, abortSignal) });
   const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
   const seconds = secondsSoFar(learning, parts.phases);
   let phases = parts.phases;
