@@ -1,3 +1,5 @@
+import { listOf, number, text } from "./options.ts";
+
 /** How like what a planner was trained on a question is. */
 export interface Familiarity {
   /** From 0 to 1, of a question's template (`What is the elevation of q1?`). */
@@ -34,6 +36,8 @@ const featuresOf = (template: string): ReadonlySet<string> => {
  * ```
  */
 export const familiarityOf = (templates: readonly string[], least = LEAST): Familiarity => {
+  listOf(text)(templates, "familiarityOf: the templates");
+  number({ most: 1 })(least, "familiarityOf: the least");
   const known = templates.map(featuresOf);
   const counts = new Map<string, number>();
   for (const features of known) for (const feature of features) counts.set(feature, (counts.get(feature) ?? 0) + 1);

@@ -73,17 +73,19 @@ const closingBrace = (text: string, from: number): number => {
 
 const LABEL =
   /(?:[#>*_ ]{0,8}(?:(?:so|thus|hence|therefore|and|i (?:think|believe|conclude)(?: that)?),? )?(?:(?:the|my|our) )?(?:(?:correct|final|short|best|right|exact) ){0,2}(?:answer|ans)[*_ ]{0,4}(?:[:：=]|is\b:?|[-–—](?=\s)|\r?\n)[*_]{0,4})|#{4} /iy;
-/** Longest text in whose sentences labels are looked for. */
-const LABELLED_LENGTH = 20_000;
+/** Characters at the end of a text in which a label is looked for. */
+const LABELLED_LENGTH = 4000;
 
 /** What follows the label of the last line that has one, else of the last sentence; else the whole. */
 const unlabelled = (text: string): string => {
-  if (text.length > LABELLED_LENGTH) return text;
+  const end = text.slice(-LABELLED_LENGTH);
+  // What begins there may be the middle of a line.
+  const least = end.length < text.length ? 1 : 0;
   for (const start of [/^/gm, /(?<=[.!?:;。]\s)/g])
-    for (const { index } of [...text.matchAll(start)].reverse()) {
+    for (const { index } of [...end.matchAll(start)].reverse()) {
       LABEL.lastIndex = index;
-      if (!LABEL.test(text)) continue;
-      const rest = text.slice(LABEL.lastIndex).trim();
+      if (index < least || !LABEL.test(end)) continue;
+      const rest = end.slice(LABEL.lastIndex).trim();
       if (rest !== "") return rest;
     }
   return text;

@@ -29,11 +29,16 @@ it("has neither the other's end nor what came after the checkpoint", async () =>
     await appendFile(join(whole, "replies", `${name}.jsonl`), "");
   const { folder } = await fork(whole, 2);
   expect((await readdir(folder)).sort()).toEqual(
-    ["checkpoints", "config.json", "digests.jsonl", "journal", "metrics.jsonl", "options.json", "phases.json"].concat([
-      "replies",
-      "timings.jsonl",
-      "trajectories.jsonl",
-    ]),
+    [
+      "checkpoints",
+      "config.json",
+      "digests.jsonl",
+      "familiarity.json",
+      "journal",
+      "metrics.jsonl",
+      "options.json",
+      "phases.json",
+    ].concat(["replies", "timings.jsonl", "trajectories.jsonl"]),
   );
   expect((await readdir(join(folder, "checkpoints"))).filter((name) => name.startsWith("step"))).toEqual([
     "step-0000002",
