@@ -73,7 +73,8 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
       state: "ok",
       detail: `${process.version}, ${process.platform}-${process.arch}`,
     });
-    const setUp = await openSetUp(options, process.env);
+    // Whoever looks for what is broken does not wait for it to mend itself.
+    const setUp = await openSetUp({ ...options, attempts: 1 }, process.env);
     redact = setUp.redact;
     try {
       if (setUp.engine !== undefined) {

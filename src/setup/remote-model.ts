@@ -7,6 +7,7 @@ import {
   aiSdkModel,
   type OpenAICompatibleOptions,
   openaiCompatible,
+  type ResilientOptions,
   replayModel,
   resilient,
 } from "../models/index.ts";
@@ -18,6 +19,9 @@ export interface RemoteModel {
   /** For people: no key is in it. */
   readonly where: string;
 }
+
+/** How often a call is tried. */
+type Tries = Pick<ResilientOptions, "attempts">;
 
 const OPENAI = "https://api.openai.com/v1";
 
@@ -36,12 +40,13 @@ const OPENAI = "https://api.openai.com/v1";
 export const remoteModel = async (
   settings: ModelSettings,
   variables: EnvironmentVariables,
+  tries: Tries = {},
 ): Promise<RemoteModel | undefined> => {
-  if (typeof settings === "string") return namedModel(settings, variables);
+  if (typeof settings === "string") return namedModel(settings, variables, tries);
   if ("complete" in settings) return { model: settings, where: "in this process" };
   if ("specificationVersion" in settings)
     return {
-      model: resilient(aiSdkModel(settings as AiSdkLanguageModel, { secrets: secretsOf(variables) })),
+      model: resilient(aiSdkModel(settings as AiSdkLanguageModel, { secrets: secretsOf(variables) }), tries),
       where: `AI SDK, ${settings.provider}`,
     };
   const { baseURL, keyFrom, ...rest } = settings;
@@ -49,29 +54,33 @@ export const remoteModel = async (
     throw new ConfigError(
       `A model is given as ${JSON.stringify(Object.keys(settings))}: accepted are { baseURL, model }, a model of the AI SDK, a ChatModel, or a name such as "openai:gpt-5-mini".`,
     );
-  return endpoint({ ...rest, baseURL, apiKey: keyOf(baseURL, variables, keyFrom) }, variables);
+  return endpoint({ ...rest, baseURL, apiKey: keyOf(baseURL, variables, keyFrom) }, variables, tries);
 };
 
-const namedModel = async (name: string, variables: EnvironmentVariables): Promise<RemoteModel | undefined> => {
+const namedModel = async (
+  name: string,
+  variables: EnvironmentVariables,
+  tries: Tries,
+): Promise<RemoteModel | undefined> => {
   const [, kind = "", rest = ""] = /^(openai|replay|local):(.+)$/s.exec(name) ?? [];
   const base = variables.AGENTFLOW_BASE_URL || variables.OPENAI_BASE_URL || undefined;
   if (kind === "local") return undefined;
   if (kind === "replay") return { model: await replayModel(rest), where: `recorded in ${rest}` };
   if (kind === "openai") {
     const baseURL = base ?? OPENAI;
-    return endpoint({ baseURL, model: rest, apiKey: keyOf(baseURL, variables) }, variables);
+    return endpoint({ baseURL, model: rest, apiKey: keyOf(baseURL, variables) }, variables, tries);
   }
   const [, baseURL, model] = /^(https?:\/\/[^#]+)#(.+)$/s.exec(name) ?? [];
   if (baseURL === undefined || model === undefined) return undefined;
-  return endpoint({ baseURL, model, apiKey: keyOf(baseURL, variables) }, variables);
+  return endpoint({ baseURL, model, apiKey: keyOf(baseURL, variables) }, variables, tries);
 };
 
 /** The name of a local model, as a person typed it. */
 export const localName = (settings: string): string => settings.replace(/^local:/, "");
 
 /** An endpoint may say what it likes: no key of this environment comes back from it. */
-const endpoint = (options: OpenAICompatibleOptions, variables: EnvironmentVariables): RemoteModel => ({
-  model: resilient(openaiCompatible({ ...options, secrets: secretsOf(variables) })),
+const endpoint = (options: OpenAICompatibleOptions, variables: EnvironmentVariables, tries: Tries): RemoteModel => ({
+  model: resilient(openaiCompatible({ ...options, secrets: secretsOf(variables) }), tries),
   where: new URL(options.baseURL).host,
 });
 

@@ -46,6 +46,8 @@ export interface SetUpOptions {
   readonly tools?: readonly string[] | undefined;
   readonly maxTurns?: number | undefined;
   readonly budget?: FlowOptions["budget"];
+  /** Tries of a call of a model behind an endpoint. @default 8 */
+  readonly attempts?: number | undefined;
   /** Whether a generator by a model also writes the solution; `remote`: only a model of an endpoint. @default false */
   readonly solution?: boolean | "remote" | undefined;
 }
@@ -93,8 +95,9 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
   const loaded = options.config === undefined ? undefined : await loadConfig(options.config);
   const config = loaded?.config;
   const asked: ModelSettings | undefined = options.model ?? variables.AGENTFLOW_MODEL ?? config?.model;
-  const remote = asked === undefined ? undefined : await remoteModel(asked, variables);
-  const roles = await remoteRoles(config?.roles ?? {}, variables);
+  const tries = defined({ attempts: options.attempts });
+  const remote = asked === undefined ? undefined : await remoteModel(asked, variables, tries);
+  const roles = await remoteRoles(config?.roles ?? {}, variables, tries);
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
   const isNamed = options.policy !== undefined || asked !== undefined || roles.planner !== undefined;
   const chosen = options.runs === undefined || isNamed ? undefined : await trainedPlanner(options.runs, loaded);
@@ -146,13 +149,17 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
 
 type RemoteRoles = Partial<Readonly<Record<RoleName, "rules" | NonNullable<Awaited<ReturnType<typeof remoteModel>>>>>>;
 
-const remoteRoles = async (roles: Roles, variables: EnvironmentVariables): Promise<RemoteRoles> => {
+const remoteRoles = async (
+  roles: Roles,
+  variables: EnvironmentVariables,
+  tries: Pick<SetUpOptions, "attempts">,
+): Promise<RemoteRoles> => {
   const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
   for (const [role, settings] of Object.entries(roles)) {
     const name = roleNames.find((one) => one === role);
     if (name === undefined) throw new ConfigError(`roles.${role} is not a role: accepted are ${roleNames.join(", ")}.`);
     if (settings === undefined) continue;
-    const model = settings === "rules" ? "rules" : await remoteModel(settings, variables);
+    const model = settings === "rules" ? "rules" : await remoteModel(settings, variables, tries);
     if (model === undefined)
       throw new ConfigError(
         `roles.${role} names the local model ${JSON.stringify(settings)}: a local model plays all roles that name none (model: …).`,
