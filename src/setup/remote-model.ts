@@ -21,7 +21,7 @@ export interface RemoteModel {
 }
 
 /** How often a call is tried. */
-type Tries = Pick<ResilientOptions, "attempts">;
+export type Tries = Pick<ResilientOptions, "attempts">;
 
 const OPENAI = "https://api.openai.com/v1";
 

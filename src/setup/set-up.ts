@@ -152,7 +152,7 @@ type RemoteRoles = Partial<Readonly<Record<RoleName, "rules" | NonNullable<Await
 const remoteRoles = async (
   roles: Roles,
   variables: EnvironmentVariables,
-  tries: Pick<SetUpOptions, "attempts">,
+  tries: { readonly attempts?: number },
 ): Promise<RemoteRoles> => {
   const found: { -readonly [Role in RoleName]?: RemoteRoles[Role] } = {};
   for (const [role, settings] of Object.entries(roles)) {
