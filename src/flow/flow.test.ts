@@ -391,7 +391,14 @@ describe("failures", () => {
   });
 
   test("of a tool are observations", async () => {
-    const thrown = [new Error("not found"), "text", undefined, Object.create(null), new Error("x".repeat(5000))];
+    const thrown = [
+      new Error("not found"),
+      "text",
+      undefined,
+      Object.create(null),
+      { key: "k" },
+      new Error("x".repeat(5000)),
+    ];
     for (const value of thrown) {
       const bad = tool<{ query: string }>({
         ...calculate,

@@ -63,7 +63,7 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
         const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
-        const error = textOfThrown(thrown);
+        const error = messageOf(thrown) || "The tool failed without a message.";
         return failed(reason, context.redact?.(error) ?? error);
       }
     },
@@ -88,15 +88,6 @@ const lastOf = async (given: unknown, abortSignal: AbortSignal): Promise<unknown
     next = await values.next();
   }
   return last;
-};
-
-/** A tool may throw anything, even what has no text. */
-const textOfThrown = (thrown: unknown): string => {
-  try {
-    return messageOf(thrown) || "The tool failed without a message.";
-  } catch {
-    return "The tool failed with an error that cannot be read.";
-  }
 };
 
 const memoiseArguments = (): ((tool: AnyTool) => Arguments) => {
