@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
+  type Analyst,
   ConfigError,
   createFlow,
   EngineError,
@@ -388,6 +389,32 @@ describe("failures", () => {
       status: "failed",
       trajectory: { failure: "503" },
     });
+  });
+
+  test("of an analyst say what it returned and what is accepted", async () => {
+    for (const [analyst, error] of [
+      [() => ["A-17"], /^What the analyst returned is .*an object with entities, unit, template/],
+      [() => ({ entities: [{ id: "q1" }], template: "" }), /^What the analyst returned: entities.* is an object/],
+    ] as const) {
+      const { status, trajectory } = await flowOf([], { analyst: analyst as unknown as Analyst }).solve(question);
+      expect([status, trajectory.failure]).toEqual(["failed", expect.stringMatching(error)]);
+    }
+  });
+
+  test("of a store of secrets are thrown, and the next solve asks it again", async () => {
+    let asked = 0;
+    const secrets = (): string[] => {
+      asked += 1;
+      if (asked === 1) throw new Error("no vault");
+      return ["canary-1234567890"];
+    };
+    const told = { ...calculate, secrets, execute: () => "canary-1234567890" };
+    const flow = flowOf(["told value 1"], { tools: { told }, budget: { turns: 1 } });
+    await expect(flow.solve(question)).rejects.toThrow("The secrets of a model or a tool cannot be had: no vault");
+    const both = await Promise.all([flow.solve(question), flow.solve(question)]);
+    expect(asked).toBe(2);
+    expect(JSON.stringify(both)).toContain("[redacted]");
+    expect(JSON.stringify(both)).not.toContain("canary-1234567890");
   });
 
   test("of a tool are observations", async () => {

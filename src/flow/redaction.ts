@@ -1,3 +1,4 @@
+import { ConfigError, messageOf } from "../errors.ts";
 import type { SecretHolder } from "../model.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { Toolset } from "../tool.ts";
@@ -15,7 +16,11 @@ export const withoutSecrets = (parts: FlowParts, options: FlowOptions): FlowPart
   if (holders.length === 0 && (options.secrets ?? []).length === 0) return parts;
   let redacted: Promise<FlowParts> | undefined;
   return () => {
-    redacted ??= redactedParts(parts, options.secrets ?? [], holders);
+    redacted ??= redactedParts(parts, options.secrets ?? [], holders).catch((cause: unknown) => {
+      // The next solve asks again: a store of keys may be back.
+      redacted = undefined;
+      throw new ConfigError(`The secrets of a model or a tool cannot be had: ${messageOf(cause)}`, { cause });
+    });
     return redacted;
   };
 };

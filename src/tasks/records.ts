@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
-import { extname } from "node:path";
+import { basename, extname } from "node:path";
 import type { ParseStepResult } from "papaparse";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, TaskError } from "../errors.ts";
@@ -102,7 +102,7 @@ const asUtf8 = async (bytes: Buffer, path: string): Promise<Buffer> => {
     if (!isUtf8(part)) {
       const text = JSON.stringify(part.toString("latin1").trim().slice(0, 60));
       throw new TaskError(
-        `${path}, line ${line} is not UTF-8; as Latin-1 (Windows-1252) it reads ${text}. Accepted are UTF-8 and UTF-16. Convert it: iconv -f WINDOWS-1252 -t UTF-8`,
+        `${path}, line ${line} is not UTF-8; as Latin-1 (Windows-1252) it reads ${text}. Accepted are UTF-8 and UTF-16. Convert it: iconv -f WINDOWS-1252 -t UTF-8 "${path}" > "utf8-${basename(path)}"`,
       );
     }
     line += 1;
