@@ -5,9 +5,15 @@ import {
   ConfigError,
   createFlow,
   EngineError,
+  experiencedPlanner,
   type FlowEvent,
   type FlowOptions,
   ModelError,
+  modelAnalyst,
+  modelExecutor,
+  modelGenerator,
+  modelPlanner,
+  modelVerifier,
   ruleExecutor,
   tool,
   turnCount,
@@ -415,6 +421,38 @@ describe("failures", () => {
     expect(asked).toBe(2);
     expect(JSON.stringify(both)).toContain("[redacted]");
     expect(JSON.stringify(both)).not.toContain("canary-1234567890");
+  });
+
+  test("of a tool never show the key of a model that plays a module only", async () => {
+    const key = "canary-0987654321";
+    const model = {
+      id: "m",
+      secrets: () => [key],
+      complete: async () => ({ text: "no", promptTokens: 1, sampledTokens: 1 }),
+    };
+    const told = {
+      ...calculate,
+      execute: () => ({ text: key, fields: { value: { kind: "text" as const, value: key } } }),
+    };
+    for (const module of [
+      { generator: modelGenerator(model) },
+      { verifier: modelVerifier(model) },
+      { executor: { ...modelExecutor(model), write: ruleExecutor().write } },
+      { analyst: modelAnalyst(model) },
+      {
+        planner: experiencedPlanner(
+          modelPlanner({
+            ...model,
+            complete: async () => ({ text: "told value 1", promptTokens: 1, sampledTokens: 1 }),
+          }),
+        ),
+      },
+    ]) {
+      const result = await flowOf(["told value 1"], { tools: { told }, budget: { turns: 1 }, ...module }).solve(
+        question,
+      );
+      expect([Object.keys(module), JSON.stringify(result)]).not.toContainEqual(expect.stringContaining(key));
+    }
   });
 
   test("of a tool are observations", async () => {

@@ -7,10 +7,13 @@ import type { FlowParts } from "./loop.ts";
 
 /**
  * The parts of a flow with its secrets taken out, once its first solve asks for them: those of its options and those that
- * its model and tools hold. The search for secrets is loaded only where there are some.
+ * its models, modules and tools hold. The search for secrets is loaded only where there are some.
  */
 export const withoutSecrets = (parts: FlowParts, options: FlowOptions): FlowParts | (() => Promise<FlowParts>) => {
-  const holders: readonly SecretHolder[] = [options.model, ...Object.values(parts.tools)].flatMap((holder) =>
+  const { model, analyst } = options;
+  const { planner, executor, verifier, generator } = parts;
+  const players = [model, analyst, planner, executor, verifier, generator];
+  const holders: readonly SecretHolder[] = [...players, ...Object.values(parts.tools)].flatMap((holder) =>
     holder?.secrets === undefined ? [] : [holder as SecretHolder],
   );
   if (holders.length === 0 && (options.secrets ?? []).length === 0) return parts;
