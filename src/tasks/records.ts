@@ -4,6 +4,7 @@ import { basename, extname } from "node:path";
 import type { ParseStepResult } from "papaparse";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, TaskError } from "../errors.ts";
+import { exactJson } from "../number-text.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { pacer } from "../pacer.ts";
 import { isParquet, parquetRecords } from "./parquet.ts";
@@ -130,7 +131,7 @@ const textRecords = async (bytes: Buffer, path: string): Promise<Value[]> => {
       const text = json.toString("utf8");
       // A blank line is not a record.
       if (!isArray && text.trim() === "") return undefined;
-      const parsed = parseJson(text, RECORD);
+      const parsed = parseJson(exactJson(text), RECORD);
       const value = text.includes("null") ? present(parsed) : parsed;
       return isArray ? { value } : { value, line: i + 1 };
     } catch (cause) {
