@@ -88,7 +88,8 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
         ),
       );
       abortSignal.throwIfAborted();
-      if (result.status === "failed") throw result.error;
+      // What fails before its first turn, such as an analyst, would look like tools that nothing fits.
+      if (result.status === "failed" && result.trajectory.memory.length === 0) throw result.error;
       const { trajectory } = result;
       for (const { step, observation } of trajectory.memory)
         record(records, step.tool, observation, places.get(step.tool));
