@@ -86,5 +86,15 @@ export class TaskError extends AgentFlowError {
 export const retryableStatus = (status: number): boolean =>
   status === 408 || status === 409 || status === 425 || status === 429 || status >= 500;
 
-/** The text of anything thrown, for one-line messages. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+/** The text of anything thrown, for one-line messages. Of an object without a message only the names: values may be keys. */
+export const messageOf = (thrown: unknown): string => {
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  try {
+    const { message } = thrown as Partial<Error>;
+    return typeof message === "string"
+      ? message
+      : `an object with ${Object.keys(thrown).join(", ") || "nothing in it"}`;
+  } catch {
+    return "an object that cannot be read";
+  }
+};

@@ -1,5 +1,6 @@
 import type { Meter } from "./budget.ts";
 import type { Experience } from "./experience.ts";
+import type { SecretHolder } from "./model.ts";
 import type { RandomKey } from "./random.ts";
 import type { Redactor } from "./secrets/redact.ts";
 import type { Query } from "./task.ts";
@@ -63,16 +64,19 @@ export interface Judgement {
   readonly tokens?: TokenCount;
 }
 
-export type Analyst = (query: Query, context: ModuleContext) => Analysis | Promise<Analysis>;
+/** Names what the question is about. A module that asks a model holds its secrets. */
+export interface Analyst extends SecretHolder {
+  (query: Query, context: ModuleContext): Analysis | Promise<Analysis>;
+}
 
 /** Makes the next step. `release` is called once at the end of a solve: what was kept under its history can go. */
-export interface Planner {
+export interface Planner extends SecretHolder {
   (state: FlowState, context: ModuleContext): Plan | Promise<Plan>;
   readonly release?: (history: string) => void;
 }
 
 /** Turns a step into a call (`write`), which the verifier's first gate checks before `run` reaches the tool. */
-export interface Executor {
+export interface Executor extends SecretHolder {
   write(step: Step, state: FlowState, context: ModuleContext): ToolCall | Refusal | Promise<ToolCall | Refusal>;
   run(call: ToolCall, state: FlowState, context: ModuleContext): Promise<Observation>;
 }
@@ -80,7 +84,7 @@ export interface Executor {
 /** A call that never reaches a tool; it becomes the turn's observation. */
 export type Refusal = Extract<Observation, { readonly error: string }>;
 
-export interface Verifier {
+export interface Verifier extends SecretHolder {
   /** Before a call: undefined lets it through. */
   admit(call: ToolCall, state: FlowState, context: ModuleContext): Refusal | undefined | Promise<Refusal | undefined>;
   /** After it: is memory enough and consistent? `state.memory` holds the earlier turns, `observation` this one's. */
@@ -101,5 +105,7 @@ export interface Solution {
 }
 
 /** The final answer from memory, with its solution where that was asked for; undefined when memory holds none. */
-export type Generator = (state: FlowState, context: ModuleContext) => Generated | Promise<Generated>;
+export interface Generator extends SecretHolder {
+  (state: FlowState, context: ModuleContext): Generated | Promise<Generated>;
+}
 export type Generated = string | Solution | undefined;

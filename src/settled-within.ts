@@ -1,10 +1,16 @@
+import { sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { AgentFlowError, ConfigError, messageOf } from "./errors.ts";
+import { codeFolder } from "./package-folder.ts";
 
 /** A wait for code of somebody else: a configuration, a generator of tasks, a reward, the check of a tool. */
 export interface Wait {
   readonly what: string;
   readonly giveUp: (why: string) => void;
 }
+
+const OWN = fileURLToPath(codeFolder);
+const PACKAGES = `${sep}node_modules${sep}`;
 
 const waits = new Set<Wait>();
 let overdue = false;
@@ -22,12 +28,12 @@ export const thrownBy = (what: string, thrown: unknown): AgentFlowError => {
   return new ConfigError(`${what} threw ${name}${messageOf(thrown)}${placeOf(thrown)}`, { cause: thrown });
 };
 
-/** Where an error was thrown, as ` (file:line:column)`; empty where it does not say so. */
+/** Where an error was thrown, as ` (file:line:column)`, in the user's own code if that is on the way; else empty. */
 export const placeOf = (thrown: unknown): string => {
-  const line =
-    thrown instanceof Error
-      ? thrown.stack?.split("\n").find((one) => one.startsWith("    at ") && !one.includes("node:"))
-      : undefined;
+  const lines = (thrown instanceof Error ? (thrown.stack ?? "") : "")
+    .split("\n")
+    .filter((one) => one.startsWith("    at ") && !/node:|<anonymous>/.test(one) && !one.includes(PACKAGES));
+  const line = lines.find((one) => !one.includes(OWN)) ?? lines[0];
   return line === undefined
     ? ""
     : ` (${line.slice(line.lastIndexOf("(") + 1 || line.indexOf("at ") + 3).replace(")", "")})`;

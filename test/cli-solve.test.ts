@@ -199,6 +199,8 @@ describe("agentflow eval", () => {
         others,
         '{"question":"Capital of Togo?","answer":"Lomé"}\n{"question":"Capital of Chad?","answer":"x"}\n',
       );
+      const nowhere = await agentflow(["eval", tasks, "--config", config, "--resume"], key);
+      expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining("--resume needs --out") });
       const resumed = await agentflow(["eval", others, "--config", config, "--out", report, "--resume"], key);
       expect(resumed.code).toBe(1);
       expect(resumed.stderr).toMatch(/Cannot resume from .*: its task \S+ is not one of these tasks/);

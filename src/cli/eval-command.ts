@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { messageOf, StoreError } from "../errors.ts";
+import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
 import { defined } from "../options.ts";
 import { hashOfConfig } from "../setup/config-file.ts";
@@ -61,6 +61,8 @@ interface EvalReport {
  */
 export const evalCommand = async (set: string | undefined, options: EvalOptions): Promise<number> => {
   const { seed, json, quiet, concurrency, config } = options;
+  if (options.resume && options.out === undefined)
+    throw new ConfigError("--resume needs --out: an evaluation resumes from what stands beside its report.");
   const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const begun = performance.now();

@@ -2,6 +2,7 @@ import type { Experience } from "../experience.ts";
 import type { Planner } from "../module.ts";
 import { callback } from "../options.ts";
 import { stepOf } from "../trajectory.ts";
+import { holding } from "./model/holding.ts";
 
 /**
  * A planner that does again what solved the most similar earlier task, and asks `planner` as soon as that does not go as it
@@ -27,7 +28,7 @@ export const experiencedPlanner = (planner: Planner): Planner => {
     const next = onCourse ? actions[turn - 1] : undefined;
     return next === undefined ? planner(state, context) : { step: stepOf(next) };
   };
-  return planner.release === undefined ? plan : Object.assign(plan, { release: planner.release });
+  return holding(planner, planner.release === undefined ? plan : Object.assign(plan, { release: planner.release }));
 };
 
 /** What was done, without what failed: places of memory that later actions refer to are kept only where nothing failed. */

@@ -25,7 +25,7 @@ import {
 import type { RandomKey } from "../random.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import { type Grants, type Tools, toolset } from "../tool.ts";
-import type { MemoryEntry, ToolCall } from "../trajectory.ts";
+import type { Analysis, MemoryEntry, ToolCall } from "../trajectory.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
 
@@ -126,6 +126,20 @@ export const flowRules: Rules<FlowOptions> = {
   clock: objectWith("a clock", "now", "after"),
   newId: callback,
 };
+
+const analysisRule = ruleOf<Analysis>(
+  { entities: required(listOf(text)), unit: text, template: required(text) },
+  { others: "any" },
+);
+
+/** An analyst of somebody else's making, which throws `ConfigError` where what it returns is no analysis. */
+export const checkedAnalyst =
+  (analyst: Analyst): Analyst =>
+  async (query, context) => {
+    const analysis = await analyst(query, context);
+    analysisRule(analysis, "What the analyst returned");
+    return analysis;
+  };
 
 /** What each option of a solve accepts. */
 export const solveRules: Rules<SolveOptions> = {

@@ -1,12 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
+  type Analyst,
   ConfigError,
   createFlow,
   EngineError,
+  experiencedPlanner,
   type FlowEvent,
   type FlowOptions,
   ModelError,
+  modelAnalyst,
+  modelExecutor,
+  modelGenerator,
+  modelPlanner,
+  modelVerifier,
   ruleExecutor,
   tool,
   turnCount,
@@ -390,8 +397,73 @@ describe("failures", () => {
     });
   });
 
+  test("of an analyst say what it returned and what is accepted", async () => {
+    for (const [analyst, error] of [
+      [() => ["A-17"], /^What the analyst returned is .*an object with entities, unit, template/],
+      [() => ({ entities: [{ id: "q1" }], template: "" }), /^What the analyst returned: entities.* is an object/],
+    ] as const) {
+      const { status, trajectory } = await flowOf([], { analyst: analyst as unknown as Analyst }).solve(question);
+      expect([status, trajectory.failure]).toEqual(["failed", expect.stringMatching(error)]);
+    }
+  });
+
+  test("of a store of secrets are thrown, and the next solve asks it again", async () => {
+    let asked = 0;
+    const secrets = (): string[] => {
+      asked += 1;
+      if (asked === 1) throw new Error("no vault");
+      return ["canary-1234567890"];
+    };
+    const told = { ...calculate, secrets, execute: () => "canary-1234567890" };
+    const flow = flowOf(["told value 1"], { tools: { told }, budget: { turns: 1 } });
+    await expect(flow.solve(question)).rejects.toThrow("The secrets of a model or a tool cannot be had: no vault");
+    const both = await Promise.all([flow.solve(question), flow.solve(question)]);
+    expect(asked).toBe(2);
+    expect(JSON.stringify(both)).toContain("[redacted]");
+    expect(JSON.stringify(both)).not.toContain("canary-1234567890");
+  });
+
+  test("of a tool never show the key of a model that plays a module only", async () => {
+    const key = "canary-0987654321";
+    const model = {
+      id: "m",
+      secrets: () => [key],
+      complete: async () => ({ text: "no", promptTokens: 1, sampledTokens: 1 }),
+    };
+    const told = {
+      ...calculate,
+      execute: () => ({ text: key, fields: { value: { kind: "text" as const, value: key } } }),
+    };
+    for (const module of [
+      { generator: modelGenerator(model) },
+      { verifier: modelVerifier(model) },
+      { executor: { ...modelExecutor(model), write: ruleExecutor().write } },
+      { analyst: modelAnalyst(model) },
+      {
+        planner: experiencedPlanner(
+          modelPlanner({
+            ...model,
+            complete: async () => ({ text: "told value 1", promptTokens: 1, sampledTokens: 1 }),
+          }),
+        ),
+      },
+    ]) {
+      const result = await flowOf(["told value 1"], { tools: { told }, budget: { turns: 1 }, ...module }).solve(
+        question,
+      );
+      expect([Object.keys(module), JSON.stringify(result)]).not.toContainEqual(expect.stringContaining(key));
+    }
+  });
+
   test("of a tool are observations", async () => {
-    const thrown = [new Error("not found"), "text", undefined, Object.create(null), new Error("x".repeat(5000))];
+    const thrown = [
+      new Error("not found"),
+      "text",
+      undefined,
+      Object.create(null),
+      { key: "k" },
+      new Error("x".repeat(5000)),
+    ];
     for (const value of thrown) {
       const bad = tool<{ query: string }>({
         ...calculate,

@@ -10,7 +10,14 @@ import { type Query, queryOf } from "../task.ts";
 import { type Grants, type Toolset, toolsetOf } from "../tool.ts";
 import type { StopReason, Trajectory } from "../trajectory.ts";
 import { noUsage, type Usage } from "../usage.ts";
-import { type FlowOptions, flowRules, queryRule, type SolveOptions, solveRules } from "./flow-options.ts";
+import {
+  checkedAnalyst,
+  type FlowOptions,
+  flowRules,
+  queryRule,
+  type SolveOptions,
+  solveRules,
+} from "./flow-options.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
 import { SolveMeter, unpricedError } from "./meter.ts";
@@ -104,7 +111,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
   );
   if (model?.priced === false && Number.isFinite(budget.dollars)) throw unpricedError(budget.dollars, model.id);
   return {
-    analyst: options.analyst ?? ruleAnalyst(),
+    analyst: options.analyst === undefined ? ruleAnalyst() : checkedAnalyst(options.analyst),
     planner,
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
     verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),

@@ -1,3 +1,4 @@
+import { ConfigError, messageOf } from "../errors.ts";
 import type { SecretHolder } from "../model.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { Toolset } from "../tool.ts";
@@ -6,16 +7,23 @@ import type { FlowParts } from "./loop.ts";
 
 /**
  * The parts of a flow with its secrets taken out, once its first solve asks for them: those of its options and those that
- * its model and tools hold. The search for secrets is loaded only where there are some.
+ * its models, modules and tools hold. The search for secrets is loaded only where there are some.
  */
 export const withoutSecrets = (parts: FlowParts, options: FlowOptions): FlowParts | (() => Promise<FlowParts>) => {
-  const holders: readonly SecretHolder[] = [options.model, ...Object.values(parts.tools)].flatMap((holder) =>
+  const { model, analyst } = options;
+  const { planner, executor, verifier, generator } = parts;
+  const players = [model, analyst, planner, executor, verifier, generator];
+  const holders: readonly SecretHolder[] = [...players, ...Object.values(parts.tools)].flatMap((holder) =>
     holder?.secrets === undefined ? [] : [holder as SecretHolder],
   );
   if (holders.length === 0 && (options.secrets ?? []).length === 0) return parts;
   let redacted: Promise<FlowParts> | undefined;
   return () => {
-    redacted ??= redactedParts(parts, options.secrets ?? [], holders);
+    redacted ??= redactedParts(parts, options.secrets ?? [], holders).catch((cause: unknown) => {
+      // The next solve asks again: a store of keys may be back.
+      redacted = undefined;
+      throw new ConfigError(`The secrets of a model or a tool cannot be had: ${messageOf(cause)}`, { cause });
+    });
     return redacted;
   };
 };

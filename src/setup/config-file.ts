@@ -93,11 +93,16 @@ export const loadConfig = async (file: string): Promise<LoadedConfig> => {
     config = await settledWithin(LOAD_SECONDS, `Loading ${file}`, () => jiti.import(path, { default: true }));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`${file} cannot be loaded: ${messageOf(cause)}${placeOf(cause)}`, { cause });
+    const said = messageOf(cause).replace(/\nRequire stack:.*$/s, "");
+    throw new ConfigError(`${file} cannot be loaded: ${said}${placeOf(cause)}`, { cause });
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new ConfigError(
       `${file} exports ${config === null ? "null" : typeof config}; it must have a default export made by defineConfig({ tools, tasks }).`,
+    );
+  if ("__esModule" in config)
+    throw new ConfigError(
+      `${file} exports ${Object.keys(config).join(", ") || "nothing"} and has no default export: it must have one made by defineConfig({ tools, tasks }).`,
     );
   configRule(config, file);
   return {

@@ -47,15 +47,18 @@ export const namedByKey = (key: string, choices: readonly string[]): readonly nu
 
 /** A letter by itself, in brackets or with a mark behind it. */
 const bareLetter = (text: string): number | undefined => {
-  const letter = /^[([{（【]?\s?([A-Za-z])\s?[\])}）】]?\s?[.,:;。]?$/.exec(undressed(text))?.[1];
+  const letter = /^[([{（【]?\s?([A-Za-z])\s?[\])}）】]?\s?[.,:;!。、]?$/.exec(undressed(text).normalize("NFKC"))?.[1];
   return letter === undefined ? undefined : indexOf(letter);
 };
 
 const LEAD =
-  /^(?:(?:(?:the|my) )?(?:(?:correct|right|best|final) ){0,2}(?:option|choice)(?: is|:)?|i(?: would|['’]d| will)? (?:choose|pick|select|go with)|it is|it['’]s|that is)[: ] {0,4}/i;
+  /^(?:(?:(?:the|my) )?(?:(?:correct|right|best|final) ){0,2}(?:option|choice)(?: is|:)?|i(?: would|['’]d| will)? (?:choose|pick|select|go with|think|say)|it is|it['’]s|that is)[: ] {0,4}/i;
 
-const MARKED = /^[([（]?([A-Za-z])(?:[\]).:,）]{1,2}\s{0,4}|\s[-–—]\s)(.+)$/s;
-const SPACED = /^([A-Za-z])\s(.+)$/s;
+const MARKED = /^[([（]?(?<letter>[A-Za-z])(?:[\]).:,）]{1,2}\s{0,4}|\s[-–—]\s)(?<rest>.+)$/s;
+const SPACED = /^(?<letter>[A-Za-z])\s(?<rest>.+)$/s;
+const BEHIND = /^(?<rest>.+?)[,:]?\s[([（](?<letter>[A-Za-z])[\])）]$/s;
+/** A label in bold before an option's text: `**(B)** blue`. */
+const BOLD = /^(?:(\*\*|__|\*|_|`)(\(?[A-Za-z][).:]{0,2})\1|\\text(?:bf)?\s?\{(\(?[A-Za-z][).:]{0,2})\}\\?)(?=[\s.:])/;
 
 /** The option that an answer chooses: a letter in any usual dress, an option's whole text, or both where they agree. */
 export const chosen = (answer: string, choices: readonly string[]): number | undefined => {
@@ -65,7 +68,7 @@ export const chosen = (answer: string, choices: readonly string[]): number | und
   if (at !== undefined) return choices.length === 0 || at < choices.length ? at : undefined;
   // A letter beside another option's text is not an answer.
   const labelled = (form: RegExp): number | undefined => {
-    const [, letter, rest] = form.exec(bare) ?? [];
+    const { letter, rest } = form.exec(bare.replace(BOLD, "$2$3"))?.groups ?? {};
     if (letter === undefined || rest === undefined) return undefined;
     const named = indexOf(letter);
     return byText(rest, options).includes(named) ? named : -1;
@@ -77,6 +80,7 @@ export const chosen = (answer: string, choices: readonly string[]): number | und
     only(written(bare, options)) ??
     labelled(MARKED) ??
     only(byText(bare, options)) ??
-    labelled(SPACED);
+    labelled(SPACED) ??
+    labelled(BEHIND);
   return found === -1 ? undefined : found;
 };

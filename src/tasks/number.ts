@@ -12,7 +12,7 @@ import {
   toNumber,
   zero,
 } from "./rational.ts";
-import { isUnit, unitOf } from "./units.ts";
+import { isMega, isUnit, unitOf } from "./units.ts";
 
 /** What a text says that is one number as a whole. */
 export interface Quantity {
@@ -49,6 +49,8 @@ const scales: Readonly<Record<string, Rational>> = {
   ...{ trillion: decimal("1", 12), quadrillion: decimal("1", 15) },
 };
 const SIGN_AND_CURRENCY = /^([-+]?)[ ]?((?:US)?\$|[€£¥₹]|(?:USD|EUR|GBP|JPY|INR)[ ])?[ ]?([-+]?)[ ]?/;
+/** No seconds. */
+const DECADE = /^(?:1\d|20)\d0['’]?s$/;
 const PERCENT = /^[ ]?(?:%|percent|per cent|pct\.?)(?!\p{L})/u;
 
 const small =
@@ -69,7 +71,10 @@ const inDigits = (text: string): string => {
 
 /** What may stand around a number without being part of it. */
 const surrounded = (text: string): string => {
-  const equation = text.trim().replace(/^(?:[a-z]|answer)?[ ]?=[ ]?(?!=)/i, "");
+  const equation = text
+    .trim()
+    .replace(/^(?:[a-z]|answer)?[ ]?=[ ]?(?!=)/i, "")
+    .replace(/^(?:minus|negative) (?=[\p{L}\d.])/iu, "-");
   const inner = /^(?:\([^()]*\)|\[[^[\]]*\]|\{[^{}]*\})$/.test(equation) ? equation.slice(1, -1) : equation;
   return inner.trim().replace(/(?<=[\p{L}\p{N}%°)]) ?[.?。,;:]$/u, "");
 };
@@ -82,7 +87,7 @@ export const readQuantity = (text: string): Quantity | undefined => {
   if (text.length > LONGEST) return undefined;
   if (/^\d{1,15}$/.test(text)) return { value: { top: BigInt(text), bottom: 1n }, percent: false, unit: "" };
   const bare = surrounded(plainLatex(text).replace(/\s{1,400}/g, " "));
-  if (/[^\P{Nd}0-9]/u.test(bare)) return undefined;
+  if (/[^\P{Nd}0-9]/u.test(bare) || DECADE.test(bare)) return undefined;
   const [signs = "", before = "", currency = "", after = ""] = SIGN_AND_CURRENCY.exec(bare) ?? [];
   if (before !== "" && after !== "") return undefined;
   const body = inDigits(bare.slice(signs.length));
@@ -96,12 +101,25 @@ export const readQuantity = (text: string): Quantity | undefined => {
   const percent = PERCENT.exec(rest)?.[0];
   const behind = rest.slice(percent?.length ?? 0).trim();
   const sign = currency.trim();
+  const more = sign === "" && percent === undefined ? addedTo(size, behind) : undefined;
+  if (more !== undefined)
+    return { ...more, value: `${before}${after}`.includes("-") ? negate(more.value) : more.value };
   const repeated = sign !== "" && unitOf(behind)?.dimension === unitOf(sign)?.dimension;
   return {
     value: `${before}${after}`.includes("-") ? negate(size) : size,
     percent: percent !== undefined,
     unit: sign === "" ? behind : behind === "" || repeated ? sign : `${sign} ${behind}`,
   };
+};
+
+/** A size whose unit is followed by so much in a smaller one, in the larger: `1 hour 30 minutes`, `5 ft 10 in`. */
+const addedTo = (size: Rational, behind: string): Quantity | undefined => {
+  const [, unit = "", rest = ""] = /^(\p{L}{1,20}),? (?:and )?(\d.*)$/u.exec(behind) ?? [];
+  const [larger, less] = [unitOf(unit), rest === "" ? undefined : readQuantity(rest)];
+  const smaller = less === undefined ? undefined : unitOf(less.unit);
+  if (larger === undefined || less === undefined || larger.dimension !== smaller?.dimension) return undefined;
+  const part = divide(multiply(less.value, smaller.factor), larger.factor);
+  return toNumber(part) < 1 ? { value: add(size, part), percent: false, unit } : undefined;
 };
 
 /** The number that a text begins with, and what follows it: a mixed one, a power of ten, a fraction, or digits. */
@@ -138,7 +156,7 @@ export const isNumber = (text: string): boolean => {
 };
 
 /** One of a unit is the same unit: `day` and `days`. */
-const singular = (unit: string): string => unit.toLowerCase().replace(/(?<=\p{L}{2})s$/u, "");
+const singular = (unit: string): string => (isMega(unit) ? unit : unit.toLowerCase().replace(/(?<=\p{L}{2})s$/u, ""));
 
 /** Whether a quantity is the expected one: its unit is that of the key, convertible to it, or absent. */
 export const sameQuantity = (

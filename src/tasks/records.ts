@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
-import { extname } from "node:path";
+import { basename, extname } from "node:path";
 import type { ParseStepResult } from "papaparse";
 import { type JsonLimits, parseJson } from "../bounded-json.ts";
 import { messageOf, TaskError } from "../errors.ts";
+import { exactJson } from "../number-text.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { pacer } from "../pacer.ts";
 import { isParquet, parquetRecords } from "./parquet.ts";
@@ -102,7 +103,7 @@ const asUtf8 = async (bytes: Buffer, path: string): Promise<Buffer> => {
     if (!isUtf8(part)) {
       const text = JSON.stringify(part.toString("latin1").trim().slice(0, 60));
       throw new TaskError(
-        `${path}, line ${line} is not UTF-8; as Latin-1 (Windows-1252) it reads ${text}. Accepted are UTF-8 and UTF-16. Convert it: iconv -f WINDOWS-1252 -t UTF-8`,
+        `${path}, line ${line} is not UTF-8; as Latin-1 (Windows-1252) it reads ${text}. Accepted are UTF-8 and UTF-16. Convert it: iconv -f WINDOWS-1252 -t UTF-8 "${path}" > "utf8-${basename(path)}"`,
       );
     }
     line += 1;
@@ -130,7 +131,7 @@ const textRecords = async (bytes: Buffer, path: string): Promise<Value[]> => {
       const text = json.toString("utf8");
       // A blank line is not a record.
       if (!isArray && text.trim() === "") return undefined;
-      const parsed = parseJson(text, RECORD);
+      const parsed = parseJson(exactJson(text), RECORD);
       const value = text.includes("null") ? present(parsed) : parsed;
       return isArray ? { value } : { value, line: i + 1 };
     } catch (cause) {

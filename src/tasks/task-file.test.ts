@@ -112,6 +112,17 @@ describe("a file of tasks", () => {
   });
 });
 
+it("keeps every digit of a whole number that JSON would round", async () => {
+  const path = await file(
+    '{"question":"2^64?","answer":18446744073709551616}\n{"question":"2?","answer":2}\n',
+    "jsonl",
+  );
+  const [large, small] = (await readTaskFile(path)).map(({ sealed }) => sealed);
+  expect([large, small]).toMatchObject([{ answers: ["18446744073709551616"] }, { kind: "number", answers: ["2"] }]);
+  expect(large && scoreAnswer(large, "18,446,744,073,709,551,616").correct).toBe(true);
+  expect(large && scoreAnswer(large, "18446744073709552000").correct).toBe(false);
+});
+
 it("scores by rules: the reward is 1 or 0, and texts have an F1 beside it", async () => {
   const sealed = { kind: "text", answers: ["the Marie Curie"] } as const;
   expect(scoreAnswer(sealed, "Curie Marie Sklodowska")).toEqual({ correct: false, f1: expect.closeTo(0.8, 5) });

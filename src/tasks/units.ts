@@ -66,8 +66,19 @@ const known: Readonly<Record<string, readonly (readonly [size: string, names: st
   ],
   power: [
     ["1", "W watt watts"],
+    ["0.001", "mW milliwatt milliwatts"],
     ["1000", "kW kilowatt kilowatts"],
     ["1000000", "MW megawatt megawatts"],
+    ["1000000000", "GW gigawatt gigawatts"],
+  ],
+  information: [
+    ["1000", "kB KB kb kilobyte kilobytes"],
+    ["1000000", "MB mb megabyte megabytes"],
+    ["1000000000", "GB gb gigabyte gigabytes"],
+    ["1000000000000", "TB tb terabyte terabytes"],
+    ["125", "kbit kilobit kilobits"],
+    ["125000", "Mb Mbit megabit megabits"],
+    ["125000000", "Gb Gbit gigabit gigabits"],
   ],
   energy: [
     ["1", "J joule joules"],
@@ -84,6 +95,8 @@ const byName: ReadonlyMap<string, Unit> = new Map(
 );
 
 const FACTORS = 4;
+/** In short names a large M is a million and a small one a thousandth: `Mg` is no `mg`. */
+export const isMega = (name: string): boolean => /^M\p{L}?$/u.test(name);
 
 /** A unit by a name as people write it (`km`, `miles per hour`, `sq ft`, `cm^2`); undefined for one that is not known. */
 export const unitOf = (text: string): Unit | undefined => {
@@ -91,6 +104,8 @@ export const unitOf = (text: string): Unit | undefined => {
     .trim()
     .replace(/^mph$/i, "mi/h")
     .replace(/^k(?:m)?ph$|^kmh$/i, "km/h")
+    .replace(/^(?:degrees?|deg\.?|°) ?(?=(?:c|f|celsius|fahrenheit)$)/i, "°")
+    .replace(/^°(celsius|fahrenheit)$/i, "$1")
     .replace(/\bper\b/g, "/")
     .replace(/\b(square|sq\.?|cubic|cu\.?) ([\p{L}]{1,20})/gu, (_, how: string, name: string) =>
       how.startsWith("s") ? `${name}^2` : `${name}^3`,
@@ -104,7 +119,7 @@ export const unitOf = (text: string): Unit | undefined => {
   let size = one;
   for (const { factor, sign } of factors) {
     const [, name = "", power = "1"] = /^([^\d^]{1,20})\^?([1-4]?)$/u.exec(factor) ?? [];
-    const unit = byName.get(name) ?? byName.get(name.toLowerCase());
+    const unit = byName.get(name) ?? (isMega(name) ? undefined : byName.get(name.toLowerCase()));
     if (unit === undefined) return undefined;
     const times = Number(power || "1");
     powers.set(unit.dimension, (powers.get(unit.dimension) ?? 0) + sign * times);

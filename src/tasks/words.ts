@@ -50,6 +50,7 @@ const reduced = (text: string): { readonly joined: string; readonly spaced: stri
     .normalize("NFKC")
     .slice(0, COMPARED_LENGTH)
     .toLowerCase()
+    .replaceAll("ß", "ss")
     .replace(VOWEL_POINTS, "")
     .replace(/[\p{Pd}−]/gu, "-")
     .replaceAll("⁄", "/")

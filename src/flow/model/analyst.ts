@@ -1,9 +1,12 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
-import type { Analyst } from "../../module.ts";
+import type { Analyst, ModuleContext } from "../../module.ts";
 import { defined } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
+import type { Query } from "../../task.ts";
+import type { Analysis } from "../../trajectory.ts";
 import { analyse, QUESTION_LENGTH } from "../rules/analyst.ts";
+import { holding } from "./holding.ts";
 import { labelledLine } from "./labelled-line.ts";
 
 const SYSTEM = [
@@ -25,9 +28,8 @@ const NAME_LIMIT = 12;
  * const flow = createFlow({ model, analyst: modelAnalyst(model), tools: {} });
  * ```
  */
-export const modelAnalyst =
-  (model: ChatModel): Analyst =>
-  async (query, context) => {
+export const modelAnalyst = (model: ChatModel): Analyst =>
+  holding(model, async (query: Query, context: ModuleContext): Promise<Analysis> => {
     const question = query.question.slice(0, QUESTION_LENGTH);
     const rules = analyse(question);
     const { text } = await metered(model, context.meter, context.redact).complete({
@@ -57,4 +59,4 @@ export const modelAnalyst =
       .sort((a, b) => b.length - a.length)
       .reduce((template, name) => template.replaceAll(name, `q${entities.indexOf(name) + 1}`), question);
     return { entities, template, ...defined({ unit }) };
-  };
+  });

@@ -1,11 +1,11 @@
 import { metered } from "../../metered.ts";
 import type { ChatMessage, ChatModel } from "../../model.ts";
-import type { Executor, FlowState } from "../../module.ts";
+import type { Executor, FlowState, ModuleContext, Refusal } from "../../module.ts";
 import { checked, count, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import { callIn, objectsIn } from "../../reply.ts";
 import type { AnyTool, JsonSchema } from "../../tool.ts";
-import type { Step } from "../../trajectory.ts";
+import type { Step, ToolCall } from "../../trajectory.ts";
 import { argumentValue } from "../arguments.ts";
 import { fieldText } from "../field-text.ts";
 import { REFERENCE, resolve } from "../memory.ts";
@@ -13,6 +13,7 @@ import { refused } from "../observation.ts";
 import { ruleExecutor } from "../rules/executor.ts";
 import { jsonSchemaOf, parseInput } from "../schema.ts";
 import { oneLine } from "./entry-text.ts";
+import { holding } from "./holding.ts";
 import { questionText } from "./planner-prompt.ts";
 
 export interface ModelExecutorOptions {
@@ -43,9 +44,9 @@ const SCHEMA_LENGTH = 6000;
 export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = {}): Executor => {
   required(objectWith("a chat model", "complete"))(model, "modelExecutor: the model");
   const { maxTokens = 256, outputLimit } = checked("modelExecutor", options, { maxTokens: count, outputLimit: count });
-  return {
+  return holding(model, {
     run: ruleExecutor(outputLimit === undefined ? {} : { outputLimit }).run,
-    write: async (step, state, context) => {
+    write: async (step: Step, state: FlowState, context: ModuleContext): Promise<ToolCall | Refusal> => {
       const tool = Object.hasOwn(state.tools, step.tool) ? state.tools[step.tool] : undefined;
       // The verifier's first gate refuses it, with the list of tools.
       if (tool === undefined) return { tool: step.tool, input: {} };
@@ -79,7 +80,7 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       }
       return refused("bad-arguments", `${step.tool}: ${problem}.`);
     },
-  };
+  });
 };
 
 const callPrompt = (step: Step, state: FlowState, tool: AnyTool, schema: JsonSchema | undefined): ChatMessage[] => {

@@ -1,10 +1,11 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
-import type { Generated, Generator } from "../../module.ts";
+import type { FlowState, Generated, Generator, ModuleContext } from "../../module.ts";
 import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import { bareAnswer, taggedAnswer } from "../../reply.ts";
 import { entryText, oneLine } from "./entry-text.ts";
+import { holding } from "./holding.ts";
 import { questionText } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
 
@@ -41,7 +42,7 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
   required(objectWith("a chat model", "complete"))(model, "modelGenerator: the model");
   checked("modelGenerator", options, { solution: truth, maxTokens: count, room: count });
   const { solution = false, maxTokens = solution ? 1024 : 64, room = 16_000 } = options;
-  return async (state, context) => {
+  return holding(model, async (state: FlowState, context: ModuleContext): Promise<Generated> => {
     if (!state.memory.some(({ observation }) => observation.status === "ok")) return undefined;
     const question = questionText(state.query.question, state.analysis);
     const results = state.memory.map(entryText);
@@ -68,7 +69,7 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
       abortSignal: context.abortSignal,
     });
     return solution ? solutionOf(text) : answerOf(text);
-  };
+  });
 };
 
 const ANSWER_LENGTH = 2000;

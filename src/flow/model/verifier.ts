@@ -7,6 +7,7 @@ import { deriveKey } from "../../random.ts";
 import type { MemoryEntry, Observation, Step, Verdict } from "../../trajectory.ts";
 import { ruleVerifier } from "../rules/verifier.ts";
 import { chatPrompts } from "./chat-prompt.ts";
+import { holding } from "./holding.ts";
 import { policyTurns } from "./policy-turns.ts";
 import { firstKept } from "./selection.ts";
 import {
@@ -55,7 +56,7 @@ export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierO
     "modelVerifier: the model",
   );
   checked("modelVerifier", options, optionRules);
-  return "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
+  return "sample" in model ? policyVerifier(model, options) : holding(model, chatVerifier(model, options));
 };
 
 const { admit } = ruleVerifier();

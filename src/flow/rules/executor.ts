@@ -1,5 +1,5 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../../errors.ts";
-import type { Executor, FlowState, Refusal } from "../../module.ts";
+import type { Executor, FlowState, ModuleContext, Refusal } from "../../module.ts";
 import { exactJson } from "../../number-text.ts";
 import { checked, count } from "../../options.ts";
 import { type AnyTool, computes, type Field } from "../../tool.ts";
@@ -50,7 +50,7 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         const parsed = parsing instanceof Promise ? await parsing : parsing;
         if ("problem" in parsed) return refused("bad-arguments", `${call.tool}: ${parsed.problem}.`);
         const observation = observe(
-          await lastOf(tool.execute(parsed.value as never, context), context.abortSignal),
+          await lastOf(tool.execute(parsed.value as never, context), context),
           outputLimit,
           context.redact,
         );
@@ -63,7 +63,7 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
         if (thrown instanceof ModelError || thrown instanceof EngineError || thrown instanceof BudgetError)
           throw thrown;
         const reason = thrown instanceof ToolError && thrown.retryable ? "unavailable" : "tool-error";
-        const error = textOfThrown(thrown);
+        const error = messageOf(thrown) || "The tool failed without a message.";
         return failed(reason, context.redact?.(error) ?? error);
       }
     },
@@ -73,8 +73,11 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
 /** Values of a tool after which other work runs. */
 const TURN = 64;
 
-/** What a tool gives; of one that gives value after value, as a generator does, the last, or else what it returned. */
-const lastOf = async (given: unknown, abortSignal: AbortSignal): Promise<unknown> => {
+/**
+ * What a tool gives; of one that gives value after value, as a generator does, the last, or else what it returned. A signal
+ * is made when somebody asks for it: most tools do not.
+ */
+const lastOf = async (given: unknown, context: Pick<ModuleContext, "abortSignal">): Promise<unknown> => {
   const result = await given;
   if (typeof result !== "object" || result === null || !(Symbol.asyncIterator in result)) return result;
   const values = (result as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -83,20 +86,11 @@ const lastOf = async (given: unknown, abortSignal: AbortSignal): Promise<unknown
   for (let count = 1; next.done !== true; count += 1) {
     last = next.value;
     // Its deadline is over, or its solve is: the tool may close what it has open.
-    if (abortSignal.aborted) await values.return?.();
+    if (context.abortSignal.aborted) await values.return?.();
     if (count % TURN === 0) await new Promise((resume) => setImmediate(resume));
     next = await values.next();
   }
   return last;
-};
-
-/** A tool may throw anything, even what has no text. */
-const textOfThrown = (thrown: unknown): string => {
-  try {
-    return messageOf(thrown) || "The tool failed without a message.";
-  } catch {
-    return "The tool failed with an error that cannot be read.";
-  }
 };
 
 const memoiseArguments = (): ((tool: AnyTool) => Arguments) => {

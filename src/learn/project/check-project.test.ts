@@ -90,6 +90,22 @@ describe("the check of the tools", () => {
     ]);
   });
 
+  it("lets what calculates be where the others state their answers, and says beside an error what brings no fields", () => {
+    const tools = { ...leverTools, calculate };
+    const [press, look] = [
+      { calls: 2, ok: 2, fields: 2, values: 2 },
+      { calls: 4, ok: 4, fields: 0, values: 0, isList: true },
+    ];
+    expect(check(tools, { press, look })).toEqual([
+      expect.stringMatching(/^warning: The tool calculate was never called/),
+      expect.stringMatching(/^warning: look brings no fields: it returns a list/),
+    ]);
+    expect(check(tools, { press: { ...press, values: 0 }, look })).toEqual([
+      expect.stringMatching(/^error: The tool calculate was never called/),
+      expect.stringMatching(/^warning: look brings no fields/),
+    ]);
+  });
+
   it("finds that no tool ever states an answer, and that there are none", () => {
     const record = { calls: 2, ok: 2, fields: 2, values: 0 };
     expect(check(leverTools, { press: record, look: record })).toEqual([

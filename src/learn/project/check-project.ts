@@ -54,6 +54,7 @@ export const checkTools = (config: Pick<AgentFlowConfig, "tools">, exploration: 
   // What calculates can only be called once the others have brought something.
   const lookUps = names.filter((name) => !calculators.has(name));
   const silent = (name: string): boolean => (exploration.tools.get(name)?.ok ?? 0) === 0;
+  const isAnswered = [...exploration.tools.values()].some(({ values }) => values > 0);
   const findings = (lookUps.some(silent) ? lookUps : names).flatMap((name): Finding[] => {
     const { calls, ok, lastError } = exploration.tools.get(name) ?? { calls: 0, ok: 0 };
     if (ok > 0) return [];
@@ -61,12 +62,21 @@ export const checkTools = (config: Pick<AgentFlowConfig, "tools">, exploration: 
       calls === 0
         ? "was never called: nothing in the questions or in what other tools bring fits its arguments. Its input schema needs required arguments, and the tools before it fields (return an object, or { text, fields })"
         : `failed in all of ${calls} calls, the last one with: ${lastError?.replace(/\.$/u, "")}`;
-    return [{ check: "tools", level: "error", message: `The tool ${name} ${why}.` }];
+    // Without what calculates, tools that state answers themselves do.
+    const level = calls === 0 && calculators.has(name) && isAnswered ? "warning" : "error";
+    return [{ check: "tools", level, message: `The tool ${name} ${why}.` }];
   });
   if (names.length === 0)
     return [{ check: "tools", level: "error", message: "There are no tools: give tools to defineConfig." }];
-  if (findings.length > 0) return findings;
-  if (![...exploration.tools.values()].some(({ values }) => values > 0))
+  const fieldless = lookUps.flatMap((name): Finding[] => {
+    const { ok = 0, fields = 0, isList = false } = exploration.tools.get(name) ?? {};
+    if (ok === 0 || fields > 0) return [];
+    const returns = isList ? "a list" : "text";
+    const message = `${name} brings no fields: it returns ${returns}, to which no later call can refer. Return an object of texts and numbers, or { text, fields }.`;
+    return [{ check: "tools", level: "warning", message }];
+  });
+  if (findings.length > 0) return [...findings, ...fieldless];
+  if (!isAnswered)
     return [
       {
         check: "tools",
@@ -81,13 +91,7 @@ export const checkTools = (config: Pick<AgentFlowConfig, "tools">, exploration: 
   });
   return [
     { check: "tools", level: "ok", message: `each tool answers (of random calls: ${shares.join(", ")})` },
-    ...lookUps.flatMap((name): Finding[] => {
-      const { ok = 0, fields = 0, isList = false } = exploration.tools.get(name) ?? {};
-      if (ok === 0 || fields > 0) return [];
-      const returns = isList ? "a list" : "text";
-      const message = `${name} brings no fields: it returns ${returns}, to which no later call can refer. Return an object of texts and numbers, or { text, fields }.`;
-      return [{ check: "tools", level: "warning", message }];
-    }),
+    ...fieldless,
   ];
 };
 

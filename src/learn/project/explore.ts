@@ -81,13 +81,16 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       abortSignal.throwIfAborted();
       onProgress(round * walked.length + i, WALKS * walked.length);
       if ((found.get(task.id)?.size ?? 0) > 0) continue;
-      const { trajectory } = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
+      const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
         walk.solve(
           { ...queryOf(task), turnLimit: turns },
           { id: `explore-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
         ),
       );
       abortSignal.throwIfAborted();
+      // What fails before its first turn, such as an analyst, would look like tools that nothing fits.
+      if (result.status === "failed" && result.trajectory.memory.length === 0) throw result.error;
+      const { trajectory } = result;
       for (const { step, observation } of trajectory.memory)
         record(records, step.tool, observation, places.get(step.tool));
       for (const tool of calculators)
