@@ -53,8 +53,10 @@ export const withDefaults = <Defaults extends object, Options extends object>(
   defaults: Defaults,
   options: Options,
 ): Defaults & Options => {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...(Object.fromEntries(given) as Options) };
+  const filled: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(defaults)) filled[name] = value;
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) filled[name] = value;
+  return filled as Defaults & Options;
 };
 
 /** An object with the optional properties that are there, for `...defined({ unit, label })`: none is undefined. */

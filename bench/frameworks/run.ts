@@ -132,7 +132,16 @@ for (const [what, title] of Object.entries(bars)) {
   for (let round = 0; round < rounds; round += 1)
     for (const { name } of measured)
       if (!what.startsWith("http") || name === "ours" || name === "ai 7")
-        found.get(name)?.push(await run(files.get(name) ?? "", what));
+        await run(files.get(name) ?? "", what).then(
+          (figure) => found.get(name)?.push(figure),
+          (error: Error) => {
+            // A peer that breaks off has no figure; ours must not.
+            if (name === "ours") throw error;
+            console.log(
+              `${name} broke off (${what}): ${error.message.split("\n").find((line) => /Error|ERR/.test(line)) ?? ""}`,
+            );
+          },
+        );
   row(
     title,
     measured.map(({ name }) => (found.get(name)?.length ? median(found.get(name) ?? []) : undefined)),
