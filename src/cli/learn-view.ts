@@ -45,7 +45,11 @@ export const learnView = (
   const show = (event: LearnHappening | LearnFinish<unknown>): void => {
     switch (event.type) {
       case "check-end":
-        for (const line of findingLines(event.findings.filter(({ level }) => level === "warning"))) screen.line(line);
+        for (const line of findingLines(
+          event.findings.filter(({ level }) => level === "warning"),
+          screen.width,
+        ))
+          screen.line(line);
         break;
       case "run-start":
         start = event;

@@ -98,7 +98,7 @@ const checkCommand = async (
   const findings = await checkEnvironment(source, { seed, onStage, abortSignal });
   const sound = findings.every(({ level }) => level !== "error");
   if (json) writeJson({ schemaVersion: 1, sound, findings });
-  for (const line of findingLines(findings)) screen.line(line);
+  for (const line of findingLines(findings, screen.width)) screen.line(line);
   screen.line(sound ? "The project is ready to learn." : "Not ready: see the errors above.");
   return sound ? 0 : 1;
 };
