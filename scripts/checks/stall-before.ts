@@ -6,19 +6,19 @@ const spaces = (count: number): string => " ".repeat(count);
 export const entrancesBefore: readonly Entrance[] = [
   {
     name: "a heading with spaces inside",
-    run: () => /^#{1,4}\s+(.+?)\s*#*$/.exec(`# a${spaces(30_000)}b`),
+    run: () => /^#{1,4}\s+(.+?)\s*#*$/.exec(`# a${spaces(20_000)}b`),
   },
   {
     name: "a boxed answer that never ends",
-    run: () => "\\boxed{".repeat(28_000).replace(/\\boxed\s*\{(.*)\}/s, "$1"),
+    run: () => "\\boxed{".repeat(15_000).replace(/\\boxed\s*\{(.*)\}/s, "$1"),
   },
   {
     name: "a question with spaces inside",
-    run: () => `a${spaces(60_000)}b`.replace(/\s*When ready, output the final answer[\s\S]*$/i, ""),
+    run: () => `a${spaces(35_000)}b`.replace(/\s*When ready, output the final answer[\s\S]*$/i, ""),
   },
   {
     name: "a verdict of line breaks",
-    run: () => /^\W*decision\W*[:=]\s*(.+)$/imu.exec("\n".repeat(60_000)),
+    run: () => /^\W*decision\W*[:=]\s*(.+)$/imu.exec("\n".repeat(35_000)),
   },
   {
     name: "answer tags without an end",
@@ -26,11 +26,11 @@ export const entrancesBefore: readonly Entrance[] = [
   },
   {
     name: "slashes before a letter",
-    run: () => `${"/".repeat(60_000)}a`.replace(/\/+$/, ""),
+    run: () => `${"/".repeat(40_000)}a`.replace(/\/+$/, ""),
   },
   {
     name: "lines of East Asian letters",
-    run: () => wrapEach("漢".repeat(2000), 40),
+    run: () => wrapEach("漢".repeat(6000), 40),
   },
 ];
 

@@ -1,7 +1,7 @@
 import { metered } from "../../metered.ts";
 import type { ChatModel } from "../../model.ts";
 import type { Analyst, ModuleContext } from "../../module.ts";
-import { defined } from "../../options.ts";
+import { defined, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import type { Query } from "../../task.ts";
 import type { Analysis } from "../../trajectory.ts";
@@ -28,8 +28,9 @@ const NAME_LIMIT = 12;
  * const flow = createFlow({ model, analyst: modelAnalyst(model), tools: {} });
  * ```
  */
-export const modelAnalyst = (model: ChatModel): Analyst =>
-  holding(model, async (query: Query, context: ModuleContext): Promise<Analysis> => {
+export const modelAnalyst = (model: ChatModel): Analyst => {
+  required(objectWith("a chat model", "complete"))(model, "modelAnalyst: the model");
+  return holding(model, async (query: Query, context: ModuleContext): Promise<Analysis> => {
     const question = query.question.slice(0, QUESTION_LENGTH);
     const rules = analyse(question);
     const { text } = await metered(model, context.meter, context.redact).complete({
@@ -60,3 +61,4 @@ export const modelAnalyst = (model: ChatModel): Analyst =>
       .reduce((template, name) => template.replaceAll(name, `q${entities.indexOf(name) + 1}`), question);
     return { entities, template, ...defined({ unit }) };
   });
+};
