@@ -49,7 +49,7 @@ const parts: Readonly<Record<string, Part>> = {
   store: { imports: ground, lines: 2200, export: "./store" },
   "engines/onnx": { imports: [...ground, "patterns"], lines: 13_000, export: "./engines/onnx" },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 3750 },
+  cli: { imports: ["*"], lines: 3850 },
 };
 
 const FILE_LINES = 300;
@@ -57,7 +57,6 @@ const FUNCTION_LINES = 80;
 
 /** Files and functions that are longer, and why. */
 const longer: Readonly<Record<string, string>> = {
-  "cli/main.ts": "lists every command with its options, and does nothing else",
   "store/trajectory-index.ts": "one schema, and the statements that fill and seal it",
   "flow/loop.ts": "one solve from question to answer, in the order in which it happens",
   "tasks/task-file.ts": "one reader a format, and the table that tells formats apart",

@@ -35,7 +35,7 @@ export const budget = ruleOf(budgetRules);
  * caller's meter.
  */
 export interface Meter {
-  /** Counts what was used. Throws `ConfigError` for a budget in dollars of which a model does not say what it costs. */
+  /** Counts what was used. Throws `ConfigError` where there is a budget in dollars and a model without a price. */
   charge(spent: Spent): void;
   /** Before a call that costs. Throws `BudgetError` once a limit is reached. */
   check(): void;

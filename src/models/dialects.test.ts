@@ -27,7 +27,7 @@ const said = (content: string | null, finish = "stop", more: object = {}): objec
   usage: { prompt_tokens: 1000, completion_tokens: 256 },
 });
 const question = { messages: [{ role: "user" as const, content: "Capital of Ghana?" }] };
-/** A meter that allows so many tokens. */
+/** A meter that allows a number of tokens. */
 const meterOf = (most: number) => {
   const spent: Spent[] = [];
   return {

@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
 import type { ChatReply, ChatRequest } from "../model.ts";
+import { defined } from "../options.ts";
 import type { Spent } from "../usage.ts";
 
 /** A reply that reached its limit before its answer was written: the model thought, and the limit counts thoughts too. */
@@ -11,7 +12,7 @@ export class Starved extends ModelError {
   constructor(model: string, limit: number, { usage, reply }: { readonly usage?: Spent; readonly reply?: ChatReply }) {
     super(
       `${model} used all of its ${limit} tokens before its answer was written (finish_reason "length"): give it more (maxTokens), or let it think less.`,
-      usage === undefined ? {} : { usage },
+      defined({ usage }),
     );
     this.limit = limit;
     this.reply = reply;

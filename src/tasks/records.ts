@@ -8,7 +8,7 @@ import { exactJson } from "../number-text.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { pacer } from "../pacer.ts";
 import { isParquet, parquetRecords } from "./parquet.ts";
-import { type Split, splitArray, splitLines, tooLong } from "./split-records.ts";
+import { splitArray, splitLines, tooLong } from "./split-records.ts";
 
 /** One task as a file tells it, in the fields of whoever wrote it. */
 export type RecordOf = Readonly<Record<string, unknown>>;
@@ -147,7 +147,7 @@ const textRecords = async (bytes: Buffer, path: string): Promise<Value[]> => {
 
 /** What is read of each record, one after the other; what reads as undefined is left out. */
 const collect = async (
-  records: ReturnType<Split>,
+  records: Generator<Buffer>,
   path: string,
   read: (record: Buffer, index: number) => Value | undefined,
 ): Promise<Value[]> => {
