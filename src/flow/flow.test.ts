@@ -167,6 +167,42 @@ describe("what a tool is stands in its metadata", () => {
   });
 });
 
+describe("optional arguments of a tool", () => {
+  const text = { type: "string" };
+  const inputSchema = {
+    type: "object",
+    properties: { customer: text, state: { enum: ["open", "closed"] }, most: { type: "integer" } },
+  };
+  const orders = tool({ description: "Lists orders.", inputSchema, execute: () => 1 });
+  const ordersOf = tool({
+    description: "Lists orders.",
+    inputSchema: { ...inputSchema, required: ["customer", "state"] },
+    execute: () => 1,
+  });
+  const inputOf = async (action: string): Promise<unknown> => {
+    const flow = flowOf([action], { tools: { orders, ordersOf }, budget: { turns: 1 } });
+    const { trajectory } = await flow.solve("How many orders has Anna?");
+    const [entry] = trajectory.memory;
+    return entry?.observation.status === "ok" ? entry.call?.input : "refused";
+  };
+
+  test.each([
+    ["orders q", {}],
+    ["orders q1", { customer: "Anna" }],
+    ["orders q1 open", { customer: "Anna", state: "open" }],
+    ["orders q1 open 5", { customer: "Anna", state: "open", most: 5 }],
+    // Words are no values: they say what the call is for.
+    ["orders all of them", {}],
+    ["orders everything", {}],
+    ["ordersOf q1 open", { customer: "Anna", state: "open" }],
+    ["ordersOf q1 open 5", { customer: "Anna", state: "open", most: 5 }],
+    ["ordersOf q1 open many", "refused"],
+    ["ordersOf q1 open 5 6", "refused"],
+  ])("%s", async (action, input) => {
+    expect(await inputOf(action)).toEqual(input);
+  });
+});
+
 describe("what a planner gets wrong comes back to it in one line", () => {
   test.each([
     ["teleport q1", /^unknown-tool: There is no tool "teleport".*search, calculate, stock/],

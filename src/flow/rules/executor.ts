@@ -123,9 +123,12 @@ const writeInOrder = (
 ): ToolCall | Refusal => {
   const terms = subGoal.split(/\s+/u);
   const filled = [...required, ...optional].slice(0, Math.max(required.length, terms.length));
-  // Without any argument to fill, the sub-goal says what the call is for.
-  if (required.length === 0 && (subGoal === "q" || terms.length > filled.length)) return { tool, input: {} };
-  if (terms.length !== filled.length) return refused("bad-arguments", inOrder(tool, required, optional));
+  // Words are no optional arguments: without a required one, they say what the call is for.
+  const fits =
+    terms.length === filled.length &&
+    filled.every((argument, i) => i < required.length || isMeantFor(argument, terms[i] ?? ""));
+  if (required.length === 0 && (subGoal === "q" || !fits)) return { tool, input: {} };
+  if (!fits) return refused("bad-arguments", inOrder(tool, required, optional));
   const input: Record<string, unknown> = {};
   for (const [i, { name, type }] of filled.entries()) {
     const term = terms[i] ?? "";
@@ -141,6 +144,11 @@ const writeInOrder = (
   }
   return { tool, input };
 };
+
+/** Whether a word is meant as an optional argument: a reference, a listed value, a number or a truth value of its type. */
+const isMeantFor = ({ type, choices }: Argument, term: string): boolean =>
+  term.replace(REFERENCE, "") === "" ||
+  (choices?.includes(term) ?? typeof argumentValue({ kind: "text", value: term }, type) !== "string");
 
 const inOrder = (tool: string, required: readonly Argument[], optional: readonly Argument[]): string => {
   const names = required.map(({ name }) => name);
