@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { familiarityOf } from "./familiarity.ts";
+import { type Familiarity, familiarityOf } from "./familiarity.ts";
 import { createFlow } from "./flow/flow.ts";
 import { scriptedPlanner } from "./testing/index.ts";
 import { tool } from "./tool.ts";
@@ -20,6 +20,15 @@ describe("familiarity", () => {
     expect(of("schreibe ein Gedicht")).toBe(0);
     expect(of("")).toBe(0);
     expect(familiarityOf([]).of("When was q1 born?")).toBe(0);
+    expect(familiarityOf(["When was q1 born?", "??"]).of("???")).toBe(0);
+  });
+
+  it("that a flow is given has to be whole", () => {
+    const flow = (familiarity: object) => () =>
+      createFlow({ planner: scriptedPlanner([]), tools: {}, familiarity: familiarity as Familiarity });
+    expect(flow({ of: () => 1 })).toThrow(/familiarity: least is missing/);
+    expect(flow({ of: () => 1, least: "0.3" })).toThrow(/familiarity: least is "0.3"/);
+    expect(flow({ least: 0.3 })).toThrow(/familiarity: of is missing/);
   });
 });
 

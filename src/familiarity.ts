@@ -47,11 +47,13 @@ export const familiarityOf = (templates: readonly string[], least = LEAST): Fami
   return {
     least,
     of: (template) => {
+      text(template, "familiarity: the template");
       const features = [...featuresOf(template)];
       const own = weightOf(features);
       const likenesses = known.map((one, i) => {
         const shared = weightOf(features.filter((feature) => one.has(feature)));
-        return (2 * shared) / (own + (weights[i] ?? 0));
+        // Templates without a word have nothing in common.
+        return shared === 0 ? 0 : (2 * shared) / (own + (weights[i] ?? 0));
       });
       return Math.max(0, ...likenesses);
     },

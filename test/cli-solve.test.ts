@@ -200,7 +200,7 @@ describe("agentflow eval", () => {
         '{"question":"Capital of Togo?","answer":"Lomé"}\n{"question":"Capital of Chad?","answer":"x"}\n',
       );
       const nowhere = await agentflow(["eval", tasks, "--config", config, "--resume"], key);
-      expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining("--resume needs --out") });
+      expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("--resume needs --out") });
       const resumed = await agentflow(["eval", others, "--config", config, "--out", report, "--resume"], key);
       expect(resumed.code).toBe(1);
       expect(resumed.stderr).toMatch(/Cannot resume from .*: its task \S+ is not one of these tasks/);

@@ -12,8 +12,10 @@ export interface Entrance {
   run(signal: AbortSignal): unknown;
 }
 
-/** Longest time for which other work may wait, in milliseconds of processor time. */
+/** Longest time for which other work may wait, in milliseconds of processor time, on a machine at its usual pace. */
 const LONGEST_HOLD = 100;
+/** What the child's plain work takes at the usual pace, in milliseconds of processor time. */
+const USUAL_PACE = 12;
 /** Time that a text has, in seconds, and how much later it may end at most, in milliseconds. */
 export const DEADLINE = 3;
 const GRACE = 1000;
@@ -27,6 +29,8 @@ export interface Measured {
   readonly held: number;
   /** From its deadline to its end; below 0 for one that ended in time. */
   readonly late: number;
+  /** What a piece of plain work took just after it, in milliseconds of processor time. */
+  readonly pace: number;
   /** What it threw, where that is not a typed error. */
   readonly untyped?: string;
 }
@@ -86,8 +90,8 @@ class Child {
 
 const faultOf = (name: string, measured: Measured | undefined): string | undefined => {
   if (measured === undefined) return `${name}: held for more than ${KILL_AFTER / 1000} s, or ended the process`;
-  const { held, late, untyped } = measured;
-  if (held > LONGEST_HOLD) return `${name}: held for ${Math.round(held)} ms`;
+  const { held, late, pace, untyped } = measured;
+  if (held > LONGEST_HOLD * Math.max(1, pace / USUAL_PACE)) return `${name}: held for ${Math.round(held)} ms`;
   if (late > GRACE) return `${name}: ended ${Math.round(late)} ms after its deadline`;
   return untyped === undefined ? undefined : `${name}: ${untyped}`;
 };

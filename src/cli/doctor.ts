@@ -8,6 +8,8 @@ import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { toolsetOf } from "../tool.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { wrap } from "./text-width.ts";
+import { visible } from "./visible.ts";
 
 export interface DoctorOptions extends SetUpOptions {
   readonly json: boolean;
@@ -40,6 +42,9 @@ const VARIABLES = [
 ];
 const SECONDS = 60;
 
+/** Cells before what is said of a part. */
+const LABELS = 36;
+
 /** What makes a slow runtime quick. */
 const slowness = (runtime: string): string => {
   if (!runtime.includes("WebAssembly")) return "";
@@ -64,7 +69,9 @@ export const doctor = async (options: DoctorOptions): Promise<number> => {
     const { part, name, state, detail, milliseconds } = finding;
     const paint = state === "ok" ? screen.good : state === "broken" ? screen.bad : screen.dim;
     const time = milliseconds === undefined ? "" : `, ${Math.round(milliseconds)} ms`;
-    screen.line(paint(state.padEnd(7)), ` ${part.padEnd(8)} ${name.padEnd(18)} ${detail}${time}`);
+    const [first = "", ...more] = wrap(visible(`${detail}${time}`), screen.width - LABELS);
+    screen.line(paint(state.padEnd(7)), ` ${part.padEnd(8)} ${name.padEnd(18)} ${first}`);
+    for (const line of more) screen.line(`${" ".repeat(LABELS)}${line}`);
   };
   try {
     tell({

@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { messageOf, StoreError, TaskError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
 import { defined } from "../options.ts";
 import { hashOfConfig } from "../setup/config-file.ts";
@@ -11,6 +12,7 @@ import type { Usage } from "../usage.ts";
 import { type DoneBefore, hashOfTasks, openDone, resultOf } from "./done-before.ts";
 import { evalSource, keyedTasks } from "./eval-source.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { labelled } from "./screen.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent, percentInterval, points } from "./words.ts";
 
@@ -19,7 +21,7 @@ export interface EvalOptions extends SetUpOptions {
   readonly format?: TaskFormat | undefined;
   readonly limit?: number | undefined;
   readonly concurrency: number;
-  /** Where the report goes; beside it `<report>.partial.jsonl` while it is under way. */
+  /** Where the report goes; beside it `<report>.partial.jsonl`, what is done of it, from which it is resumed. */
   readonly out?: string | undefined;
   /** An earlier report of the same tasks, to compare with. */
   readonly against?: string | undefined;
@@ -61,8 +63,6 @@ interface EvalReport {
  */
 export const evalCommand = async (set: string | undefined, options: EvalOptions): Promise<number> => {
   const { seed, json, quiet, concurrency, config } = options;
-  if (options.resume && options.out === undefined)
-    throw new ConfigError("--resume needs --out: an evaluation resumes from what stands beside its report.");
   const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const begun = performance.now();
@@ -80,7 +80,7 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
       const settings = await settingsOf(options, setUp, players);
       if (options.out !== undefined)
         done = await openDone(`${options.out}.partial.jsonl`, tasks, settings, options.resume);
-      if (setUp.chosen !== undefined) screen.line(screen.dim(`planner     ${setUp.chosen.why}`));
+      if (setUp.chosen !== undefined) labelled(screen, "planner", setUp.chosen.why, { paint: screen.dim });
       const flow = createFlow(setUp.flow);
       const usages: Usage[] = [];
       const f1s = new Map<string, number>();
@@ -198,7 +198,12 @@ export const checkCommand = async (
 ): Promise<number> => {
   const screen = openScreen(options);
   // Of a project its own reward judges: learn --check tries it.
-  const { name, tasks } = await keyedTasks(set, options);
+  const { name, tasks } = await keyedTasks(set, options).catch((error: unknown) => {
+    // What cannot even be read is a fault of the file, too: programs get it as one.
+    if (options.json && error instanceof TaskError)
+      writeJson({ schemaVersion: 1, set, faults: [{ id: null, key: null, problem: error.message }] });
+    throw error;
+  });
   const faults = checkKeys(tasks);
   const keys = tasks.reduce((sum, { sealed }) => sum + sealed.answers.length, 0);
   const kinds: Record<string, number> = {};
@@ -212,6 +217,7 @@ export const checkCommand = async (
 
 /** An earlier report on the very same tasks. */
 const readReport = async (path: string, tasks: string, set: string): Promise<Pick<EvalReport, "outcomes">> => {
+  if (!existsSync(path)) throw new StoreError(`There is no report ${path}: name one that eval --out has written.`);
   let report: Partial<EvalReport>;
   try {
     report = JSON.parse(await readFile(path, "utf8")) as Partial<EvalReport>;

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { StoreError } from "../errors.ts";
 import { openExperience } from "../store/experience.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
@@ -21,6 +23,8 @@ export const listExperience = async (folder: string, { json }: { readonly json: 
 
 /** `agentflow experience prune`: forgets one source. */
 export const pruneExperience = async (folder: string, source: string): Promise<number> => {
+  if (!existsSync(folder))
+    throw new StoreError(`There is no experience in ${folder}: name the folder that it is kept in.`);
   const store = await openExperience(folder);
   const gone = await store.prune(source);
   await store.close();

@@ -18,7 +18,7 @@ export const introduction = (start: RunStart): readonly (readonly [label: string
     ["Planner", `${model}, ${millions} M weights, ${machine.runtime ?? "native"}${threads}`],
     [
       "Plan",
-      `${steps} steps of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
+      `${counted(steps, "step")} of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
     ],
     ["Run", `${folder}; Ctrl-C ends early and saves`],
   ];

@@ -218,8 +218,8 @@ withSetUp(program.command("solve"))
   .option("--quiet", "print only the answer", false)
   .action(async (question: string | undefined, { store, out, replay, ...options }, command: Command) => {
     if (replay !== undefined) process.exitCode = await replaySolve(replay, options);
-    else if (question === undefined) command.error("error: missing required argument 'question'");
-    else process.exitCode = await solve(question, { ...options, out: store ? out : undefined });
+    else if ((question ?? "").trim() === "") command.error("error: missing required argument 'question'");
+    else process.exitCode = await solve(question ?? "", { ...options, out: store ? out : undefined });
   });
 
 withSetUp(program.command("eval"))
@@ -239,7 +239,9 @@ withSetUp(program.command("eval"))
   .option("--resume", "resume an interrupted evaluation (with --out)", false)
   .option("--json", "print one JSON object to stdout, progress to stderr", false)
   .option("--quiet", "print only the accuracy", false)
-  .action(async (set, { check, ...options }) => {
+  .action(async (set, { check, ...options }, command: Command) => {
+    if (options.resume && options.out === undefined)
+      command.error("error: --resume needs --out: an evaluation resumes from what stands beside its report");
     process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
   });
 

@@ -1,6 +1,6 @@
 import { mean, type StepMetrics, type StepTimings } from "../train/index.ts";
 import type { Screen } from "./screen.ts";
-import { duration, percent } from "./words.ts";
+import { counted, duration, percent } from "./words.ts";
 
 /** What is known while training, for one line. */
 export interface Progress {
@@ -50,7 +50,7 @@ export const trainingProgress = (screen: Screen, steps: number, after: number): 
     end: () => {
       if (rewards.length > 0)
         screen.line(
-          `trained   ${sparkline(rewards)}  reward of ${rewards.length} steps: ` +
+          `trained   ${sparkline(rewards)}  reward of ${counted(rewards.length, "step")}: ` +
             `first ${percent(mean(rewards.slice(0, RECENT))).trim()}, last ${percent(mean(rewards.slice(-RECENT))).trim()}`,
         );
     },

@@ -6,7 +6,7 @@ import { stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
 import { listRuns, readRun } from "../store/stored-run.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { percent } from "./words.ts";
+import { counted, percent } from "./words.ts";
 
 export interface RunsOptions {
   /** Where the runs are. */
@@ -119,5 +119,5 @@ interface Figures {
 
 const lineOf = ({ id, command, state, steps, accuracy }: RunRow): string => {
   const gain = accuracy === null ? "" : `  ${percent(accuracy.before)} → ${percent(accuracy.after)}`;
-  return `${id}  ${command.padEnd(6)} ${state.padEnd(13)} ${steps} steps${gain}`;
+  return `${id}  ${command.padEnd(6)} ${state.padEnd(13)} ${counted(steps, "step")}${gain}`;
 };

@@ -11,6 +11,7 @@ import type { Trajectory } from "../trajectory.ts";
 import type { Usage } from "../usage.ts";
 import { openApproval } from "./approval.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { labelled } from "./screen.ts";
 import { eventsOf, solveView } from "./solve-view.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
@@ -38,11 +39,8 @@ export const solve = async (question: string, options: SolveOptions): Promise<nu
     try {
       if (setUp.chosen !== undefined) {
         const { why, turns } = setUp.chosen;
-        screen.line(
-          screen.dim(
-            `planner   ${why}${turns === undefined ? "" : `; up to ${setUp.flow.budget?.turns} turns (--max-turns)`}`,
-          ),
-        );
+        const limit = turns === undefined ? "" : `; up to ${setUp.flow.budget?.turns} turns (--max-turns)`;
+        labelled(screen, "planner", `${why}${limit}`, { paint: screen.dim });
       }
       const flow = createFlow(approval === undefined ? setUp.flow : { ...setUp.flow, toolApproval: approval.approve });
       const result = await flow.solve(question, {

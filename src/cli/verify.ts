@@ -6,6 +6,7 @@ import { type NamedAgain, openedAgain } from "../setup/stored-run.ts";
 import { requireIdle } from "../store/owner.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { counted } from "./words.ts";
 
 export interface VerifyCommandOptions extends NamedAgain {
   /** One step, counted from 1; the whole run when absent. */
@@ -42,7 +43,7 @@ export const verifyCommand = async (
     const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
     if (verified)
       screen.line(
-        `verified  ${steps} steps of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
+        `verified  ${counted(steps, "step")} of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
       );
     for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
     if (verified) for (const one of notCovered) screen.line(`not covered  ${one}`);

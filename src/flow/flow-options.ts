@@ -118,7 +118,7 @@ export const flowRules: Rules<FlowOptions> = {
     limit: count,
     source: name,
   }),
-  familiarity: objectWith("what familiarityOf gives", "of"),
+  familiarity: ruleOf<Familiarity>({ of: required(callback), least: required(number({ most: 1 })) }, { others: "any" }),
   tracing: objectWith("the module @opentelemetry/api"),
   replies: objectWith("a log of replies", "open"),
   onStepEnd: callback,

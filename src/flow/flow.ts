@@ -229,7 +229,7 @@ const announce = (emit: (event: FlowEventBody) => void, result: SolveResult, tol
 
 const resultOf = ({ id, query, usage }: Run, outcome: Outcome, familiarity: Familiarity | undefined): SolveResult => {
   const { analysis, memory, turns, answer, solution, error } = outcome;
-  const isUnlike = familiarity !== undefined && familiarity.of(analysis.template) < familiarity.least;
+  const isUnlike = familiarity !== undefined && !(familiarity.of(analysis.template) >= familiarity.least);
   const answered = answer === undefined ? "no-answer" : isUnlike ? "unfamiliar" : "answered";
   const stopReason = outcome.stopReason === "answered" ? answered : outcome.stopReason;
   const status = error !== undefined ? "failed" : stopReason === "answered" ? "solved" : "partial";

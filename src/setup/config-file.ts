@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AgentFlowConfig, configRule } from "../config.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { name, required } from "../options.ts";
 import { codeFolder, packageFolder } from "../package-folder.ts";
 import { placeOf, settledWithin } from "../settled-within.ts";
 
@@ -64,8 +65,10 @@ const CONFIG_NAMES = ["ts", "mts", "js", "mjs"].map((extension) => `agentflow.co
  * console.log(configIn(process.cwd()) ?? "no project here");
  * ```
  */
-export const configIn = (folder: string): string | undefined =>
-  CONFIG_NAMES.map((name) => (folder === "." ? name : join(folder, name))).find((file) => existsSync(file));
+export const configIn = (folder: string): string | undefined => {
+  required(name)(folder, "configIn: the folder");
+  return CONFIG_NAMES.map((file) => (folder === "." ? file : join(folder, file))).find((file) => existsSync(file));
+};
 
 /**
  * Reads `agentflow.config.ts` (or .js, .mjs), TypeScript without a build step. Throws `ConfigError`.

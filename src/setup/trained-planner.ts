@@ -39,7 +39,7 @@ export const trainedPlanner = async (
     if (learnt !== undefined)
       return {
         name: join(root, id),
-        why: `${join(root, id)}, the newest run here, trained in ${learnt.steps} steps${learnt.changed ? ` before ${basename(project?.path ?? "")} was changed` : ""}`,
+        why: `${join(root, id)}, the newest run here, trained in ${learnt.steps} step${learnt.steps === 1 ? "" : "s"}${learnt.changed ? ` before ${basename(project?.path ?? "")} was changed` : ""}`,
         turns: project === undefined ? ALMANAC_TURNS : undefined,
       };
   }

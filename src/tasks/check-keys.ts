@@ -1,7 +1,7 @@
-import { listOf, objectWith, required } from "../options.ts";
+import { anything, listOf, required, ruleOf, text } from "../options.ts";
 import type { Task } from "../task.ts";
 import { chosen, namedByKey } from "./choice.ts";
-import { type AnswerKey, scoreAnswer } from "./score.ts";
+import { type AnswerKey, aKey, scoreAnswer } from "./score.ts";
 
 /** A key that cannot be met as it stands. */
 export interface KeyFault {
@@ -36,9 +36,16 @@ export const choiceFault = ({ kind, answers, choices = [], index }: AnswerKey): 
  * ```
  */
 export const checkKeys = (tasks: readonly Task<AnswerKey>[]): readonly KeyFault[] => {
-  required(listOf(objectWith("a task with an answer key")))(tasks, "checkKeys: the tasks");
+  required(
+    listOf(
+      ruleOf<Task>({ id: required(text), question: anything, turnLimit: anything, sealed: aKey }, { others: "any" }),
+    ),
+  )(tasks, "checkKeys: the tasks");
   return tasks.flatMap(({ id, sealed }) => {
     const problem = choiceFault(sealed);
+    // An expression for 24 has numbers for a key.
+    if (sealed.answers.length === 0 && sealed.index === undefined && sealed.kind !== "expression24")
+      return [{ id, key: "", problem: "there is no key: no answer can be right" }];
     const faults: KeyFault[] = problem === undefined ? [] : [{ id, key: sealed.answers.join(" | "), problem }];
     for (const key of sealed.answers)
       if (!scoreAnswer(sealed, key).correct)

@@ -34,7 +34,8 @@ export interface Score {
   readonly f1?: number;
 }
 
-const aKey = required(
+/** What a key may say, and how. */
+export const aKey = required(
   ruleOf<AnswerKey>(
     {
       kind: required(oneOf(...kinds)),
@@ -66,14 +67,19 @@ const LONGEST = 20_000;
 export const scoreAnswer = (key: AnswerKey, output: string | undefined): Score => {
   aKey(key, "scoreAnswer: the key");
   if (output !== undefined) text(output, "scoreAnswer: the output");
-  const isText = key.kind === "text";
-  if (output === undefined || output.length > LONGEST) return isText ? { correct: false, f1: 0 } : { correct: false };
+  if (output === undefined || output.length > LONGEST)
+    return key.kind === "text" ? { correct: false, f1: 0 } : { correct: false };
   const written = answerAsWritten(output);
   const given = bareAnswer(written);
   const said = new Set([written, given].filter((one) => one !== "").map(asIs));
   const isKey = key.answers.some((answer) => said.has(asIs(answer)));
-  const correct = isKey || scorers[key.kind](key, given, written);
-  return isText ? { correct, f1: bestOverlap(given, key.answers) } : { correct };
+  if (key.kind !== "text") return { correct: isKey || scorers[key.kind](key, given) };
+  const reading = readWords(given);
+  const readings = written === given ? [reading] : [reading, readWords(written)];
+  return {
+    correct: isKey || key.answers.some((answer) => isSaid(answer, readings)),
+    f1: bestOverlap(reading, key.answers),
+  };
 };
 
 /**
@@ -94,8 +100,8 @@ export const answerReward: Reward<AnswerKey> = (task, answer) => {
 
 const asIs = (said: string): string => said.normalize("NFC").trim().replace(/\s+/g, " ");
 
-/** By the kind of a key: whether an answer is right. `written` is the answer with all that stands around it. */
-const scorers: Readonly<Record<AnswerKey["kind"], (key: AnswerKey, given: string, written: string) => boolean>> = {
+/** By the kind of a key, texts aside: whether an answer is right. */
+const scorers: Readonly<Record<Exclude<AnswerKey["kind"], "text">, (key: AnswerKey, given: string) => boolean>> = {
   number: ({ answers, ...how }, given) => {
     const found = readQuantity(given);
     const said = [readWords(given)];
@@ -104,10 +110,6 @@ const scorers: Readonly<Record<AnswerKey["kind"], (key: AnswerKey, given: string
       if (key === undefined) return isSaid(answer, said);
       return found !== undefined && sameQuantity(key, found, how);
     });
-  },
-  text: ({ answers }, given, written) => {
-    const said = [...new Set([given, written])].map(readWords);
-    return answers.some((answer) => isSaid(answer, said));
   },
   list: ({ answers }, given) => answers.some((answer) => sameList(answer, given)),
   mathematics: ({ answers }, given) => {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
+import type { Task } from "../task.ts";
 import { type AnswerKey, checkKeys, exactMatch, readTaskFile, scoreAnswer, type TaskFormat } from "./index.ts";
 
 interface Row {
@@ -97,4 +98,12 @@ it.each([
   "1/(a+b)+1/(c+d)+1/(f+g)+1/(h+j)+1/(k+l)",
 ])("does not try to tell what would take without end: %s", (formula) => {
   expect(scoreAnswer({ kind: "mathematics", answers: [formula] }, `1+${formula}`).correct).toBe(false);
+});
+
+it("a key that is none is named, and one that says nothing is refused", () => {
+  const task = { id: "a", question: "What?" };
+  const empty = { ...task, sealed: { kind: "text", answers: [] } } as const;
+  expect(checkKeys([empty])).toEqual([{ id: "a", key: "", problem: "there is no key: no answer can be right" }]);
+  const without = [{ ...task, sealed: {} }] as unknown as Task<AnswerKey>[];
+  expect(() => checkKeys(without)).toThrow(/checkKeys: the tasks\[0\]: sealed: kind is missing/);
 });

@@ -112,9 +112,9 @@ const countsOf = (normalised: string): ReadonlyMap<string, number> => {
 
 const sizeOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0);
 
-/** F1 over words of a text against each of several, the best. */
-export const bestOverlap = (given: string, answers: readonly string[]): number => {
-  const found = countsOf(normaliseText(given));
+/** F1 over words of a text that was read against each of several, the best. */
+export const bestOverlap = (given: Words, answers: readonly string[]): number => {
+  const found = countsOf(given.joined);
   const size = sizeOf(found);
   let best = 0;
   for (const answer of answers) {

@@ -150,12 +150,19 @@ const isMeantFor = ({ type, choices }: Argument, term: string): boolean =>
   term.replace(REFERENCE, "") === "" ||
   (choices?.includes(term) ?? typeof argumentValue({ kind: "text", value: term }, type) !== "string");
 
+/** A value that an argument may have. */
+const exampleOf = ({ name, type, choices }: Argument): [string, unknown] => [
+  name,
+  choices?.[0] ?? (type === "number" || type === "integer" ? 1 : type === "boolean" ? true : "value"),
+];
+
 const inOrder = (tool: string, required: readonly Argument[], optional: readonly Argument[]): string => {
   const names = required.map(({ name }) => name);
+  const example = JSON.stringify(Object.fromEntries(required.map(exampleOf)));
   const more = optional.length === 0 ? "" : ` (and, if you like, ${optional.map(({ name }) => name).join(", ")})`;
   return (
     `${tool} takes ${names.length === 1 ? "one argument" : "more than one argument"}: write one word for each of ` +
-    `${names.join(", ")}${more}, in this order, or a JSON object, such as ${tool} {"${names[0]}": "value"}.`
+    `${names.join(", ")}${more}, in this order, or a JSON object, such as ${tool} ${example}.`
   );
 };
 

@@ -2,7 +2,20 @@ import { budget as budgetRule } from "../../budget.ts";
 import type { AgentFlowConfig } from "../../config.ts";
 import type { Environment, EnvironmentOpening, EnvironmentSource, Finding, TaskSets } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
-import { callback, checked, defined, either, listOf, name, objectWith, type Rules, text } from "../../options.ts";
+import {
+  seed as aSeed,
+  callback,
+  checked,
+  defined,
+  either,
+  listOf,
+  name,
+  objectWith,
+  type Rules,
+  required,
+  ruleOf,
+  text,
+} from "../../options.ts";
 import { secretsOf } from "../../secrets/secrets.ts";
 import type { Reward } from "../../task.ts";
 import { toolset, toolsetOf } from "../../tool.ts";
@@ -134,11 +147,15 @@ export interface ProjectEvaluation<Own = unknown> {
  */
 export const projectEvaluation = async <Own>(
   options: Pick<ProjectOptions<Own>, "tasks" | "reward" | "name">,
-  { seed }: Pick<EnvironmentOpening, "seed">,
-): Promise<ProjectEvaluation<Own>> => ({
-  sets: projectSets(splitTasks(await readTasks(options, options.name ?? "project", seed)), "test"),
-  reward: rewardOf(options),
-});
+  opening: Pick<EnvironmentOpening, "seed">,
+): Promise<ProjectEvaluation<Own>> => {
+  ruleOf(projectRules, { others: "any" })(options, "projectEvaluation");
+  ruleOf<Pick<EnvironmentOpening, "seed">>({ seed: required(aSeed) })(opening, "projectEvaluation: the opening");
+  return {
+    sets: projectSets(splitTasks(await readTasks(options, options.name ?? "project", opening.seed)), "test"),
+    reward: rewardOf(options),
+  };
+};
 
 /**
  * Opens an environment and says what its check found: a project's tools are called, its reward is tried, its tasks are
