@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { checkNewUser } from "../scripts/check-new-user.ts";
 
 it("goes from an empty folder to a planner that was trained on the project's own tasks", {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   const said: string[] = [];
   // A few steps show that everything works; `npm run check:new-user` shows that it learns.

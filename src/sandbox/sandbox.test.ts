@@ -155,9 +155,9 @@ describe("the sandbox", () => {
     "counts what files and pipes hold",
     async () => {
       const fill = "f = open('/tmp/x', 'wb')\nwhile True: f.write(bytes(30_000_000))";
-      expect(await sandbox.runPython(fill)).toMatchObject({ error: /No space left/ });
+      expect(await sandbox.runPython(fill, { timeoutSeconds: 60 })).toMatchObject({ error: /No space left/ });
       const again = "for i in range(90): open('/tmp/x', 'wb').write(bytes(1_000_000))\n'fits'";
-      expect(await sandbox.runPython(again)).toMatchObject({ value: "fits" });
+      expect(await sandbox.runPython(again, { timeoutSeconds: 60 })).toMatchObject({ value: "fits" });
     },
     SLOW,
   );
