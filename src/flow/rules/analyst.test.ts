@@ -35,6 +35,10 @@ describe("entities, in order of appearance", () => {
     ["Who opened ticket t_77/b, and was it before sku9f3?", ["t_77/b", "sku9f3"]],
     ["What does https://shop.example/items?id=7 cost?", ["https://shop.example/items?id=7"]],
     ["How many km2 or m3 is the 2nd field?", []],
+    [
+      "If o-1042 holds fewer than 5 items, who packed it? Otherwise, who drove it? Unless Accra did: then nobody.",
+      ["o-1042", "5", "Accra"],
+    ],
   ])("%s", (question, entities) => {
     expect(analyse(question).entities).toEqual(entities);
   });
