@@ -61,6 +61,8 @@ describe("unit or kind of the answer", () => {
     ["On what date was q1 born?", "date"],
     ["When was q1 released?", "date"],
     ["Give the date of the birth of q1.", "date"],
+    ["When it is later than q1, how many crowns does q2 cost?", "crown"],
+    ["When q1 is closed, who has its key?", "name"],
     ["On which day of the week was q1 released?", "weekday"],
     ["Which country is q1 in?", "name"],
     ["Who discovered q1?", "name"],
