@@ -20,16 +20,18 @@ export interface Path {
   readonly phrases: readonly string[];
 }
 
-/** The words of a field; `{}` is the row that it is asked of. Each name has questions of its own. */
+/** The words of a field; `{}` is the row that it is asked of. What asks for a name asks in questions of its own. */
 export type Words =
   | {
-      readonly kind: "count";
-      readonly things: string;
+      readonly kind: "count" | "date";
       readonly asks: string;
       readonly says: string;
-      readonly all: string;
+      /** Of a count: what is counted, and how two rows are asked at once. */
+      readonly things?: string;
+      readonly all?: string;
+      /** What the field is called: `the launch of {}`. */
+      readonly noun?: string;
     }
-  | { readonly kind: "date"; readonly asks: string; readonly says: string; readonly event: string }
   | { readonly kind: "name"; readonly questions: readonly string[] };
 
 export type Operation = "value" | "name" | "difference" | "sum" | "days";
@@ -179,27 +181,25 @@ const finish = (tables: Tables, walk: Walk, subjects: readonly Subject[], operat
 
 /** A question in words: of its operation, with the words of its fields. */
 const questionOf = (grid: Grid, operation: Operation, subjects: readonly Subject[], draws: Random): string => {
-  const [first, second] = subjects.map(({ field, phrase }) => ({
-    ...known(grid.fields[field], `field ${field}`),
-    phrase,
+  const [first, second] = subjects.map((subject) => ({
+    words: known(grid.fields[subject.field], `field ${subject.field}`),
+    phrase: subject.phrase,
   }));
   if (first === undefined) throw new Error("A question needs a subject.");
-  const phrases = subjects.map(({ phrase }) => phrase);
-  if (first.kind === "name") return draws.pick(first.questions).replace("{}", first.phrase);
-  const filled = (part: string | undefined, phrase = first.phrase): string => (part ?? "").replace("{}", phrase);
+  const { words, phrase } = first;
+  if (words.kind === "name") return draws.pick(words.questions).replace("{}", phrase);
+  const other = second !== undefined && second.words.kind !== "name" ? second.words.noun : undefined;
   const parts: Readonly<Record<string, string | undefined>> = {
-    a: phrases[0],
-    b: phrases[1],
-    asks: filled(first.asks),
-    says: filled(first.says),
-    ...(first.kind === "count"
-      ? { things: first.things, all: filled(first.all, phrases.join(" and ")) }
-      : {
-          event: filled(first.event),
-          other: second?.kind === "date" ? filled(second.event, second.phrase) : undefined,
-        }),
+    a: phrase,
+    b: second?.phrase,
+    things: words.things,
+    asks: words.asks.replace("{}", phrase),
+    says: words.says.replace("{}", phrase),
+    all: words.all?.replace("{}", `${phrase} and ${second?.phrase}`),
+    noun: words.noun?.replace("{}", phrase),
+    other: other?.replace("{}", second?.phrase ?? ""),
   };
-  const kind = operation === "value" || operation === "name" ? first.kind : operation;
+  const kind = operation === "value" || operation === "name" ? words.kind : operation;
   return draws.pick(grid.questions[kind]).replace(/\{(\w+)\}/g, (_, part) => known(parts[part], `words for ${part}`));
 };
 

@@ -89,10 +89,10 @@ export const incidentGrid = (world: World): Grid => ({
     lines: { kind: "count", things: "lines", asks: "did {} change", says: "{} changed", all: "did {} change" },
     errors: { kind: "count", things: "errors", asks: "does {} show", says: "{} shows", all: "do {} show" },
     warnings: { kind: "count", things: "warnings", asks: "does {} show", says: "{} shows", all: "do {} show" },
-    joined: { kind: "date", asks: "did {} join", says: "{} joined", event: "the hiring of {}" },
-    opened: { kind: "date", asks: "did {} begin", says: "{} began", event: "the start of {}" },
-    shipped: { kind: "date", asks: "did {} go live", says: "{} went live", event: "the rollout of {}" },
-    launched: { kind: "date", asks: "was {} launched", says: "{} was launched", event: "the launch of {}" },
+    joined: { kind: "date", asks: "did {} join", says: "{} joined", noun: "the hiring of {}" },
+    opened: { kind: "date", asks: "did {} begin", says: "{} began", noun: "the start of {}" },
+    shipped: { kind: "date", asks: "did {} go live", says: "{} went live", noun: "the rollout of {}" },
+    launched: { kind: "date", asks: "was {} launched", says: "{} was launched", noun: "the launch of {}" },
     primary: {
       kind: "name",
       questions: ["Who is on call for {}?", "Who carries the pager of {}?", "Find out who is on call for {}."],
@@ -118,9 +118,9 @@ export const incidentGrid = (world: World): Grid => ({
       "Add up the number of {things} of {a} and that of {b}.",
     ],
     days: [
-      "How many days lie between {event} and {other}?",
-      "How many days apart are {event} and {other}?",
-      "What is the number of days between {event} and {other}?",
+      "How many days lie between {noun} and {other}?",
+      "How many days apart are {noun} and {other}?",
+      "What is the number of days between {noun} and {other}?",
     ],
   },
   families: [
