@@ -227,10 +227,9 @@ const drawCell = (grid: Grid, { asked, operation, same = false }: Cell, draws: R
   return found && { ...found, question: spelt(text, group), group };
 };
 
-/** The number is drawn first and the side is given: neither the number nor the wording says which branch is right. */
-const drawDecision = (grid: Grid, family: Decision, isBelow: boolean, draws: Random): Drawn | undefined => {
-  const { on, below, above, operation, numbers, questions } = family;
-  const number = numbers[0] + draws.below(numbers[1] - numbers[0] + 1);
+/** Draws a thing whose number is on a given side of the one in the question. */
+const drawDecision = (grid: Grid, family: Decision, number: number, isBelow: boolean, draws: Random) => {
+  const { on, below, above, operation, questions } = family;
   const group = namesOf(grid, pathOf(grid, on), draws);
   const names = [...group, String(number)];
   const { text, compare } = draws.pick(questions);
@@ -256,6 +255,10 @@ const idOf = ({ high, low }: RandomKey): string => `t${high.toString(36)}${low.t
 const says = (question: string, answer: string | number): boolean =>
   ` ${question.replace(/[?.,;:]/g, "")} `.includes(` ${answer} `);
 
+/** The number of a question. Two tasks that follow each other share it, one on either side: it does not say which branch is right. */
+const numberOf = ({ name, numbers: [least, most] }: Decision, seed: number, index: number): number =>
+  least + random(randomKey("number", seed, name, Math.floor(index / 2))).below(most - least + 1);
+
 const MOST_DRAWS = 20_000;
 
 /** Tasks of each family; the same seed gives the same tasks. No question is asked twice, and none says its answer. */
@@ -266,8 +269,10 @@ export const gridTasks = (grid: Grid, { seed, perFamily }: { seed: number; perFa
     const made: Task<Sealed>[] = [];
     for (let i = 0; made.length < perFamily; i += 1) {
       if (i === MOST_DRAWS) throw new Error(`The family ${family.name} has only ${made.length} questions.`);
-      const drawn =
-        "on" in family ? drawDecision(grid, family, made.length % 2 === 0, draws) : drawCell(grid, family, draws);
+      const drawn: Drawn | undefined =
+        "on" in family
+          ? drawDecision(grid, family, numberOf(family, seed, made.length), made.length % 2 === 0, draws)
+          : drawCell(grid, family, draws);
       if (drawn === undefined || asked.has(drawn.question) || says(drawn.question, drawn.answer)) continue;
       asked.add(drawn.question);
       const { question, ...sealed } = drawn;
