@@ -261,13 +261,20 @@ const numberOf = ({ name, numbers: [least, most] }: Decision, seed: number, inde
 
 const MOST_DRAWS = 20_000;
 
+export interface GridTasksOptions {
+  readonly seed: number;
+  readonly perFamily: number;
+  /** Tasks of a decision: whether a branch is chosen rightly takes more of them to tell from chance. */
+  readonly perDecision: number;
+}
+
 /** Tasks of each family; the same seed gives the same tasks. No question is asked twice, and none says its answer. */
-export const gridTasks = (grid: Grid, { seed, perFamily }: { seed: number; perFamily: number }): Task<Sealed>[] => {
+export const gridTasks = (grid: Grid, { seed, perFamily, perDecision }: GridTasksOptions): Task<Sealed>[] => {
   const asked = new Set<string>();
   return grid.families.flatMap((family) => {
     const draws = random(randomKey("tasks", seed, family.name));
     const made: Task<Sealed>[] = [];
-    for (let i = 0; made.length < perFamily; i += 1) {
+    for (let i = 0; made.length < ("on" in family ? perDecision : perFamily); i += 1) {
       if (i === MOST_DRAWS) throw new Error(`The family ${family.name} has only ${made.length} questions.`);
       const drawn: Drawn | undefined =
         "on" in family

@@ -11,5 +11,5 @@ export default defineConfig<Sealed>({
   tools: { ...incidentTools(world), calculate },
   budget: { turns: 7 },
   // Without a reward of its own, an answer is worth 1 where it equals `sealed.answer`.
-  tasks: ({ seed }) => gridTasks(incidentGrid(world), { seed, perFamily: 60 }),
+  tasks: ({ seed }) => gridTasks(incidentGrid(world), { seed, perFamily: 60, perDecision: 180 }),
 });

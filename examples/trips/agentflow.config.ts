@@ -11,5 +11,5 @@ export default defineConfig<Sealed>({
   tools: { ...tripTools(world), calculate },
   budget: { turns: 8 },
   // Without a reward of its own, an answer is worth 1 where it equals `sealed.answer`.
-  tasks: ({ seed }) => gridTasks(tripGrid(world), { seed, perFamily: 60 }),
+  tasks: ({ seed }) => gridTasks(tripGrid(world), { seed, perFamily: 60, perDecision: 180 }),
 });
