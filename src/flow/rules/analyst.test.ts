@@ -35,6 +35,10 @@ describe("entities, in order of appearance", () => {
     ["Who opened ticket t_77/b, and was it before sku9f3?", ["t_77/b", "sku9f3"]],
     ["What does https://shop.example/items?id=7 cost?", ["https://shop.example/items?id=7"]],
     ["How many km2 or m3 is the 2nd field?", []],
+    [
+      "If o-1042 holds fewer than 5 items, who packed it? Otherwise, who drove it? Unless Accra did: then nobody.",
+      ["o-1042", "5", "Accra"],
+    ],
   ])("%s", (question, entities) => {
     expect(analyse(question).entities).toEqual(entities);
   });
@@ -57,6 +61,8 @@ describe("unit or kind of the answer", () => {
     ["On what date was q1 born?", "date"],
     ["When was q1 released?", "date"],
     ["Give the date of the birth of q1.", "date"],
+    ["When it is later than q1, how many crowns does q2 cost?", "crown"],
+    ["When q1 is closed, who has its key?", "name"],
     ["On which day of the week was q1 released?", "weekday"],
     ["Which country is q1 in?", "name"],
     ["Who discovered q1?", "name"],

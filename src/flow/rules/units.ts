@@ -37,8 +37,9 @@ const MEASURED = new RegExp(
   "iu",
 );
 const WEEKDAY = /\b(?:days? of the week|(?:which|what) weekday|name the weekday|the weekday)\b/iu;
+/** "When it is …" is a condition: only before its verb does "when" ask. */
 const DATE =
-  /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
+  /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b(?! (?:it|he|she|they|we|you|there|the|an?|its|this|that|q\d+)\b)|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
 const YEAR = /\b(?:what|which) year\b/iu;
 const PERCENTAGE = /\bwhat (?:percentage|share)\b/iu;
 const COUNT = /\b(?:how many|number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
