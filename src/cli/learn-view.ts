@@ -1,7 +1,15 @@
 import type { Environment } from "../environment.ts";
 import type { LearnFinish, LearnHappening } from "../learn/event.ts";
 import { findingLines } from "./findings.ts";
-import { baselineLines, callsAhead, forecast, introduction, type RunStart, summary } from "./learn-words.ts";
+import {
+  baselineLines,
+  callsAhead,
+  forecast,
+  introduction,
+  type RunStart,
+  showDiagnosis,
+  summary,
+} from "./learn-words.ts";
 import { type Progress, trainingProgress } from "./progress.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { duration } from "./words.ts";
@@ -100,7 +108,7 @@ export const learnView = (
           screen.line(`Validation was clearly better after step ${event.keptStep}: those weights are kept.`);
         break;
       case "diagnosis":
-        screen.line(event.message);
+        showDiagnosis(screen, event);
         break;
       case "evaluation-start":
       case "checkpoint-end":

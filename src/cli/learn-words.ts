@@ -3,6 +3,7 @@ import type { Baselines } from "../learn/baselines.ts";
 import type { PlannerFigures } from "../learn/evaluation.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import type { LearnReport } from "../learn/report.ts";
+import { type Diagnosis, diagnosisText } from "../train/diagnosis.ts";
 import { reportLines, type Titles } from "./learn-report.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { counted, duration, percent, percentInterval } from "./words.ts";
@@ -56,6 +57,30 @@ export const baselineLines = (
   ...(oracle === undefined ? [] : [["oracle", summary(oracle, titles)] as const]),
 ];
 
+/** More than the longest one takes in the narrowest terminal: what it says is bounded where it is made. */
+const DIAGNOSIS_LINES = 50;
+
+/** Shows something that a person should know of a run; what keeps it from learning with the step since when. */
+export const showDiagnosis = (
+  screen: Screen,
+  { message, diagnosis }: Extract<LearnHappening, { readonly type: "diagnosis" }>,
+): void => {
+  if (diagnosis === undefined) screen.line(message);
+  else labelled(screen, "diagnosis", diagnosisLine(diagnosis), { most: DIAGNOSIS_LINES });
+};
+
+const diagnosisLine = ({ since, until, ...found }: Diagnosis): string => {
+  const when =
+    until === undefined ? `Since step ${since}` : until === since ? `Step ${since}` : `Steps ${since} to ${until}`;
+  return `${when}: ${diagnosisText(found)}`;
+};
+
+/** Shows what keeps a run from learning, or kept it for a while, beside a label. */
+export const showDiagnoses = (screen: Screen, diagnoses: readonly Diagnosis[], label: string): void => {
+  for (const [i, diagnosis] of diagnoses.entries())
+    labelled(screen, i === 0 ? label : "", diagnosisLine(diagnosis), { most: DIAGNOSIS_LINES });
+};
+
 /** Shows the result: the tables, where the run lies, and what to type next. */
 export const conclude = (
   screen: Screen,
@@ -72,6 +97,8 @@ export const conclude = (
     `${counted(stepsDone, "step")} in ${duration(seconds.total)}: evaluation ${duration(seconds.evaluate)}, ` +
       `rollouts ${duration(seconds.rollOut)}, training ${duration(seconds.train)}`,
   );
+  const holding = report.diagnosis.filter(({ until }) => until === undefined);
+  showDiagnoses(screen, holding, "Diagnosis");
   labelled(screen, "Run", folder);
   const own = config === undefined ? "" : `--config ${config} `;
   // What is to be copied stays in one line.

@@ -1,10 +1,12 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { diagnosisOfRun } from "../learn/diagnosis.ts";
 import { fork } from "../learn/fork.ts";
 import { findRun } from "../setup/local-model.ts";
 import { stepsIn } from "../store/checkpoint.ts";
 import { own } from "../store/owner.ts";
 import { listRuns, readRun } from "../store/stored-run.ts";
+import { showDiagnoses } from "./learn-words.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { counted, percent } from "./words.ts";
 
@@ -43,7 +45,8 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
   const row = await rowOf(root, id);
   if (json) {
     const { config, report } = run;
-    writeJson({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null });
+    const diagnosis = diagnosisOfRun(run);
+    writeJson({ schemaVersion: 1, ...row, folder: run.folder, config, report: report ?? null, diagnosis });
     return 0;
   }
   const screen = openScreen();
@@ -57,6 +60,7 @@ export const showCommand = async (name: string, { json }: Pick<RunsOptions, "jso
     | undefined;
   if (last?.reward?.mean !== undefined)
     screen.line(`last step    reward ${percent(last.reward.mean)}, tool errors ${percent(last.toolErrorRate ?? 0)}`);
+  showDiagnoses(screen, diagnosisOfRun(run), "diagnosis");
   if (row.state !== "finished" && row.checkpoints.length > 0)
     screen.line(`resume       agentflow learn --resume ${run.folder}${namedAgain(run.config)}`);
   return 0;

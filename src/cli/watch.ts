@@ -2,6 +2,7 @@ import { almanac } from "../almanac/environment.ts";
 import { watch } from "../learn/watch.ts";
 import { localPlanner } from "../setup/local-model.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { showDiagnosis } from "./learn-words.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent } from "./words.ts";
 
@@ -40,7 +41,7 @@ export const watchCommand = async (options: WatchCommandOptions): Promise<number
     });
     for await (const event of run) {
       if (event.type === "stage") screen.line(`${event.stage}; a round begins with ${every} new tasks`);
-      if (event.type === "diagnosis") screen.line(event.message);
+      if (event.type === "diagnosis") showDiagnosis(screen, event);
       if (event.type === "round-end")
         screen.line(
           `round ${event.round}  reward ${percent(event.reward)}  gate ${percent(event.gate)} (at least ${percent(event.floor)})  ${event.published ? "published" : "not published"}`,

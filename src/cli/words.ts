@@ -1,12 +1,9 @@
+import { hundredths, percentOf } from "../percent.ts";
 import type { Interval } from "../train/index.ts";
 import { cellsOf, pad, padStart } from "./text-width.ts";
 
-/** A share times a hundred, never −0. */
-const hundredths = (share: number, digits: number): string =>
-  (Number((share * 100).toFixed(digits)) + 0).toFixed(digits).replace("-", "−");
-
 /** A share in percent, at least four wide: ` 7 %`, `7.3 %`. */
-export const percent = (share: number, digits = 0): string => `${hundredths(share, digits)} %`.padStart(4);
+export const percent = (share: number, digits = 0): string => percentOf(share, digits).padStart(4);
 
 /** An interval of shares in percent: `[9, 16]`. */
 export const percentInterval = ([low, high]: Interval, digits = 0): string =>

@@ -1,5 +1,5 @@
 import type { Environment, Finding } from "../environment.ts";
-import type { StepMetrics, StepTimings } from "../train/index.ts";
+import type { Diagnosis, StepMetrics, StepTimings } from "../train/index.ts";
 import type { Baselines } from "./baselines.ts";
 import type { PlannerFigures } from "./evaluation.ts";
 import type { LearnReport } from "./report.ts";
@@ -62,8 +62,8 @@ export type LearnHappening =
   /** Everything up to this step is stored, and the run can be resumed from there. */
   | { readonly type: "checkpoint-end"; readonly step: number }
   | { readonly type: "training-end"; readonly steps: number; readonly keptStep?: number }
-  /** Something about the run that a person should know. */
-  | { readonly type: "diagnosis"; readonly message: string }
+  /** Something about the run that a person should know; with a diagnosis, what keeps it from learning, when that begins. */
+  | { readonly type: "diagnosis"; readonly message: string; readonly diagnosis?: Diagnosis }
   /** A round of learning from a growing file. */
   | {
       readonly type: "round-end";

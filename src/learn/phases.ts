@@ -3,10 +3,12 @@ import { rm } from "node:fs/promises";
 import type { Policy } from "../engine.ts";
 import { type Environment, setNames, type TaskSets } from "../environment.ts";
 import { defined } from "../options.ts";
+import { readLines } from "../store/lines.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
+import { stepRows } from "./diagnosis.ts";
 import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
@@ -170,6 +172,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     signals,
     now,
     from: stored?.state,
+    before: stepRows(await readLines(run.path("metrics.jsonl"))),
     again,
     onCheckpoint: save,
   });
@@ -200,6 +203,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     after: after.figures,
     gain: gainOf(before, after),
     baselines,
+    diagnosis: trained.diagnosis,
   };
   await run.end("report.json", report);
   return report;

@@ -1,4 +1,5 @@
 import type { SetName } from "../environment.ts";
+import type { Diagnosis } from "../train/index.ts";
 import type { Baselines } from "./baselines.ts";
 import type { Gain, PlannerFigures } from "./evaluation.ts";
 
@@ -29,4 +30,6 @@ export interface LearnReport {
   readonly after: PlannerFigures;
   readonly gain: Readonly<Record<SetName, Gain>>;
   readonly baselines: Baselines;
+  /** What kept the run from learning: what held at the end of training, and what came and went (`until`). */
+  readonly diagnosis: readonly Diagnosis[];
 }

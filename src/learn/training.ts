@@ -2,9 +2,10 @@ import type { EnvironmentSealed, EnvironmentTask } from "../environment.ts";
 import { defined } from "../options.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
-import { evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
+import { type DiagnosedStep, type Diagnosis, evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay } from "./demonstration-pool.ts";
+import { runDiagnostics } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
@@ -26,6 +27,8 @@ export interface TrainingParts {
   readonly now: () => number;
   /** Where to resume; the policies hold their state at that point. @default at the first step */
   readonly from?: TrainingState | undefined;
+  /** The metrics of the steps before. @default [] */
+  readonly before?: readonly DiagnosedStep[] | undefined;
   /** A run that is done again, as it went. */
   readonly again?: DoneBefore | undefined;
   /** Called when the run can be resumed from here. */
@@ -57,6 +60,8 @@ export interface Trained {
   readonly endedAsTold: boolean;
   /** The step whose weights were gone back to at the end, if they were. */
   readonly keptStep: number | undefined;
+  /** What kept it from learning, at the end or for a while. */
+  readonly diagnosis: readonly Diagnosis[];
   readonly rollOut: number;
   readonly train: number;
   readonly validate: number;
@@ -64,18 +69,20 @@ export interface Trained {
 
 /** Trains the planner by the recipe, with every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
-  const { settings, learning, run, replies, emit, signals, now, from, again } = parts;
+  const { settings, learning, run, replies, emit, signals, now, from, before = [], again } = parts;
   const { environment, policies, recipe, steps } = learning;
   const until = again?.until ?? steps - 1;
   const validation = environment.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
   const sampler = taskSampler(environment, settings.seed, recipe, from?.sampler);
   const best = keepBest(policies, validation.length, from?.kept);
   const journal = journalOf(run);
+  const found = runDiagnostics(before, emit);
   const every = settings.checkpointEvery ?? recipe.checkpointEvery;
   const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
     steps: from === undefined ? 0 : from.after.index + 1,
     endedAsTold: false,
     keptStep: undefined,
+    diagnosis: found.all,
     rollOut: 0,
     train: 0,
     validate: 0,
@@ -117,6 +124,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.rollOut += rollOut;
     spent.train += learn + publish;
     emit({ type: "step-end", step: index + 1, steps, metrics, timings });
+    spent.diagnosis = found.next(metrics);
     const outOfTime =
       again === undefined
         ? settings.minutes !== undefined && now() - begun > 60 * settings.minutes
@@ -168,6 +176,7 @@ const grpoOptions = async (
     flow,
     train: policies,
     reward: environment.reward,
+    familyOf: ({ sealed }) => sealed.family,
     steps,
     seed: settings.seed,
     concurrency,
@@ -176,7 +185,8 @@ const grpoOptions = async (
     ...(!settings.guard && { guard: false }),
     ...(await replayOf(parts)),
     permuteRewards: settings.permuteRewards,
-    onDiagnosis: (message) => parts.emit({ type: "diagnosis", message }),
+    // The run itself knows the steps before it was resumed.
+    onDiagnosis: () => undefined,
     abortSignal: signals.abortSignal,
   };
 };

@@ -6,7 +6,8 @@ import { checked, count, name, type Rules, required } from "../options.ts";
 import { createRun, newRunId, type Run } from "../store/run-folder.ts";
 import { queryOf, type Reward, type Task } from "../task.ts";
 import { type AnswerKey, answerReward } from "../tasks/index.ts";
-import { type OnlineLearner, onlineLearner } from "../train/index.ts";
+import { type Diagnosis, type OnlineLearner, onlineLearner } from "../train/index.ts";
+import { diagnosisEvent } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
@@ -100,7 +101,7 @@ const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSi
   try {
     const { environment: _, planner: __, clock: ___, abortSignal: ____, stopSignal: _____, ...asked } = options;
     run = await createRun(options.folder ?? "runs", newRunId(), { command: "watch", ...asked });
-    learner = learnerOf(environment, learning, options, settings.seed);
+    learner = learnerOf(environment, learning, options, settings.seed, (found) => emit(diagnosisEvent(found)));
     emit({ type: "stage", stage: `watching ${options.file}; run: ${run.folder}` });
     await rounds(learner, learning, run, options, emit, abortSignal);
     return { schemaVersion: 1, run: run.id, versions: learner.versions };
@@ -115,6 +116,7 @@ const learnerOf = (
   { flow, policies, recipe }: Learning,
   options: WatchOptions,
   seed: number,
+  onDiagnosis: (diagnosis: Diagnosis) => void,
 ): OnlineLearner<Watched> => {
   const gate = environment
     .evaluation("validation", { heldOutPages: GATE })
@@ -136,6 +138,7 @@ const learnerOf = (
     optimiser: recipe.grpo.optimiser,
     beta: recipe.grpo.beta,
     concurrency: options.concurrency ?? recipe.concurrency,
+    onDiagnosis,
   });
 };
 

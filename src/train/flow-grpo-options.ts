@@ -20,9 +20,10 @@ import {
 } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
-import { diagnosisOf } from "./diagnosis.ts";
+import { type Diagnosis, diagnosing } from "./diagnosis.ts";
 import { type GrpoOptions, grpoDefaults, grpoRules } from "./grpo-options.ts";
 import type { Group, Rollout } from "./roll-out.ts";
+import type { FamilyOf } from "./rollout-counts.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
 /** What is trained, on what, and for how long; the algorithm's own options are `GrpoOptions`. */
@@ -33,6 +34,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   /** A list, gone through in a new random order each time, or the task of an index that counts from 0. */
   readonly tasks: readonly Task<Sealed>[] | ((index: number, step: number) => Task<Sealed>);
   readonly reward: Reward<Sealed>;
+  /** The family of a task, by which groups are counted apart (`families` in the metrics). @default none is known */
+  readonly familyOf?: FamilyOf<Sealed> | undefined;
   readonly steps: number;
   /** @default 0 */
   readonly seed?: number | undefined;
@@ -58,8 +61,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   readonly onTrajectory?:
     | ((rollout: Rollout & { readonly step: number; readonly task: Task<Sealed> }) => void)
     | undefined;
-  /** Told once when three steps in a row could teach nothing, and why. @default a warning of the process */
-  readonly onDiagnosis?: ((message: string) => void) | undefined;
+  /** Gets what keeps the run from learning, once when it begins: see `diagnose`. @default a warning of the process */
+  readonly onDiagnosis?: ((diagnosis: Diagnosis) => void) | undefined;
   readonly abortSignal?: AbortSignal | undefined;
   /** @default the machine's clock */
   readonly clock?: Clock | undefined;
@@ -78,6 +81,7 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   train: required(listOf(objectWith("a policy", "sample", "backward", "optimStep"))),
   tasks: required(either(callback, listOf(objectWith("a task")))),
   reward: required(callback),
+  familyOf: callback,
   steps: required(number({ whole: true })),
   seed,
   maxStaleness: number({ whole: true }),
@@ -108,7 +112,7 @@ const defaults = {
 /** Fills the defaults in. Throws `ConfigError` for what cannot work. */
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
   checked("flowGrpo", options, flowGrpoRules);
-  const settings = { ...withDefaults(defaults, options), diagnosed: diagnosisOf(options.onDiagnosis) };
+  const settings = { ...withDefaults(defaults, options), diagnosed: diagnosing(options.onDiagnosis) };
   const { train, tasks, tasksPerStep } = settings;
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
   if (new Set(train.map(({ name }) => name)).size < train.length)

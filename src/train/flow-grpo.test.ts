@@ -170,6 +170,28 @@ describe("flowGrpo", () => {
     expect(seen).toEqual(leverTasks.flatMap((_, p) => Array.from({ length: 8 }, (_, g) => `0/${p}/${g}`)));
   });
 
+  it("counts groups by family, rollouts by turns, and how much the rollouts of a group differ", async () => {
+    const seen: Rollout[] = [];
+    const options = { steps: 1, onTrajectory: (rollout: Rollout) => seen.push(rollout) };
+    const { last } = await train({ ...options, familyOf: ({ id }) => (id === "blue" ? undefined : `to ${id}`) });
+    expect(Object.keys(last.families ?? {})).toEqual(["to green", "to red"]);
+    expect(last.families?.["to red"]).toMatchObject({ total: 1 });
+    const long = seen.filter(({ trajectory }) => trajectory.memory.length === 2);
+    expect(last.byTurns).toEqual({
+      1: { tried: 24 - long.length, earned: 24 * last.reward.mean - long.filter(({ reward }) => reward === 1).length },
+      2: { tried: long.length, earned: long.filter(({ reward }) => reward === 1).length },
+    });
+    const kinds = [0, 8, 16].map((from) => {
+      const actions = seen
+        .slice(from, from + 8)
+        .map(({ trajectory: { memory } }) => memory.map(({ step }) => step.raw));
+      return new Set(actions.map(String)).size;
+    });
+    expect(last.distinct).toBeCloseTo(mean(kinds.map((kind) => (kind - 1) / 7)), 12);
+    expect(JSON.parse(JSON.stringify(last))).toEqual(last);
+    expect((await train({ steps: 1 })).last).not.toHaveProperty("families");
+  });
+
   it("rolls out further tasks until enough groups are mixed, and then stops refilling", async () => {
     const never = await train({ steps: 1, reward: () => 0, beta: 0, maxRefills: 3, fullStepGroups: 2 });
     expect(never.last).toMatchObject({ tasksDrawn: 12, trajectories: 96, gradientNorm: 0 });
@@ -230,7 +252,7 @@ describe("flowGrpo", () => {
   it("counts failures of infrastructure as no samples, and says when there is nothing else", async () => {
     let calls = 0;
     const { last } = await train({ steps: 1, reward: () => (calls++ % 4 === 0 ? undefined : calls % 2) });
-    expect(last.noSample).toBe(6);
+    expect(last).toMatchObject({ noSample: 6, failed: 0 });
     await expect(train({ reward: () => undefined })).rejects.toThrow(/Step 0: none of 24 rollouts is a sample/u);
     const policy = leverPolicy();
     const broken = createFlow({

@@ -58,6 +58,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   const schedule = scheduleOf(o.learningRate);
   const guard = stepGuard(o.guard, o.after?.guard);
   const timer = timerOf(o.clock);
+  const { familyOf } = o;
   // What is sampled must be what is trained, also when weights were changed without being published.
   for (const policy of o.train) await policy.publish();
   const rollouts = (o.maxStaleness === 0 ? rolloutsOf : rolloutsAhead)(o, taskSource(o));
@@ -101,7 +102,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
         else await policy.publish();
       }
       const step = { index, learningRate, versions: versionsOf(o.train), undone, guard: guard.state, ...rolled };
-      yield o.diagnosed(stepMetrics(groups, tally, step, { rollOut, train, publish: timer.lap() }));
+      yield o.diagnosed(stepMetrics(groups, tally, { ...step, familyOf }, { rollOut, train, publish: timer.lap() }));
     }
   } finally {
     await rollouts.close();

@@ -3,6 +3,15 @@ export { advantages, hasSpread } from "./advantage.ts";
 export { type Aggregation, type BatchOptions, type BatchSequence, batchOf } from "./batch.ts";
 export { mapConcurrently } from "./concurrency.ts";
 export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  type Diagnostics,
+  diagnose,
+  diagnostics,
+} from "./diagnosis.ts";
+export { type DiagnosisCause, diagnosisCauses } from "./diagnosis-causes.ts";
+export type { DiagnosedStep } from "./diagnosis-course.ts";
+export {
   type Accuracy,
   accuracyOf,
   compare,
@@ -22,6 +31,7 @@ export {
   onlineLearner,
 } from "./online.ts";
 export { type Group, permuteRewards, type RollOutOptions, type Rollout, rollOut, rollOutGroups } from "./roll-out.ts";
+export type { FamilyOf, GroupCounts, LengthCounts } from "./rollout-counts.ts";
 export { type LinearScheduleOptions, linearSchedule, type Schedule } from "./schedule.ts";
 export {
   type Interval,

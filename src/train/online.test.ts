@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
 import { ConfigError } from "../errors.ts";
 import type { Task } from "../task.ts";
+import { type Diagnosis, diagnose } from "./diagnosis.ts";
 import { evaluate } from "./evaluate.ts";
 import { type OnlineOptions, onlineLearner } from "./online.ts";
 
@@ -85,6 +86,31 @@ describe("a flow that learns while it serves", () => {
     expect(await learner.rollback()).toBe(false);
     learner.close();
     await expect(learner.learn()).resolves.toMatchObject({ index: 1 });
+  });
+
+  it("says once through all rounds why it does not learn, and nothing of answers that nobody has judged", async () => {
+    const told: Diagnosis[] = [];
+    const options = { stepsPerRound: 4, onDiagnosis: (diagnosis: Diagnosis) => told.push(diagnosis) };
+    const { learner } = start({ ...options, reward: () => 0 });
+    learner.add(red);
+    const counts: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      await learner.learn();
+      counts.push(told.length);
+    }
+    expect(counts).toEqual([0, 1, 1]);
+    expect(told).toMatchObject([{ cause: "all-fail", since: 1, seen: expect.stringMatching(/in 8 steps/) }]);
+    let calls = 0;
+    const unjudged = start({
+      ...options,
+      stepsPerRound: 6,
+      learningRate: 0.01,
+      reward: (task, answer) => (calls++ % 2 === 0 ? undefined : leverReward(task, answer)),
+    });
+    unjudged.learner.add(red);
+    const { steps } = await unjudged.learner.learn();
+    expect(diagnose(steps)).toMatchObject([{ cause: "rewards-missing" }]);
+    expect(told).toHaveLength(1);
   });
 
   it("says what is missing, and leaves what serves as it is when a round fails", async () => {

@@ -4,6 +4,7 @@ import type { Flow, SolveOptions, SolveResult } from "../flow/flow.ts";
 import { checked, count, defined, listOf, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { type Query, queryOf, type Reward, type Task } from "../task.ts";
+import { diagnosing, warn } from "./diagnosis.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import { type FlowGrpoOptions, flowGrpoRules } from "./flow-grpo-options.ts";
@@ -16,7 +17,7 @@ import { type Streamed, taskStream } from "./task-stream.ts";
 /** A round trains by the options of the algorithm, of which `minimumMixedGroups` is 0 by default here. */
 export interface OnlineOptions<Sealed = unknown>
   extends GrpoOptions,
-    Pick<FlowGrpoOptions<Sealed>, "replay" | "concurrency" | "clock"> {
+    Pick<FlowGrpoOptions<Sealed>, "replay" | "concurrency" | "clock" | "onDiagnosis"> {
   /** Serves, and is learnt in. */
   readonly flow: Flow;
   readonly train: readonly Policy[];
@@ -45,6 +46,7 @@ const optionRules: Rules<OnlineOptions> = {
   replay: flowGrpoRules.replay,
   concurrency: flowGrpoRules.concurrency,
   clock: flowGrpoRules.clock,
+  onDiagnosis: flowGrpoRules.onDiagnosis,
   flow: flowGrpoRules.flow,
   train: flowGrpoRules.train,
   reward: flowGrpoRules.reward,
@@ -114,7 +116,7 @@ export interface OnlineLearner<Sealed> {
  */
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
   requireUsable(options);
-  const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, ...others } = options;
+  const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, onDiagnosis = warn, ...others } = options;
   const { recent = 256, capacity = 4096, unjudged = 4096, ...grpo } = others;
   const stream = taskStream<Sealed>({ reward, recent, capacity, unjudged, seed });
   const serving = servingOf(train);
@@ -122,6 +124,11 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
   let best: number | undefined;
   let rounds = 0;
   let learning: Promise<unknown> = Promise.resolve();
+  let stepsDone = 0;
+  const diagnosed = diagnosing((found) => {
+    // Here an answer without a reward is one that nobody has judged yet.
+    if (found.cause !== "rewards-missing") onDiagnosis(found);
+  });
 
   const round = async (abortSignal: AbortSignal | undefined): Promise<OnlineRound> => {
     const tasks = stream.draw(rounds);
@@ -140,10 +147,16 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
         replay: replay && { ...replay, sequences: (step) => replay.sequences(step, []) },
         steps: stepsPerRound,
         seed: randomKey(seed, "round", index).low,
+        // Steps are counted through all rounds.
+        onDiagnosis: () => undefined,
         abortSignal,
       });
       const steps: StepMetrics[] = [];
-      for await (const step of learnt) steps.push(step);
+      for await (const step of learnt) {
+        steps.push(step);
+        diagnosed({ ...step, index: stepsDone });
+        stepsDone += 1;
+      }
       const accuracy = await gateAccuracy(options, abortSignal);
       const published = accuracy >= floor;
       if (published) {

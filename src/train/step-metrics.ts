@@ -1,7 +1,17 @@
 import type { Clock } from "../clock.ts";
 import { EngineError } from "../errors.ts";
-import { hasSpread } from "./advantage.ts";
+import { defined } from "../options.ts";
 import type { Group } from "./roll-out.ts";
+import {
+  countsByTurns,
+  distinctShare,
+  type FamilyOf,
+  familyCounts,
+  type GroupCounts,
+  groupCounts,
+  type LengthCounts,
+  rewardsOf,
+} from "./rollout-counts.ts";
 import { mean, standardDeviation } from "./statistics.ts";
 import type { GuardState } from "./step-guard.ts";
 import { average, type Tally } from "./tally.ts";
@@ -12,13 +22,9 @@ export interface StepMetrics {
   /** Counts from 0. */
   readonly index: number;
   readonly reward: { readonly mean: number; readonly standardDeviation: number };
-  /** `mixed`: with different rewards; `allSolved`, `noneSolved`: every reward 1, every reward 0. */
-  readonly groups: {
-    readonly total: number;
-    readonly mixed: number;
-    readonly allSolved: number;
-    readonly noneSolved: number;
-  };
+  readonly groups: GroupCounts;
+  /** The same by family, in alphabetical order; absent where tasks do not say theirs, and in runs of earlier versions. */
+  readonly families?: Readonly<Record<string, GroupCounts>>;
   /** k3 estimate of D_KL(π_θ‖π_ref) a token, before the step's updates; absent when it was not measured. */
   readonly klReference?: number;
   /** Mean of behaviour − trainer log-probability: near 0 as long as the sampler computes what the trainer does. */
@@ -43,9 +49,18 @@ export interface StepMetrics {
   readonly turns: number;
   readonly toolShares: Readonly<Record<string, number>>;
   readonly toolErrorRate: number;
+  /**
+   * How much the rollouts of a group differ in what they did and answered: 0 where all are alike, 1 where no two are; the
+   * mean of groups. Absent in runs of earlier versions, as the next ones are.
+   */
+  readonly distinct?: number;
+  /** Turns → rollouts of that length that have a reward. */
+  readonly byTurns?: Readonly<Record<string, LengthCounts>>;
   readonly trajectories: number;
   /** Trajectories without a reward: infrastructure failures. */
   readonly noSample: number;
+  /** Those of them whose flow failed; the reward of the others was undefined. */
+  readonly failed?: number;
   /** Trajectories that a budget or a tool's deadline cut short: a run with any may not repeat bit for bit. */
   readonly limitsHit: number;
   /** With rollouts ahead of training: mean age of the groups, in steps, and those that came too late to be trained on. */
@@ -67,32 +82,28 @@ export interface StepTimings {
 }
 
 /** Puts a step's metrics together. Throws `EngineError` naming the step and the quantity that is not finite. */
-export const stepMetrics = (
-  groups: readonly Group[],
+export const stepMetrics = <Sealed>(
+  groups: readonly Group<Sealed>[],
   tally: Tally,
   step: Pick<StepMetrics, "index" | "learningRate" | "tasksDrawn" | "versions"> & {
     readonly undone: boolean;
     readonly guard: GuardState;
     readonly staleness: readonly number[];
     readonly tooLate: number;
+    readonly familyOf?: FamilyOf<Sealed> | undefined;
   },
   seconds: Pick<StepTimings, "rollOut" | "train" | "publish">,
 ): StepMetrics => {
   const rollouts = groups.flatMap(({ rollouts_G }) => rollouts_G);
   const trajectories = rollouts.map(({ trajectory }) => trajectory);
-  const rewards_P_G = groups.map(({ rollouts_G }) => rewardsOf(rollouts_G));
-  const rewards = rewards_P_G.flat();
+  const rewards = rewardsOf(rollouts);
   const logProbs = trajectories.flatMap(({ turns }) => turns.flatMap(({ behaviourLogProbs }) => behaviourLogProbs));
   const { averageTurns, toolShares, toolErrorRate } = toolUse(trajectories);
   const metrics: StepMetrics = {
     index: step.index,
     reward: { mean: mean(rewards), standardDeviation: standardDeviation(rewards) },
-    groups: {
-      total: groups.length,
-      mixed: rewards_P_G.filter(hasSpread).length,
-      allSolved: rewards_P_G.filter((all) => all.length > 0 && all.every((reward) => reward === 1)).length,
-      noneSolved: rewards_P_G.filter((all) => all.length > 0 && all.every((reward) => reward === 0)).length,
-    },
+    groups: groupCounts(groups),
+    ...defined({ families: familyCounts(groups, step.familyOf) }),
     ...(tally.klReference.count === 0 ? {} : { klReference: average(tally.klReference) }),
     klSampler: average(tally.klSampler),
     ...(tally.klStep.count === 0 ? {} : { klStep: average(tally.klStep) }),
@@ -107,8 +118,11 @@ export const stepMetrics = (
     turns: averageTurns,
     toolShares,
     toolErrorRate,
+    distinct: distinctShare(groups),
+    byTurns: countsByTurns(rollouts),
     trajectories: trajectories.length,
     noSample: trajectories.length - rewards.length,
+    failed: trajectories.filter(({ status }) => status === "failed").length,
     limitsHit: trajectories.filter(hitLimit).length,
     ...(step.tooLate + Math.max(...step.staleness) === 0
       ? {}
@@ -126,9 +140,6 @@ export const stepMetrics = (
   requireFinite(step.index, metrics);
   return metrics;
 };
-
-const rewardsOf = (rollouts_G: Group["rollouts_G"]): number[] =>
-  rollouts_G.map(({ reward }) => reward).filter((reward) => reward !== undefined);
 
 const hitLimit = ({ stopReason, memory }: Group["rollouts_G"][number]["trajectory"]): boolean =>
   stopReason === "budget" ||
