@@ -25,7 +25,7 @@ import {
 import type { RandomKey } from "../random.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import { type Grants, type Tools, toolset } from "../tool.ts";
-import type { Analysis, MemoryEntry, ToolCall } from "../trajectory.ts";
+import type { Analysis, MemoryEntry, ToolCall, Trajectory } from "../trajectory.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
 
@@ -93,6 +93,8 @@ export interface SolveOptions {
   readonly onEvent?: (event: FlowEvent) => void;
   /** What the flow grants, narrowed for this solve. */
   readonly grants?: Grants;
+  /** Turns of another solve of the same question: this one continues after them. @default from the beginning */
+  readonly from?: Pick<Trajectory, "memory" | "turns">;
   /** The caller's budget, of a solve inside another one: what is used here is used there. */
   readonly meter?: Meter;
 }
@@ -149,6 +151,10 @@ export const solveRules: Rules<SolveOptions> = {
   versions: recordOf(text),
   onEvent: callback,
   grants,
+  from: ruleOf<Pick<Trajectory, "memory" | "turns">>(
+    { memory: required(listOf(objectWith("an entry"))), turns: required(listOf(objectWith("a turn"))) },
+    { others: "any" },
+  ),
   meter: objectWith("a meter", "charge", "check"),
 };
 

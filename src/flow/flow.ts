@@ -167,6 +167,7 @@ const solveWith = async (
     interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
     emit: listenersOf(options.onEvent, trace?.onEvent),
     usage,
+    from: options.from,
     tools: granted(parts.tools, grants),
     grants,
     meter: new SolveMeter(parts.budget, usage, options.meter),

@@ -21,7 +21,16 @@ import type { ReplyLog } from "../reply-log.ts";
 import type { Redactor } from "../secrets/redact.ts";
 import type { Query } from "../task.ts";
 import { asksApproval, type Grants, type Toolset } from "../tool.ts";
-import type { Analysis, MemoryEntry, Observation, Step, StopReason, ToolCall, TrainedTurn } from "../trajectory.ts";
+import type {
+  Analysis,
+  MemoryEntry,
+  Observation,
+  Step,
+  StopReason,
+  ToolCall,
+  TrainedTurn,
+  Trajectory,
+} from "../trajectory.ts";
 import type { Spent, Usage } from "../usage.ts";
 import { fixedCall } from "./fixed-call.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
@@ -67,6 +76,8 @@ export interface Run {
   readonly grants: Grants | undefined;
   readonly meter: SolveMeter;
   readonly turnLimit: number;
+  /** Turns that were taken before. */
+  readonly from?: Pick<Trajectory, "memory" | "turns"> | undefined;
   readonly interruption: Interruption;
   readonly emit: ((event: FlowEventBody) => void) | undefined;
   readonly usage: { -readonly [Name in keyof Usage]: number };
@@ -91,9 +102,9 @@ type Part = "analyst" | "planner" | "executor" | "verifier" | "generator" | "cal
 /** The turns of one solve, from analysis to answer: planner → executor → gate → tool → verifier → memory, again and again. */
 export const runLoop = async (parts: FlowParts, run: Run): Promise<Outcome> => {
   const { query, interruption, emit, usage } = run;
-  const turns: TrainedTurn[] = [];
+  const turns: TrainedTurn[] = [...(run.from?.turns ?? [])];
   let analysis: Analysis = { entities: [], template: query.question };
-  let memory: readonly MemoryEntry[] = [];
+  let memory = run.from?.memory ?? [];
   let stopReason: StopReason | undefined;
   let part: Part = "analyst";
   let experience: readonly Experience[] | undefined;

@@ -3,6 +3,17 @@ import { describe, expect, it } from "vitest";
 import { advantages, hasSpread } from "./advantage.ts";
 
 describe("advantages", () => {
+  it.each([
+    ["no-std", [0.75, -0.25, -0.25, -0.25]],
+    ["leave-one-out", [1, -1 / 3, -1 / 3, -1 / 3]],
+    ["max-rl", [3, -1, -1, -1]],
+  ] as const)("by %s", (kind, wanted) => {
+    for (const [i, value] of advantages([1, 0, 0, 0], kind).entries())
+      expect(value).toBeCloseTo(wanted[i] ?? Number.NaN, 12);
+    expect(advantages([0, 0, undefined], kind)).toEqual([0, 0, undefined]);
+    expect(advantages([1, 1], kind)).toEqual([0, 0]);
+  });
+
   it("are (R − mean) / (population std + 1e-6)", () => {
     const [one, zero] = advantages([1, 0, 0, 0]);
     expect(one).toBeCloseTo(0.75 / (Math.sqrt(0.1875) + 1e-6), 12);

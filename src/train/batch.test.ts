@@ -36,16 +36,26 @@ describe("batchOf", () => {
   it("packs turns that extend each other into one sequence, with k = 1/(K·S·n) a token", () => {
     const first = trajectory(turn(1, [1, 2], [3, 4]), turn(2, [1, 2, 3, 4, 5], [6]));
     const second = trajectory(turn(1, [1, 2], [7]));
+    const [one, two] = first.turns;
     expect(batchOf([first, undefined, second], options())).toEqual([
       {
         ids: [1, 2, 3, 4, 5, 6],
         targets: [2, 3, 5],
         trajectory: 0,
         behaviour: [-0.3, -0.4, -0.6],
+        turns: [one, one, two],
         exact: true,
         weights: Float32Array.of(1 / 8, 1 / 8, 1 / 4),
       },
-      { ids: [1, 2, 7], targets: [2], trajectory: 2, behaviour: [-0.7], exact: true, weights: Float32Array.of(1 / 2) },
+      {
+        ids: [1, 2, 7],
+        targets: [2],
+        trajectory: 2,
+        behaviour: [-0.7],
+        turns: second.turns,
+        exact: true,
+        weights: Float32Array.of(1 / 2),
+      },
     ]);
   });
 

@@ -11,6 +11,8 @@ export interface BatchSequence extends TrainingSequence {
   readonly trajectory: number;
   /** One a target. */
   readonly behaviour: readonly number[];
+  /** Whose tokens these are, one a target. */
+  readonly turns: readonly TrainedTurn[];
   /** Whether `behaviour` is what the trainer computes with the weights that are trained now. */
   readonly exact: boolean;
   /** k, one a target. */
@@ -125,6 +127,7 @@ const sequenceOf = (
     targets: turns.flatMap(({ turn, start }) => turn.ids.map((_, i) => start + i)),
     trajectory,
     behaviour: turns.flatMap(({ turn }) => turn.behaviourLogProbs),
+    turns: turns.flatMap(({ turn }) => turn.ids.map(() => turn)),
     weights: Float32Array.from(turns.flatMap(({ turn }) => turn.ids.map(() => weightOf[aggregation](turn)))),
   };
 };

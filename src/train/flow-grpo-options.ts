@@ -114,6 +114,10 @@ export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<S
   checked("flowGrpo", options, flowGrpoRules);
   const settings = { ...withDefaults(defaults, options), diagnosed: diagnosing(options.onDiagnosis) };
   const { train, tasks, tasksPerStep } = settings;
+  if (settings.forks >= settings.groupSize)
+    throw new ConfigError(
+      `forks is ${settings.forks}: of ${settings.groupSize} rollouts in a group at most ${settings.groupSize - 1} can fork from another one.`,
+    );
   if (train.length === 0) throw new ConfigError("Nothing to train: `train` needs at least one policy.");
   if (new Set(train.map(({ name }) => name)).size < train.length)
     throw new ConfigError("Policies that learn together need different names.");

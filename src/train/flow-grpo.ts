@@ -2,6 +2,10 @@
  * Flow-GRPO (arXiv 2510.05592, section 3.2): reinforcement learning of a flow's planner inside the live loop. One step:
  * sample → advantage → batch → loss → step → guard → publish. It departs from the paper in what follows; the options that
  * turn a departure on or off are in brackets.
+ * - The advantage, the clip and what a turn's own step adds to its rollout's advantage are free; as published by default
+ *   [advantage, clip, stepCredit, stepWeight, stepDiscount].
+ * - Some rollouts of a group may fork from a turn of another [forks].
+ * - What tools returned may be modelled beside the reward [observationWeight].
  * - Advantages are normalised over the trajectories of a group and each turn weighs alike in its trajectory, as the paper
  *   writes and its published code does not; other averages by name [aggregation].
  * - What was sampled is trained, by its ids; turns that extend each other are one sequence, not an update each.
@@ -30,6 +34,7 @@ import { nothingToReplay, type Replay, replayOf } from "./replay.ts";
 import { mixedIn, rolloutsOf, samplesOf, versionsOf } from "./rollouts.ts";
 import { rolloutsAhead } from "./rollouts-ahead.ts";
 import { scheduleOf } from "./schedule.ts";
+import { stepCredits } from "./step-credit.ts";
 import { stepGuard } from "./step-guard.ts";
 import { type StepMetrics, stepMetrics, timerOf } from "./step-metrics.ts";
 import { average, newTally, type Tally } from "./tally.ts";
@@ -71,8 +76,16 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
       const { groups, versions, ...rolled } = await rollouts.next();
       const rollOut = timer.lap();
 
-      // Advantage: one a trajectory, shared by all its turns and tokens.
-      const advantage_K = groups.flatMap(({ rollouts_G }) => advantages(rollouts_G.map(({ reward }) => reward)));
+      // Advantage: one a trajectory, shared by all its turns and tokens, and what a turn's own step adds to it.
+      const advantage_K = groups.flatMap(({ rollouts_G }) =>
+        advantages(
+          rollouts_G.map(({ reward }) => reward),
+          o.advantage,
+        ),
+      );
+      const credits = stepCredits(groups, o);
+      const advantageOf = ({ trajectory, turns }: BatchSequence): Float64Array =>
+        Float64Array.from(turns, (turn) => (advantage_K[trajectory] ?? 0) + o.stepWeight * (credits.get(turn) ?? 0));
 
       // Few mixed groups make a noisy gradient, whose size AdamW forgets: the step itself has to shrink.
       const share = o.fullStepGroups === 0 ? 1 : Math.min(1, mixedIn(groups) / o.fullStepGroups);
@@ -89,7 +102,7 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
         if (batch.length === 0)
           throw new ConfigError(`No turn was sampled by the policy ${policy.name}: is it in the flow?`);
         const replay = policy === o.train[0] ? replayOf(o.replay, index, groups) : nothingToReplay;
-        await learn(policy, batch, advantage_K, replay, { ...o, index, learningRate, tally });
+        await learn(policy, batch, advantageOf, replay, { ...o, index, learningRate, tally });
       }
 
       // Guard: did a policy move too far?
@@ -109,18 +122,21 @@ const run = async function* <Sealed>(o: Settings<Sealed>): AsyncGenerator<StepMe
   }
 };
 
-/** Loss and step, `updatesPerBatch` times, for one policy; then how far that moved it. `advantage_K` is by trajectory. */
+/** Loss and step, `updatesPerBatch` times, for one policy; then how far that moved it. Advantages are one a target. */
 const learn = async <Sealed>(
   policy: Policy,
   batch: readonly BatchSequence[],
-  advantage_K: readonly (number | undefined)[],
+  advantageOf: (sequence: BatchSequence) => Float64Array,
   replay: Replay,
   o: Settings<Sealed> & { readonly index: number; readonly learningRate: number; readonly tally: Tally },
 ): Promise<void> => {
   if ((o.beta === 0 || o.learningRate === 0) && o.klEvery > 0 && o.index % o.klEvery === 0)
     await measureReferenceKl(policy, batch, o.groupSize, o.tally);
-  // A trajectory without advantage teaches only its KL term.
-  const sequences = batch.filter(({ trajectory }) => advantage_K[trajectory] !== 0 || o.beta > 0);
+  // A trajectory without advantage teaches only its KL term, and what tools return.
+  const sequences = batch.filter(
+    (sequence) => o.beta > 0 || o.observationWeight > 0 || advantageOf(sequence).some((value) => value !== 0),
+  );
+  const advantages_B = sequences.map(advantageOf);
   const reference = o.beta > 0 ? (await policy.forward(sequences, { reference: true })).logProbs : [];
   // Where π_old is not what was drawn from, the engine weighs the tokens; a KL term must not be weighed with them.
   const weighs = !isExact(batch) && o.beta === 0 && o.learningRate > 0;
@@ -128,7 +144,7 @@ const learn = async <Sealed>(
     isExact(batch) || weighs
       ? sequences.map(({ behaviour }) => behaviour)
       : [...(await policy.forward(sequences)).logProbs];
-  const update: Update = { ...o, policy, sequences, advantage_K, replay, old, reference, weighs };
+  const update: Update = { ...o, policy, sequences, advantages: advantages_B, replay, old, reference, weighs };
   for (let u = 0; u < o.updatesPerBatch && o.learningRate > 0; u += 1) {
     o.abortSignal?.throwIfAborted();
     const losses = await lossesOf(update, u);

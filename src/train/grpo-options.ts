@@ -1,7 +1,10 @@
 import type { OptimStepOptions } from "../engine.ts";
 import { callback, count, either, number, oneOf, type Rules, ruleOf } from "../options.ts";
+import type { AdvantageKind } from "./advantage.ts";
 import type { Aggregation } from "./batch.ts";
+import type { ClipKind } from "./loss.ts";
 import type { Schedule } from "./schedule.ts";
+import type { StepCredit } from "./step-credit.ts";
 import { guardDefaults, guardRule, type StepGuardOptions } from "./step-guard.ts";
 
 /** The options of the algorithm: what `flowGrpo`, `onlineLearner` and a recipe of `learn` have in common. */
@@ -14,10 +17,22 @@ export interface GrpoOptions {
   readonly learningRate?: number | Schedule | undefined;
   /** Everything else of AdamW. @default {} */
   readonly optimiser?: Omit<OptimStepOptions, "learningRate"> | undefined;
+  /** How a rollout's reward is compared with its group's. @default "paper" */
+  readonly advantage?: AdvantageKind | undefined;
+  /** What a turn's own step adds to the advantage of its rollout. @default "none", as in the paper */
+  readonly stepCredit?: StepCredit | undefined;
+  /** Weight of that credit beside the rollout's advantage. @default 1 */
+  readonly stepWeight?: number | undefined;
+  /** Of "same-state" credit: what a turn more between a step and the outcome multiplies its return by. @default 0.95 */
+  readonly stepDiscount?: number | undefined;
+  /** Weight of the cross-entropy, a token, of what tools returned; 0 leaves it out (ECHO: 0.05 to 0.1). @default 0 */
+  readonly observationWeight?: number | undefined;
   /** Weight of the KL to the reference policy in the loss. At 0 the KL is only measured. @default 0.001 */
   readonly beta?: number | undefined;
   /** With `beta` 0: steps from one measurement of the KL to the next; 0 never measures. @default 1 */
   readonly klEvery?: number | undefined;
+  /** How an update keeps its steps small. @default "token", the paper's */
+  readonly clip?: ClipKind | undefined;
   /** ε_low: a ratio below 1 − ε_low is clipped where the advantage is negative. @default 0.2 */
   readonly clipLow?: number | undefined;
   /** ε_high: a ratio above 1 + ε_high is clipped where the advantage is positive. @default 0.3 */
@@ -28,6 +43,8 @@ export interface GrpoOptions {
   readonly updatesPerBatch?: number | undefined;
   /** @default "turn-mean", the paper's */
   readonly aggregation?: Aggregation | undefined;
+  /** Of a group's rollouts, how many fork from a turn of another one instead of starting from the question. @default 0 */
+  readonly forks?: number | undefined;
   /** Roll out further tasks, by the same version, until this many groups are mixed. @default 1 */
   readonly minimumMixedGroups?: number | undefined;
   /** Most rounds of further tasks in a step. @default 2 */
@@ -49,13 +66,20 @@ export const grpoDefaults: GrpoSettings = {
   tasksPerStep: 8,
   learningRate: 5e-4,
   optimiser: {},
+  advantage: "paper",
+  stepCredit: "none",
+  stepWeight: 1,
+  stepDiscount: 0.95,
+  observationWeight: 0,
   beta: 0.001,
   klEvery: 1,
+  clip: "token",
   clipLow: 0.2,
   clipHigh: 0.3,
   importanceCap: 2,
   updatesPerBatch: 1,
   aggregation: "turn-mean",
+  forks: 0,
   minimumMixedGroups: 1,
   maxRefills: 2,
   fullStepGroups: 0,
@@ -74,6 +98,12 @@ export const grpoRules: Rules<GrpoOptions> = {
     weightDecay: number(),
     gradientClip: number(),
   }),
+  advantage: oneOf("paper", "no-std", "leave-one-out", "max-rl"),
+  stepCredit: oneOf("none", "same-state", "progress"),
+  stepWeight: number(),
+  stepDiscount: number({ most: 1 }),
+  observationWeight: number(),
+  clip: oneOf("token", "sequence", "weight"),
   beta: number(),
   klEvery: number({ whole: true }),
   clipLow: number({ most: 1 }),
@@ -81,6 +111,7 @@ export const grpoRules: Rules<GrpoOptions> = {
   importanceCap: number({ least: 1 }),
   updatesPerBatch: count,
   aggregation: oneOf("turn-mean", "trajectory-mean", "token-mean"),
+  forks: number({ whole: true }),
   minimumMixedGroups: number({ whole: true }),
   maxRefills: number({ whole: true }),
   fullStepGroups: number({ whole: true }),

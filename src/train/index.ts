@@ -1,5 +1,5 @@
 /** Learning: Flow-GRPO and its pieces, evaluation with intervals, supervised training. */
-export { advantages, hasSpread } from "./advantage.ts";
+export { type AdvantageKind, advantages, hasSpread } from "./advantage.ts";
 export { type Aggregation, type BatchOptions, type BatchSequence, batchOf } from "./batch.ts";
 export { mapConcurrently } from "./concurrency.ts";
 export {
@@ -23,7 +23,7 @@ export {
 export { flowGrpo } from "./flow-grpo.ts";
 export type { FlowGrpoOptions, ReplayOptions } from "./flow-grpo-options.ts";
 export { type GrpoOptions, type GrpoSettings, grpoDefaults } from "./grpo-options.ts";
-export { coefficients, type LossInput, type LossOutput } from "./loss.ts";
+export { type ClipKind, coefficients, type LossInput, type LossOutput } from "./loss.ts";
 export {
   type OnlineLearner,
   type OnlineOptions,
@@ -44,6 +44,7 @@ export {
   standardDeviation,
   wilsonInterval,
 } from "./statistics.ts";
+export { type StepCredit, type StepCreditOptions, stepCredits } from "./step-credit.ts";
 export type { GuardState, StepGuardOptions } from "./step-guard.ts";
 export type { StepMetrics, StepTimings } from "./step-metrics.ts";
 export { type SupervisedOptions, type SupervisedStep, supervised, validationLoss } from "./supervised.ts";

@@ -24,6 +24,7 @@ interface Token {
 
 const inputOf = ({ logp, old, reference, behaviour, ...rest }: Token): LossInput => ({
   ...rest,
+  clip: "token",
   clipLow: 0.2,
   clipHigh: 0.3,
   importanceCap: 2,
@@ -36,6 +37,7 @@ const inputOf = ({ logp, old, reference, behaviour, ...rest }: Token): LossInput
 /** The paper's numbers, without a KL term, of a sampler that is the trainer. */
 const of = (input: Pick<LossInput, "logProbs" | "old" | "advantage"> & Partial<LossInput>) =>
   coefficients({
+    clip: "token",
     clipLow: 0.2,
     clipHigh: 0.3,
     beta: 0,
@@ -109,5 +111,33 @@ describe("coefficients", () => {
   it("refuse lists of different lengths", () => {
     expect(() => of({ logProbs: [-1, -1], old: [-1], advantage: 1 })).toThrow(RangeError);
     expect(() => referenceKl([-1, -1], [-1])).toThrow(RangeError);
+  });
+});
+
+describe("other clips", () => {
+  const input = { logProbs: [-1, -2, -1.5], old: [-1.5, -2, -1.5], behaviour: [-1.5, -2, -1.5], reference: undefined };
+  const rest = { weight: 1, beta: 0, importanceCap: 2, clipLow: 0.2, clipHigh: 0.3 };
+  const c = (clip: LossInput["clip"], advantage: LossInput["advantage"]) =>
+    [...coefficients({ ...input, ...rest, clip, advantage }).c].map((value) => Number(value.toFixed(5)));
+
+  it("of a sequence: one ratio, the geometric mean, for all tokens", () => {
+    const ratio = Number(Math.exp(0.5 / 3).toFixed(5));
+    expect(c("sequence", 1)).toEqual([ratio, ratio, ratio]);
+    expect(coefficients({ ...input, ...rest, clip: "sequence", clipHigh: 0.1, advantage: 1 })).toMatchObject({
+      c: Float32Array.of(0, 0, 0),
+      clipFraction: 1,
+    });
+    expect(c("sequence", -1)).toEqual([-ratio, -ratio, -ratio]);
+  });
+
+  it("of weights: no token is left out, and none weighs more than the bound", () => {
+    expect(c("weight", 1)).toEqual([1.3, 1, 1]);
+    expect(c("weight", -1)).toEqual([-1.3, -1, -1]);
+    expect(c("token", 1)).toEqual([0, 1, 1]);
+  });
+
+  it("with an advantage a token", () => {
+    expect(c("token", [0, -2, 3])).toEqual([0, -2, 3]);
+    expect(() => c("token", [1])).toThrow(/number 1 is missing/);
   });
 });

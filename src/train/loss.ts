@@ -1,3 +1,11 @@
+/**
+ * How an update keeps its steps small:
+ * - `token`: a token whose ratio has left its range in the direction of its advantage is not trained (PPO, Flow-GRPO).
+ * - `sequence`: all tokens of a sequence have one ratio, the geometric mean of theirs, and are clipped together (GSPO).
+ * - `weight`: no token is left out; its ratio is held below the upper bound and counts as a constant (CISPO).
+ */
+export type ClipKind = "token" | "sequence" | "weight";
+
 /** One sequence's numbers, one a trained token; `weight` is k = 1/(K·S·n) of the token's turn, or one for all. */
 export interface LossInput {
   /** log π_θ of the weights to be updated. */
@@ -8,8 +16,10 @@ export interface LossInput {
   readonly reference: ArrayLike<number> | undefined;
   /** Of the distribution that was really drawn from. */
   readonly behaviour: ArrayLike<number>;
-  readonly advantage: number;
+  /** One for all, or one a token. */
+  readonly advantage: number | ArrayLike<number>;
   readonly weight: number | ArrayLike<number>;
+  readonly clip: ClipKind;
   readonly clipLow: number;
   readonly clipHigh: number;
   readonly beta: number;
@@ -33,8 +43,8 @@ const EXPONENT_LIMIT = 20;
 /**
  * The whole of Flow-GRPO's loss as one number a token:
  *   c = k·( w·r·A·[not clipped] − β·(1 − exp(ref − logp)) ),  r = exp(logp − old),  w = min(exp(old − behaviour), cap).
- * Clipped where A > 0 and r > 1 + ε_high, or A < 0 and r < 1 − ε_low: there min(rA, clip(r)A) is flat. The second
- * part is the derivative of k3 = exp(ref − logp) − (ref − logp) − 1, with ref − logp held within ±20.
+ * Clipped where A > 0 and r > 1 + ε_high, or A < 0 and r < 1 − ε_low: there min(rA, clip(r)A) is flat (`clip` "token";
+ * for the others see `ClipKind`). The second part is the derivative of k3 = exp(ref − logp) − (ref − logp) − 1, with ref − logp held within ±20.
  *
  * @example
  * ```ts
@@ -42,8 +52,8 @@ const EXPONENT_LIMIT = 20;
  *
  * const logProbs = [-0.7, -1.2];
  * const sampled = { logProbs, old: logProbs, behaviour: logProbs, reference: undefined };
- * const { clipLow, clipHigh, importanceCap } = grpoDefaults;
- * const { c } = coefficients({ ...sampled, advantage: 1, weight: 0.5, clipLow, clipHigh, beta: 0, importanceCap });
+ * const { clip, clipLow, clipHigh, importanceCap } = grpoDefaults;
+ * const { c } = coefficients({ ...sampled, advantage: 1, weight: 0.5, clip, clipLow, clipHigh, beta: 0, importanceCap });
  * ```
  */
 export const coefficients = ({
@@ -53,6 +63,7 @@ export const coefficients = ({
   behaviour,
   advantage,
   weight,
+  clip,
   clipLow,
   clipHigh,
   beta,
@@ -61,20 +72,26 @@ export const coefficients = ({
   const n = logProbs.length;
   const c = new Float32Array(n);
   let clipped = 0;
+  const common = clip === "sequence" ? Math.exp(meanDifference(logProbs, old)) : undefined;
   for (let i = 0; i < n; i += 1) {
     const logp = at(logProbs, i);
     const k = typeof weight === "number" ? weight : at(weight, i);
-    const ratio = Math.exp(logp - at(old, i));
+    const gained = typeof advantage === "number" ? advantage : at(advantage, i);
+    const ratio = common ?? Math.exp(logp - at(old, i));
     const importance = Math.min(Math.exp(at(old, i) - at(behaviour, i)), importanceCap);
-    const flat = (advantage > 0 && ratio > 1 + clipHigh) || (advantage < 0 && ratio < 1 - clipLow);
-    if (flat) clipped += 1;
-    let gain = flat ? 0 : importance * ratio * advantage;
+    const isOutside = (gained > 0 && ratio > 1 + clipHigh) || (gained < 0 && ratio < 1 - clipLow);
+    if (isOutside) clipped += 1;
+    const bounded = clip === "weight" ? Math.min(ratio, 1 + clipHigh) : ratio;
+    let gain = isOutside && clip !== "weight" ? 0 : importance * bounded * gained;
     if (reference !== undefined) gain -= beta * (1 - Math.exp(distanceTo(at(reference, i), logp)));
     c[i] = k * gain;
   }
   const klReference = reference === undefined ? 0 : referenceKl(logProbs, reference);
   return { c, clipFraction: n === 0 ? 0 : clipped / n, klReference };
 };
+
+const meanDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((sum, value, i) => sum + value - at(b, i), 0) / a.length;
 
 /** Mean of the k3 estimator of D_KL(π_θ‖π_ref) over tokens with these log-probabilities. */
 export const referenceKl = (logProbs: ArrayLike<number>, reference: ArrayLike<number>): number => {

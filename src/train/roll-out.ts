@@ -1,7 +1,7 @@
 import { AgentFlowError, ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions } from "../flow/flow.ts";
-import { count, defined, listOf, objectWith, required } from "../options.ts";
-import { type RandomKey, random, randomKey } from "../random.ts";
+import { count, defined, listOf, number, objectWith, required } from "../options.ts";
+import { deriveKey, type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf, type Reward, type RolloutCost, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { limited, mapConcurrently } from "./concurrency.ts";
@@ -59,6 +59,8 @@ export interface RollOutOptions<Sealed> {
   readonly groupSize: number;
   readonly seed: number;
   readonly step: number;
+  /** Of the rollouts of a task, how many fork from a turn of another one. @default 0 */
+  readonly forks?: number | undefined;
   /** Number of the first of these tasks within the step. @default 0 */
   readonly firstTask?: number | undefined;
   /** Version that each policy samples, by policy name. */
@@ -69,8 +71,8 @@ export interface RollOutOptions<Sealed> {
 }
 
 /**
- * G rollouts of the whole live flow for each task. A rollout is a function of (weights, seed, step, task, rollout)
- * alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
+ * G rollouts of the whole live flow for each task; the last `forks` of them continue from a turn of one of the others. A
+ * rollout is a function of (weights, seed, step, task, rollout) alone, and stands at its place whatever finishes first. Throws the signal's reason once it is aborted.
  *
  * @example
  * ```ts
@@ -88,15 +90,26 @@ export interface RollOutOptions<Sealed> {
  */
 export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Promise<Group<Sealed>[]> => {
   required(objectWith("an object of options"))(options, "rollOutGroups");
-  const { tasks, groupSize, concurrency = 64, abortSignal } = options;
+  const { tasks, groupSize, forks = 0, concurrency = 64, abortSignal } = options;
   required(listOf(objectWith("a task")))(tasks, "rollOutGroups: tasks");
   required(count)(groupSize, "rollOutGroups: groupSize");
+  required(number({ whole: true, below: groupSize }))(forks, "rollOutGroups: forks");
   required(count)(concurrency, "rollOutGroups: concurrency");
-  const jobs = tasks.flatMap((task, p) => Array.from({ length: groupSize }, (_, g) => ({ task, p, g })));
-  const rollouts = await mapConcurrently(jobs, concurrency, ({ task, p, g }) => rollOutOne(options, task, p, g));
+  const whole = groupSize - forks;
+  const jobsOf = (from: number, until: number) =>
+    tasks.flatMap((task, p) => Array.from({ length: until - from }, (_, i) => ({ task, p, g: from + i })));
+  const rolled = await mapConcurrently(jobsOf(0, whole), concurrency, ({ task, p, g }) =>
+    rollOutOne(options, task, p, g),
+  );
+  const forked = await mapConcurrently(jobsOf(whole, groupSize), concurrency, ({ task, p, g }) =>
+    rollOutOne(options, task, p, g, rolled.slice(p * whole, (p + 1) * whole)),
+  );
   // A solve that was aborted is not a result, whatever it holds.
   abortSignal?.throwIfAborted();
-  return tasks.map((task, p) => ({ task, rollouts_G: rollouts.slice(p * groupSize, (p + 1) * groupSize) }));
+  return tasks.map((task, p) => ({
+    task,
+    rollouts_G: [...rolled.slice(p * whole, (p + 1) * whole), ...forked.slice(p * forks, (p + 1) * forks)],
+  }));
 };
 
 /**
@@ -106,20 +119,22 @@ export const rollOutGroups = async <Sealed>(options: RollOutOptions<Sealed>): Pr
 export const rollOutEach = <Sealed>(
   options: RollOutOptions<Sealed> & { readonly rollOutSeconds: number },
 ): Promise<Group<Sealed>>[] => {
-  const { tasks, groupSize, concurrency = 64, abortSignal, rollOutSeconds } = options;
+  const { tasks, groupSize, forks = 0, concurrency = 64, abortSignal, rollOutSeconds } = options;
   const inTurn = limited(concurrency);
-  const timed = (task: Task<Sealed>, p: number, g: number): Promise<Rollout> =>
+  const timed = (task: Task<Sealed>, p: number, g: number, others: readonly Rollout[] = []): Promise<Rollout> =>
     inTurn(async () => {
       const deadline = AbortSignal.timeout(rollOutSeconds * 1000);
       const signal = abortSignal === undefined ? deadline : AbortSignal.any([abortSignal, deadline]);
-      const rollout = await rollOutOne({ ...options, abortSignal: signal }, task, p, g);
+      const rollout = await rollOutOne({ ...options, abortSignal: signal }, task, p, g, others);
       abortSignal?.throwIfAborted();
       return deadline.aborted ? { trajectory: rollout.trajectory, reward: undefined } : rollout;
     });
-  return tasks.map(async (task, p) => ({
-    task,
-    rollouts_G: await Promise.all(Array.from({ length: groupSize }, (_, g) => timed(task, p, g))),
-  }));
+  return tasks.map(async (task, p) => {
+    const whole = groupSize - forks;
+    const rolled = await Promise.all(Array.from({ length: whole }, (_, g) => timed(task, p, g)));
+    const forked = await Promise.all(Array.from({ length: forks }, (_, i) => timed(task, p, whole + i, rolled)));
+    return { task, rollouts_G: [...rolled, ...forked] };
+  });
 };
 
 const rollOutOne = <Sealed>(
@@ -127,14 +142,25 @@ const rollOutOne = <Sealed>(
   task: Task<Sealed>,
   p: number,
   g: number,
+  others: readonly Rollout[] = [],
 ): Promise<Rollout> => {
   abortSignal?.throwIfAborted();
+  const key = randomKey(seed, "rollout", step, firstTask + p, g);
   return rollOut(flow, task, reward, {
     id: `${step}/${firstTask + p}/${g}`,
-    randomKey: randomKey(seed, "rollout", step, firstTask + p, g),
+    randomKey: key,
     versions,
-    ...defined({ abortSignal }),
+    ...defined({ abortSignal, from: forkOf(others, random(deriveKey(key, "fork"))) }),
   });
+};
+
+/** The first turns of one of several rollouts, at least one turn less than all; undefined where none took two. */
+const forkOf = (others: readonly Rollout[], draws: Random): Pick<Trajectory, "memory" | "turns"> | undefined => {
+  const long = others.filter(({ trajectory }) => trajectory.memory.length > 1);
+  if (long.length === 0) return undefined;
+  const { memory, turns } = draws.pick(long).trajectory;
+  const kept = 1 + draws.below(memory.length - 1);
+  return { memory: memory.slice(0, kept), turns: turns.filter(({ turn }) => turn <= kept) };
 };
 
 /**

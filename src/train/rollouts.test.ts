@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { leverFlow, leverPolicy, leverReward, leverTasks } from "../../test/lever-world.ts";
 import type { Flow } from "../flow/flow.ts";
+import { scriptedPolicy } from "../testing/index.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
@@ -107,4 +108,32 @@ it("refuses to roll out nothing at once", async () => {
 it("throws what a rollout throws, also when it was rolled out ahead", async () => {
   const reward: Options["reward"] = () => 2;
   await expect(train({ maxStaleness: 2, reward })).rejects.toThrow(/must be a number from 0 to 1/);
+});
+
+it("forks rollouts from turns of others, the same at any concurrency", async () => {
+  let calls = 0;
+  // Looks in its first turns and presses in its second, so that each rollout has a turn to fork from.
+  const policy = scriptedPolicy((prompt) => {
+    calls += 1;
+    return prompt.includes("@1") ? "press left" : `look ${calls % 2 === 0 ? "left" : "right"}`;
+  });
+  const flow = leverFlow(policy);
+  const options = { flow, tasks: leverTasks.slice(0, 2), reward: leverReward, groupSize: 5, forks: 3 };
+  const groups = await rollOutGroups({ ...options, seed: 1, step: 0, versions: {}, concurrency: 1 });
+  // Two whole rollouts of two turns a task; each fork took one turn more.
+  expect(calls).toBe(2 * (2 * 2 + 3));
+  for (const { rollouts_G } of groups) {
+    const [whole, forked] = [rollouts_G.slice(0, 2), rollouts_G.slice(2)];
+    expect(forked).toHaveLength(3);
+    for (const { trajectory } of forked) {
+      expect(whole.map((one) => one.trajectory.memory[0])).toContain(trajectory.memory[0]);
+      expect(whole.map((one) => one.trajectory.turns[0])).toContain(trajectory.turns[0]);
+      expect(trajectory.memory).toHaveLength(2);
+    }
+  }
+  const policyOf = leverPolicy();
+  const rolled = (concurrency: number) =>
+    rollOutGroups({ ...options, flow: leverFlow(policyOf), seed: 2, step: 0, versions: {}, concurrency });
+  expect(await rolled(8)).toEqual(await rolled(1));
+  await expect(rollOutGroups({ ...options, forks: 5, seed: 1, step: 0, versions: {} })).rejects.toThrow(/forks is 5/);
 });

@@ -57,10 +57,12 @@ export const countFirstBackward = (
   { logProbs, entropies }: ForwardResult,
   behaviour: readonly ArrayLike<number>[],
 ): void => {
-  for (const [i, drawn] of behaviour.entries()) {
-    const trainer = logProbs[i] ?? [];
-    add(tally.klSampler, total(drawn) - total(trainer), trainer.length);
-    add(tally.entropy, total(entropies[i] ?? []), trainer.length);
+  for (const [i, { length }] of behaviour.entries()) {
+    // What tools returned may stand behind what was drawn.
+    const drawn = (values: ArrayLike<number> = []): number =>
+      total(Array.from({ length }, (_, at) => values[at] ?? Number.NaN));
+    add(tally.klSampler, drawn(behaviour[i]) - drawn(logProbs[i]), length);
+    add(tally.entropy, drawn(entropies[i]), length);
   }
   for (const imitated of logProbs.slice(behaviour.length)) add(tally.replayLoss, -total(imitated), imitated.length);
 };

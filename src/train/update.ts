@@ -2,17 +2,21 @@ import type { Policy } from "../engine.ts";
 import type { BatchSequence } from "./batch.ts";
 import type { GrpoSettings } from "./grpo-options.ts";
 import { coefficients, type LossOutput } from "./loss.ts";
+import { withObservations } from "./observation-loss.ts";
 import type { Replay } from "./replay.ts";
 import { requireFinite } from "./step-metrics.ts";
 import { countFirstBackward, countLosses, type Tally } from "./tally.ts";
 
 /** What all updates of one policy on one batch have in common. */
 export interface Update
-  extends Pick<GrpoSettings, "beta" | "clipLow" | "clipHigh" | "importanceCap" | "updatesPerBatch" | "optimiser"> {
+  extends Pick<
+    GrpoSettings,
+    "beta" | "clip" | "clipLow" | "clipHigh" | "importanceCap" | "updatesPerBatch" | "optimiser" | "observationWeight"
+  > {
   readonly policy: Policy;
   readonly sequences: readonly BatchSequence[];
-  /** One a trajectory; undefined where there was no sample. */
-  readonly advantage_K: readonly (number | undefined)[];
+  /** One a target, by sequence. */
+  readonly advantages: readonly Float64Array[];
   readonly replay: Replay;
   /** log π_old, one array a sequence; after the first update the trainer's own, from its backward. */
   readonly old: ArrayLike<number>[];
@@ -28,17 +32,18 @@ export interface Update
 
 /** The loss of update `u`, one a sequence. Throws `EngineError` for a coefficient that is not finite. */
 export const lossesOf = async (update: Update, u: number): Promise<readonly LossOutput[]> => {
-  const { policy, sequences, advantage_K, old, reference, beta, clipLow, clipHigh, importanceCap } = update;
+  const { policy, sequences, advantages, old, reference, beta, clip, clipLow, clipHigh, importanceCap } = update;
   // In the first update old is what is updated, and the backward's own forward is the only one.
   const logProbs = u === 0 ? old : (await policy.forward(sequences)).logProbs;
-  const losses = sequences.map(({ trajectory, behaviour, weights }, i) =>
+  const losses = sequences.map(({ behaviour, weights }, i) =>
     coefficients({
       logProbs: logProbs[i] ?? [],
       old: old[i] ?? [],
       reference: reference[i],
       behaviour,
-      advantage: advantage_K[trajectory] ?? 0,
+      advantage: advantages[i] ?? 0,
       weight: weights,
+      clip,
       clipLow,
       clipHigh,
       beta,
@@ -52,16 +57,22 @@ export const lossesOf = async (update: Update, u: number): Promise<readonly Loss
 
 /** Backward and optimiser of update `u`. Returns false, and changes nothing, where no coefficient is left. */
 export const stepOn = async (update: Update, losses: readonly LossOutput[], u: number): Promise<boolean> => {
-  const { policy, sequences, replay, old, weighs, importanceCap, optimiser, learningRate, tally } = update;
+  const { policy, sequences, replay, old, weighs, importanceCap, observationWeight } = update;
+  const { optimiser, learningRate, tally } = update;
   const used = sequences.flatMap((sequence, i) => {
     const c = losses[i]?.c;
-    return c?.some((value) => value !== 0) ? [{ sequence, c, i }] : [];
+    return c !== undefined && (observationWeight > 0 || c.some((value) => value !== 0)) ? [{ sequence, c, i }] : [];
   });
   if (used.length + replay.sequences.length === 0) return false;
   const behaviour = used.map(({ sequence }) => sequence.behaviour);
+  const trained = withObservations(
+    used.map(({ sequence }) => sequence),
+    used.map(({ c }) => c),
+    observationWeight,
+  );
   const result = await policy.backward(
-    [...used.map(({ sequence }) => sequence), ...replay.sequences],
-    [...used.map(({ c }) => c), ...replay.coefficients],
+    [...trained.sequences, ...replay.sequences],
+    [...trained.coefficients, ...replay.coefficients],
     { importance: weighs && u === 0 ? { behaviour, cap: importanceCap } : undefined },
   );
   const { gradientNorm } = await policy.optimStep({ ...optimiser, learningRate });
@@ -70,6 +81,7 @@ export const stepOn = async (update: Update, losses: readonly LossOutput[], u: n
   if (u > 0) return true;
   countFirstBackward(tally, result, behaviour);
   // From now on old is the trainer's own number, to which the sampler's was equal but for rounding.
-  for (const [place, { i }] of used.entries()) old[i] = result.logProbs[place] ?? new Float32Array();
+  for (const [place, { i, c }] of used.entries())
+    old[i] = (result.logProbs[place] ?? new Float32Array()).subarray(0, c.length);
   return true;
 };

@@ -1,0 +1,117 @@
+import { listOf, number, objectWith, oneOf, type Rules, required, ruleOf } from "../options.ts";
+import type { MemoryEntry, TrainedTurn } from "../trajectory.ts";
+import { type AdvantageKind, advantages, hasSpread } from "./advantage.ts";
+import type { Group, Rollout } from "./roll-out.ts";
+
+/**
+ * What a turn's own step adds to the advantage of its rollout:
+ * - `none`: nothing, all turns of a rollout share its outcome (Flow-GRPO).
+ * - `same-state`: steps of a group that were taken from the same prompt are compared with each other by what came of them,
+ *   discounted a turn (GiGPO, arXiv 2505.10978).
+ * - `progress`: how much nearer a step came to what a successful rollout of the group knew in the end (after GraphGPO,
+ *   arXiv 2605.26684), compared with all steps of the group.
+ */
+export type StepCredit = "none" | "same-state" | "progress";
+
+export interface StepCreditOptions {
+  readonly stepCredit: StepCredit;
+  /** Of `same-state`: what a turn more between a step and the outcome multiplies its return by. */
+  readonly stepDiscount: number;
+  readonly advantage: AdvantageKind;
+}
+
+const groupRule = ruleOf<Group>(
+  { task: required(objectWith("a task")), rollouts_G: required(listOf(objectWith("a rollout"))) },
+  { others: "any" },
+);
+
+const optionRules: Rules<StepCreditOptions> = {
+  stepCredit: required(oneOf("none", "same-state", "progress")),
+  stepDiscount: required(number({ most: 1 })),
+  advantage: required(oneOf("paper", "no-std", "leave-one-out", "max-rl")),
+};
+
+/**
+ * The credit of each trained turn of some groups; a turn that is not there has none.
+ *
+ * @example
+ * ```ts
+ * import { type Group, stepCredits } from "agentflow/train";
+ *
+ * const creditsOf = (groups: readonly Group[]) =>
+ *   stepCredits(groups, { stepCredit: "same-state", stepDiscount: 0.95, advantage: "paper" });
+ * ```
+ */
+export const stepCredits = (groups: readonly Group[], options: StepCreditOptions): ReadonlyMap<TrainedTurn, number> => {
+  required(listOf(groupRule))(groups, "stepCredits: groups");
+  ruleOf(optionRules, { others: "any" })(options, "stepCredits: the options");
+  const of = { none: undefined, "same-state": sameState, progress }[options.stepCredit];
+  const credits = new Map<TrainedTurn, number>();
+  if (of !== undefined) for (const group of groups) of(samplesOf(group), options, credits);
+  return credits;
+};
+
+type Sample = Rollout & { readonly reward: number };
+type Credits = Map<TrainedTurn, number>;
+
+const samplesOf = ({ rollouts_G }: Group): readonly Sample[] =>
+  rollouts_G.flatMap(({ trajectory, reward }) => (reward === undefined ? [] : { trajectory, reward }));
+
+const sameState = (samples: readonly Sample[], { stepDiscount, advantage }: StepCreditOptions, credits: Credits) => {
+  const states = new Map<string, { readonly turn: TrainedTurn; readonly worth: number }[]>();
+  for (const { trajectory, reward } of samples)
+    for (const turn of trajectory.turns) {
+      const state = `${turn.module} ${turn.prompt.map(({ ids }) => ids.join()).join()}`;
+      const taken = states.get(state) ?? [];
+      states.set(state, taken);
+      taken.push({ turn, worth: reward * stepDiscount ** (trajectory.memory.length - turn.turn) });
+    }
+  for (const taken of states.values()) {
+    const credit = advantages(
+      taken.map(({ worth }) => worth),
+      advantage,
+    );
+    for (const [i, { turn }] of taken.entries()) credits.set(turn, credit[i] ?? 0);
+  }
+};
+
+/** What is known after each turn, from nothing on: the calls that succeeded, in whatever order. Memory only grows. */
+const statesOf = (memory: readonly MemoryEntry[]): readonly ReadonlySet<string>[] => {
+  const known = new Set<string>();
+  return [
+    new Set<string>(),
+    ...memory.map(({ call, observation }) => {
+      if (observation.status === "ok") known.add(JSON.stringify(call));
+      return new Set(known);
+    }),
+  ];
+};
+
+const progress = (samples: readonly Sample[], { advantage }: StepCreditOptions, credits: Credits) => {
+  if (!hasSpread(samples.map(({ reward }) => reward))) return;
+  const best = Math.max(...samples.map(({ reward }) => reward));
+  const walks = samples.map(({ trajectory, reward }) => ({ trajectory, reward, states: statesOf(trajectory.memory) }));
+  // Steps from a state of a successful rollout to its end.
+  const known = walks
+    .filter(({ reward }) => reward === best)
+    .flatMap(({ states }) => states.map((state, i) => ({ state, left: states.length - 1 - i })));
+  const far = 1 + Math.max(...known.map(({ left }) => left));
+  /** What a smaller memory leads to, a larger one leads to as well. */
+  const leftFrom = (state: ReadonlySet<string>): number =>
+    known.reduce((least, one) => (one.left < least && isWithin(one.state, state) ? one.left : least), far);
+  const steps = walks.flatMap(({ trajectory, states }) => {
+    const left = states.map(leftFrom);
+    return trajectory.turns.map((turn) => ({
+      turn,
+      gain: (left[turn.turn - 1] ?? 0) - (left[turn.turn] ?? left.at(-1) ?? 0),
+    }));
+  });
+  const credit = advantages(
+    steps.map(({ gain }) => gain),
+    advantage,
+  );
+  for (const [i, { turn }] of steps.entries()) credits.set(turn, credit[i] ?? 0);
+};
+
+const isWithin = (smaller: ReadonlySet<string>, larger: ReadonlySet<string>): boolean =>
+  smaller.size <= larger.size && [...smaller].every((one) => larger.has(one));
