@@ -1,6 +1,7 @@
 import type { Environment, EnvironmentSource, TaskOf } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { fixedOrderPlanner } from "../learn/planners/fixed-order.ts";
+import { gatherThen } from "../learn/planners/gather.ts";
 import { oraclePlanner } from "../learn/planners/oracle.ts";
 import { READING, type ReadyPlanner, randomValidPlanner } from "../learn/planners/random-valid.ts";
 import type { FlowState, Planner } from "../module.ts";
@@ -9,7 +10,6 @@ import { exactMatch } from "../tasks/exact-match.ts";
 import { computes, metadataOf } from "../tool.ts";
 import { baseGenerator } from "../tools/base-generator.ts";
 import { calculate } from "../tools/calculate.ts";
-import { failedForNow, stepOf } from "../trajectory.ts";
 import { loadAlmanac } from "./data.ts";
 import type { AlmanacSealed, AlmanacTask } from "./generate.ts";
 import { hintOf } from "./hints.ts";
@@ -55,7 +55,7 @@ export const openAlmanac = async (seed: number | string): Promise<Environment<Al
       reading,
       askedOf: (id) => {
         const task = taskOf(id);
-        return task && hintOf(task);
+        return task === undefined ? [] : [hintOf(task)];
       },
     });
   return {
@@ -106,46 +106,24 @@ const unknown = (id: string): never => {
   throw new ConfigError(`A baseline was asked about the task ${id}, which is not in its sets.`);
 };
 
-/** The plan's searches and pages, each once what it refers to is there, then a calculation of the scripted planner. */
+/** The plan's searches and pages, then a calculation of the scripted planner. */
 const gatherThenCalculate = (task: AlmanacTask, scripted: ReadyPlanner, draws: Random): Planner => {
   const only = (state: FlowState, wanted: (tool: string) => boolean): FlowState => ({
     ...state,
     tools: Object.fromEntries(Object.entries(state.tools).filter(([tool]) => wanted(tool))),
   });
-  const fetches = task.sealed.plan.slice(0, -1);
-  /** Entry of memory (from 1) that each fetched step became. */
-  const entryOf = new Map<number, number>();
-  let left = draws.below(4);
-  const written = (step: number): string =>
-    (fetches[step] ?? "").replace(/@(\d+)/g, (_, entry: string) => `@${entryOf.get(Number(entry) - 1)}`);
-  return (state, context) => {
-    for (const [step, entry] of entryOf) {
-      const made = state.memory[entry - 1];
-      if (made !== undefined && failedForNow(made.observation)) entryOf.delete(step);
-    }
-    const open = fetches
-      .map((_, step) => step)
-      .filter((step) => !entryOf.has(step) && referred(fetches[step] ?? "").every((entry) => entryOf.has(entry - 1)));
-    if (open.length === 0)
-      return scripted(
+  return gatherThen({
+    fetches: task.sealed.plan.slice(0, -1),
+    draws,
+    other: (state, context) =>
+      scripted(
+        only(state, (tool) => !computes(state.tools, tool) && metadataOf(state.tools, tool)?.takes !== "question"),
+        context,
+      ),
+    last: (state, context) =>
+      scripted(
         only(state, (tool) => computes(state.tools, tool)),
         context,
-      );
-    const step = open[draws.below(open.length + left)];
-    if (step !== undefined) {
-      entryOf.set(step, state.turn);
-      return { step: stepOf(written(step)) };
-    }
-    left -= 1;
-    const plan = scripted(
-      only(state, (tool) => !computes(state.tools, tool) && metadataOf(state.tools, tool)?.takes !== "question"),
-      context,
-    );
-    // By chance it may be what the question needs.
-    const needed = open.find((one) => written(one) === `${plan.step.tool} ${plan.step.subGoal}`);
-    if (needed !== undefined) entryOf.set(needed, state.turn);
-    return plan;
-  };
+      ),
+  });
 };
-
-const referred = (action: string): number[] => [...action.matchAll(/@(\d+)/g)].map(([, entry]) => Number(entry));

@@ -14,7 +14,7 @@ describe("the grid", () => {
     expect(trained.length).toBeGreaterThanOrEqual(48);
     expect(grid.filter(({ role }) => role === "heldOut").length).toBeGreaterThanOrEqual(12);
     expect(new Set(grid.map(({ name }) => name)).size).toBe(grid.length);
-    for (const { actions, role } of grid) expect(actions).toBeLessThanOrEqual(role === "deep" ? 9 : 7);
+    for (const { actions, role } of grid) expect(actions).toBeLessThanOrEqual(role === "deep" ? 11 : 7);
   });
 
   it("holds out only cells whose parts are trained: path by position, field by kind of page, operation by field", () => {
@@ -62,10 +62,10 @@ describe("generated tasks", () => {
     expect(shares).toBeCloseTo(0.8, 1);
   });
 
-  it("allow three turns more than the plan, and ask in at most 26 words", () => {
+  it("allow three turns more than the plan, and ask in at most 26 words, 36 where a plan is longer than any trained one", () => {
     for (const { question, turnLimit, sealed } of sample("train", 5)) {
       expect(turnLimit).toBe(sealed.plan.length + 3);
-      expect(question.split(" ").length).toBeLessThanOrEqual(26);
+      expect(question.split(" ").length).toBeLessThanOrEqual(sealed.role === "deep" ? 36 : 26);
       expect(question).not.toMatch(/[{}]|undefined| {2}/);
     }
   });
@@ -106,7 +106,7 @@ describe("generated tasks", () => {
       expect(new Set(set.map(({ question }) => question)).size).toBe(set.length);
     expect(sets.heldOutPages.length).toBe(224);
     expect(new Set(sets.heldOutFamily.map(({ sealed }) => sealed.role))).toEqual(new Set(["heldOut"]));
-    expect(sets.deep[0]?.sealed.plan.length).toBe(9);
+    expect(sets.deep.slice(0, 3).map(({ sealed }) => sealed.plan.length)).toEqual([8, 9, 11]);
     const opening = (question: string): string => question.split(" ").slice(0, 2).join(" ");
     const ordinary = new Set(
       sets.heldOutPages.filter(({ sealed }) => sealed.operation === "weekday").map(({ question }) => opening(question)),

@@ -41,8 +41,8 @@ export type TaskSource = (cell: Cell, split: Split, index: number, paraphrase?: 
 /** Turns beyond the oracle's plan. */
 const slack = 3;
 const attempts = 100;
-/** Longest question, in words. */
-const longestQuestion = 26;
+/** Longest question, in words; one that asks for a longer plan than training knows has more to say. */
+const longestQuestion: Readonly<Record<Cell["role"], number>> = { trained: 26, heldOut: 26, deep: 36 };
 
 const actionsOf = (chains: readonly Chain[], { asked, operation }: Cell): readonly string[] => {
   const plan: string[] = [];
@@ -123,7 +123,7 @@ export const taskSource = (almanac: Almanac, seed: number | string): TaskSource 
     if (cell.operation !== "value" && isStated(answer.answer, picked)) return undefined;
     const subjects = cell.asked.map((asked, i) => ({ ...asked, clue: picked[i]?.clue ?? "" }));
     const question = composeQuestion(cell.operation, subjects, draws, paraphrase);
-    if (question.split(" ").length > longestQuestion) return undefined;
+    if (question.split(" ").length > longestQuestion[cell.role]) return undefined;
     const entryPages = picked.flatMap(({ pages: [entry] }) => entry?.id ?? []);
     return { answer, question, pages, entryPages, plan: actionsOf(picked, cell) };
   };

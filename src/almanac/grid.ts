@@ -79,9 +79,13 @@ territory-currency+person.introduced+born.days
 code+code.position.distance
 `;
 
-const deep = `code-country+airport-country.population.difference`;
+const deep = `
+airport-country-currency+event.introduced+date.days
+code-country+airport-country.population.difference
+code-country-region+airport-country.gdp.difference
+`;
 
 const read = (names: string, role: Cell["role"]): readonly Cell[] => names.trim().split(/\s+/).map(parse(role));
 
-/** The whole grid: trained cells first, then held-out ones, then the deep one. */
+/** The whole grid: trained cells first, then held-out ones, then deep ones. */
 export const grid: readonly Cell[] = [...read(trained, "trained"), ...read(heldOut, "heldOut"), ...read(deep, "deep")];

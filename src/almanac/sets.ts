@@ -81,11 +81,11 @@ export interface EvaluationSets {
   readonly heldOutFamily: readonly AlmanacTask[];
   /** Trained cells and such pages, in words that training never uses. */
   readonly heldOutParaphrase: readonly AlmanacTask[];
-  /** A longer plan than any trained one. */
+  /** Longer plans than any trained one. */
   readonly deep: readonly AlmanacTask[];
 }
 
-/** How many tasks of each set; by default about 400, 400, 200 and 40. */
+/** How many tasks of each set; by default about 400, 400, 200 and 60. */
 export type SetSizes = { readonly [Name in keyof EvaluationSets]?: number };
 
 const cellsOf = (role: Cell["role"]): readonly Cell[] => grid.filter((cell) => cell.role === role);
@@ -129,7 +129,7 @@ export const almanacTasks = (almanac: Almanac, seed: number | string): AlmanacTa
         heldOutPages: draw("heldOutPages", "trained", 8 * trainedCells.length),
         heldOutFamily: draw("heldOutFamily", "heldOut", 24 * cellsOf("heldOut").length),
         heldOutParaphrase: draw("heldOutParaphrase", "trained", 4 * trainedCells.length, "heldOut"),
-        deep: draw("deep", "deep", 40),
+        deep: draw("deep", "deep", 20 * cellsOf("deep").length),
       };
     },
   };
