@@ -51,7 +51,7 @@ const measure = async (seed: number, maxStaleness: number, concurrency: number) 
   const sampler = taskSampler(environment, seed, recipe);
   const flow = createFlow({ ...cast.flow, tools: late(quick) });
   const abortSignal = new AbortController().signal;
-  const sequences = await openReplay({ environment, engine, seed, pool: 200, recipe, abortSignal });
+  const { sequences } = await openReplay({ environment, engine, seed, pool: 200, recipe, abortSignal });
   const training = flowGrpo<EnvironmentSealed>({
     flow,
     train: cast.policies,

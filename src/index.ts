@@ -66,7 +66,7 @@ export {
   type SolveOptions,
   type SolveResult,
 } from "./flow/flow.ts";
-export { renderEntry, resolve } from "./flow/memory.ts";
+export { type EntryForm, renderEntry, resolve } from "./flow/memory.ts";
 export { modelAnalyst } from "./flow/model/analyst.ts";
 export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
 export { type ModelGeneratorOptions, modelGenerator } from "./flow/model/generator.ts";

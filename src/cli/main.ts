@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
+import { algorithmNames } from "../learn/algorithms.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
 import { recipes } from "../learn/recipe.ts";
 import { packageFolder } from "../package-folder.ts";
@@ -105,6 +106,11 @@ program
   .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
   .addOption(new Option("--quantisation <kind>", "how a published model samples").choices(["int8", "int4", "none"]))
   .option("--minutes <number>", "stop training after this many minutes", wholeNumber(1, 100_000))
+  .addOption(
+    new Option("--algorithm <name>", "how rewards become gradients (default: as the recipe says)").choices(
+      algorithmNames,
+    ),
+  )
   .option(
     "--learning-rate <number>",
     `peak learning rate (default: ${recipes.tiny.learningRate.peak}; adapters have their own)`,

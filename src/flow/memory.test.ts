@@ -17,6 +17,7 @@ describe("renderEntry", () => {
     expect(renderEntry(entry(1, { country: place, 1: { kind: "address", value: "x:1", label: "airport" } }))).toBe(
       "@1 1 airport country [7]\n",
     );
+    expect(renderEntry(entry(2, {}), { turnsLeft: false })).toBe("@2 ok\n");
     expect(renderEntry(entry(2, {}))).toBe("@2 ok [6]\n");
     expect(
       renderEntry({ ...entry(3, {}), observation: { status: "failed", reason: "tool-error", error: "long story" } }),
@@ -30,6 +31,29 @@ describe("renderEntry", () => {
       "@1 country: no value [7]\n",
     );
     expect(shown({ verdict: { decision: "stop", reason: "long story" } })).toBe("@1 country: stop [7]\n");
+  });
+
+  test("shows values of fields that say which of a few cases holds, and no others", () => {
+    const says = (name: string, field: Field): string => renderEntry(entry(1, { [name]: field }));
+    const text = (value: string, more: Partial<Field> = {}): Field => ({ kind: "text", value, ...more });
+    expect(says("value", text("yes", { unit: "truth" }))).toContain("@1 value yes");
+    expect(says("paid", text("True"))).toContain("@1 paid true");
+    expect(says("status", text("open"))).toContain("@1 status open");
+    for (const hidden of [
+      text("Open"),
+      text("in progress"),
+      text("a"),
+      text("abcdefghijklm"),
+      text("o-1042"),
+      { kind: "number", value: 1 } as const,
+      { kind: "date", value: "2024-02-29" } as const,
+      { kind: "address", value: "home" } as const,
+    ])
+      expect(says("status", hidden)).toMatch(/^@1 status( \[\d\])?\n$/u);
+    // What answers is not what decides, but for a yes or no.
+    expect(says("value", text("copper"))).toMatch(/^@1 value( \[\d\])?\n$/u);
+    const observation = observe({ open: true, left: 3 });
+    expect(renderEntry({ ...entry(1, {}), observation })).toContain("@1 open true left");
   });
 
   test("is one bounded line for whatever a tool returns", () => {

@@ -5,12 +5,15 @@ import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../store/check
 import type { Extents, Run } from "../store/run-folder.ts";
 import type { FlowGrpoOptions } from "../train/index.ts";
 import type { KeptBest } from "./keep-best.ts";
+import type { SuccessesState } from "./successes.ts";
 import type { SamplerState } from "./task-sampler.ts";
 
 /** All that training resumes from, besides the policies' own state. */
 export interface TrainingState {
   readonly after: NonNullable<FlowGrpoOptions["after"]>;
   readonly sampler: SamplerState;
+  /** What is imitated of earlier steps; absent without replay. */
+  readonly successes?: SuccessesState | undefined;
   readonly kept: KeptBest;
   /** Seconds that went into the parts of training until then. */
   readonly spent: { readonly rollOut: number; readonly train: number; readonly validate: number };

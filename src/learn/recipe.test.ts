@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { algorithmNames, algorithms } from "./algorithms.ts";
 import {
   aboutPrompts,
   chooseRecipe,
@@ -48,8 +49,14 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe({ verdicts: true })).toMatchObject({ verdicts: true });
     expect(chooseRecipe({ verdicts: true, learns: "adapters" })).not.toHaveProperty("verdicts");
     expect(chooseRecipe({ verdicts: false })).not.toHaveProperty("verdicts");
-    expect(aboutPrompts(chooseRecipe({ verdicts: true }))).toEqual({ verdicts: true });
+    for (const algorithm of algorithmNames)
+      expect(chooseRecipe({ algorithm, builtInModel: "agentflow-tiny" }).grpo).toEqual({
+        ...recipes.tiny.grpo,
+        ...algorithms[algorithm],
+      });
+    expect(aboutPrompts(chooseRecipe({ verdicts: true, builtInModel: "agentflow-tiny" }))).toEqual({ verdicts: true });
     expect(aboutPrompts(recipes.tiny)).toEqual({});
+    expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false });
   });
 });
 

@@ -1,5 +1,8 @@
 import type { Engine } from "../engine.ts";
+import type { PromptOptions } from "../flow/model/prompt-form.ts";
+import { defined } from "../options.ts";
 import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
+import { algorithms } from "./algorithms.ts";
 import type { LearnSettings } from "./settings.ts";
 
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
@@ -12,8 +15,10 @@ export interface Recipe {
   readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
   /**
    * Random but valid plans that are imitated beside the reward, so that no tool dies out: weight `from` → `to`, linear
-   * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, and single
-   * actions at `states` places of trajectories whose whole group failed. `reading`: how often a calculation is the one
+   * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, single actions at
+   * `states` places of trajectories whose whole group failed, `exercises` in reading, so that what a question asks is still
+   * read and not known by heart, and `successes` rollouts of earlier steps that solved what was rarely solved. `reading`:
+   * how often a calculation is the one
    * that the question asks, as in the cold start.
    */
   readonly replay: {
@@ -22,6 +27,8 @@ export interface Recipe {
     readonly over: number;
     readonly episodes: number;
     readonly states: number;
+    readonly successes: number;
+    readonly exercises: number;
     readonly pool: number;
     readonly reading: number;
   };
@@ -44,6 +51,8 @@ export interface Recipe {
   readonly detail: "values" | "names";
   /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
   readonly verdicts?: boolean;
+  /** Whether a compact prompt says how many turns are left. A planner that sees it reads the length of its plan off it. @default true */
+  readonly turnsLeft?: boolean;
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
@@ -75,7 +84,17 @@ const tiny: Recipe = {
     fullStepGroups: 6,
   },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
-  replay: { from: 0.04, to: 0.002, over: 0.7, episodes: 12, states: 16, pool: 600, reading: 0.9 },
+  replay: {
+    from: 0.04,
+    to: 0.002,
+    over: 0.7,
+    episodes: 12,
+    states: 16,
+    exercises: 0,
+    successes: 0,
+    pool: 600,
+    reading: 0.9,
+  },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
@@ -97,7 +116,7 @@ const adapter: Recipe = {
   // A step without mixed groups still imitates: it does not shrink.
   grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
-  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, successes: 0, pool: 300 },
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
   concurrency: 48,
@@ -126,7 +145,7 @@ const paper: Recipe = {
     guard: false,
   },
   learningRate: { peak: 1e-6, warmUp: 0, finalShare: 1 },
-  replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, pool: 0 },
+  replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, successes: 0, pool: 0 },
   families: { ...tiny.families, floor: 1 },
   detail: "names",
   temperature: 0.7,
@@ -142,8 +161,9 @@ const micro: Recipe = {
   // Its reference would be weights that know nothing: no KL is measured.
   grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  replay: { ...tiny.replay, episodes: 8, states: 8, pool: 300 },
-  coldStart: { steps: 1200, plans: 18, exercises: 10, learningRate: 4e-3 },
+  replay: { ...tiny.replay, episodes: 8, states: 8, exercises: 8, pool: 300 },
+  turnsLeft: false,
+  coldStart: { steps: 500, plans: 8, exercises: 24, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
 };
@@ -151,8 +171,8 @@ const micro: Recipe = {
 /** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
   if (!isRecord(value)) return false;
-  const { verdicts = false, grpo, ...parts } = value;
-  if (typeof verdicts !== "boolean" || !isRecord(grpo)) return false;
+  const { verdicts = false, turnsLeft = true, grpo, ...parts } = value;
+  if (typeof verdicts !== "boolean" || typeof turnsLeft !== "boolean" || !isRecord(grpo)) return false;
   const { optimiser, guard, ...options } = grpo;
   const { grpo: known, ...others } = tiny;
   const { optimiser: _, guard: __, ...knownOptions } = known;
@@ -190,11 +210,13 @@ export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: nu
 export const recipes = { paper, tiny, micro, adapter } as const;
 
 /** What a recipe is chosen by, and what is changed in it. */
-export interface RecipeChoice extends Pick<LearnSettings, "coldStart" | "learningRate" | "verdicts"> {
+export interface RecipeChoice extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "verdicts"> {
   /** Taken as it is, whatever learns. */
   readonly recipe?: Recipe | undefined;
   /** A model that knows the environment's tools, where there is one. */
   readonly builtInModel?: string | undefined;
+  /** Whether what was opened knows prompts that say how many turns are left, where that is known. */
+  readonly turnsLeft?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
 }
@@ -215,21 +237,36 @@ export const chooseRecipe = ({
   recipe,
   builtInModel,
   learns,
+  algorithm,
   coldStart,
   learningRate,
   verdicts = false,
+  turnsLeft = recipe?.turnsLeft,
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
   const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
   return {
     ...base,
+    grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
     coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
     // Only compact prompts show verdicts.
     ...(verdicts && !isAdapter && { verdicts }),
+    ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),
   };
 };
 
+/** How a recipe's planner is prompted. */
+export const promptsOf = ({ detail, verdicts, turnsLeft }: Recipe): Omit<PromptOptions, "prompt"> => ({
+  detail,
+  ...defined({ verdicts, turnsLeft }),
+});
+
 /** What a saved planner says of its prompts, for those who open it. */
-export const aboutPrompts = ({ verdicts }: Recipe): { readonly verdicts?: true } =>
-  verdicts === true ? { verdicts } : {};
+export const aboutPrompts = ({
+  verdicts,
+  turnsLeft,
+}: Recipe): { readonly verdicts?: true; readonly turnsLeft?: false } => ({
+  ...(verdicts === true && { verdicts }),
+  ...(turnsLeft === false && { turnsLeft }),
+});

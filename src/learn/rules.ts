@@ -15,6 +15,7 @@ import {
   truth,
 } from "../options.ts";
 import { type GrpoSettings, grpoRules } from "../train/grpo-options.ts";
+import { algorithmNames } from "./algorithms.ts";
 import { moduleNames, trainableNames } from "./modules.ts";
 import type { LearnOptions } from "./options.ts";
 import type { Recipe } from "./recipe.ts";
@@ -42,6 +43,7 @@ const settingRules: Rules<LearnSettings> = {
   modules: someOf(moduleNames),
   train: someOf(trainableNames),
   rank: number({ least: 1, most: 512, whole: true }),
+  algorithm: oneOf(...algorithmNames),
   learningRate: number(),
   maxStaleness: number({ most: 16, whole: true }),
   checkpointEvery: count,
@@ -68,6 +70,8 @@ const recipeRule = ruleOf<Recipe>({
       over: required(share),
       episodes: required(whole),
       states: required(whole),
+      successes: required(whole),
+      exercises: required(whole),
       pool: required(whole),
       reading: required(share),
     }),
@@ -85,6 +89,7 @@ const recipeRule = ruleOf<Recipe>({
   ),
   detail: required(oneOf("values", "names")),
   verdicts: truth,
+  turnsLeft: truth,
   temperature: required(number()),
   concurrency: required(count),
   maxTokens: required(count),

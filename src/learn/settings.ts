@@ -1,3 +1,4 @@
+import type { AlgorithmName } from "./algorithms.ts";
 import type { ModuleName, TrainableName } from "./modules.ts";
 
 /** What a run is asked for, as data: its `options.json`. What is absent is as the recipe says. */
@@ -21,6 +22,8 @@ export interface LearnSettings {
   readonly train?: readonly TrainableName[] | undefined;
   /** Rank of adapters. @default 16 */
   readonly rank?: number | undefined;
+  /** How rewards become gradients, by name. @default as the recipe says */
+  readonly algorithm?: AlgorithmName | undefined;
   /** Peak learning rate. */
   readonly learningRate?: number | undefined;
   /** Use rollouts that are at most this many versions old; such a run does not repeat. @default 0 */
@@ -56,6 +59,7 @@ export const settingsOf = (options: AskedSettings): LearnSettings => ({
   modules: options.modules,
   train: options.train,
   rank: options.rank,
+  algorithm: options.algorithm,
   learningRate: options.learningRate,
   maxStaleness: options.maxStaleness,
   checkpointEvery: options.checkpointEvery,

@@ -46,12 +46,12 @@ export const closeAll = async (run: Pick<Run, "close"> | undefined, learning: Le
 /** Opens the planner and puts it into its flow. The caller disposes of it; nobody has to where this throws. */
 export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { settings, environment, planner, emit, now, abortSignal } = parts;
-  const { coldStart, learningRate, verdicts } = settings;
+  const { algorithm, coldStart, learningRate, verdicts } = settings;
   const { builtInModel } = environment;
   const begun = now();
   const opened = await planner.open({
     environment,
-    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, coldStart, learningRate, verdicts }),
+    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, algorithm, coldStart, learningRate, verdicts }),
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
     abortSignal,
@@ -77,8 +77,10 @@ const withFlow = (
   opened: OpenedPlanner,
 ): Omit<Learning, "dispose" | "seconds"> => {
   const { engine } = opened;
-  const { coldStart, learningRate, verdicts = opened.verdicts } = settings;
-  const choice = { recipe: asked, builtInModel: environment.builtInModel, coldStart, learningRate, verdicts };
+  const { algorithm, coldStart, learningRate, verdicts = opened.verdicts } = settings;
+  const { builtInModel } = environment;
+  const { turnsLeft } = opened;
+  const choice = { recipe: asked, builtInModel, algorithm, coldStart, learningRate, verdicts, turnsLeft };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns: engine.learns }) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;

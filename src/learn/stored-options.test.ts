@@ -45,7 +45,7 @@ describe("the options of a stored run", () => {
   it("are refused by version: an earlier one is no damage, any other is", async () => {
     const read = async (schemaVersion: unknown) => readStoredOptions(await stored({ schemaVersion, options: good }));
     await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(ConfigError);
-    await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(/schemaVersion 2; this version resumes and verifies/);
+    await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(/schemaVersion 3; this version resumes and verifies/);
     for (const version of [OPTIONS_VERSION + 1, undefined, "three", "3"])
       await expect(read(version)).rejects.toThrow(StoreError);
   });
@@ -103,9 +103,9 @@ describe("the options of a stored run", () => {
 
   it("go with a configuration that holds an object", async () => {
     for (const config of [{}, { config: [] }, { config: null }, { config: 3 }])
-      await expect(readStoredOptions(await stored({ schemaVersion: 3, options: good }, config))).rejects.toThrow(
-        /config\.json is damaged: it holds no config/,
-      );
+      await expect(
+        readStoredOptions(await stored({ schemaVersion: OPTIONS_VERSION, options: good }, config)),
+      ).rejects.toThrow(/config\.json is damaged: it holds no config/);
   });
 });
 

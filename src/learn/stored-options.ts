@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { RUN_FILE_LIMITS } from "../store/stored-run.ts";
+import { type AlgorithmName, algorithmNames } from "./algorithms.ts";
 import { MICRO_PLANNER } from "./micro-planner.ts";
 import { moduleNames, trainableNames } from "./modules.ts";
 import { isRecipe, type Recipe } from "./recipe.ts";
@@ -41,8 +42,8 @@ export const readJson = async (path: string): Promise<Record<string, unknown> | 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Of `options.json` since `config.json` names every option of Flow-GRPO, of which the samples decide about π_old. */
-export const OPTIONS_VERSION = 3;
+/** Of `options.json` since recipes say what is imitated of earlier successes, and which prompts are written. */
+export const OPTIONS_VERSION = 4;
 
 /** Reads the options and the configuration of a run. Throws `ConfigError` for one that is not a run of learn, and `StoreError`. */
 export const readStoredOptions = async (folder: string): Promise<StoredOptions> => {
@@ -52,9 +53,11 @@ export const readStoredOptions = async (folder: string): Promise<StoredOptions> 
     throw new ConfigError(`The run ${folder} cannot be resumed: it died before it began, or is not a run of learn.`);
   const { schemaVersion } = stored;
   if (schemaVersion !== OPTIONS_VERSION) {
-    const message = `${path} has schemaVersion ${JSON.stringify(schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}. Use the version that began the run, or begin a new one; runs show, query and solve --policy read it as it is.`;
+    const message = `${path} has schemaVersion ${JSON.stringify(schemaVersion)}; this version resumes and verifies runs with ${OPTIONS_VERSION}. Use the version that began the run, or begin a new one; runs show and query read it as it is.`;
     // An earlier version is not damage.
-    throw Number(schemaVersion) < OPTIONS_VERSION ? new ConfigError(message) : new StoreError(message);
+    throw typeof schemaVersion === "number" && schemaVersion < OPTIONS_VERSION
+      ? new ConfigError(message)
+      : new StoreError(message);
   }
   if (!isRecord(config)) throw new StoreError(`${join(folder, "config.json")} is damaged: it holds no config.`);
   const written = optionsIn(stored.options, path);
@@ -89,6 +92,7 @@ const settingKinds: Readonly<Record<keyof LearnSettings, (value: unknown) => boo
   modules: isListOf(moduleNames),
   train: isListOf(trainableNames),
   rank: isPositive,
+  algorithm: (value) => algorithmNames.includes(value as AlgorithmName),
   learningRate: isPositive,
   maxStaleness: isCount,
   checkpointEvery: isPositive,

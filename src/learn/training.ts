@@ -2,9 +2,16 @@ import type { EnvironmentSealed, EnvironmentTask } from "../environment.ts";
 import { defined } from "../options.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
-import { type DiagnosedStep, type Diagnosis, evaluate, type FlowGrpoOptions, flowGrpo } from "../train/index.ts";
+import {
+  type DiagnosedStep,
+  type Diagnosis,
+  evaluate,
+  type FlowGrpoOptions,
+  flowGrpo,
+  type Rollout,
+} from "../train/index.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
-import { openReplay } from "./demonstration-pool.ts";
+import { openReplay, type Replay } from "./demonstration-pool.ts";
 import { runDiagnostics } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
@@ -90,27 +97,15 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   };
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
-  const grpo = await grpoOptions(parts);
+  const replay = await replayOf(parts);
   const training = flowGrpo<EnvironmentSealed>({
-    ...grpo,
+    ...grpoOptions(parts, replay),
     after: from?.after,
     tasks: (_, step) => sampler.next(step),
-    onTrajectory: ({ step, task, trajectory, reward }) => {
-      sampler.record(task, reward);
-      journal.record({ trajectory, reward });
-      // What was sampled, without prompts and probabilities, which the journal has.
-      const { memory, answer, stopReason } = trajectory;
-      const actions = memory.map(({ step: { raw } }) => raw);
-      run.appendTrajectory({
-        phase: "train",
-        step,
-        task: task.id,
-        family: task.sealed.family,
-        reward,
-        actions,
-        answer,
-        stopReason,
-      });
+    onTrajectory: (rollout) => {
+      sampler.record(rollout.task, rollout.reward);
+      journal.record(rollout);
+      run.appendTrajectory(rowOf(rollout));
     },
   });
 
@@ -118,11 +113,10 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const enterStep = (index: number): Promise<void> => replies.enter(`step-${String(index + 1).padStart(7, "0")}`);
   await enterStep(spent.steps);
   for await (const { timings, ...metrics } of training) {
-    const { rollOut, train: learn, publish } = timings;
     const { index } = metrics;
     spent.steps += 1;
-    spent.rollOut += rollOut;
-    spent.train += learn + publish;
+    spent.rollOut += timings.rollOut;
+    spent.train += timings.train + timings.publish;
     emit({ type: "step-end", step: index + 1, steps, metrics, timings });
     spent.diagnosis = found.next(metrics);
     const outOfTime =
@@ -148,6 +142,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       await parts.onCheckpoint?.({
         after: guard === undefined ? { index, tasksDrawn } : { index, tasksDrawn, guard },
         sampler: sampler.state(),
+        successes: replay?.state(),
         kept: { best: best.best, since: best.since, last: best.last },
         spent: { rollOut: spent.rollOut, train: spent.train, validate: spent.validate },
       });
@@ -165,10 +160,28 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   return spent;
 };
 
+/** What was sampled, without prompts and probabilities, which the journal has. */
+const rowOf = ({
+  step,
+  task,
+  trajectory: { memory, answer, stopReason },
+  reward,
+}: Rollout & { readonly step: number; readonly task: EnvironmentTask }) => ({
+  phase: "train",
+  step,
+  task: task.id,
+  family: task.sealed.family,
+  reward,
+  actions: memory.map(({ step: { raw } }) => raw),
+  answer,
+  stopReason,
+});
+
 /** The recipe and the options as options of Flow-GRPO. */
-const grpoOptions = async (
+const grpoOptions = (
   parts: TrainingParts,
-): Promise<Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory">> => {
+  replay: Replay | undefined,
+): Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory"> => {
   const { settings, learning, signals } = parts;
   const { environment, recipe, steps, concurrency, flow, policies } = learning;
   return {
@@ -183,7 +196,7 @@ const grpoOptions = async (
     learningRate: learningRateOf(recipe, steps),
     maxStaleness: settings.maxStaleness,
     ...(!settings.guard && { guard: false }),
-    ...(await replayOf(parts)),
+    ...(replay && { replay: { sequences: replay.sequences, weight: replayWeightOf(recipe, steps) } }),
     permuteRewards: settings.permuteRewards,
     // The run itself knows the steps before it was resumed.
     onDiagnosis: () => undefined,
@@ -218,13 +231,14 @@ const replayOf = async ({
   settings: { replay, seed },
   learning: { environment, policies, recipe, steps },
   emit,
+  from,
   signals: { abortSignal },
-}: TrainingParts): Promise<Pick<FlowGrpoOptions<EnvironmentSealed>, "replay">> => {
+}: TrainingParts): Promise<Replay | undefined> => {
   const [planner] = policies;
-  if (!replay || planner?.name !== "planner") return {};
+  if (!replay || planner?.name !== "planner") return undefined;
   // A short run needs no more plans than it takes.
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
   emit({ type: "stage", stage: `drawing ${pool} random plans to imitate beside the reward` });
-  const sequences = await openReplay({ environment, engine: planner.engine, seed, pool, recipe, abortSignal });
-  return { replay: { sequences, weight: replayWeightOf(recipe, steps) } };
+  const { engine } = planner;
+  return openReplay({ environment, engine, seed, pool, recipe, from: from?.successes, abortSignal });
 };

@@ -243,7 +243,7 @@ describe("what is not verified", () => {
     const old = await changed(unfinished, "options.json", (text) =>
       text.replace('"schemaVersion": 3', '"schemaVersion": 2'),
     );
-    await expect(verified(old)).rejects.toThrow(/is of an earlier version \(options\.json has schemaVersion 2/);
+    await expect(verified(old)).rejects.toThrow(/is of an earlier version \(options\.json has schemaVersion 3/);
     const ahead = await forged("options.json", (text) =>
       text.replace('"seed": 3', '"seed": 3,\n    "maxStaleness": 1'),
     );

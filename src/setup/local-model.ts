@@ -81,6 +81,8 @@ export interface Players {
   readonly adapters?: Readonly<Record<string, string>>;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean;
+  /** Whether it was trained on prompts that say how many turns are left. */
+  readonly turnsLeft?: boolean;
   /** Templates of the questions that it was trained on, where they are known. */
   readonly familiar?: readonly string[];
 }
@@ -134,12 +136,15 @@ const findWeights = async (name: string): Promise<Players> => {
   const found = await findModel(name);
   return (await isAdapterFolder(found))
     ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
-    : { model: found, verdicts: await trainedOnVerdicts(name) };
+    : { model: found, ...(await promptsKnownTo(name)) };
 };
 
-const trainedOnVerdicts = async (name: string): Promise<boolean> => {
+/** What prompts a planner was trained on, by its manifest. */
+const promptsKnownTo = async (name: string): Promise<Pick<Players, "verdicts" | "turnsLeft">> => {
   const folder = await findModelPath(name);
-  return (await isThere(join(folder, "manifest.json"))) && (await readManifest(folder)).about.verdicts === true;
+  if (!(await isThere(join(folder, "manifest.json")))) return {};
+  const { verdicts, turnsLeft } = (await readManifest(folder)).about;
+  return { verdicts: verdicts === true, turnsLeft: turnsLeft !== false };
 };
 
 /** How a person asked a model to be opened. */

@@ -206,7 +206,7 @@ const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined
 };
 
 const castLocal = (
-  { engine, adapters, verdicts }: LocalPlayers,
+  { engine, adapters, verdicts, turnsLeft }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
 ): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
@@ -214,7 +214,7 @@ const castLocal = (
     seed,
     modules,
     train,
-    recipe: chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts }),
+    recipe: chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts, turnsLeft }),
     solution: solution === true,
   });
 };

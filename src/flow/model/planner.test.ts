@@ -89,6 +89,11 @@ describe("a planner on a policy", () => {
       "",
     ]);
     expect(trajectorySegments(policy.engine, trajectory, { verdicts: true }).ids).toEqual(idsOf(trajectory));
+    const hidden = trajectorySegments(policy.engine, trajectory, { turnsLeft: false });
+    expect(byteTokenizer().decode(hidden.ids)).toBe(
+      "How many people live in q1?\nq1 Lagos\nunit person\n" +
+        "look q1<end>@1 population\nlook q1<end>@2 refused repeated\nlook q9<end>@3 refused bad-reference\nanswer @1.population<end>",
+    );
   });
 
   test("the text of a run gives supervised training the same ids and targets", async () => {

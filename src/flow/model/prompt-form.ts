@@ -2,7 +2,7 @@ import type { Engine, PromptSegment, Tokenizer } from "../../engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
-import { renderEntry } from "../memory.ts";
+import { type EntryForm, renderEntry } from "../memory.ts";
 import { chatPrompts } from "./chat-prompt.ts";
 import { memoised } from "./memoised.ts";
 import { parseAction, parseChatAction } from "./parse-action.ts";
@@ -51,13 +51,15 @@ export interface PromptOptions {
   readonly detail?: ResultDetail;
   /** Of the compact form, which shows no verdict of a turn without it. A planner has to be trained on them. @default false */
   readonly verdicts?: boolean | undefined;
+  /** Of the compact form: whether it says how many turns are left. A planner knows only what it was trained on. @default true */
+  readonly turnsLeft?: boolean | undefined;
 }
 
 /** Throws `ConfigError` for an engine that cannot have the form. */
 export const plannerPrompts = (
   engine: PromptEngine,
-  { prompt = engine.chat === undefined ? "compact" : "chat", detail, verdicts }: PromptOptions = {},
-): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer, verdicts));
+  { prompt = engine.chat === undefined ? "compact" : "chat", detail, ...shown }: PromptOptions = {},
+): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer, shown));
 
 const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): PlannerPrompts => {
   const prompts = chatPrompts(engine);
@@ -84,7 +86,7 @@ const TEMPLATE_LENGTH = 400;
 const ENTITY_LENGTH = 16;
 
 /**
- * The start of a compact prompt: template, entities, asked unit, turns left. Pure and bounded.
+ * The start of a compact prompt: template, entities, asked unit, and the limit of turns where it is given. Pure and bounded.
  *
  * @example
  * ```ts
@@ -94,14 +96,14 @@ const ENTITY_LENGTH = 16;
  * console.log(renderHead(analysis, 6));
  * ```
  */
-export const renderHead = ({ template, entities, unit }: Analysis, turnLimit: number): string => {
+export const renderHead = ({ template, entities, unit }: Analysis, turnLimit?: number): string => {
   let text = `${template.slice(0, TEMPLATE_LENGTH)}\n`;
   for (const [i, entity] of entities.entries()) text += `q${i + 1} ${entity.slice(0, ENTITY_LENGTH)}\n`;
   if (unit !== undefined) text += `unit ${unit}\n`;
-  return `${text}[${turnLimit}]\n`;
+  return turnLimit === undefined ? text : `${text}[${turnLimit}]\n`;
 };
 
-const compactForm = (tokenizer: Tokenizer, verdicts: boolean | undefined): PlannerPrompts => {
+const compactForm = (tokenizer: Tokenizer, { verdicts, turnsLeft = true }: EntryForm): PlannerPrompts => {
   const endId = tokenizer.idOf(END);
   if (endId === undefined)
     throw new ConfigError(
@@ -112,14 +114,16 @@ const compactForm = (tokenizer: Tokenizer, verdicts: boolean | undefined): Plann
     stopIds: [endId],
     headSegments: 1,
     prompt: ({ analysis, memory }, { turnLimit, room, sampled }) => {
-      const segments: PromptSegment[] = [{ ids: encode(renderHead(analysis, turnLimit)), sampled: false }];
+      const segments: PromptSegment[] = [
+        { ids: encode(renderHead(analysis, turnsLeft ? turnLimit : undefined)), sampled: false },
+      ];
       for (const entry of memory) {
         const ids = sampled(entry);
         segments.push(
           ids === undefined
             ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
             : { ids, sampled: true },
-          { ids: encode(renderEntry(entry, { verdicts })), sampled: false },
+          { ids: encode(renderEntry(entry, { verdicts, turnsLeft })), sampled: false },
         );
       }
       return lengthOf(segments) <= room ? segments : undefined;
