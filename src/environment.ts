@@ -5,6 +5,7 @@ import type { Random } from "./random.ts";
 import type { ReplyLog } from "./reply-log.ts";
 import type { RolloutCost, Task } from "./task.ts";
 import type { Toolset } from "./tool.ts";
+import type { Trajectory } from "./trajectory.ts";
 
 /** Evaluation sets, in the order in which people read them. An environment may leave some empty. */
 export const setNames = ["heldOutPages", "heldOutFamily", "heldOutParaphrase", "deep"] as const;
@@ -68,8 +69,12 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   randomValid(reading: number, taskOf: TaskOf<Sealed>): Planner;
   /** Whether a tool computes with what is in memory and looks nothing up. */
   isCalculator(tool: string): boolean;
+  /** Families whose questions make exercises. @default all that are trained */
+  readonly exercised?: readonly string[] | undefined;
   /** An exercise in reading: brings what a question needs into memory, in a random order, and then calculates. */
   exercise(task: EnvironmentTask<Sealed>, draws: Random): Planner;
+  /** Whether an exercise came to what is asked. @default all that calculated did */
+  isRight?(task: EnvironmentTask<Sealed>, trajectory: Trajectory): boolean | Promise<boolean>;
   readonly fixedOrder: {
     readonly tools: readonly string[];
     /** Orders from which the search for the best one climbs. */

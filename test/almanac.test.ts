@@ -90,7 +90,7 @@ describe("scripted baselines", () => {
     for (const role of ["trained", "heldOut"]) {
       const tasks = draw(role, "train", 12);
       const { accuracy, trajectories } = await run(
-        randomValidPlanner({ reading: 0.85, askedOf: byId(tasks, hintOf) }),
+        randomValidPlanner({ reading: 0.85, askedOf: byId(tasks, (task) => [hintOf(task)]) }),
         tasks,
       );
       expect(accuracy).toBeGreaterThan(0.08);
@@ -103,7 +103,7 @@ describe("scripted baselines", () => {
 
   it("reading changes which calculation is made, never which tool is chosen before the first", async () => {
     const tasks = draw("trained", "train", 2);
-    const asked = byId(tasks, hintOf);
+    const asked = byId(tasks, (task) => [hintOf(task)]);
     const plain = await run(randomValidPlanner(), tasks);
     const reading = await run(randomValidPlanner({ reading: 1, askedOf: asked }), tasks);
     for (const [i, { memory }] of plain.trajectories.entries()) {

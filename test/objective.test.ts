@@ -22,6 +22,7 @@ describe("coefficients against PyTorch's autograd", () => {
         behaviour: [behaviour],
         advantage,
         weight: scale,
+        clip: "token",
         clipLow,
         clipHigh,
         beta,

@@ -7,7 +7,7 @@ import { modelVerifier } from "../flow/model/verifier.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import { type ModuleName, moduleNames, type TrainableName, trainableNames } from "./modules.ts";
-import type { Recipe } from "./recipe.ts";
+import { promptsOf, type Recipe } from "./recipe.ts";
 
 export interface CastOptions {
   /** Modules that the model plays, the planner always. Only a chat model can play others. @default all, of a chat model */
@@ -47,14 +47,14 @@ export const castOf = (
   const played = new Set<ModuleName>(modules ?? (chat ? moduleNames : ["planner"])).add("planner");
   for (const name of train) played.add(name);
   const planner = policyOf("planner");
-  const { temperature, maxTokens, detail, verdicts } = recipe;
+  const { temperature, maxTokens } = recipe;
   return {
     modules: moduleNames.filter((name) => played.has(name)),
     model,
     recipe,
     policies: trainableNames.filter((name) => train.includes(name)).map(policyOf),
     flow: {
-      planner: modelPlanner(planner, { temperature, maxTokens, detail, verdicts }),
+      planner: modelPlanner(planner, { temperature, maxTokens, ...promptsOf(recipe) }),
       ...(played.has("executor") && { executor: modelExecutor(model) }),
       ...(played.has("verifier") && {
         verifier: train.includes("verifier")

@@ -7,13 +7,18 @@ import { queryOf } from "../task.ts";
 import type { Toolset } from "../tool.ts";
 import type { Group } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
-import { scriptedFlow } from "./demonstrations.ts";
-import { imitation } from "./imitated-sequences.ts";
-import type { Recipe } from "./recipe.ts";
+import { exerciser, scriptedFlow } from "./demonstrations.ts";
+import { imitation, lastArguments } from "./imitated-sequences.ts";
+import { promptsOf, type Recipe } from "./recipe.ts";
 import { silentModel } from "./silent-model.ts";
+import { openSuccesses, type SuccessesState } from "./successes.ts";
+import { exercisesOf, varied } from "./varied-exercises.ts";
 
 /** Sequences to imitate in a step, given its groups. */
-export type Replay = (step: number, groups: readonly Group<EnvironmentSealed>[]) => TrainingSequence[];
+export interface Replay {
+  readonly sequences: (step: number, groups: readonly Group<EnvironmentSealed>[]) => readonly TrainingSequence[];
+  state(): SuccessesState;
+}
 
 /** Training tasks of this index and on are for replay alone. */
 const FIRST_INDEX = 1_000_000;
@@ -26,12 +31,15 @@ export interface ReplayOptions {
   /** Whole plans in the pool. */
   readonly pool: number;
   readonly recipe: Recipe;
+  /** Where to resume. @default at the first step */
+  readonly from?: SuccessesState | undefined;
   readonly abortSignal: AbortSignal;
 }
 
 /**
  * Makes a pool of random but valid plans on training tasks, and from then on each step's share of it, with single
- * random valid actions at places where all rollouts of a task failed.
+ * random valid actions at places where all rollouts of a task failed, exercises in reading, and rollouts of earlier steps
+ * that solved what is rarely solved.
  */
 export const openReplay = async ({
   environment,
@@ -39,12 +47,13 @@ export const openReplay = async ({
   seed,
   pool,
   recipe,
+  from,
   abortSignal,
 }: ReplayOptions): Promise<Replay> => {
-  const { episodes, states, reading } = recipe.replay;
+  const { episodes, states, exercises, reading } = recipe.replay;
   // A guess would end a random plan before it shows anything.
   const tools = environment.tools(silentModel);
-  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
+  const form = { tools, ...promptsOf(recipe) };
   const { families } = environment;
   const drawn = Array.from({ length: pool }, (_, i) => families[i % families.length]).flatMap((family, i) =>
     family === undefined ? [] : environment.train(family, FIRST_INDEX + Math.floor(i / families.length)),
@@ -62,7 +71,11 @@ export const openReplay = async ({
     whole.push(imitation(engine, trajectory, form));
   }
 
-  return (step, groups) => {
+  const made = exercises === 0 ? [] : await exerciser(environment, seed, abortSignal)(FIRST_INDEX, pool);
+  const exercised = exercisesOf(made.map(({ trajectory }) => trajectory));
+  const successes = openSuccesses({ recipe, policy: "planner", seed, from });
+
+  const sequences: Replay["sequences"] = (step, groups) => {
     const draws = random(randomKey(seed, "replay", step));
     const failed = groups.filter(({ rollouts_G }) => rollouts_G.every(({ reward }) => reward === 0));
     const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
@@ -72,8 +85,18 @@ export const openReplay = async ({
       const key = randomKey(seed, "replay", step, i);
       return actionAt({ planner: guess, engine, form, turnLimit: task.turnLimit }, trajectory, draws, key);
     });
-    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
+    const read = Array.from({ length: made.length === 0 ? 0 : exercises }, (_, i) => {
+      const { trajectory } = draws.pick(made);
+      return lastArguments(engine, varied(trajectory, exercised, randomKey(seed, "replay exercise", step, i)), form);
+    });
+    return [
+      ...draws.shuffle(whole).slice(0, episodes),
+      ...actions.flatMap((sequence) => sequence ?? []),
+      ...read,
+      ...successes.draw(step, groups),
+    ];
   };
+  return { sequences, state: successes.state };
 };
 
 interface ActionParts {

@@ -28,12 +28,13 @@ describe("demonstrations", () => {
     for (const { task, trajectory } of shown) expect(trajectory.query.id).toBe(task.id);
   });
 
-  it("may take up to three turns more in half of the tasks", async () => {
+  it("may take more turns in half of the tasks, and some of them many more", async () => {
     const limits = (await demonstrator(environment, 3)(0, 60)).map(({ task }) => task.turnLimit ?? 0);
     const extra = limits.filter((limit) => limit > 2).length;
     expect(extra).toBeGreaterThan(15);
     expect(extra).toBeLessThan(45);
-    expect(new Set(limits)).toEqual(new Set([2, 3, 4, 5]));
+    expect(Math.max(...limits)).toBeGreaterThan(7);
+    expect(Math.max(...limits)).toBeLessThanOrEqual(10);
     const plain = await demonstrator(environment, 3)(0, 20, { extraTurns: false });
     expect(new Set(plain.map(({ task }) => task.turnLimit))).toEqual(new Set([2]));
   });

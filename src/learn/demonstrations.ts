@@ -2,7 +2,7 @@ import type { Environment, EnvironmentTask } from "../environment.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
 import type { StopCondition } from "../flow/stop-condition.ts";
 import type { ChatModel } from "../model.ts";
-import { random, randomKey } from "../random.ts";
+import { type Random, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { demonstrate } from "./imitated-sequences.ts";
@@ -43,7 +43,16 @@ const guess: ChatModel = {
 /** What random valid plans need of an environment. */
 export type DemonstrationEnvironment = Pick<
   Environment,
-  "families" | "train" | "reward" | "flow" | "tools" | "randomValid" | "isCalculator" | "exercise"
+  | "families"
+  | "train"
+  | "reward"
+  | "flow"
+  | "tools"
+  | "randomValid"
+  | "isCalculator"
+  | "exercise"
+  | "exercised"
+  | "isRight"
 >;
 
 /** A flow whose planner is the scripted one, over tasks that are handed to it by the map `known`. */
@@ -58,14 +67,20 @@ export const scriptedFlow = (
     tools: environment.tools(guess),
   });
 
-/** Demonstrations on training pages and trained families. Half of them may take up to three turns more than the task's limit. */
+/** Turns beyond a task's limit: none for half of the plans, a few for most others, many for some, whose entries have high numbers. */
+const extraTurnsOf = (draws: Random): number => {
+  if (draws.next() < 0.5) return 0;
+  return draws.next() < 0.7 ? 1 + draws.below(3) : 4 + draws.below(5);
+};
+
+/** Demonstrations on training pages and trained families. Half of them may take more turns than the task's limit. */
 export const demonstrator =
   (environment: DemonstrationEnvironment, seed: number, abortSignal?: AbortSignal): Demonstrator =>
   async (from, count, { extraTurns = true } = {}) => {
     const tasks = Array.from({ length: count }, (_, i): EnvironmentTask => {
       const draws = random(randomKey(seed, "demonstration", from + i));
       const task = environment.train(draws.pick(environment.families), from + i);
-      const extra = draws.next() < 0.5 ? 1 + draws.below(3) : 0;
+      const extra = extraTurnsOf(draws);
       return extraTurns && task.turnLimit !== undefined ? { ...task, turnLimit: task.turnLimit + extra } : task;
     });
     const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
@@ -77,7 +92,7 @@ export const demonstrator =
   };
 
 /**
- * Exercises in reading: the pages that a question needs are fetched in a random order, with up to three other valid calls
+ * Exercises in reading: the pages that a question needs are fetched in a random order, with a few other valid calls
  * in between, and then the scripted planner is made to calculate. Only what it calculates is shown to the planner that
  * is made, not that it calculates now nor how the pages came to be there.
  */
@@ -88,20 +103,28 @@ export const exerciser =
     const calculated: StopCondition = ({ memory }) =>
       environment.isCalculator(memory.at(-1)?.step.tool ?? "") ? "calculated" : undefined;
     const made: Demonstration[] = [];
+    const { families, exercised = families } = environment;
+    if (exercised.length === 0) return made;
     for (let i = from; i < from + count; i += 1) {
       const draws = random(randomKey(seed, "exercise", i));
-      const task = environment.train(draws.pick(environment.families), i);
+      const task = environment.train(draws.pick(exercised), i);
       const flow = scriptedFlow(environment, new Map([[task.id, task]])).with({
         planner: environment.exercise(task, draws),
         loopDetectors: [calculated],
       });
-      const { trajectory } = await flow.solve(queryOf(task), {
-        id: `exercise-${i}`,
-        randomKey: randomKey(seed, "exercise", i, "run"),
-        ...(abortSignal && { abortSignal }),
-      });
+      const query = queryOf(task);
+      const { turnLimit } = query;
+      const { trajectory } = await flow.solve(
+        turnLimit === undefined ? query : { ...query, turnLimit: turnLimit + 8 },
+        {
+          id: `exercise-${i}`,
+          randomKey: randomKey(seed, "exercise", i, "run"),
+          ...(abortSignal && { abortSignal }),
+        },
+      );
       abortSignal?.throwIfAborted();
-      if (environment.isCalculator(trajectory.memory.at(-1)?.step.tool ?? "")) made.push({ task, trajectory });
+      const isMade = environment.isCalculator(trajectory.memory.at(-1)?.step.tool ?? "");
+      if (isMade && (await environment.isRight?.(task, trajectory)) !== false) made.push({ task, trajectory });
     }
     return made;
   };

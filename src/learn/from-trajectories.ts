@@ -15,7 +15,7 @@ import type { Emit, EvaluationPhase } from "./event.ts";
 import { imitation } from "./imitated-sequences.ts";
 import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
-import { aboutPrompts } from "./recipe.ts";
+import { aboutPrompts, promptsOf } from "./recipe.ts";
 import { setsOf } from "./record.ts";
 import { learnRules, openingRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
@@ -162,7 +162,7 @@ const trainOn = async (
   emit: Emit,
   abortSignal: AbortSignal,
 ): Promise<{ readonly steps: number; readonly loss: number }> => {
-  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
+  const form = { tools, ...promptsOf(recipe) };
   const sequences = shown.map((trajectory) => imitation(engine, trajectory, form));
   const training = supervised({
     policy,

@@ -3,7 +3,7 @@ import type { Toolset } from "../tool.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
-import type { Recipe } from "./recipe.ts";
+import { promptsOf, type Recipe } from "./recipe.ts";
 
 /** Exercises begin at this index of training tasks: none is a plan that was shown as well. */
 const FIRST_EXERCISE = 10_000_000;
@@ -28,7 +28,7 @@ export const coldStartAdapter = async (options: AdapterColdStartOptions): Promis
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const show = demonstrator(environment, seed, abortSignal);
   const exercise = exerciser(environment, seed, abortSignal);
-  const form = { tools, detail: recipe.detail, verdicts: recipe.verdicts };
+  const form = { tools, ...promptsOf(recipe) };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);
     const read = await exercise(FIRST_EXERCISE + step * exercises, exercises);

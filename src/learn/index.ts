@@ -1,4 +1,5 @@
 /** Runs of learning: evaluate, train in the flow, evaluate again; resume, verify, fork and watch; a project of one's own. */
+export { type AlgorithmName, algorithmNames, algorithms } from "./algorithms.ts";
 export { type BaselineOptions, type Baselines, measureBaselines } from "./baselines.ts";
 export {
   type Evaluated,

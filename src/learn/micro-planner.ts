@@ -1,32 +1,39 @@
 import type { Engine, Policy, TrainingSequence } from "../engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../engines/onnx/index.ts";
 import { renderEntry } from "../flow/memory.ts";
+import { memoised } from "../flow/model/memoised.ts";
 import { END, renderHead } from "../flow/model/prompt-form.ts";
+import { deriveKey, type RandomKey, random, randomKey } from "../random.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { ANSWER, imitation, lastArguments } from "./imitated-sequences.ts";
-import type { Recipe } from "./recipe.ts";
+import { promptsOf, type Recipe } from "./recipe.ts";
+import { exercisesOf, varied } from "./varied-exercises.ts";
 
 /** The name of a planner that is made for a project's tools. */
 export const MICRO_PLANNER = "micro-planner";
 
 /** The shape of the built-in planner, smaller: a project has fewer tools and shorter plans. A third layer brings nothing here. */
 const shape = (vocabularySize: number): ModelConfig => ({
-  hidden_size: 128,
-  num_hidden_layers: 2,
-  num_attention_heads: 8,
-  num_key_value_heads: 4,
+  hidden_size: 96,
+  num_hidden_layers: 3,
+  num_attention_heads: 6,
+  num_key_value_heads: 3,
   head_dim: 16,
-  intermediate_size: 352,
+  intermediate_size: 256,
   vocab_size: vocabularySize,
   max_position_embeddings: 512,
   rms_norm_eps: 1e-5,
   rope_theta: 10_000,
 });
 
-const LARGEST_VOCABULARY = 640;
+/** Room for the words of questions and the names of tools and fields, each of them one token. */
+const LARGEST_VOCABULARY = 1024;
 /** Plans whose words make the vocabulary; those that are imitated come after them. */
-const VOCABULARY_PLANS = 300;
+const VOCABULARY_PLANS = 400;
+/** Plans and exercises that are made at most: a longer cold start shows them again, in other variations. */
+const MOST_PLANS = 2000;
+const MOST_EXERCISES = 2400;
 /** Exercises begin at this index: none is a plan that was shown as well. */
 const FIRST_EXERCISE = 10_000_000;
 
@@ -49,12 +56,12 @@ export const makeMicroPlanner = async (
 ): Promise<{ readonly engine: Engine; readonly policy: Policy }> => {
   const { environment, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
-  const form = { verdicts: recipe.verdicts };
+  const form = promptsOf(recipe);
   const show = demonstrator(environment, seed, abortSignal);
   const exercise = exerciser(environment, seed, abortSignal);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
-    const head = renderHead(analysis, (memory[0]?.turnsLeft ?? 0) + 1);
+    const head = renderHead(analysis, form.turnsLeft === false ? undefined : (memory[0]?.turnsLeft ?? 0) + 1);
     return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry, form)}`).join("");
   });
   const tokenizer = trainTokenizer(texts, {
@@ -66,13 +73,24 @@ export const makeMicroPlanner = async (
   const engine = await createEngine({ name: MICRO_PLANNER, config, tokenizer, seed });
   try {
     const policy = engine.policy("planner");
-    const sequences = async (step: number): Promise<TrainingSequence[]> => [
-      ...(await show(VOCABULARY_PLANS + step * plans, plans)).map(({ trajectory }) =>
-        imitation(engine, trajectory, form),
-      ),
-      ...(await exercise(FIRST_EXERCISE + step * exercises, exercises)).map(({ trajectory }) =>
-        lastArguments(engine, trajectory, form),
-      ),
+    const pool = await show(VOCABULARY_PLANS, Math.min(MOST_PLANS, steps * plans));
+    const read = await exercise(FIRST_EXERCISE, Math.min(MOST_EXERCISES, steps * exercises));
+    const known = exercisesOf(read.map(({ trajectory }) => trajectory));
+    const encoded = memoised((text) => engine.tokenizer.encode(text));
+    const { model, contextLength, endIds } = engine;
+    const reader = { model, contextLength, endIds, tokenizer: { ...engine.tokenizer, encode: encoded } };
+    const drawPlan = rounds(pool, randomKey(seed, "plans shown"));
+    const drawExercise = rounds(read, randomKey(seed, "exercises shown"));
+    const sequences = (step: number): TrainingSequence[] => [
+      ...Array.from({ length: plans }, (_, i) => i).flatMap((i) => {
+        const shownPlan = drawPlan(step * plans + i);
+        return shownPlan === undefined ? [] : [imitation(reader, shownPlan.trajectory, form)];
+      }),
+      ...Array.from({ length: exercises }, (_, i) => i).flatMap((i) => {
+        const one = drawExercise(step * exercises + i);
+        const key = randomKey(seed, "exercise", step, i);
+        return one === undefined ? [] : [lastArguments(reader, varied(one.trajectory, known, key), form)];
+      }),
     ];
     const training = supervised({
       policy,
@@ -88,4 +106,14 @@ export const makeMicroPlanner = async (
     await engine.dispose();
     throw error;
   }
+};
+
+/** Draws all of a list in a random order, then all of it in another one. */
+const rounds = <Item>(list: readonly Item[], key: RandomKey): ((index: number) => Item | undefined) => {
+  const orders: (readonly Item[])[] = [];
+  return (index) => {
+    const round = Math.floor(index / Math.max(1, list.length));
+    orders[round] ??= random(deriveKey(key, round)).shuffle(list);
+    return orders[round]?.[index % Math.max(1, list.length)];
+  };
 };

@@ -236,7 +236,12 @@ const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories
 const savePolicies = async (
   policies: readonly Policy[],
   run: Run,
-  about: { readonly tools: readonly string[]; readonly tasks: string; readonly verdicts?: true },
+  about: {
+    readonly tools: readonly string[];
+    readonly tasks: string;
+    readonly turnsLeft?: false;
+    readonly verdicts?: true;
+  },
 ): Promise<void> => {
   const [only] = policies;
   if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);

@@ -24,6 +24,8 @@ export interface OpenedPlanner {
   readonly adapters?: Readonly<Record<string, string>> | undefined;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean | undefined;
+  /** Whether it was trained on prompts that say how many turns are left, where that is known. */
+  readonly turnsLeft?: boolean | undefined;
 }
 
 /** A planner that each run opens for itself: a model in a folder, or one that is made for the tools. */

@@ -79,6 +79,28 @@ const greatCircle = ([lat1 = 0, lon1 = 0, lat2 = 0, lon2 = 0]: readonly number[]
   return 2 * meanEarthRadius * Math.asin(Math.min(1, Math.sqrt(half)));
 };
 
+/**
+ * Which way two values stand to each other: numbers of one unit, or one without, or two dates. The yes or no is of the unit
+ * `truth`: it decides what to do next, and only a question for a yes or no is answered by it.
+ */
+const compared = (name: string, args: readonly Value[], holds: (order: -1 | 0 | 1) => boolean): Value => {
+  const order = orderOf(args);
+  return order === undefined
+    ? fail(name, "2 numbers of one unit, or 2 dates", args)
+    : { kind: "text", value: holds(order) ? "yes" : "no", unit: "truth" };
+};
+
+const orderOf = ([a, b, ...more]: readonly Value[]): -1 | 0 | 1 | undefined => {
+  if (a === undefined || b === undefined || more.length > 0) return undefined;
+  if (a.kind === "number" && b.kind === "number") {
+    if (a.unit !== b.unit && a.unit !== undefined && b.unit !== undefined) return undefined;
+    return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
+  }
+  const [first, second] = [a, b].map(({ kind, value }) => (kind === "date" ? dayNumber(value) : undefined));
+  if (first === undefined || second === undefined) return undefined;
+  return first < second ? -1 : first > second ? 1 : 0;
+};
+
 const plain =
   (name: string, change: (x: number | bigint) => number | bigint): Call =>
   (args) => {
@@ -106,6 +128,8 @@ export const functions: Readonly<Record<string, Call>> = {
     const numbers = alike("larger", args, 2, 99);
     return number(numbers.map(({ value }) => value).sort((a, b) => (a < b ? 1 : -1))[0] ?? 0, numbers[0]?.unit);
   },
+  less: (args) => compared("less", args, (order) => order < 0),
+  more: (args) => compared("more", args, (order) => order > 0),
   days: (args) => {
     const [a = 0, b = 0] = days("days", args, 2);
     return number(Math.abs(a - b), "day");

@@ -125,7 +125,7 @@ const loadParser = async (): Promise<(expression: string) => MathNode> => {
 export const calculate = tool<{ expression: string }>({
   description:
     "Computes with values that are already known: value(x), difference(a, b), sum(a, b), days(date1, date2), " +
-    "weekday(date), distance(lat1, lon1, lat2, lon2) in km, larger(a, b), and arithmetic.",
+    "weekday(date), distance(lat1, lon1, lat2, lon2) in km, larger(a, b), less(a, b) and more(a, b), which say yes or no, and arithmetic.",
   inputSchema: {
     type: "object",
     properties: {

@@ -69,6 +69,18 @@ describe("unit or kind of the answer", () => {
     ["In which year was q1 founded?", "year"],
     ["What, in dollars, is the economic output of q1?", "USD"],
     ["Say something about q1.", undefined],
+    ["Is q1 larger than q2?", "truth"],
+    ["Say whether q1 has a pool.", "truth"],
+    ["Could you tell me the price of q1?", undefined],
+    ["Do you know who runs q1?", "name"],
+    ["If q1 hit fewer than q2 customers, who is on call? Otherwise, who wrote it?", "name"],
+    ["Who is on call if fewer than q2 customers were hit by q1, and if not, who wrote it?", "name"],
+    ["If the lead time of q1 in days exceeds q2, how many units are left?", "unit"],
+    [
+      "How many units of q1 are left if its price in dollars is below q2, otherwise how many days does it take?",
+      undefined,
+    ],
+    ["Give the price of q1 in dollars, unless it is sold out.", "USD"],
   ])("%s", (question, unit) => {
     expect(analyse(question).unit).toBe(unit);
   });

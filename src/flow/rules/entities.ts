@@ -30,7 +30,7 @@ const OPENERS = new Set(
     "what which who whom whose when where why how whether if is are was were be been do does did has have had can could should would will may might must shall " +
     "of in on at by for from to with without between among after before since until during under over above below across about into than as per via within and or but nor not no yes both either neither each every all any some " +
     "find give name tell state list count compute calculate determine work take add subtract sum divide multiply compare convert consider suppose assume say look let show report write answer get use using " +
-    "first second next then else otherwise instead unless because so finally also only please given following according counting starting " +
+    "first second next then else otherwise instead unless because while whereas depending provided failing so finally also only please given following according counting starting " +
     "one two three four five six seven eight nine ten"
   ).split(" "),
 );

@@ -46,8 +46,29 @@ const COUNT = /\b(?:how many|number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
 const NAME =
   /\b(?:who\b|(?:what|which) (?:city|country|territory|region|subregion|continent|capital|currency|language|airport|element|person|company|place|town|state|name|symbol|code)\b|(?:what|which) (?:is|was) the name|(?:name|give) the (?:name|city|country|territory|region|capital|currency|element|airport)\b|called\?)/iu;
 
-/** The unit or kind of the answer that a question asks for: `day`, `ft`, `date`, `weekday`, `name`; undefined when it does not say. */
+const YES_NO =
+  /(?:^|[.?!:;]\s)(?:(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)\s(?!you\b|we\b|i\b)|(?:say|tell(?: me)?|check|find out|determine|state) whether\b)[^.?!]*[.?!]?$/iu;
+
+/** The kind of a yes or no, and the unit of a field that says one. */
+export const TRUTH = "truth";
+
+/** What decides between two questions, up to its comma or the end of its sentence. */
+const CONDITION = /\b(?:if not|if|unless|in case|provided(?: that)?|depending on)\b[^,.?!;:]*/giu;
+const OTHERWISE = /\b(?:otherwise|or else|else)\b/iu;
+
+/**
+ * The unit or kind of the answer that a question asks for: `day`, `ft`, `date`, `weekday`, `name`, `truth` (a yes or no);
+ * undefined when it does not say. What stands in a condition is not asked for, and a question that asks for one kind or
+ * another does not say which.
+ */
 export const unitOf = (question: string): string | undefined => {
+  const asked = question.split(OTHERWISE).flatMap((part) => part.split(CONDITION));
+  if (asked.length === 1) return kindOf(question);
+  const kinds = new Set(asked.flatMap((part) => kindOf(part.trim()) ?? []));
+  return kinds.size === 1 ? [...kinds][0] : undefined;
+};
+
+const kindOf = (question: string): string | undefined => {
   if (WEEKDAY.test(question)) return "weekday";
   const unit = COUNTED.exec(question)?.[1] ?? MEASURED.exec(question)?.[1];
   if (unit !== undefined) return UNITS.get(unit.toLowerCase());
@@ -56,7 +77,8 @@ export const unitOf = (question: string): string | undefined => {
   if (PERCENTAGE.test(question)) return "percent";
   const counted = COUNT.exec(question)?.[1];
   if (counted !== undefined) return singular(counted.toLowerCase());
-  return NAME.test(question) ? "name" : undefined;
+  if (NAME.test(question)) return "name";
+  return YES_NO.test(question) ? TRUTH : undefined;
 };
 
 /** `isotopes` → `isotope`, `countries` → `country`. */

@@ -11,6 +11,7 @@ import {
 } from "../../trajectory.ts";
 import { refused, statedValue } from "../observation.ts";
 import { type Parsed, parseInput } from "../schema.ts";
+import { TRUTH } from "./units.ts";
 
 /**
  * The verifier by rules. Before a call: the tool exists, the arguments fit its schema, the same call was not made
@@ -61,12 +62,16 @@ const goOn = ({ status }: Observation, { memory }: FlowState): Verdict => {
 const answers = (observation: Observation, analysis: Analysis): boolean =>
   fits(statedValue(observation), analysis.unit);
 
-/** Whether a value is of the asked unit, or, where it states no unit, of the asked kind. */
+/**
+ * Whether a value is of the asked unit, or, where it states no unit, of the asked kind. A comparison answers nothing but a
+ * question for a yes or no.
+ */
 export const fits = (value: Field | undefined, unit: string | undefined): boolean => {
   if (value === undefined) return false;
-  if (unit === undefined) return true;
+  if (unit === undefined) return value.unit !== TRUTH;
   if (value.unit !== undefined) return value.unit === unit;
   if (unit === "date") return value.kind === "date";
+  if (unit === TRUTH) return value.kind === "text" && /^(?:yes|no|true|false)$/iu.test(String(value.value));
   return value.kind === (unit === "name" || unit === "weekday" ? "text" : "number");
 };
 

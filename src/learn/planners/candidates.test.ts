@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { address, date, type MadeTurn, number, stateOf, text } from "../../../test/planner-state.ts";
-import { calculations, knownFields, operations, readable, searchable } from "./candidates.ts";
+import { calculations, comparisons, knownFields, operations, readable, searchable } from "./candidates.ts";
 
 describe("fields that memory holds", () => {
   it("are all those of turns that went well, by the number of their entry", () => {
@@ -105,6 +105,25 @@ describe("what can be calculated", () => {
     expect(of("weekday", tried)).toEqual(["weekday @1.died"]);
     expect(of("power")).toEqual([]);
     expect(Object.keys(operations)).toEqual(["value", "weekday", "difference", "sum", "days", "distance"]);
+    expect(Object.keys(comparisons)).toEqual(["less", "more"]);
+  });
+
+  it("is a comparison of two fields of one kind and unit, or of one with a number or date of the question", () => {
+    const named = stateOf(["Accra", "12", "2000-05-01"], [{ action: "web_page q1", fields }]);
+    expect(of("less", named)).toEqual([
+      "less @1.height @1.depth",
+      "less @1.height q2",
+      "less @1.depth @1.height",
+      "less @1.depth q2",
+      "less @1.people q2",
+      "less @1.born @1.died",
+      "less @1.born q3",
+      "less @1.died @1.born",
+      "less @1.died q3",
+    ]);
+    expect(of("more", stateOf(["Accra", "12"], [{ action: "web_page q1", fields: { people: number(9) } }]))).toEqual([
+      "more @1.people q2",
+    ]);
   });
 
   it("takes positions for a distance", () => {

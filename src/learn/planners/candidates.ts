@@ -1,3 +1,4 @@
+import { resolve } from "../../flow/memory.ts";
 import { answerFieldOf } from "../../flow/observation.ts";
 import type { FlowState } from "../../module.ts";
 import type { Field } from "../../tool.ts";
@@ -72,8 +73,15 @@ export const readable = (state: FlowState, tool: string, fields: readonly Known[
       .map(({ reference, field }) => ({ reference, value: String(field.value) })),
   );
 
-/** How many operands an operation takes, and which fields fit it. */
-export const operations: Readonly<Record<string, { readonly operands: 1 | 2; fits(field: Field): boolean }>> = {
+/** How many operands an operation takes, which fields fit it, and whether it compares, so that the answer is a yes or no. */
+export interface Operation {
+  readonly operands: 1 | 2;
+  readonly compares?: boolean;
+  fits(field: Field): boolean;
+}
+
+/** What is computed with fields. */
+export const operations: Readonly<Record<string, Operation>> = {
   value: { operands: 1, fits: ({ kind }) => kind === "number" || kind === "date" },
   weekday: { operands: 1, fits: ({ kind }) => kind === "date" },
   difference: { operands: 2, fits: ({ kind }) => kind === "number" },
@@ -82,18 +90,40 @@ export const operations: Readonly<Record<string, { readonly operands: 1 | 2; fit
   distance: { operands: 2, fits: isPosition },
 };
 
+const isOrdered = ({ kind }: Field): boolean => kind === "number" || kind === "date";
+
+/** What a decision goes by: two fields, or a field and what the question names. */
+export const comparisons: Readonly<Record<string, Operation>> = {
+  less: { operands: 2, compares: true, fits: isOrdered },
+  more: { operands: 2, compares: true, fits: isOrdered },
+};
+
+const all: Readonly<Record<string, Operation>> = { ...operations, ...comparisons };
+
+/** Numbers and dates that a question names: a field may be compared with them. */
+const namedIn = (state: FlowState): readonly Pick<Known, "reference" | "field">[] =>
+  state.analysis.entities.flatMap((_, i) => {
+    const reference = `q${i + 1}`;
+    const field = resolve(reference, state);
+    return field !== undefined && isOrdered(field) ? [{ reference, field }] : [];
+  });
+
+const isAlike = (a: Field, b: Field): boolean => b.unit === a.unit && b.kind === a.kind;
+
 /** Sub-goals of an operation over memory's fields that were not yet tried: ordered pairs of one unit, or single fields. */
 export const calculations = (state: FlowState, operation: string, fields: readonly Known[]): readonly string[] => {
-  const { operands, fits } = operations[operation] ?? { operands: 1, fits: () => false };
+  const { operands, compares = false, fits } = all[operation] ?? { operands: 1, fits: () => false };
   const fitting = fields.filter(({ answers, field }) => !answers && fits(field));
+  const named = compares ? namedIn(state) : [];
   const tried = new Set(state.memory.map(({ step }) => step.subGoal));
   const texts =
     operands === 1
       ? fitting.map(({ reference }) => `${operation} ${reference}`)
       : fitting.flatMap((a) =>
-          fitting
-            .filter((b) => b.reference !== a.reference && b.field.unit === a.field.unit)
-            .map((b) => `${operation} ${a.reference} ${b.reference}`),
+          [
+            ...fitting.filter((b) => b.reference !== a.reference && isAlike(a.field, b.field)),
+            ...named.filter((b) => b.field.kind === a.field.kind),
+          ].map((b) => `${operation} ${a.reference} ${b.reference}`),
         );
   return texts.filter((text) => !tried.has(text));
 };

@@ -83,7 +83,7 @@ describe("a random valid planner", () => {
   });
 
   it("calculates what is asked as often as it is told to read, with equal fields in the order of memory", () => {
-    const askedOf = () => ({ operation: "difference", fields: ["height", "height"] });
+    const askedOf = () => [{ operation: "difference", fields: ["height", "height"] }];
     const asked = (action: string): boolean => action === "calculate difference @1.height @2.height";
     expect(shareOf(drawn({ reading: 1, askedOf }, [], heights, ["calculate"]), asked)).toBe(1);
     const often = shareOf(drawn({ reading: 0.9, askedOf }, [], heights, ["calculate"]), asked);
@@ -94,18 +94,40 @@ describe("a random valid planner", () => {
 
   it("calculates something else while what is asked is not there, or was tried", () => {
     const missing = drawn(
-      { reading: 1, askedOf: () => ({ operation: "sum", fields: ["height", "depth"] }) },
+      { reading: 1, askedOf: () => [{ operation: "sum", fields: ["height", "depth"] }] },
       [],
       heights,
       ["calculate"],
     );
     expect(missing.size).toBeGreaterThan(5);
-    const askedOf = () => ({ operation: "weekday", fields: ["born"] });
+    const askedOf = () => [{ operation: "weekday", fields: ["born"] }];
     const tried = [...heights, { action: "calculate weekday @1.born" }];
     const counts = drawn({ reading: 1, askedOf }, [], tried, ["calculate"]);
     expect([...counts.keys()]).not.toContain("calculate weekday @1.born");
-    const nobody = drawn({ reading: 1, askedOf: () => undefined }, [], heights, ["calculate"]);
+    const nobody = drawn({ reading: 1, askedOf: () => [] }, [], heights, ["calculate"]);
     expect(nobody.size).toBe(8);
+  });
+
+  it("calculates one after the other what is asked, and compares only where it is told to", () => {
+    const turns = [{ action: "look q1", fields: { size: number(3, "ft"), age: number(9, "year") } }];
+    const askedOf = () => [
+      { operation: "less", fields: ["size", "q2"] },
+      { operation: "value", fields: ["age"] },
+    ];
+    const all = { reading: 1, askedOf, operations: ["value", "less"] };
+    expect([...drawn(all, ["A", "5"], turns, ["calculate"]).keys()]).toEqual(["calculate less @1.size q2"]);
+    const compared = [...turns, { action: "calculate less @1.size q2" }];
+    expect([...drawn(all, ["A", "5"], compared, ["calculate"]).keys()]).toEqual(["calculate value @1.age"]);
+    const chance = { operations: ["value", "less"] };
+    expect([...drawn(chance, ["A", "5"], turns, ["calculate"]).keys()].sort()).toEqual([
+      "calculate less @1.age q2",
+      "calculate less @1.size q2",
+      "calculate value @1.age",
+      "calculate value @1.size",
+    ]);
+    expect([...drawn({}, ["A", "5"], turns, ["calculate"]).keys()].some((action) => action.includes("less"))).toBe(
+      false,
+    );
   });
 
   it("knows other tools by what is told of them", () => {

@@ -16,14 +16,17 @@ export type ReadyPlanner = (state: FlowState, context: ModuleContext) => Plan;
 /** What a question asks to be computed: the operation, and the field wanted of each of its entities, in order. */
 export interface AskedCalculation {
   readonly operation: string;
+  /** Names of fields; a comparison may name a number or date of the question instead, as `q2`. */
   readonly fields: readonly string[];
 }
 
 export interface RandomValidOptions {
   /** How often a calculation whose operands can be in memory is the one that the question asks. @default 0 */
   readonly reading?: number;
-  /** By query id. Only calculations look at it: where to look and in which order stays random. */
-  readonly askedOf?: (queryId: string) => AskedCalculation | undefined;
+  /** By query id, one after the other. Only calculations look at it: where to look and in which order stays random. */
+  readonly askedOf?: (queryId: string) => readonly AskedCalculation[];
+  /** What is computed. @default everything but comparisons */
+  readonly operations?: readonly string[];
   /** Sub-goals of a tool that computes nothing, those that were not made yet. @default by what its metadata says it takes */
   readonly callsOf?: (tool: string, state: FlowState) => readonly string[];
 }
@@ -35,8 +38,12 @@ const readQuestion = (
   fields: readonly Known[],
   draws: Random,
 ): string | undefined => {
-  const taken: Known[] = [];
+  const taken: Pick<Known, "reference" | "entry">[] = [];
   for (const name of names) {
+    if (/^q\d+$/u.test(name)) {
+      taken.push({ reference: name, entry: 0 });
+      continue;
+    }
     const found = fields.filter((known) => known.name === name && !taken.some(({ entry }) => entry === known.entry));
     if (found.length === 0) return undefined;
     taken.push(draws.pick(found));
@@ -46,6 +53,16 @@ const readQuestion = (
   const subGoal = [operation, ...taken.map(({ reference }) => reference)].join(" ");
   return state.memory.some(({ step }) => step.subGoal === subGoal) ? undefined : subGoal;
 };
+
+const firstOf = <From, To>(list: readonly From[], find: (one: From) => To | undefined): To | undefined => {
+  for (const one of list) {
+    const found = find(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};
+
+const everyOperation = Object.keys(operations);
 
 /**
  * A planner that knows what a valid call is and nothing else: uniform over the tools that have a call not yet made,
@@ -63,7 +80,8 @@ const readQuestion = (
  */
 export const randomValidPlanner = ({
   reading = 0,
-  askedOf = () => undefined,
+  askedOf = () => [],
+  operations = everyOperation,
   callsOf,
 }: RandomValidOptions = {}): ReadyPlanner => {
   const draw = (state: FlowState, draws: Random): string => {
@@ -71,14 +89,14 @@ export const randomValidPlanner = ({
     const choices = new Map<string, () => string>();
     for (const tool of Object.keys(state.tools)) {
       if (computes(state.tools, tool)) {
-        const open = Object.keys(operations)
+        const open = operations
           .map((operation) => calculations(state, operation, fields))
           .filter((subGoals) => subGoals.length > 0);
         const asked = askedOf(state.query.id);
         if (open.length > 0)
           choices.set(tool, () => {
             const read =
-              draws.next() < reading && asked !== undefined ? readQuestion(state, asked, fields, draws) : undefined;
+              draws.next() < reading ? firstOf(asked, (one) => readQuestion(state, one, fields, draws)) : undefined;
             return read ?? draws.pick(draws.pick(open));
           });
       } else if (callsOf !== undefined) {

@@ -52,6 +52,9 @@ describe("the check of the tools", () => {
     fits: new Map(),
     tools: new Map(Object.entries(records)),
     asked: new Map(),
+    ways: new Map(),
+    decisions: new Map(),
+    reached: new Map(),
   });
   const check = (tools: Toolset, records: Readonly<Record<string, ToolRecord>>) =>
     checkTools({ tools }, explored(records)).map(({ level, message }) => `${level}: ${message}`);

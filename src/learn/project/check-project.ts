@@ -142,6 +142,7 @@ export const checkSpread = async (
   environment: DemonstrationEnvironment,
   seed: number,
   abortSignal: AbortSignal,
+  reached: Exploration["reached"] = new Map(),
 ): Promise<Finding[]> => {
   const { families } = environment;
   const length = Math.max(SPREAD_TASKS, SPREAD_OF_FAMILY * families.length);
@@ -203,11 +204,18 @@ export const checkSpread = async (
             {
               check: "families",
               level: "warning",
-              message: `${family}: 0 of ${tried} tasks were ever solved by random plans, so its first solutions are unlikely to be found. Look whether the tools reach its answers, whether its turns suffice, and whether each call can refer to what it needs.`,
+              message: unsolved(family, tried, reached.get(family)),
             },
           ],
     ),
   ];
+};
+
+const unsolved = (family: string, tried: number, reached: { walked: number; answered: number } | undefined): string => {
+  const never = `${family}: 0 of ${tried} tasks were ever solved by random plans`;
+  if (reached !== undefined && reached.answered > 0)
+    return `${never}, though longer walks came to what answers ${reached.answered} of ${reached.walked}. It is learnt only where its parts are learnt from other families; more turns (budget.turns) help.`;
+  return `${never}, so its first solutions are unlikely to be found. Look whether the tools reach its answers, whether its turns suffice, and whether each call can refer to what it needs.`;
 };
 
 const percentOf = (share: number): string => `${Math.round(100 * share)} %`;

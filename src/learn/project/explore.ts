@@ -1,18 +1,17 @@
-import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
-import { ruleExecutor } from "../../flow/rules/executor.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
-import type { AskedCalculation } from "../../learn/planners/random-valid.ts";
-import type { FlowState, ModuleContext, Planner } from "../../module.ts";
+import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, random, randomKey } from "../../random.ts";
 import { placeOf, settledWithin } from "../../settled-within.ts";
-import { queryOf, type Reward } from "../../task.ts";
+import { queryOf } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
-import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
-import { calculations, type Known, knownFields, operations } from "../planners/candidates.ts";
-import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
-import { allowedCalls, type Fits } from "./valid-calls.ts";
+import { type Observation, stepOf } from "../../trajectory.ts";
+import { knownFields } from "../planners/candidates.ts";
+import { type AnswerOptions, answersOf, askedOf } from "./asked.ts";
+import type { ProjectTask } from "./project-tasks.ts";
+import type { Asked, Seen } from "./seen.ts";
+import { allowedCalls, type Beginnings, beginningsOf, type Fits, isValid } from "./valid-calls.ts";
 
 /** What a tool did when it was called with real arguments. */
 export interface ToolRecord {
@@ -28,62 +27,65 @@ export interface ToolRecord {
 }
 
 /** What random calls on training questions have shown. */
-export interface Exploration {
+export interface Exploration extends Asked {
   readonly fits: Fits;
   readonly tools: ReadonlyMap<string, ToolRecord>;
-  /** By task: the calculation on what tools brought that the reward accepts. */
-  readonly asked: ReadonlyMap<string, AskedCalculation>;
 }
 
-export interface ExploreOptions<Own> {
-  readonly tools: Toolset;
-  readonly calculators: ReadonlySet<string>;
+export interface ExploreOptions<Own> extends AnswerOptions<Own> {
   readonly tasks: readonly ProjectTask<Own>[];
-  readonly reward: Reward<ProjectSealed<Own>>;
   readonly flow: Pick<FlowOptions, "analyst" | "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: enough for what a question needs to come by within a few walks. */
   readonly turns: number;
   readonly onProgress: (done: number, total: number) => void;
-  readonly abortSignal: AbortSignal;
 }
 
-/** Walks over a task at most, while its calculation was not found. */
-const WALKS = 3;
+/** Walks over a task at most, while what answers it was not found: the later ones are long and only make calls that work. */
+const WALKS = 4;
+const SHORT_WALKS = 2;
+const LONG_WALK = 1.6;
+/** Tasks of a family for which long walks are made. */
+const MOST_LONG = 12;
 /** What a walk may take: a tool that never answers would hold a run before it begins. */
 const WALK_SECONDS = 300;
-/** Tasks that are walked over. */
-const MOST_TASKS = 400;
+/** Tasks that are walked over, and those of each family. */
+const MOST_TASKS = 480;
+const MOST_OF_FAMILY = 24;
 
 /**
  * Walks over training questions with calls that the schemas allow, those first whose kind was tried least, and keeps what
- * came of them. Where a tool calculates, every calculation on what a walk brought is tried, and the reward says which one
- * the question asks. Nothing is learnt of where to look and in which order.
+ * came of them. Where a tool calculates, calculations on what a walk brought are tried, and the reward says which one
+ * the question asks, and which comparison decides between two. Nothing is learnt of where to look and in which order.
  */
 export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Exploration> => {
   const { tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
   const fits: Fits = new Map();
   const records: Records = new Map();
   const places = new Map<string, string>();
-  const found = new Map<string, Map<string, AskedCalculation>>();
+  const seen = new Map<string, Seen>();
+  const ask = answersOf(options, (tool, observation) => record(records, tool, observation));
+  const longest = Math.ceil(LONG_WALK * turns);
   const walk = createFlow({
     ...options.flow,
-    budget: { ...options.flow.budget, turns },
+    budget: { ...options.flow.budget, turns: longest },
     planner: leastTried(calculators, fits),
     // Continues with whatever is there.
     verifier: { ...ruleVerifier(), judge: () => ({ decision: "continue", reason: "" }) },
     loopDetectors: [],
     tools: rememberingPlaces(tools, places),
   });
-  const walked = random(randomKey(seed, "explored")).shuffle(tasks).slice(0, MOST_TASKS);
+  const longWalk = walk.with({ planner: whatWorks(calculators, fits) });
+  const walked = fewOfEach(random(randomKey(seed, "explored")).shuffle(tasks), MOST_OF_FAMILY);
   for (let round = 0; round < WALKS; round += 1) {
-    for (const [i, task] of walked.entries()) {
+    const isLong = round >= SHORT_WALKS;
+    const left = walked.filter(({ id }) => (seen.get(id)?.accepted.size ?? 0) === 0);
+    for (const [i, task] of (isLong ? fewOfEach(left, MOST_LONG) : left).entries()) {
       abortSignal.throwIfAborted();
       onProgress(round * walked.length + i, WALKS * walked.length);
-      if ((found.get(task.id)?.size ?? 0) > 0) continue;
       const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
-        walk.solve(
-          { ...queryOf(task), turnLimit: turns },
+        (isLong ? longWalk : walk).solve(
+          { ...queryOf(task), turnLimit: isLong ? longest : turns },
           { id: `explore-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
         ),
       );
@@ -93,11 +95,24 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       const { trajectory } = result;
       for (const { step, observation } of trajectory.memory)
         record(records, step.tool, observation, places.get(step.tool));
-      for (const tool of calculators)
-        found.set(task.id, await acceptedCalculations(options, tool, task, trajectory, records));
+      const shown = await ask(task, trajectory);
+      // What earlier walks have shown stays.
+      seen.set(task.id, { ...shown, truths: new Map([...(seen.get(task.id)?.truths ?? []), ...shown.truths]) });
     }
   }
-  return { fits, tools: records, asked: commonest(tasks, found) };
+  return { fits, tools: records, ...askedOf(tasks, seen) };
+};
+
+/** The first tasks of each family. */
+const fewOfEach = <Own>(tasks: readonly ProjectTask<Own>[], most: number): readonly ProjectTask<Own>[] => {
+  const counts = new Map<string, number>();
+  return tasks
+    .filter(({ sealed: { family } }) => {
+      const count = counts.get(family) ?? 0;
+      counts.set(family, count + 1);
+      return count < most;
+    })
+    .slice(0, MOST_TASKS);
 };
 
 type Records = Map<string, { -readonly [Name in keyof ToolRecord]: ToolRecord[Name] }>;
@@ -170,81 +185,23 @@ const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
   };
 };
 
-/** Most calculations that are tried on what one walk has brought. */
-const MOST_CALCULATIONS = 800;
-
-/** All calculations on the fields of a walk that the reward accepts, by their operation and the names of their fields. */
-const acceptedCalculations = async <Own>(
-  { tools, reward, abortSignal }: ExploreOptions<Own>,
-  tool: string,
-  task: ProjectTask<Own>,
-  { query, analysis, memory }: Trajectory,
-  records: Records,
-): Promise<Map<string, AskedCalculation>> => {
-  const state: FlowState = { query, analysis, memory, tools, turn: memory.length + 1, turnsLeft: 1 };
-  const context: ModuleContext = {
-    history: "explore",
-    randomKey: randomKey("explore"),
-    turns: [],
-    versions: {},
-    abortSignal,
+/** A planner that calls each tool alike, with arguments from where they have worked. */
+const whatWorks = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
+  let beginnings: Beginnings | undefined;
+  return (state, { randomKey: key }) => {
+    beginnings ??= beginningsOf(fits);
+    const draws = random(deriveKey(key, "explore", state.turn));
+    const fields = knownFields(state);
+    const open = Object.keys(state.tools)
+      .filter((tool) => !calculators.has(tool))
+      .map((tool) => ({
+        tool,
+        calls: allowedCalls(state.tools, tool, state, fields, beginnings).filter((call) => isValid(fits, tool, call)),
+      }))
+      .filter(({ calls }) => calls.length > 0);
+    if (open.length === 0) return { step: stepOf(""), error: "There is no further call." };
+    const { tool, calls } = draws.pick(open);
+    const sources = draws.pick([...new Set(calls.map((call) => call.sources))]);
+    return { step: stepOf(`${tool} ${draws.pick(calls.filter((call) => call.sources === sources)).subGoal}`) };
   };
-  const fields = knownFields(state);
-  const byReference = new Map(fields.map((field) => [field.reference, field]));
-  const subGoals = Object.keys(operations).flatMap((operation) => calculations(state, operation, fields));
-  const executor = ruleExecutor();
-  const found = new Map<string, AskedCalculation>();
-  for (const subGoal of subGoals.filter(inOrder).slice(0, MOST_CALCULATIONS)) {
-    const call = await executor.write({ tool, subGoal, raw: "" }, state, context);
-    if ("error" in call) continue;
-    const observation = await executor.run(call, state, context);
-    record(records, tool, observation);
-    const value = statedValue(observation);
-    if (value === undefined || !((await reward(task, fieldText(value))) === 1)) continue;
-    const asked = askedBy(subGoal, byReference);
-    found.set([asked.operation, ...asked.fields].join(" "), asked);
-  }
-  return found;
-};
-
-/** Of two operands in both orders, one: all operations on two give the same either way. */
-const inOrder = (subGoal: string): boolean => {
-  const [, a = "", b = "~"] = subGoal.split(" ");
-  return a.localeCompare(b, "en", { numeric: true }) < 0;
-};
-
-const askedBy = (subGoal: string, fields: ReadonlyMap<string, Known>): AskedCalculation => {
-  const [operation = "", ...references] = subGoal.split(" ");
-  return { operation, fields: references.map((reference) => fields.get(reference)?.name ?? "").sort() };
-};
-
-/** Share of a family that agrees on a calculation from which it stands for the tasks without a find, too. */
-const AGREEMENT = 0.6;
-
-/** Chance finds go: of those of a task the one counts that is commonest in its family. */
-const commonest = (
-  tasks: readonly ProjectTask[],
-  found: ReadonlyMap<string, ReadonlyMap<string, AskedCalculation>>,
-): Map<string, AskedCalculation> => {
-  const counts = new Map<string, Map<string, number>>();
-  const finds = new Map<string, number>();
-  for (const { id, sealed } of tasks) {
-    const of = counts.get(sealed.family) ?? new Map<string, number>();
-    counts.set(sealed.family, of);
-    const own = found.get(id) ?? new Map<string, AskedCalculation>();
-    if (own.size > 0) finds.set(sealed.family, (finds.get(sealed.family) ?? 0) + 1);
-    for (const name of own.keys()) of.set(name, (of.get(name) ?? 0) + 1);
-  }
-  const asked = new Map<string, AskedCalculation>();
-  const byName = new Map([...found.values()].flatMap((own) => [...own]));
-  for (const { id, sealed } of tasks) {
-    const of = [...(counts.get(sealed.family) ?? [])].sort(([, a], [, b]) => b - a);
-    const own = found.get(id);
-    const [first, times = 0] = of[0] ?? [];
-    const agreed = times >= AGREEMENT * (finds.get(sealed.family) ?? 0) ? first : undefined;
-    const [name] = of.find(([one]) => own?.has(one)) ?? [agreed];
-    const calculation = name === undefined ? undefined : byName.get(name);
-    if (calculation !== undefined) asked.set(id, calculation);
-  }
-  return asked;
 };

@@ -3,17 +3,22 @@ import type { AgentFlowConfig } from "../../config.ts";
 import type { Environment, SetName, TaskOf, TaskSets } from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
+import { statedValue } from "../../flow/observation.ts";
+import { TRUTH } from "../../flow/rules/units.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { defined } from "../../options.ts";
-import { deriveKey, random } from "../../random.ts";
+import type { Random } from "../../random.ts";
 import type { ReplyLog } from "../../reply-log.ts";
+import type { Reward } from "../../task.ts";
 import { computes, type Toolset, toolsetOf } from "../../tool.ts";
-import { stepOf } from "../../trajectory.ts";
-import { knownFields } from "../planners/candidates.ts";
-import { randomValidPlanner } from "../planners/random-valid.ts";
+import { stepOf, type Trajectory } from "../../trajectory.ts";
+import { comparisons, knownFields, operations } from "../planners/candidates.ts";
+import { type Gathering, gatherThen } from "../planners/gather.ts";
+import { type ReadyPlanner, randomValidPlanner } from "../planners/random-valid.ts";
 import type { Exploration } from "./explore.ts";
 import { type ProjectSealed, type ProjectTask, rewardOf, trainingTasks } from "./project-tasks.ts";
-import { allowedCalls, isValid } from "./valid-calls.ts";
+import type { KnownWay } from "./seen.ts";
+import { allowedCalls, beginningsOf, isValid } from "./valid-calls.ts";
 
 /** Questions of each set, at most. */
 const MOST: Readonly<Record<SetName, number>> = {
@@ -53,14 +58,17 @@ export const projectEnvironment = <Own>({
   const tools = toolsetOf(config.tools ?? {});
   const calculators = calculatorsOf(tools);
   const training = trainingTasks(tasks, seed);
+  const beginnings = beginningsOf(exploration.fits);
   const callsOf = (tool: string, state: FlowState): readonly string[] =>
-    allowedCalls(state.tools, tool, state, knownFields(state))
+    allowedCalls(state.tools, tool, state, knownFields(state), beginnings)
       .filter((call) => isValid(exploration.fits, tool, call))
       .map(({ subGoal }) => subGoal);
-  const randomValid = (reading: number, taskOf: TaskOf<ProjectSealed<Own>>): Planner =>
+  const reward = rewardOf(config);
+  const randomValid = (reading: number, taskOf: TaskOf<ProjectSealed<Own>>): ReadyPlanner =>
     randomValidPlanner({
       reading,
-      askedOf: (id) => exploration.asked.get(taskOf(id)?.id ?? ""),
+      askedOf: (id) => exploration.asked.get(taskOf(id)?.id ?? "") ?? [],
+      operations: operationsOf(exploration),
       callsOf,
     });
   return {
@@ -79,20 +87,23 @@ export const projectEnvironment = <Own>({
       return task;
     },
     evaluation: (split, sizes = {}) => projectSets(tasks, split, sizes),
-    reward: rewardOf(config),
+    reward,
     tools: () => tools,
     flow: {
       ...defined({ analyst, budget, instructions, replies, secrets }),
     },
     randomValid,
     isCalculator: (tool) => calculators.has(tool),
-    exercise: (task) =>
+    exercised: [...training.keys()].filter((family) => exploration.ways.has(family)),
+    exercise: (task, draws) =>
       gatherThenCalculate(
         task,
         exploration,
         calculators,
         randomValid(1, () => task),
+        draws,
       ),
+    isRight: (task, trajectory) => isRight(reward, task, trajectory),
     fixedOrder: {
       tools: Object.keys(tools),
       starts: startsOf(exploration, calculators),
@@ -136,27 +147,64 @@ const evenly = <Own>(tasks: readonly ProjectTask<Own>[], count: number): readonl
     .slice(0, count);
 };
 
-/** Valid calls of tools that look up, at random, until what the question asks is there, and then the asked calculation. */
+/** The calls by which a walk came to what the question asks, in a random order among others, and then the calculation. */
 const gatherThenCalculate = (
   task: ProjectTask,
-  { asked }: Exploration,
+  { ways }: Exploration,
   calculators: ReadonlySet<string>,
-  scripted: Planner,
+  scripted: ReadyPlanner,
+  draws: Random,
 ): Planner => {
-  const wanted = asked.get(task.id);
-  const only = (state: FlowState, calculates: boolean): FlowState => ({
-    ...state,
-    tools: Object.fromEntries(Object.entries(state.tools).filter(([tool]) => calculators.has(tool) === calculates)),
-  });
+  let planner: Planner | undefined;
   return (state, context) => {
-    const names = knownFields(state).map(({ name }) => name);
-    const isThere =
-      wanted?.fields.every(
-        (name) => names.filter((one) => one === name).length >= wanted.fields.filter((one) => one === name).length,
-      ) ?? false;
-    const draws = random(deriveKey(context.randomKey, "exercise", state.turn));
-    return scripted(only(state, isThere && draws.next() < 0.6), context);
+    planner ??= gatherThen({
+      draws,
+      others: fewOthers,
+      ...wayFor(state.analysis.template, ways.get(task.sealed.family) ?? [], draws),
+      other: (now, same) => scripted({ ...now, tools: withoutTools(now.tools, calculators) }, same),
+    });
+    return planner(state, context);
   };
+};
+
+/** Half of the exercises have none: a planner that has learnt makes few calls in vain. */
+const fewOthers = (draws: Random): number =>
+  draws.next() < 0.5 ? 0 : draws.next() < 0.8 ? 1 + draws.below(3) : 4 + draws.below(4);
+
+/** One of the ways that are known for a wording, else for its family. */
+const wayFor = (template: string, known: readonly KnownWay[], draws: Random): Pick<Gathering, "fetches" | "last"> => {
+  const same = known.filter((way) => way.template === template);
+  const { plan } = draws.pick(same.length > 0 ? same : known);
+  return {
+    fetches: plan.slice(0, -1),
+    last: (_state, _context, written) => ({ step: stepOf(inOrder(written(plan.at(-1) ?? ""))) }),
+  };
+};
+
+/** A calculation with its operands in the order of memory, where either order gives the same: so there is one way to write it. */
+const inOrder = (action: string): string => {
+  const [tool = "", operation = "", ...references] = action.split(" ");
+  if (operation in comparisons) return action;
+  return [tool, operation, ...references.sort((a, b) => a.localeCompare(b, "en", { numeric: true }))].join(" ");
+};
+
+const withoutTools = (tools: Toolset, left: ReadonlySet<string>): Toolset =>
+  Object.fromEntries(Object.entries(tools).filter(([name]) => !left.has(name)));
+
+/** An exercise that is shown: it calculates what the question asks, or what it decides by. */
+const isRight = async <Own>(
+  reward: Reward<ProjectSealed<Own>>,
+  task: ProjectTask<Own>,
+  { memory, answer }: Trajectory,
+): Promise<boolean> => {
+  const last = memory.at(-1)?.observation;
+  return last?.status === "ok" && (statedValue(last)?.unit === TRUTH || (await reward(task, answer)) === 1);
+};
+
+/** What is computed at random: comparisons only where a question asks for one. */
+const operationsOf = ({ asked }: Exploration): readonly string[] => {
+  const isCompared = [...asked.values()].some((list) => list.some(({ operation }) => operation in comparisons));
+  return Object.keys(isCompared ? { ...operations, ...comparisons } : operations);
 };
 
 /** The tools of an order, whatever the question; arguments are drawn among the valid ones. */

@@ -3,6 +3,7 @@ import { type AgentFlowConfig, type Task, tool } from "../../index.ts";
 import { toolsetOf } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
+import { checkDecisions } from "./decision.ts";
 import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
 import { readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
@@ -76,7 +77,7 @@ it("finds out which arguments fit and which calculation is asked, and nothing is
   const fitting = [...exploration.fits].filter(([, { ok }]) => ok > 0).map(([name]) => name);
   expect(fitting.sort()).toEqual(["box: q code", "scales: box.shelf + q code"]);
   const training = new Set(Array.from({ length: 200 }, (_, i) => environment.train("weight", i).id));
-  for (const id of training) expect(exploration.asked.get(id)).toEqual({ operation: "value", fields: ["weight"] });
+  for (const id of training) expect(exploration.asked.get(id)).toEqual([{ operation: "value", fields: ["weight"] }]);
   const measured = [
     ...environment.evaluation("test").heldOutPages,
     ...environment.evaluation("validation").heldOutPages,
@@ -138,4 +139,59 @@ it("says what would make training vain", async () => {
   ];
   expect(checkDuplicates(splitTasks(twice))).toMatchObject({ level: "error" });
   await expect(readTasks({ ...config, tasks: [...tasks, ...tasks] }, "f", 1)).rejects.toThrow(/have the id B-100/);
+});
+
+/** Who is asked depends on the weight: the keeper of the shelf, or the owner. */
+const undecided = boxes.map(({ name, shelf, weight }, i): Task => {
+  const most = 20 + ((i * 13) % 50);
+  const [keeper, owner] = [`Keeper of ${shelf}`, `Owner of ${name}`];
+  return {
+    id: name,
+    question: `If the box ${name} weighs less than ${most}, who keeps its shelf, and if not, who owns it?`,
+    sealed: { answer: weight < most ? keeper : owner, family: "who", group: name },
+  };
+});
+
+const personOf = (argument: string, title: string) =>
+  tool<Readonly<Record<string, string>>>({
+    description: `The ${title} of a ${argument}.`,
+    inputSchema: { type: "object", properties: { [argument]: { type: "string" } }, required: [argument] },
+    metadata: { answerField: "person" },
+    execute: ({ [argument]: name = "" }) => {
+      const isOne = argument === "shelf" ? /^S\d$/u.test(name) : /^B-\d{3}$/u.test(name);
+      if (!isOne) throw new Error(`There is no ${argument} ${name}.`);
+      return { person: `${title} of ${name}` };
+    },
+  });
+
+const heavy = tool<{ code: string }>({
+  description: "A box by its code.",
+  inputSchema: { type: "object", properties: { code: { type: "string" } }, required: ["code"] },
+  execute: ({ code }) => {
+    const found = boxes.find(({ name }) => name === code);
+    if (found === undefined) throw new Error(`There is no box ${code}.`);
+    return { shelf: found.shelf, weight: found.weight };
+  },
+});
+
+it("finds out which comparison decides, and that nothing does where the number is missing", async () => {
+  const tools = { box: heavy, keeper: personOf("shelf", "Keeper"), owner: personOf("code", "Owner"), calculate };
+  const { exploration, environment } = await look({ tools, tasks: undecided, budget: { turns: 5 } });
+  expect(exploration.decisions.get("who")).toEqual({
+    between: expect.toSatisfy((names: readonly string[]) => names.toSorted().join() === "keeper,owner"),
+    by: "comparing weight",
+  });
+  const asked = [...exploration.asked.values()];
+  expect(asked.length).toBeGreaterThan(20);
+  for (const calculations of asked) expect(calculations).toEqual([{ operation: "less", fields: ["weight", "q2"] }]);
+  expect(exploration.ways.get("who")?.[0]?.plan).toEqual(["box q1", "calculate less @1.weight q2"]);
+  expect(environment.exercised).toEqual(["who"]);
+
+  const silent = undecided.map(({ question, ...task }) => ({
+    ...task,
+    question: question.replace(/less than \d+/u, "little"),
+  }));
+  const other = await look({ tools, tasks: silent, budget: { turns: 5 } });
+  expect(other.exploration.decisions.get("who")?.by).toBeUndefined();
+  expect(checkDecisions(other.exploration)).toMatchObject([{ level: "warning" }]);
 });

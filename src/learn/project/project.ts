@@ -20,6 +20,7 @@ import { secretsOf } from "../../secrets/secrets.ts";
 import type { Reward } from "../../task.ts";
 import { toolset, toolsetOf } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
+import { checkDecisions } from "./decision.ts";
 import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment, projectSets } from "./project-environment.ts";
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
@@ -120,7 +121,8 @@ const openProject = async <Own>(
       ...answering,
       checkLeaks(options, tasks),
       checkDuplicates(tasks),
-      ...(broken ? [] : await checkSpread(environment, seed, abortSignal)),
+      ...checkDecisions(exploration),
+      ...(broken ? [] : await checkSpread(environment, seed, abortSignal, exploration.reached)),
     ],
   };
 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { date, type MadeTurn, number, stateOf, text } from "../../../test/planner-state.ts";
 import { type Toolset, tool } from "../../tool.ts";
 import { knownFields } from "../planners/candidates.ts";
-import { allowedCalls, type Fits, isValid } from "./valid-calls.ts";
+import { allowedCalls, beginningsOf, type Fits, isValid } from "./valid-calls.ts";
 
 const toolOf = (properties: Readonly<Record<string, object>>, required = Object.keys(properties)) =>
   tool<Readonly<Record<string, unknown>>>({
@@ -101,7 +101,26 @@ it("arguments from somewhere are valid once they have worked often enough", () =
     ["box: q name", { tries: 100, ok: 1 }],
     ["box: q number", { tries: 5, ok: 0 }],
   ]);
-  const isFit = (sources: string): boolean => isValid(fits, "box", { subGoal: "q1", sources });
+  const isFit = (sources: string): boolean => isValid(fits, "box", { sources });
   expect(["q code", "q name", "q number", "box.shelf"].map(isFit)).toEqual([true, false, false, false]);
-  expect(isValid(fits, "scales", { subGoal: "q1", sources: "q code" })).toBe(false);
+  expect(isValid(fits, "scales", { sources: "q code" })).toBe(false);
+});
+
+it("only calls that begin like some that have worked are looked at", () => {
+  const fits: Fits = new Map([
+    ["scales: q code + q name", { tries: 10, ok: 5 }],
+    ["scales: q name + q code", { tries: 100, ok: 1 }],
+    ["box: q code", { tries: 10, ok: 10 }],
+  ]);
+  const beginnings = beginningsOf(fits);
+  expect([...beginnings].map(([tool, known]) => [tool, [...known]])).toEqual([
+    ["scales", ["q code", "q code + q name"]],
+    ["box", ["q code"]],
+  ]);
+  const state = stateOf(["Hall", "B-1", "S-1"]);
+  const of = (tool: string) => allowedCalls(tools, tool, state, [], beginnings).map(({ subGoal }) => subGoal);
+  expect(of("scales")).toEqual(["q2 q1", "q3 q1"]);
+  expect(of("box")).toEqual(["q2", "q3"]);
+  expect(of("now")).toEqual(["q"]);
+  expect(of("colour")).toEqual([]);
 });

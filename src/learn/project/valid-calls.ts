@@ -65,6 +65,9 @@ const candidatesOf = (
 
 type Tuple = readonly Candidate[];
 
+const JOINED = " + ";
+const sourcesOf = (tuple: Tuple): string => tuple.map(({ source }) => source).join(JOINED);
+
 /** One thing is not two arguments of a call; a listed value may be. */
 const isNewIn =
   (tuple: readonly Candidate[]) =>
@@ -81,12 +84,30 @@ const madeWith = ({ memory }: FlowState, tool: string): ReadonlySet<string> =>
     ),
   );
 
-/** Calls of a tool that were not made yet, by its schema alone. */
+/** Where the first arguments of calls that have worked came from, by tool: all that a call may begin with. */
+export type Beginnings = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What calls that have worked begin with. */
+export const beginningsOf = (fits: Fits): Beginnings => {
+  const beginnings = new Map<string, Set<string>>();
+  for (const name of fits.keys()) {
+    const [, tool = "", sources = ""] = /^([^:]*): (.*)$/su.exec(name) ?? [];
+    if (!isValid(fits, tool, { sources })) continue;
+    const known = beginnings.get(tool) ?? new Set<string>();
+    beginnings.set(tool, known);
+    const parts = sources.split(JOINED);
+    for (const [i] of parts.entries()) known.add(parts.slice(0, i + 1).join(JOINED));
+  }
+  return beginnings;
+};
+
+/** Calls of a tool that were not made yet, by its schema alone; with `beginnings` only those like calls that have worked. */
 export const allowedCalls = (
   tools: Toolset,
   tool: string,
   state: FlowState,
   fields: readonly Known[],
+  beginnings?: Beginnings,
 ): readonly ValidCall[] => {
   const definition = tools[tool];
   if (definition === undefined) return [];
@@ -94,8 +115,11 @@ export const allowedCalls = (
   const { required, optional } = argumentsOf(definition);
   const extended = (tuples: readonly Tuple[], argument: Argument): readonly Tuple[] => {
     const candidates = candidatesOf(argument, state, fields);
+    const isBeginning = (tuple: Tuple): boolean =>
+      beginnings?.get(tool)?.has(sourcesOf(tuple)) ?? beginnings === undefined;
     return tuples
       .flatMap((tuple) => candidates.filter(isNewIn(tuple)).map((candidate) => [...tuple, candidate]))
+      .filter(isBeginning)
       .slice(0, MOST_CALLS);
   };
   let tuples: readonly Tuple[] = required.reduce(extended, [[]]);
@@ -115,14 +139,14 @@ export const allowedCalls = (
     return [
       {
         subGoal: tuple.map(({ reference }) => reference).join(" "),
-        sources: tuple.map(({ source }) => source).join(" + "),
+        sources: sourcesOf(tuple),
       },
     ];
   });
 };
 
 /** Whether calls of a tool with arguments from there have worked. */
-export const isValid = (fits: Fits, tool: string, { sources }: ValidCall): boolean => {
+export const isValid = (fits: Fits, tool: string, { sources }: Pick<ValidCall, "sources">): boolean => {
   const { tries, ok } = fits.get(`${tool}: ${sources}`) ?? { tries: 0, ok: 0 };
   return ok > 0 && ok / tries >= LEAST_SHARE;
 };

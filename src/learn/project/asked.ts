@@ -1,0 +1,218 @@
+import { fieldText } from "../../flow/field-text.ts";
+import { caseOf } from "../../flow/memory.ts";
+import { statedValue } from "../../flow/observation.ts";
+import { ruleExecutor } from "../../flow/rules/executor.ts";
+import { TRUTH } from "../../flow/rules/units.ts";
+import { fits } from "../../flow/rules/verifier.ts";
+import type { FlowState, ModuleContext } from "../../module.ts";
+import { randomKey } from "../../random.ts";
+import type { Reward } from "../../task.ts";
+import type { Field, Toolset } from "../../tool.ts";
+import type { Observation, Trajectory } from "../../trajectory.ts";
+import { calculations, comparisons, type Known, knownFields, operations } from "../planners/candidates.ts";
+import { referred } from "../planners/gather.ts";
+import type { AskedCalculation } from "../planners/random-valid.ts";
+import { decisionIn } from "./decision.ts";
+import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
+import type { Asked, Decision, KnownWay, Seen, Way } from "./seen.ts";
+
+/** What it takes to find out what answers a question. */
+export interface AnswerOptions<Own> {
+  readonly tools: Toolset;
+  /** Names of the tools that calculate. */
+  readonly calculators: ReadonlySet<string>;
+  readonly reward: Reward<ProjectSealed<Own>>;
+  readonly abortSignal: AbortSignal;
+}
+
+/** Most calculations that are tried on what one walk has brought. */
+const MOST_CALCULATIONS = 400;
+
+const nameOf = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
+
+/** Finds out what answers a question, given what a walk over it has brought. `onCall` gets each calculation. */
+export const answersOf = <Own>(
+  { tools, calculators, reward, abortSignal }: AnswerOptions<Own>,
+  onCall: (tool: string, observation: Observation) => void,
+): ((task: ProjectTask<Own>, trajectory: Trajectory) => Promise<Seen>) => {
+  const executor = ruleExecutor();
+  const context: ModuleContext = {
+    history: "explore",
+    randomKey: randomKey("explore"),
+    turns: [],
+    versions: {},
+    abortSignal,
+  };
+  return async (task, { query, analysis, memory }) => {
+    const state: FlowState = { query, analysis, memory, tools, turn: memory.length + 1, turnsLeft: 1 };
+    const fields = knownFields(state);
+    const byReference = new Map(fields.map((field) => [field.reference, field]));
+    const rewards = new Map<string, boolean>();
+    const isRight = async (value: Field | undefined): Promise<boolean> => {
+      if (value === undefined || !fits(value, analysis.unit)) return false;
+      const text = fieldText(value);
+      const known = rewards.get(text) ?? (await reward(task, text)) === 1;
+      rewards.set(text, known);
+      return known;
+    };
+    const accepted = new Map<string, Way | undefined>();
+    for (const { step, observation } of memory)
+      if (await isRight(statedValue(observation))) accepted.set(step.tool, undefined);
+    const truths = new Map<string, (Way & { readonly isLess: boolean }) | undefined>();
+    const wayOf = (tool: string, subGoal: string): Way => ({
+      asked: calculationOf(subGoal, byReference),
+      plan: planOf(`${tool} ${subGoal}`, memory),
+    });
+    const calculated = async (tool: string, subGoal: string): Promise<Field | undefined> => {
+      const call = await executor.write({ tool, subGoal, raw: "" }, state, context);
+      if ("error" in call) return undefined;
+      const observation = await executor.run(call, state, context);
+      onCall(tool, observation);
+      return statedValue(observation);
+    };
+    for (const tool of calculators) {
+      const open = Object.keys(operations).flatMap((operation) => calculations(state, operation, fields));
+      const fitting = open.filter((subGoal) => inOrder(subGoal) && mayAnswer(subGoal, byReference, analysis.unit));
+      const compared = calculations(state, "less", fields);
+      const answering = analysis.unit === TRUTH ? compared : [];
+      for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
+        if (!(await isRight(await calculated(tool, subGoal)))) continue;
+        const way = wayOf(tool, subGoal);
+        accepted.set(nameOf(way.asked), way);
+      }
+      // Which way a question's own number or date lies, whatever it is asked for.
+      for (const subGoal of compared.filter((one) => / q\d+$/u.test(one)).slice(0, MOST_CALCULATIONS)) {
+        const way = wayOf(tool, subGoal);
+        const name = `${way.asked.fields[0]} ${placeOf(way.asked.fields[1] ?? "", compared)}`;
+        const isLess = (await calculated(tool, subGoal))?.value === "yes";
+        const known = truths.get(name);
+        truths.set(name, truths.has(name) && known?.isLess !== isLess ? undefined : { ...way, isLess });
+      }
+    }
+    return {
+      template: analysis.template,
+      cases: casesIn(memory),
+      accepted,
+      truths: new Map([...truths].flatMap(([name, truth]) => (truth === undefined ? [] : [[name, truth] as const]))),
+    };
+  };
+};
+
+/** What a planner sees of values, by tool and field; what came both ways in one walk is left out. */
+const casesIn = (memory: Trajectory["memory"]): ReadonlyMap<string, string> => {
+  const cases = new Map<string, string | undefined>();
+  for (const { step, observation } of memory)
+    for (const [name, field] of observation.status === "ok" ? Object.entries(observation.fields) : []) {
+      const value = caseOf(name, field);
+      const place = `${step.tool}.${name}`;
+      if (value !== undefined) cases.set(place, cases.has(place) && cases.get(place) !== value ? undefined : value);
+    }
+  return new Map([...cases].flatMap(([place, value]) => (value === undefined ? [] : [[place, value] as const])));
+};
+
+/** The calls of a walk that an action needs, with their references among each other, and then the action. */
+const planOf = (action: string, memory: Trajectory["memory"]): readonly string[] => {
+  const needed = new Set<number>();
+  const need = (text: string): void => {
+    for (const entry of referred(text)) {
+      if (needed.has(entry)) continue;
+      needed.add(entry);
+      need(memory[entry - 1]?.step.subGoal ?? "");
+    }
+  };
+  need(action);
+  const order = [...needed].sort((a, b) => a - b);
+  const renumbered = (text: string): string =>
+    text.replace(/@(\d+)/g, (_, entry: string) => `@${order.indexOf(Number(entry)) + 1}`);
+  return [...order.map((entry) => renumbered(memory[entry - 1]?.step.raw ?? "")), renumbered(action)];
+};
+
+/** Which of the question's numbers and dates one is: wordings name them in different places among other things. */
+const placeOf = (reference: string, compared: readonly string[]): number =>
+  [...new Set(compared.flatMap((subGoal) => / (q\d+)$/u.exec(subGoal)?.[1] ?? []))].sort().indexOf(reference);
+
+/** Of two operands in both orders, one: all operations on two give the same either way. */
+const inOrder = (subGoal: string): boolean => {
+  const [, a = "", b = "~"] = subGoal.split(" ");
+  return a.localeCompare(b, "en", { numeric: true }) < 0;
+};
+
+/** Whether the result of a calculation can be of the asked unit. */
+const mayAnswer = (subGoal: string, fields: ReadonlyMap<string, Known>, unit: string | undefined): boolean => {
+  const [operation = "", reference = ""] = subGoal.split(" ");
+  const field = fields.get(reference)?.field;
+  if (field === undefined) return false;
+  if (operation === "days") return fits({ kind: "number", value: 0, unit: "day" }, unit);
+  if (operation === "weekday") return fits({ kind: "text", value: "", unit: "weekday" }, unit);
+  if (operation === "distance") return fits({ kind: "number", value: 0, unit: "km" }, unit);
+  return fits(field, unit);
+};
+
+const calculationOf = (subGoal: string, fields: ReadonlyMap<string, Known>): AskedCalculation => {
+  const [operation = "", ...references] = subGoal.split(" ");
+  const names = references.map((reference) => fields.get(reference)?.name ?? reference);
+  // The order of what is compared says which is the smaller one.
+  return { operation, fields: Object.hasOwn(comparisons, operation) ? names : names.sort() };
+};
+
+/** What each question asks to be calculated: what its family decides by, where it decides, and what answers it. */
+export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string, Seen>): Asked => {
+  const families = new Map<string, ProjectTask[]>();
+  for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
+  const asked = new Map<string, readonly AskedCalculation[]>();
+  const ways = new Map<string, readonly KnownWay[]>();
+  const decisions = new Map<string, Decision>();
+  const reached = new Map<string, { readonly walked: number; readonly answered: number }>();
+  for (const [name, family] of families) {
+    const shown = family.flatMap(({ id }) => seen.get(id) ?? []);
+    reached.set(name, {
+      walked: shown.length,
+      answered: shown.filter(({ accepted }) => accepted.size > 0).length,
+    });
+    const answers = answersIn(family, seen);
+    const { decision, comparison: decides } = decisionIn(shown);
+    if (decision !== undefined) decisions.set(name, decision);
+    const known: KnownWay[] = [];
+    for (const { id } of family) {
+      const { template = "", accepted, truths } = seen.get(id) ?? {};
+      const answer = answers(id);
+      const comparison = decides === undefined ? undefined : truths?.get(decides);
+      const both = [...(comparison ? [comparison.asked] : []), ...(answer ? [answer.asked] : [])];
+      if (both.length > 0) asked.set(id, both);
+      const own = answer && accepted?.get(nameOf(answer.asked));
+      for (const way of [comparison, own])
+        if (way !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
+    }
+    if (known.length > 0) ways.set(name, known);
+  }
+  return { asked, ways, decisions, reached };
+};
+
+/** Share of a family that agrees on a calculation from which it stands for the tasks without a find, too. */
+const AGREEMENT = 0.6;
+
+/** Chance finds go: of those of a task the one counts that is commonest in its family. */
+const answersIn = (
+  family: readonly ProjectTask[],
+  seen: ReadonlyMap<string, Seen>,
+): ((id: string) => Way | undefined) => {
+  const counts = new Map<string, number>();
+  const byName = new Map<string, Way | undefined>();
+  let finds = 0;
+  for (const { id } of family) {
+    const accepted = seen.get(id)?.accepted ?? new Map<string, Way | undefined>();
+    if (accepted.size > 0) finds += 1;
+    for (const [name, way] of accepted) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      byName.set(name, way);
+    }
+  }
+  const ranked = [...counts].sort(([, a], [, b]) => b - a);
+  const [first, times = 0] = ranked[0] ?? [];
+  const agreed = times >= AGREEMENT * finds ? first : undefined;
+  return (id) => {
+    const accepted = seen.get(id)?.accepted;
+    const [name = agreed] = ranked.find(([one]) => accepted?.has(one)) ?? [];
+    return name === undefined ? undefined : byName.get(name);
+  };
+};

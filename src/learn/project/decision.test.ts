@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { checkDecisions, decisionIn } from "./decision.ts";
+import type { Seen } from "./seen.ts";
+
+const less = {
+  asked: { operation: "less", fields: ["customers", "q2"] },
+  plan: ["incident q1", "calculate less @1.customers q2"],
+};
+
+/** What walks over twenty questions have shown, of which every other one is answered by the rota. */
+const shown = (seenOf: (isFirst: boolean, i: number) => Partial<Seen>): readonly Seen[] =>
+  Array.from({ length: 20 }, (_, i) => ({
+    template: "who",
+    accepted: new Map([[i % 2 === 0 ? "rota" : "deployment", undefined]]),
+    truths: new Map(),
+    cases: new Map(),
+    ...seenOf(i % 2 === 0, i),
+  }));
+
+const truths = (customers: boolean, minutes: boolean): Pick<Seen, "truths"> => ({
+  truths: new Map([
+    ["customers 0", { ...less, isLess: customers }],
+    ["minutes 0", { ...less, isLess: minutes }],
+  ]),
+});
+
+describe("what a family decides by", () => {
+  it("is the comparison that tells apart what answers", () => {
+    expect(decisionIn(shown((isFirst, i) => truths(isFirst, i % 3 === 0)))).toEqual({
+      decision: { between: ["rota", "deployment"], by: "comparing customers" },
+      comparison: "customers 0",
+    });
+    // The other way round tells as well.
+    expect(decisionIn(shown((isFirst) => truths(!isFirst, true))).comparison).toBe("customers 0");
+  });
+
+  it("may be a state that a planner sees, and not one of a name for each question", () => {
+    const byState = shown((isFirst, i) => ({
+      cases: new Map([
+        ["incident.status", isFirst ? "open" : "closed"],
+        ["incident.tag", `tag${"abcdefghijklmnopqrst"[i]}`],
+      ]),
+    }));
+    expect(decisionIn(byState)).toEqual({
+      decision: { between: ["rota", "deployment"], by: "incident.status" },
+      comparison: undefined,
+    });
+  });
+
+  it("is unknown where nothing tells, and nothing where the words do or everything is answered alike", () => {
+    expect(decisionIn(shown((_, i) => truths(i % 3 === 0, i % 5 === 0)))).toEqual({
+      decision: { between: ["rota", "deployment"], by: undefined },
+      comparison: undefined,
+    });
+    expect(
+      decisionIn(shown((isFirst) => ({ template: isFirst ? "who is on call" : "who wrote it" }))).decision,
+    ).toBeUndefined();
+    expect(decisionIn(shown(() => ({ accepted: new Map([["rota", undefined]]) }))).decision).toBeUndefined();
+    expect(decisionIn(shown((isFirst) => truths(isFirst, true)).slice(0, 7)).decision).toBeUndefined();
+  });
+});
+
+it("is reported: what decides, or what could", () => {
+  const between = ["rota", "deployment"] as const;
+  const decisions = new Map([
+    ["whom to wake", { between, by: "comparing customers" }],
+    ["whom to ask", { between, by: undefined }],
+  ]);
+  const [first, second] = checkDecisions({ decisions });
+  expect(first).toMatchObject({ check: "families", level: "ok" });
+  expect(first?.message).toBe(
+    "whom to wake: questions of the same words are answered by rota or by deployment, which comparing customers tells",
+  );
+  expect(second).toMatchObject({ check: "families", level: "warning" });
+  expect(second?.message).toMatch(/^whom to ask: .* nothing that a planner sees tells which\..*calculate less/);
+});

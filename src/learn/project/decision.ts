@@ -1,0 +1,99 @@
+import type { Finding } from "../../environment.ts";
+import type { Asked, Decision, Seen } from "./seen.ts";
+
+/** A decision is one where this many tasks show it, both ways, and what is seen tells this share of them apart. */
+const FEWEST_SHOWN = 8;
+const FEWEST_EACH = 0.2;
+const TOLD_APART = 0.9;
+/** Of the tasks whose words are those of another one, the least share that is answered the other way. */
+const WORDED_ALIKE = 0.15;
+
+interface Sided {
+  readonly seen: Seen;
+  /** By which of the two it is answered. */
+  readonly isFirst: boolean;
+}
+
+/** How a family decides, and the name of the comparison by which it does, where it is one with what the question names. */
+export const decisionIn = (
+  shown: readonly Seen[],
+): { readonly decision: Decision | undefined; readonly comparison: string | undefined } => {
+  const counts = new Map<string, number>();
+  for (const { accepted } of shown) for (const name of accepted.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const [first, second] = [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
+  const nothing = { decision: undefined, comparison: undefined };
+  if (first === undefined || second === undefined) return nothing;
+  const sided = shown.flatMap((seen): Sided[] => {
+    const isFirst = seen.accepted.has(first);
+    return isFirst === seen.accepted.has(second) ? [] : [{ seen, isFirst }];
+  });
+  if (!isBoth(sided)) return nothing;
+  const comparison = teller(sided, ({ truths }) => [...truths].map(([name, { isLess }]) => [name, String(isLess)]));
+  const state = teller(sided, ({ cases }) => [...cases]);
+  const by = comparison === undefined ? state : `comparing ${comparison.split(" ")[0]}`;
+  const needsOne = comparison !== undefined || isWordedAlike(sided);
+  return { decision: needsOne ? { between: [first, second], by } : undefined, comparison };
+};
+
+const isBoth = (sided: readonly Sided[]): boolean => {
+  const ofFirst = sided.filter(({ isFirst }) => isFirst).length;
+  return sided.length >= FEWEST_SHOWN && Math.min(ofFirst, sided.length - ofFirst) >= FEWEST_EACH * sided.length;
+};
+
+/** What is seen under some name with one value for the one answer, and with others for the other. */
+const teller = (
+  sided: readonly Sided[],
+  valuesOf: (seen: Seen) => readonly (readonly [name: string, value: string])[],
+): string | undefined => {
+  const places = new Map<string, Sided[]>();
+  const tallies = new Map<string, Map<string, { first: number; all: number }>>();
+  for (const side of sided)
+    for (const [name, value] of valuesOf(side.seen)) {
+      places.set(name, [...(places.get(name) ?? []), side]);
+      const values = tallies.get(name) ?? new Map<string, { first: number; all: number }>();
+      tallies.set(name, values);
+      const tally = values.get(value) ?? { first: 0, all: 0 };
+      values.set(value, { first: tally.first + (side.isFirst ? 1 : 0), all: tally.all + 1 });
+    }
+  const told = [...tallies].flatMap(([name, values]) => {
+    const at = places.get(name) ?? [];
+    const right = [...values.values()].reduce((sum, { first, all }) => sum + Math.max(first, all - first), 0);
+    // As many values as tasks tell everything apart and nothing.
+    const isFew = values.size <= at.length / 4;
+    return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, share: right / at.length }] : [];
+  });
+  return told.sort((a, b) => b.share - a.share)[0]?.name;
+};
+
+/** Whether questions of the same words are answered both ways. */
+const isWordedAlike = (sided: readonly Sided[]): boolean => {
+  const templates = new Map<string, { first: number; all: number }>();
+  for (const { seen, isFirst } of sided) {
+    const { first, all } = templates.get(seen.template) ?? { first: 0, all: 0 };
+    templates.set(seen.template, { first: first + (isFirst ? 1 : 0), all: all + 1 });
+  }
+  const again = [...templates.values()].filter(({ all }) => all > 1);
+  const count = again.reduce((sum, { all }) => sum + all, 0);
+  const other = again.reduce((sum, { first, all }) => sum + Math.min(first, all - first), 0);
+  return count >= FEWEST_SHOWN && other >= WORDED_ALIKE * count;
+};
+
+/** Families that no planner of names can solve whole: their questions are answered in two ways, and nothing that it sees says which. */
+export const checkDecisions = ({ decisions }: Pick<Asked, "decisions">): Finding[] =>
+  [...decisions].map(
+    ([
+      family,
+      {
+        between: [first, second],
+        by,
+      },
+    ]): Finding => {
+      const both = `${family}: questions of the same words are answered by ${first} or by ${second}`;
+      if (by !== undefined) return { check: "families", level: "ok", message: `${both}, which ${by} tells` };
+      return {
+        check: "families",
+        level: "warning",
+        message: `${both}, and nothing that a planner sees tells which. It sees names of fields, a yes or no and states in one short word (open, high), and it can compare a number or date with one that the question names (calculate less, calculate more). Let a tool state the case, or name the number in the question.`,
+      };
+    },
+  );

@@ -1,0 +1,265 @@
+import { dateOf } from "../flow/dates.ts";
+import { ANSWER_FIELD } from "../flow/observation.ts";
+import { TRUTH } from "../flow/rules/units.ts";
+import { numberOf } from "../number-text.ts";
+import { deriveKey, type Random, type RandomKey, random } from "../random.ts";
+import type { Field } from "../tool.ts";
+import {
+  type Analysis,
+  type MemoryEntry,
+  type Observation,
+  type Step,
+  stepOf,
+  type Trajectory,
+} from "../trajectory.ts";
+
+/** Most of a question's words that are left out of it. */
+const MOST_LEFT_OUT = 0.2;
+/** How often no word is. */
+const WHOLE = 0.4;
+/** How often the kind of the answer is left out. */
+const UNIT_LEFT_OUT = 0.25;
+
+const REFERENCE = /q\d/u;
+
+/**
+ * A trajectory whose question lacks some of its words, never what it refers to: a planner that imitates it cannot tell what
+ * is asked by one word that happens to go with it, and has to read them all.
+ */
+export const thinned = (trajectory: Trajectory, key: RandomKey): Trajectory => {
+  const draws = random(key);
+  if (draws.next() < WHOLE) return trajectory;
+  const share = draws.next() * MOST_LEFT_OUT;
+  const { unit, ...analysis } = trajectory.analysis;
+  const template = analysis.template
+    .split(" ")
+    .filter((word) => REFERENCE.test(word) || draws.next() >= share)
+    .join(" ");
+  const withUnit = unit !== undefined && draws.next() >= UNIT_LEFT_OUT;
+  return { ...trajectory, analysis: { ...analysis, template, ...(withUnit && { unit }) } };
+};
+
+/** How often an exercise is one of another thing, and how often one whose names have changed places. */
+const TRANSPLANTED = 0.5;
+const EXCHANGED = 0.3;
+
+/** All exercises that there are, to make others of. */
+export interface Exercises {
+  readonly all: readonly Trajectory[];
+  readonly names: Names;
+}
+
+export const exercisesOf = (all: readonly Trajectory[]): Exercises => ({ all, names: namesIn(all) });
+
+/** An exercise as a planner is shown it: as it was made, of another thing, or with other names and often fewer words. */
+export const varied = (trajectory: Trajectory, { all, names }: Exercises, key: RandomKey): Trajectory => {
+  const draws = random(deriveKey(key, "varied"));
+  const drawn = draws.next();
+  if (drawn < TRANSPLANTED) {
+    const other = transplanted(trajectory, draws.pick(all));
+    if (other !== undefined) return other;
+  }
+  if (drawn >= TRANSPLANTED + EXCHANGED) return trajectory;
+  return thinned(exchanged(trajectory, names, deriveKey(key, "exchanged")), deriveKey(key, "thinned"));
+};
+
+/** The one field that an exercise calculates with, and the result that brought it. */
+const askedIn = ({
+  memory,
+}: Trajectory): { readonly name: string; readonly row: MemoryEntry; readonly kind: Field["kind"] } | undefined => {
+  const last = memory.at(-1)?.step.subGoal ?? "";
+  const names = once(last.match(/(?<=@\d+\.)\S+/gu) ?? []);
+  const [name] = names;
+  const row = memory[Number(/@(\d+)\./u.exec(last)?.[1]) - 1];
+  if (name === undefined || names.length > 1 || row?.observation.status !== "ok") return undefined;
+  const kind = row.observation.fields[name]?.kind;
+  return kind === undefined ? undefined : { name, row, kind };
+};
+
+/**
+ * An exercise that asks the same of another exercise's thing: its field, its tool with all that it brings, what its question
+ * is about. So each calculation is seen with each field, in surroundings that are its own. Undefined where the question does
+ * not name its field, or the fields are of different kinds.
+ */
+export const transplanted = (trajectory: Trajectory, donor: Trajectory): Trajectory | undefined => {
+  const [from, to] = [askedIn(trajectory), askedIn(donor)];
+  if (from === undefined || to === undefined || from.kind !== to.kind || from.name === to.name) return undefined;
+  if (!forms(from.name).some((form) => placesOf(form, trajectory.analysis.template).length > 0)) return undefined;
+  const fields = new Map([[from.name, to.name]]);
+  const { analysis, memory } = trajectory;
+  const referred = new Set(memory.slice(0, -1).flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []));
+  const brought = to.row.observation.status === "ok" ? to.row.observation.fields : {};
+  const others = donor.analysis.entities.filter(isName);
+  let at = 0;
+  const { template, unit } = withFields(analysis, [from.name], fields);
+  return {
+    ...trajectory,
+    analysis: {
+      template,
+      ...(unit !== undefined && { unit }),
+      entities: analysis.entities.map((entity) => (isName(entity) ? (others[at++] ?? entity) : entity)),
+    },
+    memory: memory.map((entry, i): MemoryEntry => {
+      const { step, observation } = entry;
+      if (i === memory.length - 1) return { ...entry, step: inStep(step, fields, new Map()) };
+      if (step.tool !== from.row.step.tool || observation.status !== "ok") return entry;
+      // What later calls refer to stays there.
+      const kept = Object.entries(observation.fields).filter(([name]) => referred.has(name) && name !== from.name);
+      return {
+        ...entry,
+        step: stepOf(`${to.row.step.tool} ${step.subGoal}`),
+        observation: { ...observation, fields: { ...Object.fromEntries(kept), ...brought } },
+      };
+    }),
+  };
+};
+
+/** Names that may take each other's place. */
+export interface Names {
+  /** Of fields whose values are computed with, by kind. */
+  readonly numbers: readonly string[];
+  readonly dates: readonly string[];
+  /** Tools that look up. */
+  readonly tools: readonly string[];
+  /** What questions name, numbers and dates aside. */
+  readonly entities: readonly string[];
+}
+
+/** The names in exercises, each once. Their last action calculates. */
+export const namesIn = (exercises: readonly Trajectory[]): Names => {
+  const entries = exercises.flatMap(({ memory }) => memory.slice(0, -1));
+  const fields = entries.flatMap(({ observation }) => fieldsIn(observation));
+  const ofKind = (kind: Field["kind"]): readonly string[] =>
+    once(fields.flatMap(([name, field]) => (field.kind === kind && name !== ANSWER_FIELD ? [name] : [])));
+  return {
+    numbers: ofKind("number"),
+    dates: ofKind("date"),
+    tools: once(entries.map(({ step }) => step.tool)),
+    entities: once(exercises.flatMap(({ analysis }) => analysis.entities.filter(isName))),
+  };
+};
+
+const once = (names: readonly string[]): readonly string[] => [...new Set(names)];
+
+const isName = (entity: string): boolean => numberOf(entity) === undefined && dateOf(entity) === undefined;
+
+const fieldsIn = (observation: Observation): readonly (readonly [string, Field])[] =>
+  observation.status === "ok" ? Object.entries(observation.fields) : [];
+
+/**
+ * An exercise whose names have changed places: those of fields in results, in the calculation and, where it names them, in
+ * the question; those of tools and of what the question is about. So nothing but the words of the question says what
+ * is asked, and a planner learns to look for the field that they name, whatever it is.
+ */
+export const exchanged = (trajectory: Trajectory, names: Names, key: RandomKey): Trajectory => {
+  const draws = random(key);
+  const { memory, analysis } = trajectory;
+  const asked = (memory.at(-1)?.step.subGoal ?? "").matchAll(/@\d+\.(\S+)/gu);
+  const isNamed = (name: string): boolean => forms(name).some((form) => placesOf(form, analysis.template).length > 0);
+  // A name that the question does not say stays: nothing would tell that another one is meant.
+  const kept = new Set([...asked].flatMap(([, name = ""]) => (isNamed(name) ? [] : [name])));
+  const fields = new Map([...permuted(names.numbers, kept, draws), ...permuted(names.dates, kept, draws)]);
+  const tools = permuted(names.tools, new Set(), draws);
+  const used = once((memory.at(-1)?.step.subGoal ?? "").match(/(?<=@\d+\.)\S+/gu) ?? []);
+  return {
+    ...trajectory,
+    analysis: inAnalysis(analysis, used, fields, names.entities, draws),
+    memory: memory.map((entry) => inEntry(entry, fields, tools)),
+  };
+};
+
+/** Each name with the one that takes its place. */
+const permuted = (names: readonly string[], kept: ReadonlySet<string>, draws: Random): ReadonlyMap<string, string> => {
+  const free = names.filter((name) => !kept.has(name));
+  const shuffled = draws.shuffle(free);
+  return new Map(free.map((name, i) => [name, shuffled[i] ?? name]));
+};
+
+/** The ways in which a question may spell a field's name: as it is, and with or without the s of a plural. */
+const forms = (name: string): readonly [singular: string, plural: string] => {
+  const words = name.replace(/[_-]+/gu, " ").toLowerCase();
+  return words.endsWith("s") ? [words.slice(0, -1), words] : [words, `${words}s`];
+};
+
+const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character);
+
+/** Where words stand in a text, in letters of either size. */
+const placesOf = (words: string, text: string): readonly number[] => {
+  const lower = text.toLowerCase();
+  // Few letters are longer when they are small: then a place in the one text is another place in the other.
+  if (lower.length !== text.length) return [];
+  const places: number[] = [];
+  for (let at = lower.indexOf(words); at >= 0; at = lower.indexOf(words, at + words.length))
+    if (!isLetter(lower[at - 1]) && !isLetter(lower[at + words.length])) places.push(at);
+  return places;
+};
+
+/** A text in which words have taken the place of others, each place once, the first pair of words going first. */
+const withWords = (text: string, pairs: readonly (readonly [from: string, to: string])[]): string => {
+  const taken = pairs.flatMap(([from, to]) => placesOf(from, text).map((at) => ({ at, end: at + from.length, to })));
+  const kept = taken.filter(({ at, end }, i) => !taken.slice(0, i).some((one) => one.at < end && at < one.end));
+  return kept
+    .sort((a, b) => b.at - a.at)
+    .reduce((changed, { at, end, to }) => changed.slice(0, at) + to + changed.slice(end), text);
+};
+
+/** A question that names other fields, and the unit that it then asks for. */
+const withFields = (
+  { template, unit }: Analysis,
+  asked: readonly string[],
+  fields: ReadonlyMap<string, string>,
+): Pick<Analysis, "template" | "unit"> => {
+  const words: [string, string][] = [];
+  let shown = unit;
+  for (const name of asked) {
+    const other = fields.get(name) ?? name;
+    if (other === name) continue;
+    const [from, to] = [forms(name), forms(other)];
+    // The plural first: it holds the singular.
+    words.push([from[1], to[1]], [from[0], to[0]]);
+    if (unit === from[0]) shown = to[0];
+    // A unit that is not the name of a field would contradict the new one.
+    else if (unit !== "date" && unit !== "day" && unit !== TRUTH && unit !== "name") shown = undefined;
+  }
+  return { template: withWords(template, words), ...(shown !== undefined && { unit: shown }) };
+};
+
+const inAnalysis = (
+  analysis: Analysis,
+  asked: readonly string[],
+  fields: ReadonlyMap<string, string>,
+  others: readonly string[],
+  draws: Random,
+): Analysis => ({
+  entities: analysis.entities.map((entity) => (isName(entity) && others.length > 0 ? draws.pick(others) : entity)),
+  ...withFields(analysis, asked, fields),
+});
+
+const inStep = (
+  { tool, subGoal }: Step,
+  fields: ReadonlyMap<string, string>,
+  tools: ReadonlyMap<string, string>,
+): Step => {
+  const changed = subGoal.replace(/(@\d+\.)(\S+)/gu, (_, at: string, name: string) => at + (fields.get(name) ?? name));
+  return stepOf(`${tools.get(tool) ?? tool} ${changed}`);
+};
+
+const inEntry = (
+  entry: MemoryEntry,
+  fields: ReadonlyMap<string, string>,
+  tools: ReadonlyMap<string, string>,
+): MemoryEntry => ({
+  ...entry,
+  step: inStep(entry.step, fields, tools),
+  observation: inResult(entry.observation, fields),
+});
+
+const inResult = (observation: Observation, fields: ReadonlyMap<string, string>): Observation =>
+  observation.status !== "ok"
+    ? observation
+    : {
+        ...observation,
+        fields: Object.fromEntries(
+          Object.entries(observation.fields).map(([name, field]) => [fields.get(name) ?? name, field]),
+        ),
+      };
