@@ -13,9 +13,9 @@ const idsOf = (text: string): number[] => tokenizer.encode(text);
 describe("a trajectory as its planner would have sampled it", () => {
   it("has the ids of its prompt, its actions and what came of them, and the actions as targets", async () => {
     const { ids, targets } = imitation(engine, await trajectoryOf(["look up", "press left"]));
-    expect(ids).toEqual(idsOf("which lever opens red \n [2] \n look up <end> @1 seen [1] \n press left <end>"));
+    expect(ids).toEqual(idsOf("which lever opens red \n [2] \n look up <end> @1 seen up [1] \n press left <end>"));
     // look up <end> and press left <end>
-    expect(targets).toEqual([7, 8, 9, 14, 15, 16]);
+    expect(targets).toEqual([7, 8, 9, 15, 16, 17]);
     expect(tokenizer.decode(targets.map((at) => ids[at] ?? 0))).toBe("look up <end> press left <end>");
   });
 
@@ -35,7 +35,7 @@ describe("the last action of a trajectory", () => {
   it("is imitated but for its tool", async () => {
     const { ids, targets } = lastArguments(engine, await trajectoryOf(["look up", "press left"]));
     expect(ids).toEqual(imitation(engine, await trajectoryOf(["look up", "press left"])).ids);
-    expect(targets).toEqual([15, 16]);
+    expect(targets).toEqual([16, 17]);
   });
 
   it("is the only one there may be", async () => {

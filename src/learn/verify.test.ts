@@ -241,7 +241,7 @@ describe("what is not verified", () => {
 
   it("is an unfinished run of an earlier version, or one that rolled out while it trained", async () => {
     const old = await changed(unfinished, "options.json", (text) =>
-      text.replace('"schemaVersion": 3', '"schemaVersion": 2'),
+      text.replace('"schemaVersion": 4', '"schemaVersion": 3'),
     );
     await expect(verified(old)).rejects.toThrow(/is of an earlier version \(options\.json has schemaVersion 3/);
     const ahead = await forged("options.json", (text) =>
