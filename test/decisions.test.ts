@@ -35,7 +35,11 @@ const solve = async (question: string, plan: readonly string[]) => {
 it("a comparison is read and decides what comes next: it neither ends a flow nor answers its question", async () => {
   const plan = ["stock q1", "calculate less @1.units q2", "supplier q1"];
   const { memory, answer, stopReason } = await solve("If A-17 has fewer than 20 units, who supplies it?", plan);
-  expect(memory.map((entry) => renderEntry(entry).trim())).toEqual(["@1 units [9]", "@2 value yes [8]", "@3 supplier [7]"]);
+  expect(memory.map((entry) => renderEntry(entry).trim())).toEqual([
+    "@1 units [9]",
+    "@2 value yes [8]",
+    "@3 supplier [7]",
+  ]);
   expect([answer, stopReason]).toEqual(["Works of A-17", "answered"]);
   // Also where the question does not say what kind of thing it asks for.
   const unsaid = await solve("Unless A-17 has more than 20 units, give its maker.", [
