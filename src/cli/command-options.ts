@@ -31,6 +31,19 @@ export const budgetOf = (text: string): Budget =>
     }),
   );
 
+/** Reads a share of calls, of all tools that look something up or by tool: `0.3`, `web_search=0.3,web_page=0.1`. */
+export const sharesOf = (text: string): number | Readonly<Record<string, number>> => {
+  if (SHARE.test(text)) return Number(text);
+  const shares = names(text).map((part) => {
+    const [tool = "", value = "", ...rest] = part.split("=");
+    if (tool !== "" && SHARE.test(value) && rest.length === 0) return [tool, Number(value)] as const;
+    throw new InvalidArgumentError("Accepted is a share from 0 to less than 1, or some by tool: web_search=0.3,…");
+  });
+  return Object.fromEntries(shares);
+};
+
+const SHARE = /^(?:0|0?\.\d+)$/;
+
 /** Reads a number above 0. */
 export const positive = (text: string): number => {
   const value = Number(text);

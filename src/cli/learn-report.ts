@@ -8,7 +8,7 @@ import { columns, percent, percentInterval, points } from "./words.ts";
 /** What a report calls the sets. */
 export type Titles = Readonly<Record<SetName, string>>;
 
-type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow">;
+type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "coldStart" | "gainOfFlow" | "failing">;
 
 /**
  * Every family, tools and their orders, and last, where it stays on the screen, accuracy by set with its gain. Lines fit
@@ -25,6 +25,7 @@ export const reportLines = (report: Figures, titles: Titles, width: number): str
     `Best fixed order: ${report.baselines.bestFixedOrder.order.map(short).join(" → ")}`,
   ].map((line) => clip(line, Math.max(80, width))),
   ...coldStartLines(report, titles),
+  ...failureLines(report, titles),
   "",
   "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired (Newcombe).",
   "",
@@ -40,6 +41,16 @@ const coldStartLines = ({ before, coldStart, gainOfFlow }: Figures, titles: Titl
         const { points: gained, interval: around } = gainOfFlow[name];
         return `After the cold start, ${titles[name]}: ${percent(accuracy)} ${percentInterval(interval)}; from there ${points(gained, around)}`;
       });
+
+/** Where calls failed in training: how the planner does when they fail. */
+const failureLines = ({ failing }: Figures, titles: Titles): string[] => {
+  if (failing === undefined) return [];
+  const { n, met, accuracy, interval } = failing;
+  return [
+    `With such failures, ${titles.heldOutPages}: ${percent(accuracy)} ${percentInterval(interval)} of ${n};`,
+    `of the ${met.n} that met a failure ${percent(met.accuracy)} ${percentInterval(met.interval)} are solved`,
+  ];
+};
 
 /** A environment may leave sets empty. */
 const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filter((name) => figures[name].n > 0);

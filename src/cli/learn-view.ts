@@ -43,7 +43,7 @@ export const learnView = (
     start?.titles ?? environment?.titles ?? { heldOutPages: "", heldOutFamily: "", heldOutParaphrase: "", deep: "" };
   const showEvaluation = (event: Extract<LearnHappening, { readonly type: "evaluation-end" }>): void => {
     labelled(screen, event.phase, summary(event.figures, titles()), { paint: screen.bold });
-    if (event.seconds === undefined || event.phase === "after") return;
+    if (event.seconds === undefined || event.phase === "after" || event.phase === "failing") return;
     evaluationSeconds = event.seconds;
     if (event.phase === "before" && start !== undefined && ownTools)
       screen.line(`calls     about ${callsAhead(start, event.figures.averageTurns)} of your tools are still to come`);

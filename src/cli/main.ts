@@ -19,6 +19,7 @@ import {
   noConfigOption,
   positive,
   seedOption,
+  sharesOf,
   wholeNumber,
 } from "./command-options.ts";
 import { doctor } from "./doctor.ts";
@@ -148,6 +149,11 @@ program
     new Option("--verdicts", "show each turn's verdict to the built-in planner while training")
       .conflicts("watch")
       .hideHelp(),
+  )
+  .option(
+    "--tool-failures <shares>",
+    "let this share of calls fail in training: 0.3, or by tool web_search=0.3,web_page=0.1",
+    sharesOf,
   )
   .option("--permute-rewards", "shuffle the rewards (a control: nothing should be learnt)", false)
   .option("--json", "print one JSON object to stdout, progress to stderr", false)

@@ -14,6 +14,7 @@ import {
   toolUse,
 } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
+import { metFailure } from "./tool-failures.ts";
 
 /** How a planner did on one set: solved tasks, turns, and (refused + failed) of all calls. */
 export interface SetFigures extends Accuracy {
@@ -36,6 +37,11 @@ export type PlannerFigures = Readonly<Record<SetName, SetFigures>> & {
   /** The same of every module that learns, where they are several. */
   readonly versions?: Readonly<Record<string, string>>;
 };
+
+/** How a planner did where calls fail: on all tasks, and on those that met a failure. */
+export interface FailureFigures extends SetFigures {
+  readonly met: Accuracy;
+}
 
 /** A planner's figures with what they were counted from. */
 export interface Evaluated {
@@ -137,6 +143,15 @@ const familiesOf = (sets: TaskSets, outcomes: Evaluated["outcomes"]): PlannerFig
   return Object.fromEntries(
     [...rows].map(([name, { heldOut, rewards }]) => [name, { ...accuracyOf(rewards), heldOut }]),
   );
+};
+
+/** The figures of one set that was solved where calls fail. */
+export const underFailures = ({ figures, outcomes, trajectories }: Evaluated): FailureFigures => {
+  const rewards = Object.entries(outcomes.heldOutPages).flatMap(([id, reward]) => {
+    const trajectory = trajectories.get(id);
+    return trajectory !== undefined && metFailure(trajectory) ? [reward] : [];
+  });
+  return { ...figures.heldOutPages, met: accuracyOf(rewards) };
 };
 
 /** Paired gain on one set. */

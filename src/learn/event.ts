@@ -4,8 +4,8 @@ import type { Baselines } from "./baselines.ts";
 import type { PlannerFigures } from "./evaluation.ts";
 import type { LearnReport } from "./report.ts";
 
-/** Evaluations of a run, in their order: untrained, after imitation where there is any, trained. */
-export type EvaluationPhase = "before" | "coldStart" | "after";
+/** Evaluations of a run, in their order: untrained, after imitation where there is any, trained, and where calls fail, if they did in training. */
+export type EvaluationPhase = "before" | "coldStart" | "after" | "failing";
 
 /** What a run of learning does, by type. Steps count from 1. */
 export type LearnHappening =

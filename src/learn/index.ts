@@ -5,6 +5,7 @@ export {
   type Evaluated,
   type EvaluateSetsOptions,
   evaluateSets,
+  type FailureFigures,
   type Gain,
   gainOf,
   type PlannerFigures,
@@ -47,6 +48,7 @@ export { chooseRecipe, type Recipe, type RecipeChoice, recipes } from "./recipe.
 export type { LearnReport } from "./report.ts";
 export type { LearnRun } from "./run-stream.ts";
 export type { AskedSettings, LearnSettings } from "./settings.ts";
+export type { ToolFailures } from "./tool-failures.ts";
 export { type Verification, type VerifyOptions, verify } from "./verify.ts";
 export { integrityOf } from "./verify-integrity.ts";
 export { type WatchOptions, type WatchReport, watch } from "./watch.ts";

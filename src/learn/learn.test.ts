@@ -198,6 +198,42 @@ describe("a planner that has adapters", () => {
   });
 });
 
+describe("a run whose calls fail at a rate", () => {
+  const options = { toolFailures: 0.3, recipe: { ...quick, coldStart: { ...quick.coldStart, steps: 0 } } };
+
+  it("evaluates where nothing fails, and once more where calls fail", async () => {
+    const { events, report } = await readRun(started(options));
+    const phases = events.flatMap((event) => (event.type === "evaluation-end" ? [event.phase] : []));
+    expect(phases).toEqual(["before", "after", "failing"]);
+    const { failing, before, config } = report;
+    expect(config.toolFailures).toBe(0.3);
+    expect([failing?.n, before.toolErrorRate]).toEqual([4, 0]);
+    const rows = (await readFile(join(root, report.run, "trajectories.jsonl"), "utf8")).trim().split("\n");
+    const met = rows.filter((row) => JSON.parse(row).phase === "failing" && row.includes("503 Service Unavailable"));
+    expect(met.length).toBeGreaterThan(0);
+    expect(failing?.met.n).toBe(met.length);
+    const solved = met.filter((row) => JSON.parse(row).reward === 1).length;
+    expect(failing?.met.accuracy).toBeCloseTo(solved / met.length, 12);
+    expect(whole.report).not.toHaveProperty("failing");
+  });
+
+  it("comes to the same rows whatever the concurrency and wherever it was left", async () => {
+    const { report } = await readRun(started(options));
+    const rows = await filesOf(join(root, report.run));
+    expect(rows).not.toEqual(await filesOf(folderOfWhole));
+    const { report: alone } = await readRun(started({ ...options, concurrency: 1 }));
+    expect(await filesOf(join(root, alone.run))).toEqual(rows);
+    const left = await diedIn(2, options);
+    await readRun(again(left));
+    expect(await filesOf(left)).toEqual(rows);
+  });
+
+  it("is refused where it names a tool that there is not", async () => {
+    const run = started({ ...options, toolFailures: { pres: 0.3 } });
+    await expect(run.report).rejects.toThrow(/no tool "pres"\. Accepted are press, look\./);
+  });
+});
+
 describe("a resumed run", () => {
   it("comes to the same rows, wherever it was left", async () => {
     const abort = new AbortController();

@@ -43,6 +43,8 @@ describe("options that cannot work", () => {
     [{ modules: [] }, /modules: the first is missing: accepted is "planner"/],
     [{ train: ["executor"] }, /train.*"executor".*"planner"/],
     [{ patience: 0 }, /patience is 0/],
+    [{ toolFailures: 1 }, /toolFailures is 1: accepted is a number from 0 to less than 1/],
+    [{ toolFailures: { look: -0.1 } }, /toolFailures/],
     [{ guard: "x" }, /guard is "x": accepted is true or false/],
     [{ planner: "agentflow-tiny" }, /planner is "agentflow-tiny"/],
     [{ folder: 5 }, /folder is 5/],

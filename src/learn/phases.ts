@@ -9,7 +9,7 @@ import type { Run } from "../store/run-folder.ts";
 import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
 import { stepRows } from "./diagnosis.ts";
-import { type Evaluated, evaluateSets, gainOf } from "./evaluation.ts";
+import { type Evaluated, evaluateSets, gainOf, underFailures } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
 import { coldStartAdapter } from "./imitation.ts";
@@ -63,7 +63,7 @@ const secondsSoFar = ({ seconds: coldStart }: Learning, { seconds }: Phases): Se
  */
 export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | undefined> => {
   const { settings, learning, config, run, replies, emit, signals, stored, again, onSaved, now } = parts;
-  const { environment, engine, policies, recipe, steps, concurrency, tools, flow, adapters } = learning;
+  const { environment, engine, policies, recipe, steps, concurrency, tools, flow, practice, adapters } = learning;
   const { seed } = settings;
   const { abortSignal } = signals;
   // Until the first step there is nothing to save.
@@ -71,7 +71,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   setMaxListeners(0, early);
   const sets = setsOf(environment, settings);
   await run.writeJson(FAMILIARITY_FILE, { templates: await familiarQuestions(environment, abortSignal) });
-  const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
+  const plain = { flow, sets };
   const seconds = secondsSoFar(learning, parts.phases);
   let phases = parts.phases;
   const keep = async (more: Phases): Promise<void> => {
@@ -84,8 +84,9 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     emit({ type: "checkpoint-end", step: state.after.index + 1 });
   };
 
-  const evaluatePlanner = async (title: EvaluationPhase): Promise<Evaluated> => {
+  const evaluatePlanner = async (title: EvaluationPhase, { flow, sets } = plain): Promise<Evaluated> => {
     const begun = now();
+    const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
     emit({ type: "evaluation-start", phase: title, total });
     await replies.enter(title);
     const evaluated = await evaluateSets({
@@ -96,7 +97,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
       concurrency,
       policies,
       onProgress: (done, all) => emit({ type: "evaluation-progress", phase: title, done, total: all }),
-      abortSignal: title === "after" ? abortSignal : early,
+      abortSignal: title === "before" || title === "coldStart" ? early : abortSignal,
     });
     const spent = now() - begun;
     seconds.evaluate += spent;
@@ -150,7 +151,15 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     if (stored === undefined) {
       const onStep = (step: number, all: number, loss: number): void =>
         emit({ type: "imitation-step", step, steps: all, loss });
-      await coldStartAdapter({ environment, tools, policy, recipe, seed, onStep, abortSignal: early });
+      await coldStartAdapter({
+        environment: practice.environment,
+        tools,
+        policy,
+        recipe,
+        seed,
+        onStep,
+        abortSignal: early,
+      });
       seconds.coldStart = now() - begun;
       run.appendTimings({ coldStart: seconds.coldStart });
       await save(beforeTraining(environment, seed, recipe));
@@ -190,6 +199,9 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   await run.flush();
 
   const after = await evaluatePlanner("after");
+  const failing = settings.toolFailures !== undefined && {
+    failing: underFailures(await evaluatePlanner("failing", { flow: practice.flow, sets: pagesOf(sets) })),
+  };
   const report: LearnReport = {
     schemaVersion: 1,
     run: run.id,
@@ -202,6 +214,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
     after: after.figures,
     gain: gainOf(before, after),
+    ...failing,
     baselines,
     diagnosis: trained.diagnosis,
   };
@@ -215,6 +228,14 @@ const beforeTraining = (environment: Environment, seed: number, recipe: Recipe):
   sampler: taskSampler(environment, seed, recipe).state(),
   kept: { best: undefined, since: 0, last: undefined },
   spent: { rollOut: 0, train: 0, validate: 0 },
+});
+
+/** The first set alone. */
+const pagesOf = ({ heldOutPages }: TaskSets): TaskSets => ({
+  heldOutPages,
+  heldOutFamily: [],
+  heldOutParaphrase: [],
+  deep: [],
 });
 
 /** Every evaluated trajectory, in the order of the tasks. */

@@ -52,10 +52,25 @@ it("records everything that decides about a result, and leaves out what was not 
 });
 
 it("records what was asked for, and the rank of adapters", async () => {
-  const asked = { evalTasks: 2, minutes: 5, patience: 3, checkpointEvery: 9, maxStaleness: 1, validation: true };
+  const asked = {
+    evalTasks: 2,
+    minutes: 5,
+    patience: 3,
+    checkpointEvery: 9,
+    maxStaleness: 1,
+    toolFailures: 0.3,
+    validation: true,
+  };
   const settings = settingsOf({ ...asked, replay: false, guard: false, permuteRewards: true, rank: 4 });
   const record = recordOf(settings, await learningWith());
-  expect(record).toMatchObject({ evalTasks: 2, minutes: 5, patience: 3, checkpointEvery: 9, maxStaleness: 1 });
+  expect(record).toMatchObject({
+    evalTasks: 2,
+    minutes: 5,
+    patience: 3,
+    checkpointEvery: 9,
+    maxStaleness: 1,
+    toolFailures: 0.3,
+  });
   expect(record).toMatchObject({ split: "validation", replay: false, guard: false, permuteRewards: true });
   expect(record).not.toHaveProperty("rank");
   const adapters = await learningWith({ learns: "adapters" });

@@ -18,7 +18,7 @@ export const recordOf = (
   { environment, planner, engine, policies, modules, recipe, steps, concurrency }: Learning,
 ): Readonly<Record<string, unknown>> => {
   const { seed, minutes, rank = 16, validation, evalTasks, replay, guard } = settings;
-  const { maxStaleness, patience, checkpointEvery, permuteRewards } = settings;
+  const { maxStaleness, patience, checkpointEvery, toolFailures, permuteRewards } = settings;
   const { grpo, ...measured } = recipe;
   return {
     ...measured,
@@ -37,7 +37,7 @@ export const recordOf = (
     ...defined({ evalTasks }),
     ...(!replay && { replay: false }),
     ...(!guard && { guard: false }),
-    ...defined({ maxStaleness, patience, checkpointEvery }),
+    ...defined({ maxStaleness, patience, checkpointEvery, toolFailures }),
     permuteRewards,
     concurrency,
     machine: engine.description,

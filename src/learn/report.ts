@@ -1,7 +1,7 @@
 import type { SetName } from "../environment.ts";
 import type { Diagnosis } from "../train/index.ts";
 import type { Baselines } from "./baselines.ts";
-import type { Gain, PlannerFigures } from "./evaluation.ts";
+import type { FailureFigures, Gain, PlannerFigures } from "./evaluation.ts";
 
 /** What `agentflow learn` found: `report.json` of its run, and its `--json`. Wall time is in `seconds` only. */
 export interface LearnReport {
@@ -29,6 +29,8 @@ export interface LearnReport {
   readonly gainOfFlow?: Readonly<Record<SetName, Gain>>;
   readonly after: PlannerFigures;
   readonly gain: Readonly<Record<SetName, Gain>>;
+  /** Of training with tool failures: the first set once more, with such failures. */
+  readonly failing?: FailureFigures;
   readonly baselines: Baselines;
   /** What kept the run from learning: what held at the end of training, and what came and went (`until`). */
   readonly diagnosis: readonly Diagnosis[];

@@ -9,6 +9,7 @@ import {
   oneOf,
   type Rule,
   type Rules,
+  recordOf,
   required,
   ruleOf,
   seed,
@@ -23,6 +24,9 @@ import type { LearnSettings } from "./settings.ts";
 
 const whole = number({ whole: true });
 const share = number({ most: 1 });
+const failureShare = number({ below: 1 });
+const failureShares: Rule = (value, of) =>
+  (typeof value === "object" ? recordOf(failureShare) : failureShare)(value, of);
 
 /** A list of at least one of some names. */
 const someOf =
@@ -50,6 +54,7 @@ const settingRules: Rules<LearnSettings> = {
   guard: truth,
   patience: count,
   minutes: number({ above: 0 }),
+  toolFailures: failureShares,
   verdicts: truth,
   permuteRewards: truth,
 };

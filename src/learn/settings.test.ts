@@ -32,6 +32,7 @@ it("keeps everything that was asked for, false and 0 too", () => {
     guard: false,
     patience: 2,
     minutes: 3,
+    toolFailures: { web_search: 0.3 },
     verdicts: false,
     permuteRewards: true,
   };

@@ -1,5 +1,6 @@
 import type { AlgorithmName } from "./algorithms.ts";
 import type { ModuleName, TrainableName } from "./modules.ts";
+import type { ToolFailures } from "./tool-failures.ts";
 
 /** What a run is asked for, as data: its `options.json`. What is absent is as the recipe says. */
 export interface LearnSettings {
@@ -36,6 +37,8 @@ export interface LearnSettings {
   readonly patience?: number | undefined;
   /** Stop after the step in which this many minutes have passed; such a run does not repeat to the bit. */
   readonly minutes?: number | undefined;
+  /** Let calls of tools fail in training, as those of a service that is unavailable for now: this share of them. */
+  readonly toolFailures?: ToolFailures | undefined;
   /** Show a planner with compact prompts the verdict of each turn. */
   readonly verdicts?: boolean | undefined;
   /** The control: deal the rewards out at random. */
@@ -66,6 +69,7 @@ export const settingsOf = (options: AskedSettings): LearnSettings => ({
   guard: options.guard ?? defaults.guard,
   patience: options.patience,
   minutes: options.minutes,
+  toolFailures: options.toolFailures,
   verdicts: options.verdicts,
   permuteRewards: options.permuteRewards ?? defaults.permuteRewards,
 });

@@ -1,5 +1,6 @@
 import type { Environment } from "../environment.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
+import { ruleExecutor } from "../flow/rules/executor.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
@@ -7,6 +8,7 @@ import type { Emit } from "./event.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
 import { chooseRecipe, type Recipe } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
+import { failingCalls, requireTools, withToolFailures } from "./tool-failures.ts";
 
 /** Everything that training needs, as the settings ask for it. */
 export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "modules" | "recipe"> {
@@ -16,6 +18,8 @@ export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "module
   readonly concurrency: number;
   readonly tools: Toolset;
   readonly flow: Flow;
+  /** Where training happens, and what is imitated: the same environment and flow, or with calls that fail at a rate. */
+  readonly practice: { readonly environment: Environment; readonly flow: Flow };
   /** Seconds that it took to make the planner, where it was made. */
   readonly seconds?: number | undefined;
   /** Gives the engine back, where the run has opened it. */
@@ -50,7 +54,7 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { builtInModel } = environment;
   const begun = now();
   const opened = await planner.open({
-    environment,
+    environment: practised(parts),
     recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, algorithm, coldStart, learningRate, verdicts }),
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
@@ -71,13 +75,15 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   }
 };
 
+/** The environment of training and imitation. */
+const practised = ({ environment, settings: { toolFailures, seed } }: LearningParts): Environment =>
+  toolFailures === undefined ? environment : withToolFailures(environment, toolFailures, seed);
+
 /** Who plays which module, and the flow of it all. */
-const withFlow = (
-  { settings, environment, planner, recipe: asked }: LearningParts,
-  opened: OpenedPlanner,
-): Omit<Learning, "dispose" | "seconds"> => {
+const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds"> => {
+  const { settings, environment, planner, recipe: asked } = parts;
   const { engine } = opened;
-  const { algorithm, coldStart, learningRate, verdicts = opened.verdicts } = settings;
+  const { seed, algorithm, coldStart, learningRate, verdicts = opened.verdicts, toolFailures } = settings;
   const { builtInModel } = environment;
   const { turnsLeft } = opened;
   const choice = { recipe: asked, builtInModel, algorithm, coldStart, learningRate, verdicts, turnsLeft };
@@ -85,6 +91,9 @@ const withFlow = (
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);
+  requireTools(toolFailures, Object.keys(tools));
+  const playing = { ...environment.flow, ...flow, tools };
+  const executor = playing.executor ?? ruleExecutor();
   return {
     ...opened,
     environment,
@@ -95,6 +104,12 @@ const withFlow = (
     steps,
     concurrency,
     tools,
-    flow: createFlow({ ...environment.flow, ...flow, tools }),
+    flow: createFlow(playing),
+    practice: {
+      environment: practised(parts),
+      flow: createFlow(
+        toolFailures === undefined ? playing : { ...playing, executor: failingCalls(executor, toolFailures, seed) },
+      ),
+    },
   };
 };

@@ -79,6 +79,8 @@ describe("the options of a stored run", () => {
     ["modules", { modules: "planner" }],
     ["modules", { modules: ["planner", "cook"] }],
     ["train", { train: ["executor"] }],
+    ["toolFailures", { toolFailures: 1 }],
+    ["toolFailures", { toolFailures: { look: "0.3" } }],
     ["model", { model: 7 }],
     ["model", { model: "x".repeat(4097) }],
     ["quantisation", { quantisation: "int2" }],

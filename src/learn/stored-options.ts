@@ -76,6 +76,7 @@ const isText = (value: unknown): boolean => typeof value === "string" && value.l
 const isFlag = (value: unknown): boolean => typeof value === "boolean";
 const isCount = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 31;
 const isPositive = (value: unknown): boolean => typeof value === "number" && value > 0 && value <= 1_000_000;
+const isShare = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < 1;
 const isListOf =
   (names: readonly string[]) =>
   (value: unknown): boolean =>
@@ -99,6 +100,7 @@ const settingKinds: Readonly<Record<keyof LearnSettings, (value: unknown) => boo
   guard: isFlag,
   patience: isPositive,
   minutes: isPositive,
+  toolFailures: (value) => isShare(value) || (isRecord(value) && Object.values(value).every(isShare)),
   verdicts: isFlag,
   permuteRewards: isFlag,
 };

@@ -77,10 +77,10 @@ export interface Trained {
 /** Trains the planner by the recipe, with every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
   const { settings, learning, run, replies, emit, signals, now, from, before = [], again } = parts;
-  const { environment, policies, recipe, steps } = learning;
+  const { policies, recipe, steps, practice } = learning;
   const until = again?.until ?? steps - 1;
-  const validation = environment.evaluation("validation", { heldOutPages: validationSize(parts) }).heldOutPages;
-  const sampler = taskSampler(environment, settings.seed, recipe, from?.sampler);
+  const validation = validationTasks(parts);
+  const sampler = taskSampler(practice.environment, settings.seed, recipe, from?.sampler);
   const best = keepBest(policies, validation.length, from?.kept);
   const journal = journalOf(run);
   const found = runDiagnostics(before, emit);
@@ -183,7 +183,8 @@ const grpoOptions = (
   replay: Replay | undefined,
 ): Omit<FlowGrpoOptions<EnvironmentSealed>, "tasks" | "onTrajectory"> => {
   const { settings, learning, signals } = parts;
-  const { environment, recipe, steps, concurrency, flow, policies } = learning;
+  const { recipe, steps, concurrency, policies } = learning;
+  const { environment, flow } = learning.practice;
   return {
     ...recipe.grpo,
     flow,
@@ -204,15 +205,19 @@ const grpoOptions = (
   };
 };
 
-const validationSize = ({ settings, learning: { recipe } }: TrainingParts): number =>
-  Math.min(settings.evalTasks ?? recipe.validation.tasks, recipe.validation.tasks);
+const validationTasks = ({ settings: { evalTasks }, learning }: TrainingParts): readonly EnvironmentTask[] => {
+  const { tasks } = learning.recipe.validation;
+  const sizes = { heldOutPages: Math.min(evalTasks ?? tasks, tasks) };
+  return learning.practice.environment.evaluation("validation", sizes).heldOutPages;
+};
 
 const validate = async (
   { settings: { seed }, learning, signals: { abortSignal }, now }: TrainingParts,
   tasks: readonly EnvironmentTask[],
   spent: { validate: number },
 ): Promise<number> => {
-  const { environment, flow, policies, concurrency } = learning;
+  const { policies, concurrency } = learning;
+  const { environment, flow } = learning.practice;
   const begun = now();
   const { accuracy } = await evaluate({
     flow,
@@ -229,7 +234,7 @@ const validate = async (
 
 const replayOf = async ({
   settings: { replay, seed },
-  learning: { environment, policies, recipe, steps },
+  learning: { practice, policies, recipe, steps },
   emit,
   from,
   signals: { abortSignal },
@@ -240,5 +245,13 @@ const replayOf = async ({
   const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
   emit({ type: "stage", stage: `drawing ${pool} random plans to imitate beside the reward` });
   const { engine } = planner;
-  return openReplay({ environment, engine, seed, pool, recipe, from: from?.successes, abortSignal });
+  return openReplay({
+    environment: practice.environment,
+    engine,
+    seed,
+    pool,
+    recipe,
+    from: from?.successes,
+    abortSignal,
+  });
 };
