@@ -13,7 +13,7 @@ import type { Environment, EnvironmentSealed } from "../src/environment.ts";
 import { createFlow } from "../src/flow/flow.ts";
 import { castOf } from "../src/learn/cast.ts";
 import { openReplay } from "../src/learn/demonstration-pool.ts";
-import { learningRateOf, type Recipe, recipes, replayWeightOf } from "../src/learn/recipe.ts";
+import { learningRateOf, type Recipe, recipes } from "../src/learn/recipe.ts";
 import { taskSampler } from "../src/learn/task-sampler.ts";
 import { evaluate, flowGrpo } from "../src/train/index.ts";
 
@@ -41,10 +41,10 @@ const earlier: Recipe = {
     episodes: 12,
     states: 16,
     exercises: 0,
-    successes: 0,
     pool: 600,
     reading: 0.9,
   },
+  successes: { from: 0, to: 0, over: 1, sequences: 0 },
 };
 
 /** What it took to come to a goal. */
@@ -68,7 +68,7 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
   const flow = createFlow({ ...modules, tools: environment.tools(model) });
   const sampler = taskSampler(environment, seed, recipe);
   const abortSignal = new AbortController().signal;
-  const { sequences } = await openReplay({ environment, engine, seed, pool: recipe.replay.pool, recipe, abortSignal });
+  const { sources } = await openReplay({ environment, engine, seed, steps: recipe.steps, recipe, abortSignal });
   const training = flowGrpo<EnvironmentSealed>({
     ...recipe.grpo,
     flow,
@@ -76,7 +76,7 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
     tasks: (_, step) => sampler.next(step),
     reward: environment.reward,
     onTrajectory: ({ task, reward }) => sampler.record(task, reward),
-    replay: { sequences, weight: replayWeightOf(recipe, recipe.steps) },
+    replay: sources,
     learningRate: learningRateOf(recipe, recipe.steps),
     steps: recipe.steps,
     seed,

@@ -11,7 +11,7 @@ import type { Environment, EnvironmentSealed } from "../src/environment.ts";
 import { type AnyTool, createFlow, type Toolset } from "../src/index.ts";
 import { castOf } from "../src/learn/cast.ts";
 import { openReplay } from "../src/learn/demonstration-pool.ts";
-import { learningRateOf, recipes, replayWeightOf } from "../src/learn/recipe.ts";
+import { learningRateOf, recipes } from "../src/learn/recipe.ts";
 import { taskSampler } from "../src/learn/task-sampler.ts";
 import { evaluate, flowGrpo, mean } from "../src/train/index.ts";
 
@@ -51,7 +51,7 @@ const measure = async (seed: number, maxStaleness: number, concurrency: number) 
   const sampler = taskSampler(environment, seed, recipe);
   const flow = createFlow({ ...cast.flow, tools: late(quick) });
   const abortSignal = new AbortController().signal;
-  const { sequences } = await openReplay({ environment, engine, seed, pool: 200, recipe, abortSignal });
+  const { sources } = await openReplay({ environment, engine, seed, steps, recipe, abortSignal });
   const training = flowGrpo<EnvironmentSealed>({
     flow,
     train: cast.policies,
@@ -60,7 +60,7 @@ const measure = async (seed: number, maxStaleness: number, concurrency: number) 
     onTrajectory: ({ task, reward }) => sampler.record(task, reward),
     ...recipe.grpo,
     klEvery: 0,
-    replay: { sequences, weight: replayWeightOf(recipe, steps) },
+    replay: sources,
     learningRate: learningRateOf(recipe, steps),
     steps,
     seed,

@@ -23,6 +23,7 @@ export interface Trial {
     readonly peak?: number;
     readonly families?: Partial<Recipe["families"]>;
     readonly replay?: Partial<Recipe["replay"]>;
+    readonly successes?: Partial<Recipe["successes"]>;
   };
 }
 
@@ -51,6 +52,8 @@ export interface TrialParts {
 }
 
 const WARM_UP = 8;
+/** Steps that weights are planned for; where a trial is goes by its tokens. */
+const PLANNED = 1000;
 
 /** Trains until the tokens are used up, and evaluates. Learning rate and replay go by the share of tokens that is used. */
 export const runTrial = async (
@@ -59,12 +62,12 @@ export const runTrial = async (
 ): Promise<TrialResult> => {
   const { algorithm, seed, tokens, permuted, changes } = trial;
   const { grpo, learningRate, families } = recipes.tiny;
-  const replay = { ...recipes.tiny.replay, ...changes.replay };
   const recipe: Recipe = {
     ...recipes.tiny,
     grpo: { ...grpo, klEvery: 0, ...algorithms[algorithm], ...changes.grpo },
     families: { ...families, ...changes.families },
-    replay,
+    replay: { ...recipes.tiny.replay, ...changes.replay },
+    successes: { ...recipes.tiny.successes, ...changes.successes },
   };
   const environment: Environment = await openAlmanac(seed);
   const engine = await openEngine(model ?? environment.builtInModel ?? "", { slots: 352, ...(threads && { threads }) });
@@ -74,9 +77,10 @@ export const runTrial = async (
     const flow = createFlow({ ...cast.flow, tools });
     const sampler = taskSampler(environment, seed, recipe);
     const abortSignal = new AbortController().signal;
-    const { sequences } = await openReplay({ environment, engine, seed, pool: replay.pool, recipe, abortSignal });
     let sampled = 0;
     const share = (): number => Math.min(1, sampled / tokens);
+    const { sources } = await openReplay({ environment, engine, seed, steps: PLANNED, recipe, abortSignal });
+    const replay = sources.map(({ sequences, weight }) => ({ sequences, weight: () => weight(share() * PLANNED) }));
     const peak = changes.peak ?? learningRate.peak;
     const warmUp = linearSchedule({ peak: 1, steps: WARM_UP, warmUp: WARM_UP, finalShare: 1 });
     const rewards: { readonly at: number; readonly reward: number }[] = [];
@@ -89,10 +93,7 @@ export const runTrial = async (
       tasks: (_, step) => sampler.next(step),
       reward: environment.reward,
       onTrajectory: ({ task, reward }) => sampler.record(task, reward),
-      replay: {
-        sequences,
-        weight: () => replay.from + (replay.to - replay.from) * Math.min(1, share() / replay.over),
-      },
+      replay,
       learningRate: (step) =>
         peak * (step < WARM_UP ? warmUp(step) : 1) * (1 - (1 - learningRate.finalShare) * share()),
       steps: 100_000,

@@ -4,7 +4,7 @@ import type { Environment, EnvironmentSealed } from "../environment.ts";
 import { createFlow } from "../flow/flow.ts";
 import { leverEnvironment, scriptedModel, scriptedPlanner, scriptedPolicy } from "../testing/index.ts";
 import type { Group } from "../train/index.ts";
-import { openReplay } from "./demonstration-pool.ts";
+import { type OpenReplayOptions, openReplay } from "./demonstration-pool.ts";
 import { recipes } from "./recipe.ts";
 
 const recipe = recipes.tiny;
@@ -16,8 +16,15 @@ const options = {
   environment,
   engine,
   seed: 3,
-  pool: 20,
+  steps: 2,
   abortSignal: new AbortController().signal,
+};
+
+/** What a step imitates of random plans. */
+const openPlans = async (changes: Partial<OpenReplayOptions> = {}) => {
+  const [plans] = (await openReplay({ ...options, ...changes })).sources;
+  if (plans === undefined) throw new Error("no plans");
+  return plans.sequences;
 };
 
 /** A group of one task in which nothing was solved. */
@@ -34,7 +41,7 @@ const failedGroup = async (): Promise<Group<EnvironmentSealed>> => {
 };
 
 it("gives whole plans, and single actions where a group failed", async () => {
-  const { sequences: replay } = await openReplay(options);
+  const replay = await openPlans();
   const plans = replay(0, []);
   expect(plans).toHaveLength(recipe.replay.episodes);
   const all = replay(0, [await failedGroup()]);
@@ -48,7 +55,7 @@ it("gives whole plans, and single actions where a group failed", async () => {
 });
 
 it("is a function of seed and step", async () => {
-  const [{ sequences: one }, { sequences: other }] = [await openReplay(options), await openReplay(options)];
+  const [one, other] = [await openPlans(), await openPlans()];
   expect(other(4, [])).toEqual(one(4, []));
   expect(one(5, [])).not.toEqual(one(4, []));
 });
@@ -73,7 +80,8 @@ const failedLevers = async (script: readonly string[]) => {
     task,
   );
   const group: Group<EnvironmentSealed> = { task, rollouts_G: [{ trajectory, reward: 0 }] };
-  const { sequences: replay } = await openReplay({ ...options, environment: levers, pool: 4 });
+  const few = { ...recipe, replay: { ...recipe.replay, pool: 4 } };
+  const replay = await openPlans({ environment: levers, recipe: few });
   asked.length = 0;
   return { sequences: replay(0, [group]).slice(4), asked };
 };
@@ -93,7 +101,7 @@ it("takes no action where a rollout of the group was solved", async () => {
     ...group,
     rollouts_G: [...group.rollouts_G, ...group.rollouts_G.map((one) => ({ ...one, reward: 1 }))],
   };
-  const { sequences: replay } = await openReplay(options);
+  const replay = await openPlans();
   expect(replay(0, [solved])).toHaveLength(recipe.replay.episodes);
 });
 

@@ -5,31 +5,31 @@ import type { FlowState, ModuleContext, Planner } from "../module.ts";
 import { type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
 import type { Toolset } from "../tool.ts";
-import type { Group } from "../train/index.ts";
+import type { ReplayOptions } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { exerciser, scriptedFlow } from "./demonstrations.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
-import { promptsOf, type Recipe } from "./recipe.ts";
+import { descentOf, promptsOf, type Recipe } from "./recipe.ts";
 import { silentModel } from "./silent-model.ts";
 import { openSuccesses, type SuccessesState } from "./successes.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
 
-/** Sequences to imitate in a step, given its groups. */
+/** What is imitated beside the reward, and with which weight: random but valid plans, and rare successes. */
 export interface Replay {
-  readonly sequences: (step: number, groups: readonly Group<EnvironmentSealed>[]) => readonly TrainingSequence[];
+  readonly sources: readonly ReplayOptions<EnvironmentSealed>[];
   state(): SuccessesState;
 }
 
 /** Training tasks of this index and on are for replay alone. */
 const FIRST_INDEX = 1_000_000;
 
-export interface ReplayOptions {
+export interface OpenReplayOptions {
   readonly environment: Environment;
   /** Of the planner that imitates. */
   readonly engine: Engine;
   readonly seed: number;
-  /** Whole plans in the pool. */
-  readonly pool: number;
+  /** Of the run. */
+  readonly steps: number;
   readonly recipe: Recipe;
   /** Where to resume. @default at the first step */
   readonly from?: SuccessesState | undefined;
@@ -45,12 +45,13 @@ export const openReplay = async ({
   environment,
   engine,
   seed,
-  pool,
+  steps,
   recipe,
   from,
   abortSignal,
-}: ReplayOptions): Promise<Replay> => {
+}: OpenReplayOptions): Promise<Replay> => {
   const { episodes, states, exercises, reading } = recipe.replay;
+  const pool = poolOf(recipe, steps);
   // A guess would end a random plan before it shows anything.
   const tools = environment.tools(silentModel);
   const form = { tools, ...promptsOf(recipe) };
@@ -75,7 +76,7 @@ export const openReplay = async ({
   const exercised = exercisesOf(made.map(({ trajectory }) => trajectory));
   const successes = openSuccesses({ recipe, policy: "planner", seed, from });
 
-  const sequences: Replay["sequences"] = (step, groups) => {
+  const plans: ReplayOptions<EnvironmentSealed>["sequences"] = (step, groups) => {
     const draws = random(randomKey(seed, "replay", step));
     const failed = groups.filter(({ rollouts_G }) => rollouts_G.every(({ reward }) => reward === 0));
     const actions = Array.from({ length: failed.length === 0 ? 0 : states }, (_, i) => {
@@ -89,15 +90,20 @@ export const openReplay = async ({
       const { trajectory } = draws.pick(made);
       return lastArguments(engine, varied(trajectory, exercised, randomKey(seed, "replay exercise", step, i)), form);
     });
-    return [
-      ...draws.shuffle(whole).slice(0, episodes),
-      ...actions.flatMap((sequence) => sequence ?? []),
-      ...read,
-      ...successes.draw(step, groups),
-    ];
+    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? []), ...read];
   };
-  return { sequences, state: successes.state };
+  return {
+    sources: [
+      { sequences: plans, weight: descentOf(recipe.replay, steps) },
+      { sequences: successes.draw, weight: descentOf(recipe.successes, steps) },
+    ],
+    state: successes.state,
+  };
 };
+
+/** How many plans a run draws from: a short one needs no more than it takes. */
+export const poolOf = ({ replay: { pool, episodes } }: Pick<Recipe, "replay">, steps: number): number =>
+  Math.min(pool, episodes * Math.max(1, steps));
 
 interface ActionParts {
   readonly planner: Planner;

@@ -3,11 +3,11 @@ import { algorithmNames, algorithms } from "./algorithms.ts";
 import {
   aboutPrompts,
   chooseRecipe,
+  descentOf,
   isRecipe,
   learningRateOf,
   type RecipeChoice,
   recipes,
-  replayWeightOf,
 } from "./recipe.ts";
 
 describe("the recipe of a run", () => {
@@ -28,7 +28,7 @@ describe("the recipe of a run", () => {
   it("can be the published one: a constant rate, the KL in the loss, nothing imitated or refilled", () => {
     const paper = chooseRecipe({ recipe: recipes.paper, learns: "adapters" });
     expect([0, 31].map(learningRateOf(paper, 32))).toEqual([1e-6, 1e-6]);
-    expect([0, 31].map(replayWeightOf(paper, 32))).toEqual([0, 0]);
+    for (const part of [paper.replay, paper.successes]) expect([0, 31].map(descentOf(part, 32))).toEqual([0, 0]);
     expect(paper.grpo).toMatchObject({ groupSize: 8, tasksPerStep: 32, beta: 0.001, clipLow: 0.2, clipHigh: 0.3 });
     expect(paper.grpo).toMatchObject({ minimumMixedGroups: 0, maxRefills: 0, fullStepGroups: 0, guard: false });
     for (const recipe of Object.values(recipes)) expect(isRecipe(JSON.parse(JSON.stringify(recipe)))).toBe(true);
@@ -70,11 +70,11 @@ describe("schedules over a run", () => {
   });
 
   it("let the weight of imitation fall linearly, and then stand still", () => {
-    const recipe = { ...recipes.tiny, replay: { ...recipes.tiny.replay, from: 0.4, to: 0.2, over: 0.5 } };
-    const weight = replayWeightOf(recipe, 20);
+    const descent = { from: 0.4, to: 0.2, over: 0.5 };
+    const weight = descentOf(descent, 20);
     expect([0, 5, 10, 15].map(weight)).toEqual([0.4, 0.30000000000000004, 0.2, 0.2]);
     // A run of no steps has a weight all the same.
-    expect(replayWeightOf(recipe, 0)(0)).toBe(0.4);
+    expect(descentOf(descent, 0)(0)).toBe(0.4);
   });
 });
 

@@ -5,6 +5,13 @@ import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "
 import { algorithms } from "./algorithms.ts";
 import type { LearnSettings } from "./settings.ts";
 
+/** A weight that goes from one number to another, linear over the first `over` of a run, and stays there. */
+interface Descent {
+  readonly from: number;
+  readonly to: number;
+  readonly over: number;
+}
+
 /** How `agentflow learn` trains and measures, as data: what a run's `config.json` records. */
 export interface Recipe {
   /** Optimiser steps; each begins with fresh rollouts of the newest version. */
@@ -14,24 +21,20 @@ export interface Recipe {
   /** Learning rate: linear from near 0 over `warmUp` steps, then linear down to `finalShare` of the peak. */
   readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
   /**
-   * Random but valid plans that are imitated beside the reward, so that no tool dies out: weight `from` → `to`, linear
-   * over the first `over` of the run. A step takes `episodes` whole plans out of a pool of `pool`, single actions at
-   * `states` places of trajectories whose whole group failed, `exercises` in reading, so that what a question asks is still
-   * read and not known by heart, and `successes` rollouts of earlier steps that solved what was rarely solved. `reading`:
-   * how often a calculation is the one
-   * that the question asks, as in the cold start.
+   * Random but valid plans that are imitated beside the reward, so that no tool dies out. A step takes `episodes` whole
+   * plans out of a pool of `pool`, single actions at `states` places of trajectories whose whole group failed, and
+   * `exercises` in reading, so that what a question asks is still read and not known by heart. `reading`: how often a
+   * calculation is the one that the question asks, as in the cold start.
    */
-  readonly replay: {
-    readonly from: number;
-    readonly to: number;
-    readonly over: number;
+  readonly replay: Descent & {
     readonly episodes: number;
     readonly states: number;
-    readonly successes: number;
     readonly exercises: number;
     readonly pool: number;
     readonly reading: number;
   };
+  /** Rollouts of earlier steps that solved what was rarely solved, so many a step, are imitated as well. */
+  readonly successes: Descent & { readonly sequences: number };
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
    * `smoothing` a group), and never less than `floor` of the most.
@@ -91,10 +94,10 @@ const tiny: Recipe = {
     episodes: 12,
     states: 16,
     exercises: 0,
-    successes: 0,
     pool: 600,
     reading: 0.9,
   },
+  successes: { from: 0, to: 0, over: 1, sequences: 0 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
@@ -116,7 +119,7 @@ const adapter: Recipe = {
   // A step without mixed groups still imitates: it does not shrink.
   grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
-  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, successes: 0, pool: 300 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
   concurrency: 48,
@@ -145,7 +148,7 @@ const paper: Recipe = {
     guard: false,
   },
   learningRate: { peak: 1e-6, warmUp: 0, finalShare: 1 },
-  replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, successes: 0, pool: 0 },
+  replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, pool: 0 },
   families: { ...tiny.families, floor: 1 },
   detail: "names",
   temperature: 0.7,
@@ -198,10 +201,11 @@ const isLike = (value: unknown, known: unknown): boolean => {
 export const learningRateOf = ({ learningRate }: Recipe, steps: number): Schedule =>
   linearSchedule({ ...learningRate, steps });
 
-/** The recipe's replay weight over a run: constant from the end of its descent on. */
-export const replayWeightOf = ({ replay: { from, to, over } }: Recipe, steps: number): Schedule => {
-  return (step) => from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
-};
+/** A weight over a run of so many steps. */
+export const descentOf =
+  ({ from, to, over }: Descent, steps: number): Schedule =>
+  (step) =>
+    from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
 
 /**
  * Recipes by what learns: `paper` as published; `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for

@@ -61,6 +61,8 @@ const settingRules: Rules<LearnSettings> = {
 
 const { learningRate: _, ...grpo } = grpoRules;
 
+const descent = { from: required(number()), to: required(number()), over: required(share) };
+
 /** A recipe is whole: every part of it is there. */
 const recipeRule = ruleOf<Recipe>({
   steps: required(whole),
@@ -70,17 +72,15 @@ const recipeRule = ruleOf<Recipe>({
   ),
   replay: required(
     ruleOf<Recipe["replay"]>({
-      from: required(number()),
-      to: required(number()),
-      over: required(share),
+      ...descent,
       episodes: required(whole),
       states: required(whole),
-      successes: required(whole),
       exercises: required(whole),
       pool: required(whole),
       reading: required(share),
     }),
   ),
+  successes: required(ruleOf<Recipe["successes"]>({ ...descent, sequences: required(whole) })),
   families: required(
     ruleOf<Recipe["families"]>({ floor: required(share), start: required(share), smoothing: required(share) }),
   ),

@@ -33,7 +33,7 @@ const groupOf = (family: string, ...rewards: readonly (number | undefined)[]): G
   rollouts_G: rewards.map((reward) => ({ trajectory: trajectoryOf(made++), reward })),
 });
 
-const recipe = { ...recipes.tiny, replay: { ...recipes.tiny.replay, successes: 3 } };
+const recipe = { ...recipes.tiny, successes: { ...recipes.tiny.successes, sequences: 3 } };
 const options = { recipe, policy: "planner", seed: 1 };
 
 it("keeps what solved a task that most others of its group did not, as it was sampled", () => {
@@ -69,7 +69,7 @@ it("draws the same after it was stored and opened again, and something else at a
 });
 
 it("keeps nothing for a recipe that imitates no successes", () => {
-  const none = { ...recipe, replay: { ...recipe.replay, successes: 0 } };
+  const none = { ...recipe, successes: { ...recipe.successes, sequences: 0 } };
   const successes = openSuccesses({ ...options, recipe: none });
   expect(successes.draw(0, [groupOf("hard", 1, 0, 0, 0)])).toEqual([]);
   expect(successes.state().kept).toEqual([]);

@@ -29,7 +29,7 @@ const MOST = 400;
 const HARD = 0.5;
 
 export interface SuccessesOptions {
-  readonly recipe: Pick<Recipe, "replay" | "families">;
+  readonly recipe: Pick<Recipe, "successes" | "families">;
   /** Policy whose turns are kept. */
   readonly policy: string;
   readonly seed: number;
@@ -56,12 +56,12 @@ export const openSuccesses = ({ recipe, policy, seed, from }: SuccessesOptions):
   };
   return {
     draw: (step, groups) => {
-      if (recipe.replay.successes === 0) return [];
+      if (recipe.successes.sequences === 0) return [];
       for (const group of groups) record(group);
       const hard = kept.filter(({ family }) => (rates.get(family) ?? start) < HARD);
       return random(randomKey(seed, "successes", step))
         .shuffle(hard)
-        .slice(0, recipe.replay.successes);
+        .slice(0, recipe.successes.sequences);
     },
     state: () => ({ kept, rates: Object.fromEntries(rates) }),
   };

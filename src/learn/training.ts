@@ -11,13 +11,13 @@ import {
   type Rollout,
 } from "../train/index.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
-import { openReplay, type Replay } from "./demonstration-pool.ts";
+import { openReplay, poolOf, type Replay } from "./demonstration-pool.ts";
 import { runDiagnostics } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
 import type { RunSignals } from "./options.ts";
-import { learningRateOf, replayWeightOf } from "./recipe.ts";
+import { learningRateOf } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 import { taskSampler } from "./task-sampler.ts";
@@ -197,7 +197,7 @@ const grpoOptions = (
     learningRate: learningRateOf(recipe, steps),
     maxStaleness: settings.maxStaleness,
     ...(!settings.guard && { guard: false }),
-    ...(replay && { replay: { sequences: replay.sequences, weight: replayWeightOf(recipe, steps) } }),
+    replay: replay?.sources,
     permuteRewards: settings.permuteRewards,
     // The run itself knows the steps before it was resumed.
     onDiagnosis: () => undefined,
@@ -241,15 +241,13 @@ const replayOf = async ({
 }: TrainingParts): Promise<Replay | undefined> => {
   const [planner] = policies;
   if (!replay || planner?.name !== "planner") return undefined;
-  // A short run needs no more plans than it takes.
-  const pool = Math.min(recipe.replay.pool, recipe.replay.episodes * Math.max(1, steps));
-  emit({ type: "stage", stage: `drawing ${pool} random plans to imitate beside the reward` });
+  emit({ type: "stage", stage: `drawing ${poolOf(recipe, steps)} random plans to imitate beside the reward` });
   const { engine } = planner;
   return openReplay({
     environment: practice.environment,
     engine,
     seed,
-    pool,
+    steps,
     recipe,
     from: from?.successes,
     abortSignal,

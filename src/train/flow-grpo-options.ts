@@ -53,8 +53,12 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   readonly after?: Pick<StepMetrics, "index" | "tasksDrawn" | "guard"> | undefined;
   /** Rollouts under way at once; changes nothing but time. @default 64 */
   readonly concurrency?: number | undefined;
-  /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
-  readonly replay?: ReplayOptions<Sealed> | undefined;
+  /**
+   * Supervised sequences for the first policy in `train`, in the same gradient, from one source or several; `weight` is that
+   * of a source's mean −logp.
+   * @default none
+   */
+  readonly replay?: ReplayOptions<Sealed> | readonly ReplayOptions<Sealed>[] | undefined;
   /** The control: rewards are dealt out at random among the trajectories of a round. @default false */
   readonly permuteRewards?: boolean | undefined;
   /** Called for each trajectory with its true reward, in (task, rollout) order. */
@@ -74,6 +78,8 @@ export interface ReplayOptions<Sealed> {
   readonly weight: (step: number) => number;
 }
 
+const source = objectWith("replay", "sequences", "weight");
+
 /** What each option accepts; how they go together is looked at in `settingsOf`. */
 export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   ...grpoRules,
@@ -88,7 +94,7 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   rollOutSeconds: seconds,
   after: objectWith("the metrics of a step"),
   concurrency: count,
-  replay: objectWith("replay", "sequences", "weight"),
+  replay: either(source, listOf(source)),
   permuteRewards: truth,
   onTrajectory: callback,
   onDiagnosis: callback,
@@ -97,8 +103,11 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
 };
 
 /** Options with the defaults filled in. */
-export type Settings<Sealed> = FlowGrpoOptions<Sealed> &
-  typeof defaults & { readonly diagnosed: (metrics: StepMetrics) => StepMetrics };
+export type Settings<Sealed> = Omit<FlowGrpoOptions<Sealed>, "replay"> &
+  typeof defaults & {
+    readonly replay: readonly ReplayOptions<Sealed>[];
+    readonly diagnosed: (metrics: StepMetrics) => StepMetrics;
+  };
 
 const defaults = {
   ...grpoDefaults,
@@ -112,7 +121,11 @@ const defaults = {
 /** Fills the defaults in. Throws `ConfigError` for what cannot work. */
 export const settingsOf = <Sealed>(options: FlowGrpoOptions<Sealed>): Settings<Sealed> => {
   checked("flowGrpo", options, flowGrpoRules);
-  const settings = { ...withDefaults(defaults, options), diagnosed: diagnosing(options.onDiagnosis) };
+  const settings = {
+    ...withDefaults(defaults, options),
+    replay: [options.replay ?? []].flat(),
+    diagnosed: diagnosing(options.onDiagnosis),
+  };
   const { train, tasks, tasksPerStep } = settings;
   if (settings.forks >= settings.groupSize)
     throw new ConfigError(

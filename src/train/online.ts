@@ -144,7 +144,7 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
         train,
         tasks,
         reward: stream.worth,
-        replay: replay && { ...replay, sequences: (step) => replay.sequences(step, []) },
+        replay: [replay ?? []].flat().map((source) => ({ ...source, sequences: (step) => source.sequences(step, []) })),
         steps: stepsPerRound,
         seed: randomKey(seed, "round", index).low,
         // Steps are counted through all rounds.

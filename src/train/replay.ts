@@ -11,16 +11,24 @@ export interface Replay {
 
 export const nothingToReplay: Replay = { sequences: [], coefficients: [] };
 
-/** The sequences of a step: each target weighs the same, all of them together `weight`. Throws `ConfigError`. */
+/** The sequences of a step. Of one source each target weighs the same, all of them together `weight`. Throws `ConfigError`. */
 export const replayOf = <Sealed>(
-  replay: ReplayOptions<Sealed> | undefined,
+  sources: readonly ReplayOptions<Sealed>[],
   step: number,
   groups: readonly Group<Sealed>[],
 ): Replay => {
-  const weight = replay?.weight(step) ?? 0;
+  const drawn = sources.map((source) => replayOfOne(source, step, groups));
+  return {
+    sequences: drawn.flatMap(({ sequences }) => sequences),
+    coefficients: drawn.flatMap(({ coefficients }) => coefficients),
+  };
+};
+
+const replayOfOne = <Sealed>(replay: ReplayOptions<Sealed>, step: number, groups: readonly Group<Sealed>[]): Replay => {
+  const weight = replay.weight(step);
   if (!(Number.isFinite(weight) && weight >= 0))
     throw new ConfigError(`The weight of the replay in step ${step} is ${weight}: it must be a number from 0 up.`);
-  if (replay === undefined || weight === 0) return nothingToReplay;
+  if (weight === 0) return nothingToReplay;
   const sequences = replay.sequences(step, groups);
   const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
   return {
