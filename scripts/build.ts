@@ -1,6 +1,8 @@
 /**
- * Builds `dist`: declarations from the compiler, and code bundled so that importing the package reads few files. What several
- * entry points share lies in chunks of its own, so that a class is the same one wherever it is imported from.
+ * Builds `dist`: declarations from the compiler, and code bundled so that importing the package reads few files. What
+ * `createFlow` imports at once is one file, `core.js`; what it loads on demand, and what indexes name beside it, are files of
+ * their own, so that a bundle of `createFlow` holds little else. What several entry points share besides lies in chunks. Each
+ * module is in one file, so that a class is the same one wherever it is imported from.
  *
  *   npm run build [-- --out dist]
  */
@@ -8,7 +10,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { buildCode } from "./packing/build-code.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
@@ -29,8 +31,9 @@ const threadModules = (readdirSync(join(root, "src"), { recursive: true }) as st
 rmSync(out, { recursive: true, force: true });
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], { cwd: root, stdio: "inherit" });
-await build({
-  absWorkingDir: root,
+await buildCode({
+  root,
+  out,
   // The folder of the package is found from a file at the top of `dist`; SQL from users runs in a separate process.
   entryPoints: [
     ...code.map(sourceOf),
@@ -40,14 +43,5 @@ await build({
     "src/threads/work.ts",
     ...threadModules,
   ],
-  outdir: out,
-  outbase: "src",
-  bundle: true,
-  splitting: true,
-  packages: "external",
-  platform: "node",
-  format: "esm",
-  target: "node20.19",
-  logLevel: "warning",
 });
 chmodSync(join(out, "cli", "main.js"), 0o755);

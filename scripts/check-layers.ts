@@ -22,13 +22,13 @@ interface Part {
 const ground = ["nouns", "secrets", "threads", "files"];
 
 const parts: Readonly<Record<string, Part>> = {
-  nouns: { imports: ["secrets", "threads", "files"], lines: 2750 },
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2800 },
   secrets: { imports: ["nouns"], lines: 900 },
   threads: { imports: ["nouns"], lines: 400 },
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
   index: { imports: ["*"], lines: 175, export: "." },
-  flow: { imports: [...ground, "patterns"], lines: 4800 },
+  flow: { imports: [...ground, "patterns"], lines: 5050 },
   train: { imports: [...ground, "flow", "store"], lines: 3550, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 420 },
   learn: {

@@ -4,7 +4,8 @@ import { join, sep } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { ConfigError } from "./errors.ts";
-import { grantsHost, narrow } from "./grants.ts";
+import { grantsHost } from "./grants.ts";
+import { narrow } from "./narrow-grants.ts";
 import type { Grants } from "./tool.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "agentflow-grants-")));

@@ -56,7 +56,6 @@ export type { FlowEvent, FlowEventBody } from "./event.ts";
 export type { EventStream } from "./event-stream.ts";
 export type { Experience, ExperienceStore } from "./experience.ts";
 export { type Familiarity, familiarityOf } from "./familiarity.ts";
-export { experiencedPlanner } from "./flow/experienced-planner.ts";
 export {
   createFlow,
   type Flow,
@@ -66,41 +65,46 @@ export {
   type SolveOptions,
   type SolveResult,
 } from "./flow/flow.ts";
-export { type EntryForm, renderEntry, resolve } from "./flow/memory.ts";
-export { modelAnalyst } from "./flow/model/analyst.ts";
-export { type ModelExecutorOptions, modelExecutor } from "./flow/model/executor.ts";
-export { type ModelGeneratorOptions, modelGenerator } from "./flow/model/generator.ts";
-export { parseAction, parseChatAction } from "./flow/model/parse-action.ts";
-export { type ModelPlannerOptions, modelPlanner } from "./flow/model/planner.ts";
-export type { ResultDetail } from "./flow/model/planner-prompt.ts";
 export {
+  answered,
+  type EntryForm,
+  experiencedPlanner,
+  type ModelExecutorOptions,
+  type ModelGeneratorOptions,
+  type ModelPlannerOptions,
+  type ModelVerifierOptions,
+  modelAnalyst,
+  modelExecutor,
+  modelGenerator,
+  modelPlanner,
+  modelVerifier,
+  noProgress,
+  observe,
+  type Progress,
   type PromptEngine,
   type PromptForm,
   type PromptOptions,
   type PromptSource,
+  parseAction,
+  parseChatAction,
+  type ResultDetail,
+  renderEntry,
   renderHead,
-} from "./flow/model/prompt-form.ts";
-export {
+  repeatedCall,
+  resolve,
+  ruleAnalyst,
+  ruleExecutor,
+  ruleGenerator,
+  ruleVerifier,
+  type StopCondition,
+  type TraceApi,
+  type TraceSpan,
   type TrajectorySegments,
   type TrajectorySegmentsOptions,
   trajectorySegments,
-} from "./flow/model/trajectory-segments.ts";
-export { type ModelVerifierOptions, modelVerifier } from "./flow/model/verifier.ts";
-export type { VerdictForm } from "./flow/model/verifier-prompt.ts";
-export { observe } from "./flow/observation.ts";
-export { ruleAnalyst } from "./flow/rules/analyst.ts";
-export { ruleExecutor } from "./flow/rules/executor.ts";
-export { ruleGenerator } from "./flow/rules/generator.ts";
-export { ruleVerifier } from "./flow/rules/verifier.ts";
-export {
-  answered,
-  noProgress,
-  type Progress,
-  repeatedCall,
-  type StopCondition,
   turnCount,
-} from "./flow/stop-condition.ts";
-export type { TraceApi, TraceSpan } from "./flow/tracing.ts";
+  type VerdictForm,
+} from "./flow/index.ts";
 export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";
 export type {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type AlmanacTask, almanacTools, grid, hintOf, loadAlmanac, taskSource } from "../src/almanac/index.ts";
 import { createFlow } from "../src/flow/flow.ts";
-import { analyse } from "../src/flow/rules/analyst.ts";
+import { analyse } from "../src/flow/rules/analyse.ts";
 import { fixedOrderPlanner, searchBestFixedOrder } from "../src/learn/planners/fixed-order.ts";
 import { oraclePlanner } from "../src/learn/planners/oracle.ts";
 import { randomValidPlanner } from "../src/learn/planners/random-valid.ts";

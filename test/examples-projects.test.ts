@@ -10,7 +10,7 @@ import { makeWorld as makeCompany } from "../examples/incidents/world.ts";
 import trips from "../examples/trips/agentflow.config.ts";
 import { tripGrid } from "../examples/trips/questions.ts";
 import { makeWorld as makeContinent } from "../examples/trips/world.ts";
-import { analyse } from "../src/flow/rules/analyst.ts";
+import { analyse } from "../src/flow/rules/analyse.ts";
 import { type ProjectTask, rewardOf, splitTasks } from "../src/learn/project/project-tasks.ts";
 
 const SEED = 7;

@@ -10,9 +10,9 @@ import { execFile, execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { openaiServer } from "../../src/testing/index.ts";
+import { bundleOf } from "./bundle-size.ts";
 
 const here = import.meta.dirname;
 const peers = join(here, "peers");
@@ -149,55 +149,41 @@ for (const [what, title] of Object.entries(bars)) {
 }
 await server.close();
 
-/** What a page or a function downloads: minified, packed, without what is loaded on demand. */
-const bundleSize = async ({ imports, file }: Framework): Promise<number | undefined> => {
-  const built = await build({
-    stdin: { contents: imports, resolveDir: join(file, "..") },
-    bundle: true,
-    minify: true,
-    write: false,
-    splitting: true,
-    outdir: "out",
-    platform: "node",
-    format: "esm",
-    external: ["undici"],
-    logLevel: "silent",
-  }).catch(() => undefined);
-  const entry = built?.outputFiles.find(({ path }) => path.endsWith("stdin.js"));
-  if (built === undefined || entry === undefined) return undefined;
-  // The entry and what it imports at once.
-  const texts = new Map(built.outputFiles.map(({ path, text }) => [path.split("/").at(-1) ?? "", text]));
-  const reached = new Set<string>();
-  const visit = (name: string): void => {
-    if (reached.has(name)) return;
-    reached.add(name);
-    for (const [, next = ""] of (texts.get(name) ?? "").matchAll(/(?:from|import)"\.\/([\w-]+\.js)"/g)) visit(next);
-  };
-  visit("stdin.js");
-  return gzipSync([...reached].map((name) => texts.get(name) ?? "").join("\n")).length / 1024;
-};
 const sizes: (number | undefined)[] = [];
-for (const framework of measured) sizes.push(await bundleSize(framework));
+for (const { imports, file } of measured)
+  sizes.push(
+    await bundleOf(imports, join(file, "..")).then(
+      ({ kilobytes }) => kilobytes,
+      () => undefined,
+    ),
+  );
 row("KB gzip, an agent with a model (bar 25)", sizes);
 
-const importTimes = new Map<string, number[]>([
-  ["", []],
-  ...measured.map(({ name }) => [name, []] as [string, number[]]),
-]);
-const importOnce = (framework: Framework | undefined): number => {
+/** Milliseconds to import it in a new process: of the clock, and of the processor, which other work does not lengthen. */
+const importOnce = (framework: Framework | undefined): readonly [wall: number, cpu: number] => {
   const code = framework === undefined ? "" : framework.imports.replace(/console\.log.*$/, "").split(";")[0];
+  const spent = "const { user, system } = process.cpuUsage(); console.log((user + system) / 1000);";
   const begun = performance.now();
-  execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "--eval", code ?? ""], {
+  const said = execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "--eval", `${code}; ${spent}`], {
     cwd: framework === undefined ? here : join(framework.file, ".."),
+    encoding: "utf8",
   });
-  return performance.now() - begun;
+  return [performance.now() - begun, Number(said)];
 };
-for (let round = 0; round < 4 * rounds; round += 1) {
-  importTimes.get("")?.push(importOnce(undefined));
-  for (const framework of measured) importTimes.get(framework.name)?.push(importOnce(framework));
+const bareNode = { name: "bare node" };
+const importTimes = new Map([bareNode, ...measured].map(({ name }) => [name, [[], []] as [number[], number[]]]));
+for (let round = 0; round < 4 * rounds; round += 1)
+  for (const framework of [undefined, ...measured]) {
+    const [wall, cpu] = importOnce(framework);
+    const [walls, cpus] = importTimes.get((framework ?? bareNode).name) ?? [[], []];
+    walls.push(wall);
+    cpus.push(cpu);
+  }
+for (const [which, title] of ["ms to import, over bare node (bar 15)", "CPU ms of the same"].entries()) {
+  const medianOf = (name: string): number => median(importTimes.get(name)?.[which] ?? []);
+  row(
+    title,
+    measured.map(({ name }) => medianOf(name) - medianOf(bareNode.name)),
+  );
+  console.log(`${"".padEnd(46)}${`(bare node: ${medianOf(bareNode.name).toFixed(1)})`.padStart(16)}`);
 }
-const bare = median(importTimes.get("") ?? []);
-row(
-  "ms to import, over bare node (bar 15)",
-  measured.map(({ name }) => median(importTimes.get(name) ?? []) - bare),
-);

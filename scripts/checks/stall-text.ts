@@ -1,11 +1,11 @@
 import { chooseGguf } from "../../src/engines/onnx/files/hub-files.ts";
 import { parseModelName } from "../../src/engines/onnx/files/model-cache.ts";
-import { parseJsonAction } from "../../src/flow/model/parse-action.ts";
 import { questionText } from "../../src/flow/model/planner-prompt.ts";
+import { jsonAction } from "../../src/flow/model/read-action.ts";
 import { parseVerdict } from "../../src/flow/model/verifier-prompt.ts";
-import { analyse } from "../../src/flow/rules/analyst.ts";
-import { narrow } from "../../src/grants.ts";
+import { analyse } from "../../src/flow/rules/analyse.ts";
 import { createFlow, modelAnalyst, parseAction, parseChatAction, ruleExecutor, tool } from "../../src/index.ts";
+import { narrow } from "../../src/narrow-grants.ts";
 import { plainText } from "../../src/plain-text.ts";
 import { randomKey } from "../../src/random.ts";
 import { type AnswerKey, exactMatch, scoreAnswer } from "../../src/tasks/index.ts";
@@ -99,7 +99,7 @@ export const textEntrances: readonly Entrance[] = [
   ...each("planner output", hostile, (text) => [
     parseAction(text.slice(0, 2000)),
     parseChatAction(text.slice(0, 2000), ["look"]),
-    parseJsonAction(text, ["look"]),
+    jsonAction(text, ["look"]),
   ]),
   ...each("verdict", hostile, (text) => parseVerdict(text)),
   ...each("analyst of a model", hostile, (text, signal) =>

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError, ModelError, ToolError } from "../errors.ts";
-import { grantsHost, narrow } from "../grants.ts";
+import { grantsHost } from "../grants.ts";
 import type { ChatModel } from "../model.ts";
 import { resilient } from "../models/index.ts";
+import { narrow } from "../narrow-grants.ts";
 import { redactor } from "../secrets/redact.ts";
 import { scriptedModel, scriptedPlanner } from "../testing/index.ts";
 import { type AnyTool, type ToolContext, tool } from "../tool.ts";

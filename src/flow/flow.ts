@@ -3,7 +3,6 @@ import { type AgentFlowError, ConfigError } from "../errors.ts";
 import type { FlowEvent, FlowEventBody } from "../event.ts";
 import { type EventStream, eventStream } from "../event-stream.ts";
 import type { Familiarity } from "../familiarity.ts";
-import { narrow } from "../grants.ts";
 import { checked, defined, refusal, withDefaults } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { type Query, queryOf } from "../task.ts";
@@ -21,16 +20,16 @@ import {
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
 import { SolveMeter, unpricedError } from "./meter.ts";
+import { chatPlanner } from "./model/chat-planner.ts";
+import { chatVerifier } from "./model/chat-verifier.ts";
 import { modelExecutor } from "./model/executor.ts";
 import { modelGenerator } from "./model/generator.ts";
-import { modelPlanner } from "./model/planner.ts";
-import { modelVerifier } from "./model/verifier.ts";
-import { withoutSecrets } from "./redaction.ts";
 import { ruleAnalyst } from "./rules/analyst.ts";
 import { ruleExecutor } from "./rules/executor.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import { ruleVerifier } from "./rules/verifier.ts";
 import { readSchemas } from "./schema.ts";
+import { withoutSecrets } from "./secret-holders.ts";
 import { answered, noProgress, repeatedCall } from "./stop-condition.ts";
 
 export type { FlowOptions, SolveOptions } from "./flow-options.ts";
@@ -95,7 +94,7 @@ export const createFlow = (options: FlowOptions): Flow => {
 const partsOf = (options: FlowOptions): FlowParts => {
   if (typeof options !== "object" || options === null) throw refusal("createFlow", options, "an object of options");
   const { model } = options;
-  const planner = options.planner ?? (model === undefined ? undefined : modelPlanner(model));
+  const planner = options.planner ?? (model === undefined ? undefined : chatPlanner(model));
   if (typeof planner !== "function")
     throw new ConfigError(
       "createFlow needs a planner, modelPlanner(model or policy) or a function (state, context) => plan, or a model for all modules.",
@@ -114,7 +113,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     analyst: options.analyst === undefined ? ruleAnalyst() : checkedAnalyst(options.analyst),
     planner,
     executor: options.executor ?? (model === undefined ? ruleExecutor() : modelExecutor(model)),
-    verifier: options.verifier ?? (model === undefined ? ruleVerifier() : modelVerifier(model)),
+    verifier: options.verifier ?? (model === undefined ? ruleVerifier() : chatVerifier(model)),
     generator: options.generator ?? (model === undefined ? ruleGenerator() : modelGenerator(model)),
     tools,
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
@@ -130,6 +129,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     replies: options.replies,
     experience: options.experience,
     redact: undefined,
+    redactObservation: undefined,
   };
 };
 
@@ -156,7 +156,10 @@ const solveWith = async (
     throw new ConfigError("The question is empty.");
   const started = parts.clock.now();
   const usage = noUsage();
-  const grants = narrow(parts.grants, options.grants);
+  const grants =
+    parts.grants === undefined || options.grants === undefined
+      ? (parts.grants ?? options.grants)
+      : (await import("../narrow-grants.ts")).narrow(parts.grants, options.grants);
   const trace = parts.tracing === undefined ? undefined : (await import("./tracing.ts")).traceSolve(parts.tracing, id);
   const run: Run = {
     query,

@@ -1,6 +1,6 @@
 import type { Budget } from "../budget.ts";
 import type { Clock } from "../clock.ts";
-import { AgentFlowError, BudgetError, EngineError, ModelError, messageOf } from "../errors.ts";
+import { AgentFlowError, BudgetError, messageOf } from "../errors.ts";
 import type { FlowEventBody } from "../event.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
 import type { Familiarity } from "../familiarity.ts";
@@ -31,11 +31,11 @@ import type {
   TrainedTurn,
   Trajectory,
 } from "../trajectory.ts";
-import type { Spent, Usage } from "../usage.ts";
+import type { Usage } from "../usage.ts";
 import { fixedCall } from "./fixed-call.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
 import { reached, type SolveMeter } from "./meter.ts";
-import { failed, redacted, refused } from "./observation.ts";
+import { failed, refused } from "./observation.ts";
 import { ruleGenerator } from "./rules/generator.ts";
 import type { StopCondition } from "./stop-condition.ts";
 import type { TraceApi } from "./tracing.ts";
@@ -57,6 +57,8 @@ export interface FlowParts {
   readonly instructions: string | undefined;
   readonly grants: Grants | undefined;
   readonly redact: Redactor | undefined;
+  /** `redact` for what a tool brought. */
+  readonly redactObservation: ((observation: Observation) => Observation) | undefined;
   readonly familiarity: Familiarity | undefined;
   readonly tracing: TraceApi | undefined;
   readonly replies: ReplyLog | undefined;
@@ -270,8 +272,8 @@ const writtenBy = async (
     const writing = parts.generator(state, context);
     return isPromise(writing) ? await interruption.guard(writing) : writing;
   } catch (thrown) {
-    if (thrown instanceof BudgetError) return ruleGenerator()(state, context);
-    throw thrown;
+    if (!(thrown instanceof BudgetError)) throw thrown;
+    return ruleGenerator()(state, context);
   }
 };
 
@@ -287,7 +289,7 @@ const unapproved = (tool: string): string =>
 const secretIn = (what: string): string =>
   `The ${what} holds a secret. Secrets are not passed on to tools: write it without.`;
 
-/** What comes of a call: the reply that it got when it was made before, or the tool's, which is kept before it is used. */
+/** What comes of a call, without secrets; of a flow that keeps replies the one that it got when it was made before. */
 const replyOf = async (
   parts: FlowParts,
   run: Run,
@@ -295,39 +297,14 @@ const replyOf = async (
   state: FlowState,
   turns: readonly TrainedTurn[],
 ): Promise<Observation> => {
-  const { redact, replies } = parts;
+  const { replies, redact, redactObservation } = parts;
   const ask = async (): Promise<Observation> => {
     const observation = await runTool(parts, run, call, state, turns);
-    return redact === undefined ? observation : redacted(observation, redact);
+    return redactObservation === undefined ? observation : redactObservation(observation);
   };
   if (replies === undefined) return ask();
-  const { known, keep } = replies.open({ history: run.id, turn: state.turn, call });
-  if (known !== undefined) {
-    run.meter.charge(known.spent ?? {});
-    if ("observation" in known) return known.observation;
-    const { kind, message } = known.failure;
-    throw kind === "budget" ? new BudgetError(message) : new ModelError(message);
-  }
-  const before = { ...run.usage };
-  const spent = (): { readonly spent?: Spent } => spentSince(before, run.usage);
-  try {
-    const observation = await ask();
-    await keep({ observation, ...spent() });
-    return observation;
-  } catch (thrown) {
-    const kind = thrown instanceof BudgetError ? "budget" : "model";
-    if (thrown instanceof BudgetError || thrown instanceof ModelError || thrown instanceof EngineError)
-      await keep({ failure: { kind, message: redact?.(thrown.message) ?? thrown.message }, ...spent() });
-    throw thrown;
-  }
-};
-
-const counted = ["promptTokens", "cachedTokens", "sampledTokens", "dollars", "toolDollars"] as const;
-
-/** What a call has used of the solve's budget; nothing where it was free. */
-const spentSince = (before: Usage, now: Usage): { readonly spent?: Spent } => {
-  const used = counted.flatMap((name) => (now[name] > before[name] ? [[name, now[name] - before[name]] as const] : []));
-  return used.length === 0 ? {} : { spent: Object.fromEntries(used) };
+  const { keptReply } = await import("./kept-replies.ts");
+  return keptReply({ replies, redact, ask, ...run }, { history: run.id, turn: state.turn, call });
 };
 
 /** Runs a call under its deadline. The signal that the tool got aborts at the deadline and at the end of the solve. */

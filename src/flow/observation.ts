@@ -1,6 +1,4 @@
 import { FIELD_LIMIT, fieldOf, fieldsOf, isFieldName, VALUE_LENGTH } from "../fields.ts";
-import { defined } from "../options.ts";
-import type { Redactor } from "../secrets/redact.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
 
@@ -45,34 +43,6 @@ export const observe = (value: unknown, limit = TEXT_LIMIT, redact: (text: strin
 
 type Clean = (text: string) => string;
 const asItIs: Clean = (text) => text;
-
-/** An observation without secrets: in its text, its source and its error, and in names, values, units and labels of fields. */
-export const redacted = (observation: Observation, redact: Redactor): Observation => {
-  const clean = redact.value(observation);
-  if (clean === observation) return observation;
-  // Words of ours are not secrets, whatever somebody chose for a password.
-  if (observation.status !== "ok")
-    return { ...clean, status: observation.status, reason: observation.reason, error: redact(observation.error) };
-  const fields = Object.entries(observation.fields).map(([name, field]) => [
-    redact(name),
-    redactedField(field, redact),
-  ]);
-  return {
-    ...clean,
-    status: "ok",
-    text: redact(observation.text),
-    fields: Object.fromEntries(fields),
-    ...defined({ trust: observation.trust }),
-  };
-};
-
-const kinds: readonly unknown[] = ["text", "number", "date", "address"];
-
-const redactedField = (field: Field, redact: Redactor): Field => {
-  const clean = redact.value(field);
-  if (clean === field || !kinds.includes(field.kind)) return clean;
-  return { ...clean, kind: typeof field.value === "number" && clean.value !== field.value ? "text" : field.kind };
-};
 
 const isToolOutput = (value: unknown): value is ToolOutput =>
   typeof value === "object" && value !== null && typeof (value as ToolOutput).text === "string";

@@ -1,42 +1,11 @@
-import { ConfigError, messageOf } from "../errors.ts";
-import type { SecretHolder } from "../model.ts";
-import type { Redactor } from "../secrets/redact.ts";
-import type { Toolset } from "../tool.ts";
-import type { FlowOptions } from "./flow-options.ts";
+import { defined } from "../options.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
+import type { Field, Toolset } from "../tool.ts";
+import type { Observation } from "../trajectory.ts";
 import type { FlowParts } from "./loop.ts";
 
-/**
- * The parts of a flow with its secrets taken out, once its first solve asks for them: those of its options and those that
- * its models, modules and tools hold. The search for secrets is loaded only where there are some.
- */
-export const withoutSecrets = (parts: FlowParts, options: FlowOptions): FlowParts | (() => Promise<FlowParts>) => {
-  const { model, analyst } = options;
-  const { planner, executor, verifier, generator } = parts;
-  const players = [model, analyst, planner, executor, verifier, generator];
-  const holders: readonly SecretHolder[] = [...players, ...Object.values(parts.tools)].flatMap((holder) =>
-    holder?.secrets === undefined ? [] : [holder as SecretHolder],
-  );
-  if (holders.length === 0 && (options.secrets ?? []).length === 0) return parts;
-  let redacted: Promise<FlowParts> | undefined;
-  return () => {
-    redacted ??= redactedParts(parts, options.secrets ?? [], holders).catch((cause: unknown) => {
-      // The next solve asks again: a store of keys may be back.
-      redacted = undefined;
-      throw new ConfigError(`The secrets of a model or a tool cannot be had: ${messageOf(cause)}`, { cause });
-    });
-    return redacted;
-  };
-};
-
-const redactedParts = async (
-  parts: FlowParts,
-  own: readonly string[],
-  holders: readonly SecretHolder[],
-): Promise<FlowParts> => {
-  const held = await Promise.all(holders.map((holder) => holder.secrets?.() ?? []));
-  const secrets = [...own, ...held.flat()].filter((secret) => typeof secret === "string" && secret !== "");
-  if (secrets.length === 0) return parts;
-  const { redactor } = await import("../secrets/redact.ts");
+/** The parts of a flow that take these secrets out of all that they say and get. */
+export const withoutSecrets = (parts: FlowParts, secrets: readonly string[]): FlowParts => {
   const redact = redactor(secrets);
   const { instructions, tools } = parts;
   return {
@@ -44,6 +13,7 @@ const redactedParts = async (
     tools: redactedTools(tools, redact),
     instructions: instructions === undefined ? undefined : redact(instructions),
     redact,
+    redactObservation: (observation) => redactedObservation(observation, redact),
   };
 };
 
@@ -58,3 +28,31 @@ const redactedTools = (tools: Toolset, redact: Redactor): Toolset =>
       return [known === name ? name : known.replace(/[^\w-]/g, "_"), clean === said ? tool : { ...tool, ...clean }];
     }),
   ) as Toolset;
+
+/** An observation without secrets: in its text, its source and its error, and in names, values, units and labels of fields. */
+const redactedObservation = (observation: Observation, redact: Redactor): Observation => {
+  const clean = redact.value(observation);
+  if (clean === observation) return observation;
+  // Words of ours are not secrets, whatever somebody chose for a password.
+  if (observation.status !== "ok")
+    return { ...clean, status: observation.status, reason: observation.reason, error: redact(observation.error) };
+  const fields = Object.entries(observation.fields).map(([name, field]) => [
+    redact(name),
+    redactedField(field, redact),
+  ]);
+  return {
+    ...clean,
+    status: "ok",
+    text: redact(observation.text),
+    fields: Object.fromEntries(fields),
+    ...defined({ trust: observation.trust }),
+  };
+};
+
+const kinds: readonly unknown[] = ["text", "number", "date", "address"];
+
+const redactedField = (field: Field, redact: Redactor): Field => {
+  const clean = redact.value(field);
+  if (clean === field || !kinds.includes(field.kind)) return clean;
+  return { ...clean, kind: typeof field.value === "number" && clean.value !== field.value ? "text" : field.kind };
+};

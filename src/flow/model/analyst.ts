@@ -5,7 +5,7 @@ import { defined, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import type { Query } from "../../task.ts";
 import type { Analysis } from "../../trajectory.ts";
-import { analyse, QUESTION_LENGTH } from "../rules/analyst.ts";
+import { analyse, QUESTION_LENGTH } from "../rules/analyse.ts";
 import { holding } from "./holding.ts";
 import { labelledLine } from "./labelled-line.ts";
 

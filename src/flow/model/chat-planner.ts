@@ -1,11 +1,14 @@
 import type { Grammar } from "../../grammar.ts";
 import { metered } from "../../metered.ts";
 import type { ChatMessage, ChatModel, OfferedTool } from "../../model.ts";
-import type { FlowState, ModuleContext, Planner } from "../../module.ts";
+import type { FlowState, ModuleContext, Plan, Planner } from "../../module.ts";
 import { defined } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import type { Toolset } from "../../tool.ts";
-import { parseChatAction, parseJsonAction, planOf } from "./parse-action.ts";
+import type { Step } from "../../trajectory.ts";
+import { holding } from "./holding.ts";
+import { plainAction } from "./plain-reply.ts";
+import { planOf } from "./plan.ts";
 import {
   actionPattern,
   actionSchema,
@@ -29,7 +32,8 @@ interface ChatPlannerOptions {
 
 /** How a model of a style is asked for an action, and how its reply is read. */
 interface Style {
-  readonly parse: typeof parseChatAction;
+  /** Whether a reply is looked through for an object first. */
+  readonly object: boolean;
   readonly grammar: Grammar;
   readonly wish: string;
   /** Whether the wish stands in the system's prompt from the start. */
@@ -41,7 +45,7 @@ const styleOf = (model: ChatModel, tools: Toolset): Style => {
   const offered = model.promptStyle === "tools" ? offeredTools(tools) : undefined;
   if (offered !== undefined)
     return {
-      parse: parseCall,
+      object: true,
       grammar: { type: "json", schema: callSchema(tools) },
       wish: callWish(tools),
       early: true,
@@ -49,21 +53,21 @@ const styleOf = (model: ChatModel, tools: Toolset): Style => {
     };
   return model.promptStyle === undefined || model.promptStyle === "tagged"
     ? {
-        parse: parseChatAction,
+        object: false,
         grammar: { type: "pattern", pattern: actionPattern(tools) },
         wish: lineWish(tools),
         early: false,
       }
     : {
-        parse: parseJsonAction,
+        object: true,
         grammar: { type: "json", schema: actionSchema(tools) },
         wish: jsonWish(tools),
         early: true,
       };
 };
 
-/** A call {"name", "arguments"}, whose arguments are the sub-goal; else as `parseJsonAction` reads it. */
-const parseCall: typeof parseChatAction = (text, tools) => {
+/** A call {"name", "arguments"}, whose arguments are the sub-goal. */
+const plainCall = (text: string, tools: readonly string[]): Step | undefined => {
   try {
     const { name, arguments: input } = JSON.parse(text) as { readonly name?: unknown; readonly arguments?: unknown };
     if (typeof name === "string" && tools.includes(name) && typeof input === "object" && input !== null)
@@ -71,7 +75,19 @@ const parseCall: typeof parseChatAction = (text, tools) => {
   } catch {
     // A text, in which an action may be found.
   }
-  return parseJsonAction(text, tools);
+  return undefined;
+};
+
+/** Reads a reply as its style says it; one that is not as plain, leniently. */
+const actionIn = async (
+  text: string,
+  tools: readonly string[],
+  { object, offered }: Style,
+): Promise<Step | { readonly error: string }> => {
+  const plain = (offered === undefined ? undefined : plainCall(text, tools)) ?? plainAction(text, tools);
+  if (plain !== undefined) return plain;
+  const { chatAction, jsonAction } = await import("./read-action.ts");
+  return object ? jsonAction(text, tools) : chatAction(text, tools);
 };
 
 /**
@@ -79,11 +95,14 @@ const parseCall: typeof parseChatAction = (text, tools) => {
  * a reply that is no action. Small models write a line of text, models whose `promptStyle` is "json" an object with their
  * thought before it, and models that call tools make the call, which the executor then need not write.
  */
-export const chatPlanner =
-  (model: ChatModel, { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions): Planner =>
-  async (state, context) => {
+export const chatPlanner = (
+  model: ChatModel,
+  { maxTokens = 256, temperature = 0, room = 24_000 }: ChatPlannerOptions = {},
+): Planner =>
+  holding(model, async (state: FlowState, context: ModuleContext): Promise<Plan> => {
     const tools = Object.keys(state.tools);
-    const { parse, grammar, wish, early, offered } = styleOf(model, state.tools);
+    const style = styleOf(model, state.tools);
+    const { grammar, wish, early, offered } = style;
     const messages: ChatMessage[] = conversation(state, context, room, early ? wish : undefined);
     const ask = async (attempt: number): Promise<string> => {
       let streamed = false;
@@ -105,14 +124,14 @@ export const chatPlanner =
       return reply.text;
     };
     const text = await ask(0);
-    let parsed = parse(text, tools);
+    let parsed = await actionIn(text, tools, style);
     if ("error" in parsed || !tools.includes(parsed.tool)) {
       messages.push({ role: "assistant", content: text }, { role: "user", content: `That is no action. ${wish}` });
-      const repaired = parse(await ask(1), tools);
+      const repaired = await actionIn(await ask(1), tools, style);
       if (!("error" in repaired) && tools.includes(repaired.tool)) parsed = repaired;
     }
     return planOf(text, parsed);
-  };
+  });
 
 const conversation = (
   state: FlowState,

@@ -13,6 +13,11 @@ export const oneLine = (text: string, length: number): string => {
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 };
 
+const ANSWER_LENGTH = 2000;
+
+/** An answer as it is given: one line, bounded; undefined for an empty one. */
+export const answerLine = (text: string): string | undefined => oneLine(text, ANSWER_LENGTH) || undefined;
+
 const withUnit = (field: Field): string =>
   `${oneLine(fieldText(field), VALUE_LENGTH)}${field.unit === undefined ? "" : ` ${field.unit}`}${field.label === undefined ? "" : ` (${oneLine(field.label, 40)})`}`;
 

@@ -3,9 +3,9 @@ import type { ChatModel } from "../../model.ts";
 import type { FlowState, Generated, Generator, ModuleContext } from "../../module.ts";
 import { checked, count, defined, objectWith, required, truth } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
-import { bareAnswer, taggedAnswer } from "../../reply.ts";
-import { entryText, oneLine } from "./entry-text.ts";
+import { answerLine, entryText } from "./entry-text.ts";
 import { holding } from "./holding.ts";
+import { plainAnswer } from "./plain-reply.ts";
 import { questionText } from "./planner-prompt.ts";
 import { firstKept } from "./selection.ts";
 
@@ -68,33 +68,9 @@ export const modelGenerator = (model: ChatModel, options: ModelGeneratorOptions 
       randomKey: deriveKey(context.randomKey, "generator"),
       abortSignal: context.abortSignal,
     });
-    return solution ? solutionOf(text) : answerOf(text);
+    const plain = solution ? undefined : plainAnswer(text);
+    if (plain !== undefined) return answerLine(plain);
+    const { answerIn, solutionIn } = await import("./dressed-answer.ts");
+    return solution ? solutionIn(text) : answerIn(text);
   });
-};
-
-const ANSWER_LENGTH = 2000;
-
-const SOLUTION_LENGTH = 20_000;
-
-/** Solution and answer in a reply. Without tags the whole reply is the solution, and its last line states the answer. */
-const solutionOf = (text: string): Generated => {
-  const said = text.trim();
-  const tagged = taggedAnswer(said);
-  const solution = (tagged?.before ?? said).replace(/^\s*solution\s*:\s*/iu, "").trim();
-  const answer = firstLine(tagged?.answer ?? said.split("\n").at(-1) ?? "");
-  return solution === "" ? answer : { answer, solution: solution.slice(0, SOLUTION_LENGTH) };
-};
-
-/** The answer in a reply: what stands in the last <answer> tags, else what follows a label, else the first line. */
-const answerOf = (text: string): string | undefined => {
-  const said = text.trim();
-  return firstLine(taggedAnswer(said)?.answer ?? said);
-};
-
-const firstLine = (text: string): string | undefined => {
-  const line = bareAnswer(text)
-    .split("\n")
-    .find((one) => one.trim() !== "");
-  const answer = oneLine(line ?? "", ANSWER_LENGTH);
-  return answer === "" ? undefined : answer;
 };

@@ -3,8 +3,7 @@ import type { ChatModel } from "../../model.ts";
 import type { FlowState, ModuleContext, Plan, Planner } from "../../module.ts";
 import { checked, count, either, number, objectWith, oneOf, type Rules, required, truth } from "../../options.ts";
 import { chatPlanner } from "./chat-planner.ts";
-import { holding } from "./holding.ts";
-import { malformed, planOf } from "./parse-action.ts";
+import { malformed, planOf } from "./plan.ts";
 import { actionPattern } from "./planner-prompt.ts";
 import { policyTurns } from "./policy-turns.ts";
 import { lengthOf, type PromptOptions, plannerPrompts } from "./prompt-form.ts";
@@ -58,7 +57,7 @@ export const modelPlanner = (model: ChatModel | Policy, options: ModelPlannerOpt
     "modelPlanner: the model",
   );
   checked("modelPlanner", options, modelPlannerRules);
-  return "sample" in model ? policyPlanner(model, options) : holding(model, chatPlanner(model, options));
+  return "sample" in model ? policyPlanner(model, options) : chatPlanner(model, options);
 };
 
 const policyPlanner = (policy: Policy, options: ModelPlannerOptions): Planner => {

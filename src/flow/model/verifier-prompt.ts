@@ -55,3 +55,7 @@ export const parseVerdict = (text: string): Verdict | undefined => {
     ...defined({ executionAnalysis, memoryAnalysis }),
   };
 };
+
+/** Whatever was written instead of a verdict, the flow continues: it costs turns and nothing else. */
+export const readVerdict = (text: string): Verdict =>
+  parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };

@@ -1,17 +1,14 @@
 import type { Policy } from "../../engine.ts";
-import { metered } from "../../metered.ts";
-import type { ChatMessage, ChatModel } from "../../model.ts";
+import type { ChatModel } from "../../model.ts";
 import type { FlowState, Judgement, ModuleContext, Verifier } from "../../module.ts";
 import { checked, count, either, number, objectWith, oneOf, type Rules, required } from "../../options.ts";
-import { deriveKey } from "../../random.ts";
-import type { MemoryEntry, Observation, Step, Verdict } from "../../trajectory.ts";
-import { ruleVerifier } from "../rules/verifier.ts";
+import type { Observation, Step } from "../../trajectory.ts";
+import { admit } from "../gate.ts";
 import { chatPrompts } from "./chat-prompt.ts";
-import { holding } from "./holding.ts";
+import { chatVerifier } from "./chat-verifier.ts";
 import { policyTurns } from "./policy-turns.ts";
-import { firstKept } from "./selection.ts";
 import {
-  parseVerdict,
+  readVerdict,
   VERDICT_PATTERN,
   type VerdictForm,
   verdictText,
@@ -56,14 +53,8 @@ export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierO
     "modelVerifier: the model",
   );
   checked("modelVerifier", options, optionRules);
-  return "sample" in model ? policyVerifier(model, options) : holding(model, chatVerifier(model, options));
+  return "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
 };
-
-const { admit } = ruleVerifier();
-
-/** Whatever was written instead of a verdict, the flow continues: it costs turns and nothing else. */
-const readVerdict = (text: string): Verdict =>
-  parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };
 
 const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVerifierOptions): Verifier => {
   const { maxTokens = form === "word" ? 8 : 160, temperature = 1 } = options;
@@ -105,49 +96,4 @@ const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVeri
     return { verdict: readVerdict(turn.text), sampled: turn.sampled, tokens: turn.tokens };
   };
   return { admit, judge, release: turns.release };
-};
-
-const chatVerifier = (model: ChatModel, { form = "lines", ...options }: ModelVerifierOptions): Verifier => {
-  const { maxTokens = form === "word" ? 8 : 160, temperature = 0, room = 16_000 } = options;
-  return {
-    admit,
-    judge: async (step, observation, state, context) => {
-      const turns = [...state.memory, { index: state.turn, step, observation }];
-      const { text } = await metered(model, context.meter, context.redact).complete({
-        messages: conversation(state, turns, form, room),
-        maxTokens,
-        temperature,
-        randomKey: deriveKey(context.randomKey, "verifier", state.turn),
-        ...(form === "word" && { grammar: { type: "pattern" as const, pattern: VERDICT_PATTERN } }),
-        abortSignal: context.abortSignal,
-      });
-      return readVerdict(text);
-    },
-  };
-};
-
-type Turn = Pick<MemoryEntry, "index" | "step" | "observation"> & Partial<Pick<MemoryEntry, "verdict">>;
-
-const conversation = (
-  state: FlowState,
-  turns: readonly Turn[],
-  form: VerdictForm,
-  room: number,
-): readonly ChatMessage[] => {
-  const [opening = "", ...later] = turns.map((turn) => verifierTurn(state, turn));
-  const replies = turns.map(({ verdict }) => (verdict === undefined ? "" : verdictText(verdict, form)));
-  const first =
-    firstKept(
-      opening.length,
-      later.map((text, i) => text.length + (replies[i]?.length ?? 0)),
-      room,
-    ) ?? Math.max(0, later.length - 1);
-  return [
-    { role: "system", content: verifierSystem(form) },
-    { role: "user", content: opening },
-    ...later.slice(first).flatMap((text, i): ChatMessage[] => [
-      { role: "assistant", content: replies[first + i] ?? "" },
-      { role: "user", content: text },
-    ]),
-  ];
 };

@@ -3,6 +3,7 @@ import type { Field, JsonSchema } from "../../tool.ts";
 import { argumentValue } from "../arguments.ts";
 import { fieldText } from "../field-text.ts";
 import { REFERENCE, resolve } from "../memory.ts";
+import { coerce } from "./coerce.ts";
 
 /**
  * The input that a planner has written as its sub-goal, with what its references stand for; undefined for a sub-goal in
@@ -36,7 +37,7 @@ export const writtenInput = (
       name,
       written(value, Object.hasOwn(properties, name) ? properties[name]?.type : undefined),
     ]);
-    return missing ? undefined : Object.fromEntries(entries);
+    return missing ? undefined : coerce(Object.fromEntries(entries), schema);
   } catch {
     // Words that begin with a brace: the model writes the input.
     return undefined;

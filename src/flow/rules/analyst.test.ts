@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { analyse } from "./analyst.ts";
+import { analyse } from "./analyse.ts";
 
 describe("entities, in order of appearance", () => {
   test.each<[string, readonly string[]]>([

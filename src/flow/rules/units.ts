@@ -1,3 +1,5 @@
+import { TRUTH } from "./verifier.ts";
+
 /** Names of units in English, and the short form that fields of observations carry. */
 const UNITS: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -48,9 +50,6 @@ const NAME =
 
 const YES_NO =
   /(?:^|[.?!:;]\s)(?:(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)\s(?!you\b|we\b|i\b)|(?:say|tell(?: me)?|check|find out|determine|state) whether\b)[^.?!]*[.?!]?$/iu;
-
-/** The kind of a yes or no, and the unit of a field that says one. */
-export const TRUTH = "truth";
 
 /** What decides between two questions, up to its comma or the end of its sentence. */
 const CONDITION = /\b(?:if not|if|unless|in case|provided(?: that)?|depending on)\b[^,.?!;:]*/giu;
