@@ -22,7 +22,7 @@ import { random, randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
 import { type Diagnosis, diagnosing } from "./diagnosis.ts";
 import { type GrpoOptions, grpoDefaults, grpoRules } from "./grpo-options.ts";
-import type { Group, Rollout } from "./roll-out.ts";
+import type { Group, RollOutOptions, Rollout } from "./roll-out.ts";
 import type { FamilyOf } from "./rollout-counts.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
@@ -55,6 +55,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   readonly concurrency?: number | undefined;
   /** Supervised sequences for the first policy in `train`, in the same gradient; `weight` is that of their mean −logp. */
   readonly replay?: ReplayOptions<Sealed> | undefined;
+  /** Turns from which all rollouts of a task continue, where there are any: nobody learns from them. @default none */
+  readonly begun?: RollOutOptions<Sealed>["begun"];
   /** The control: rewards are dealt out at random among the trajectories of a round. @default false */
   readonly permuteRewards?: boolean | undefined;
   /** Called for each trajectory with its true reward, in (task, rollout) order. */
@@ -89,6 +91,7 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   after: objectWith("the metrics of a step"),
   concurrency: count,
   replay: objectWith("replay", "sequences", "weight"),
+  begun: callback,
   permuteRewards: truth,
   onTrajectory: callback,
   onDiagnosis: callback,
