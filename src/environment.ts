@@ -17,6 +17,8 @@ export interface EnvironmentSealed {
   readonly role: "trained" | "heldOut" | "deep";
   /** The expected answer, for people. */
   readonly answer: string;
+  /** In training: how many calls of a known route were made before its rollouts begin. @default 0 */
+  readonly begun?: number | undefined;
 }
 
 export type EnvironmentTask<Sealed extends EnvironmentSealed = EnvironmentSealed> = Task<Sealed>;
@@ -73,6 +75,11 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   readonly exercised?: readonly string[] | undefined;
   /** An exercise in reading: brings what a question needs into memory, in a random order, and then calculates. */
   exercise(task: EnvironmentTask<Sealed>, draws: Random): Planner;
+  /**
+   * Training tasks with calls that came to their answers when tools were tried at random: in training some rollouts begin
+   * part of the way along them. @default none is known
+   */
+  readonly routes?: readonly { readonly task: EnvironmentTask<Sealed>; readonly plan: readonly string[] }[] | undefined;
   /** Whether an exercise came to what is asked. @default all that calculated did */
   isRight?(task: EnvironmentTask<Sealed>, trajectory: Trajectory): boolean | Promise<boolean>;
   readonly fixedOrder: {

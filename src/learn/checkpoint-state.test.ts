@@ -18,7 +18,7 @@ const newRun = async () => {
 
 const stateAfter = (index: number): TrainingState => ({
   after: { index, tasksDrawn: 4 * (index + 1) },
-  sampler: { families: { red: { drawn: 2, credit: 0.5, rate: 0.1 } }, current: index, groups: [] },
+  sampler: { families: { red: { drawn: 2, credit: 0.5, rate: 0.1, begun: { 1: 0.4 } } }, current: index, groups: [] },
   kept: { best: undefined, since: 0, last: undefined },
   spent: { rollOut: 1.5, train: 2.5, validate: 0.5 },
 });

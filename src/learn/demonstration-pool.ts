@@ -8,7 +8,7 @@ import type { Toolset } from "../tool.ts";
 import type { ReplayOptions } from "../train/index.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { exerciser, scriptedFlow } from "./demonstrations.ts";
-import { imitation, lastArguments } from "./imitated-sequences.ts";
+import { imitatedOf, lastArguments } from "./imitated-sequences.ts";
 import { descentOf, promptsOf, type Recipe } from "./recipe.ts";
 import { silentModel } from "./silent-model.ts";
 import { openSuccesses, type SuccessesState } from "./successes.ts";
@@ -60,7 +60,7 @@ export const openReplay = async ({
     family === undefined ? [] : environment.train(family, FIRST_INDEX + Math.floor(i / families.length)),
   );
   const known = new Map(drawn.map((task) => [task.id, task]));
-  const flow = scriptedFlow(environment, known, reading).with({ tools });
+  const flow = scriptedFlow(environment, known, reading, recipe.mistakes).with({ tools });
   const whole: TrainingSequence[] = [];
   for (const [i, task] of drawn.entries()) {
     abortSignal.throwIfAborted();
@@ -69,7 +69,7 @@ export const openReplay = async ({
       randomKey: randomKey(seed, "pool", i),
       abortSignal,
     });
-    whole.push(imitation(engine, trajectory, form));
+    whole.push(imitatedOf(recipe)(engine, trajectory, form));
   }
 
   const made = exercises === 0 ? [] : await exerciser(environment, seed, abortSignal)(FIRST_INDEX, pool);

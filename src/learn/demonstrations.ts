@@ -7,6 +7,7 @@ import { queryOf } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { demonstrate } from "./imitated-sequences.ts";
 import { READING } from "./planners/random-valid.ts";
+import { stumbling } from "./planners/stumbling.ts";
 
 /** A task of the cold start: what comes of it is shown to the planner that is made. */
 export interface Demonstration {
@@ -60,10 +61,14 @@ export const scriptedFlow = (
   environment: DemonstrationEnvironment,
   known: ReadonlyMap<string, EnvironmentTask>,
   reading = READING,
+  mistakes = 0,
 ): Flow =>
   createFlow({
     ...environment.flow,
-    planner: environment.randomValid(reading, (id) => known.get(id)),
+    planner: stumbling(
+      environment.randomValid(reading, (id) => known.get(id)),
+      mistakes,
+    ),
     tools: environment.tools(guess),
   });
 
@@ -75,7 +80,7 @@ const extraTurnsOf = (draws: Random): number => {
 
 /** Demonstrations on training pages and trained families. Half of them may take more turns than the task's limit. */
 export const demonstrator =
-  (environment: DemonstrationEnvironment, seed: number, abortSignal?: AbortSignal): Demonstrator =>
+  (environment: DemonstrationEnvironment, seed: number, abortSignal?: AbortSignal, mistakes = 0): Demonstrator =>
   async (from, count, { extraTurns = true } = {}) => {
     const tasks = Array.from({ length: count }, (_, i): EnvironmentTask => {
       const draws = random(randomKey(seed, "demonstration", from + i));
@@ -83,7 +88,7 @@ export const demonstrator =
       const extra = extraTurnsOf(draws);
       return extraTurns && task.turnLimit !== undefined ? { ...task, turnLimit: task.turnLimit + extra } : task;
     });
-    const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
+    const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])), READING, mistakes);
     const shown = await demonstrate(flow, tasks, randomKey(seed, "demonstration", from), abortSignal);
     return tasks.flatMap((task, i) => {
       const trajectory = shown[i];

@@ -4,7 +4,7 @@ import { EngineError } from "../errors.ts";
 import { createFlow } from "../flow/flow.ts";
 import { randomKey } from "../random.ts";
 import { byteTokenizer, leverEnvironment, leverTools, wordTokenizer } from "../testing/index.ts";
-import { completion, demonstrate, imitation, lastArguments } from "./imitated-sequences.ts";
+import { completion, demonstrate, imitatedOf, imitation, lastArguments } from "./imitated-sequences.ts";
 
 const engine = leverEngine();
 const { tokenizer } = engine;
@@ -29,6 +29,19 @@ describe("a trajectory as its planner would have sampled it", () => {
     const trajectory = await trajectoryOf(["look up", "press left"]);
     expect(imitation({ ...engine, contextLength: 12 }, trajectory)).toEqual({ ids: [], targets: [] });
   });
+});
+
+it("only what worked of a trajectory is imitated where random plans make mistakes, and all of it is seen", async () => {
+  const trajectory = await trajectoryOf(["look up", "press left"]);
+  const [first, ...rest] = trajectory.memory;
+  if (first === undefined) throw new Error("There are two turns.");
+  const observation = { status: "refused", reason: "repeated", error: "" } as const;
+  const mistaken = { ...trajectory, memory: [{ ...first, observation }, ...rest] };
+  const { ids, targets } = imitatedOf({ mistakes: 0.1 })(engine, mistaken);
+  expect(tokenizer.decode(targets.map((at) => ids[at] ?? 0))).toBe("press left <end>");
+  expect(ids).toEqual(imitation(engine, mistaken).ids);
+  expect(imitatedOf({ mistakes: 0 })).toBe(imitation);
+  expect(imitatedOf({})).toBe(imitation);
 });
 
 describe("the last action of a trajectory", () => {

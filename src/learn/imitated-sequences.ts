@@ -6,6 +6,7 @@ import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/mode
 import { deriveKey, type RandomKey } from "../random.ts";
 import { queryOf, type Task } from "../task.ts";
 import type { Trajectory } from "../trajectory.ts";
+import type { Recipe } from "./recipe.ts";
 
 /** Starts the reply of a completion, as `engineModel` asks for it. */
 export const ANSWER = "<answer>";
@@ -41,6 +42,21 @@ export const imitation = (
   const { ids, targets } = trajectorySegments(engine, trajectory, options);
   return { ids, targets };
 };
+
+/** The same, but only actions of which something came are targets; what failed or was refused is there to be seen. */
+export const whatWorked = (
+  engine: PlannerEngine,
+  trajectory: Trajectory,
+  options?: TrajectorySegmentsOptions,
+): TrainingSequence => {
+  const { ids, targets, turns } = trajectorySegments(engine, trajectory, options);
+  const worked = (turn: number | undefined): boolean => trajectory.memory[turn ?? -1]?.observation.status === "ok";
+  return { ids, targets: targets.filter((_, i) => worked(turns[i])) };
+};
+
+/** What a recipe imitates of random plans. */
+export const imitatedOf = ({ mistakes = 0 }: Pick<Recipe, "mistakes">): typeof imitation =>
+  mistakes > 0 ? whatWorked : imitation;
 
 /**
  * The last action of a trajectory, given its tool: what follows the tool's name is a target, the name itself and all that

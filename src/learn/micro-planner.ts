@@ -5,8 +5,9 @@ import { memoised } from "../flow/model/memoised.ts";
 import { END, renderHead } from "../flow/model/prompt-form.ts";
 import { deriveKey, type RandomKey, random, randomKey } from "../random.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
+import { stepOf } from "../trajectory.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
-import { ANSWER, imitation, lastArguments } from "./imitated-sequences.ts";
+import { ANSWER, imitatedOf, lastArguments } from "./imitated-sequences.ts";
 import { promptsOf, type Recipe } from "./recipe.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
 
@@ -57,14 +58,14 @@ export const makeMicroPlanner = async (
   const { environment, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const form = promptsOf(recipe);
-  const show = demonstrator(environment, seed, abortSignal);
+  const show = demonstrator(environment, seed, abortSignal, recipe.mistakes);
   const exercise = exerciser(environment, seed, abortSignal);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, form.turnsLeft === false ? undefined : (memory[0]?.turnsLeft ?? 0) + 1);
     return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry, form)}`).join("");
   });
-  const tokenizer = trainTokenizer(texts, {
+  const tokenizer = trainTokenizer([...texts, ...outcomes(form)], {
     vocabularySize: LARGEST_VOCABULARY,
     special: ["<pad>", END, ANSWER],
     atMost: true,
@@ -84,7 +85,7 @@ export const makeMicroPlanner = async (
     const sequences = (step: number): TrainingSequence[] => [
       ...Array.from({ length: plans }, (_, i) => i).flatMap((i) => {
         const shownPlan = drawPlan(step * plans + i);
-        return shownPlan === undefined ? [] : [imitation(reader, shownPlan.trajectory, form)];
+        return shownPlan === undefined ? [] : [imitatedOf(recipe)(reader, shownPlan.trajectory, form)];
       }),
       ...Array.from({ length: exercises }, (_, i) => i).flatMap((i) => {
         const one = drawExercise(step * exercises + i);
@@ -107,6 +108,32 @@ export const makeMicroPlanner = async (
     throw error;
   }
 };
+
+/** What becomes of calls that are refused or fail, often enough that its words are in the vocabulary. */
+const outcomes = (form: ReturnType<typeof promptsOf>): readonly string[] =>
+  FAILURES.flatMap(([status, reason]) =>
+    Array.from({ length: VOCABULARY_PLANS }, (_, i) =>
+      renderEntry(
+        {
+          index: 1 + (i % 9),
+          step: stepOf(""),
+          observation: { status, reason, error: "" },
+          verdict: { decision: "continue", reason: "" },
+          turnsLeft: 1,
+        },
+        form,
+      ),
+    ),
+  );
+
+const FAILURES = [
+  ["refused", "malformed"],
+  ["refused", "unknown-tool"],
+  ["refused", "bad-reference"],
+  ["refused", "bad-arguments"],
+  ["refused", "repeated"],
+  ["failed", "tool-error"],
+] as const;
 
 /** Draws all of a list in a random order, then all of it in another one. */
 const rounds = <Item>(list: readonly Item[], key: RandomKey): ((index: number) => Item | undefined) => {

@@ -37,9 +37,15 @@ export interface Recipe {
   readonly successes: Descent & { readonly sequences: number };
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
-   * `smoothing` a group), and never less than `floor` of the most.
+   * `smoothing` a group), and never less than `floor` of the most. `begun`: where the environment knows a route to the
+   * answer of a task, some of its groups begin part of the way along it, so that long plans are learnt from their ends.
    */
-  readonly families: { readonly floor: number; readonly start: number; readonly smoothing: number };
+  readonly families: {
+    readonly floor: number;
+    readonly start: number;
+    readonly smoothing: number;
+    readonly begun: boolean;
+  };
   /**
    * Of an adapter that has never seen the tools: before the first rollout it imitates this many random but valid plans and
    * exercises in reading a step. They show the form of actions and no preference for where to look and in which order.
@@ -50,6 +56,11 @@ export interface Recipe {
     readonly exercises: number;
     readonly learningRate: number;
   };
+  /**
+   * Share of the turns of random plans that are mistakes. Then nothing that failed is imitated: a planner sees what goes
+   * wrong, and imitates what works after it. @default 0, and all of a plan is imitated
+   */
+  readonly mistakes?: number;
   /** How much of a result a planner in a chat sees. */
   readonly detail: "values" | "names";
   /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
@@ -98,7 +109,7 @@ const tiny: Recipe = {
     reading: 0.9,
   },
   successes: { from: 0, to: 0, over: 1, sequences: 0 },
-  families: { floor: 0.3, start: 0.1, smoothing: 0.3 },
+  families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
   concurrency: 144,
@@ -160,13 +171,16 @@ const paper: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 const micro: Recipe = {
   ...tiny,
-  steps: 300,
+  steps: 160,
   // Its reference would be weights that know nothing: no KL is measured.
   grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  replay: { ...tiny.replay, episodes: 8, states: 8, exercises: 8, pool: 300 },
+  replay: { ...tiny.replay, from: 0.04, to: 0.003, episodes: 8, states: 8, exercises: 8, pool: 300 },
+  successes: { from: 0.1, to: 0.01, over: 0.7, sequences: 32 },
+  families: { ...tiny.families, begun: true },
+  mistakes: 0.15,
   turnsLeft: false,
-  coldStart: { steps: 500, plans: 8, exercises: 24, learningRate: 4e-3 },
+  coldStart: { steps: 600, plans: 12, exercises: 12, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
 };
@@ -174,8 +188,9 @@ const micro: Recipe = {
 /** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
   if (!isRecord(value)) return false;
-  const { verdicts = false, turnsLeft = true, grpo, ...parts } = value;
-  if (typeof verdicts !== "boolean" || typeof turnsLeft !== "boolean" || !isRecord(grpo)) return false;
+  const { verdicts = false, turnsLeft = true, mistakes = 0, grpo, ...parts } = value;
+  if (typeof verdicts !== "boolean" || typeof turnsLeft !== "boolean" || typeof mistakes !== "number") return false;
+  if (!isRecord(grpo)) return false;
   const { optimiser, guard, ...options } = grpo;
   const { grpo: known, ...others } = tiny;
   const { optimiser: _, guard: __, ...knownOptions } = known;

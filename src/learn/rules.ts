@@ -82,7 +82,12 @@ const recipeRule = ruleOf<Recipe>({
   ),
   successes: required(ruleOf<Recipe["successes"]>({ ...descent, sequences: required(whole) })),
   families: required(
-    ruleOf<Recipe["families"]>({ floor: required(share), start: required(share), smoothing: required(share) }),
+    ruleOf<Recipe["families"]>({
+      floor: required(share),
+      start: required(share),
+      smoothing: required(share),
+      begun: required(truth),
+    }),
   ),
   coldStart: required(
     ruleOf<Recipe["coldStart"]>({
@@ -95,6 +100,7 @@ const recipeRule = ruleOf<Recipe>({
   detail: required(oneOf("values", "names")),
   verdicts: truth,
   turnsLeft: truth,
+  mistakes: share,
   temperature: required(number()),
   concurrency: required(count),
   maxTokens: required(count),

@@ -41,3 +41,45 @@ it("learns nothing within a step", () => {
     expect(other.next(0).id).toBe(task.id);
   }
 });
+
+it("begins tasks part of the way along where groups are likely to be mixed there, and the whole where that is learnt", () => {
+  const beginnings = { turnsOf: () => 4 };
+  const sampler = taskSampler(environment, 5, recipe, undefined, beginnings);
+  const drawn = (step: number): readonly number[] =>
+    Array.from({ length: 20 * count }, () => sampler.next(step).sealed.begun ?? 0);
+  const share = (all: readonly number[], begun: number): number =>
+    all.filter((one) => one === begun).length / all.length;
+  const first = drawn(0);
+  expect(new Set(first)).toEqual(new Set([0, 1, 2, 3]));
+  // Nothing is solved but what lacks its last call, now and then.
+  for (let step = 1; step < 30; step += 1)
+    for (let i = 0; i < count; i += 1) {
+      const task = sampler.next(step);
+      const { begun = 0 } = task.sealed;
+      for (const reward of [0, begun === 3 ? step % 2 : 0]) sampler.record(task, reward);
+    }
+  const hard = drawn(30);
+  expect(share(hard, 3)).toBeGreaterThan(0.5);
+  expect(share(hard, 0)).toBeGreaterThan(0.02);
+  for (let step = 31; step < 90; step += 1)
+    for (let i = 0; i < count; i += 1) {
+      const task = sampler.next(step);
+      const { begun = 0 } = task.sealed;
+      sampler.record(task, begun === 0 ? step % 2 : 1);
+    }
+  expect(share(drawn(90), 0)).toBeGreaterThan(0.6);
+});
+
+it("continues from its state", () => {
+  const beginnings = { turnsOf: () => 3 };
+  const sampler = taskSampler(environment, 5, recipe, undefined, beginnings);
+  for (let i = 0; i < 40; i += 1) sampler.record(sampler.next(Math.floor(i / 8)), i % 3 === 0 ? 1 : 0);
+  const state = JSON.parse(JSON.stringify(sampler.state()));
+  const again = taskSampler(environment, 5, recipe, state, beginnings);
+  const drawn = (from: typeof sampler) =>
+    Array.from({ length: 60 }, (_, i) => {
+      const { id, sealed } = from.next(5 + Math.floor(i / 8));
+      return [id, sealed.begun];
+    });
+  expect(drawn(again)).toEqual(drawn(sampler));
+});

@@ -10,6 +10,7 @@ import {
   flowGrpo,
   type Rollout,
 } from "../train/index.ts";
+import { type Beginnings, noBeginnings, openBeginnings } from "./beginnings.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay, poolOf, type Replay } from "./demonstration-pool.ts";
 import { runDiagnostics } from "./diagnosis.ts";
@@ -80,7 +81,6 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const { policies, recipe, steps, practice } = learning;
   const until = again?.until ?? steps - 1;
   const validation = validationTasks(parts);
-  const sampler = taskSampler(practice.environment, settings.seed, recipe, from?.sampler);
   const best = keepBest(policies, validation.length, from?.kept);
   const journal = journalOf(run);
   const found = runDiagnostics(before, emit);
@@ -98,8 +98,11 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
   const replay = await replayOf(parts);
+  const beginnings = await beginningsOf(parts);
+  const sampler = taskSampler(practice.environment, settings.seed, recipe, from?.sampler, beginnings);
   const training = flowGrpo<EnvironmentSealed>({
     ...grpoOptions(parts, replay),
+    begun: beginnings.begun,
     after: from?.after,
     tasks: (_, step) => sampler.next(step),
     onTrajectory: (rollout) => {
@@ -171,6 +174,7 @@ const rowOf = ({
   step,
   task: task.id,
   family: task.sealed.family,
+  ...defined({ begun: task.sealed.begun }),
   reward,
   actions: memory.map(({ step: { raw } }) => raw),
   answer,
@@ -230,6 +234,12 @@ const validate = async (
   });
   spent.validate += now() - begun;
   return accuracy;
+};
+
+const beginningsOf = async ({ settings, learning, signals }: TrainingParts): Promise<Beginnings> => {
+  const { environment, tools, recipe } = learning;
+  if (!recipe.families.begun) return noBeginnings;
+  return openBeginnings({ environment, tools, seed: settings.seed, abortSignal: signals.abortSignal });
 };
 
 const replayOf = async ({

@@ -22,7 +22,7 @@ import { random, randomKey } from "../random.ts";
 import type { Reward, Task } from "../task.ts";
 import { type Diagnosis, diagnosing } from "./diagnosis.ts";
 import { type GrpoOptions, grpoDefaults, grpoRules } from "./grpo-options.ts";
-import type { Group, Rollout } from "./roll-out.ts";
+import type { Group, RollOutOptions, Rollout } from "./roll-out.ts";
 import type { FamilyOf } from "./rollout-counts.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 
@@ -59,6 +59,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
    * @default none
    */
   readonly replay?: ReplayOptions<Sealed> | readonly ReplayOptions<Sealed>[] | undefined;
+  /** Turns from which all rollouts of a task continue, where there are any: nobody learns from them. @default none */
+  readonly begun?: RollOutOptions<Sealed>["begun"];
   /** The control: rewards are dealt out at random among the trajectories of a round. @default false */
   readonly permuteRewards?: boolean | undefined;
   /** Called for each trajectory with its true reward, in (task, rollout) order. */
@@ -95,6 +97,7 @@ export const flowGrpoRules: Rules<FlowGrpoOptions> = {
   after: objectWith("the metrics of a step"),
   concurrency: count,
   replay: either(source, listOf(source)),
+  begun: callback,
   permuteRewards: truth,
   onTrajectory: callback,
   onDiagnosis: callback,

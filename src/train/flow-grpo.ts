@@ -5,6 +5,7 @@
  * - The advantage, the clip and what a turn's own step adds to its rollout's advantage are free; as published by default
  *   [advantage, clip, stepCredit, stepWeight, stepDiscount].
  * - Some rollouts of a group may fork from a turn of another [forks].
+ * - Rollouts may begin part of the way along, in turns that nobody learns from [begun].
  * - What tools returned may be modelled beside the reward [observationWeight].
  * - Advantages are normalised over the trajectories of a group and each turn weighs alike in its trajectory, as the paper
  *   writes and its published code does not; other averages by name [aggregation].

@@ -61,6 +61,8 @@ export interface RollOutOptions<Sealed> {
   readonly step: number;
   /** Of the rollouts of a task, how many fork from a turn of another one. @default 0 */
   readonly forks?: number | undefined;
+  /** Turns that were taken before the rollouts of a task begin: nobody learns from them. @default none */
+  readonly begun?: ((task: Task<Sealed>) => Pick<Trajectory, "memory" | "turns"> | undefined) | undefined;
   /** Number of the first of these tasks within the step. @default 0 */
   readonly firstTask?: number | undefined;
   /** Version that each policy samples, by policy name. */
@@ -138,7 +140,7 @@ export const rollOutEach = <Sealed>(
 };
 
 const rollOutOne = <Sealed>(
-  { flow, reward, seed, step, firstTask = 0, versions, abortSignal }: RollOutOptions<Sealed>,
+  { flow, reward, seed, step, firstTask = 0, versions, begun, abortSignal }: RollOutOptions<Sealed>,
   task: Task<Sealed>,
   p: number,
   g: number,
@@ -150,7 +152,7 @@ const rollOutOne = <Sealed>(
     id: `${step}/${firstTask + p}/${g}`,
     randomKey: key,
     versions,
-    ...defined({ abortSignal, from: forkOf(others, random(deriveKey(key, "fork"))) }),
+    ...defined({ abortSignal, from: forkOf(others, random(deriveKey(key, "fork"))) ?? begun?.(task) }),
   });
 };
 

@@ -45,6 +45,34 @@ const train = async (
 
 const versionsOf = (steps: readonly StepMetrics[]) => steps.map(({ versions }) => versions.planner);
 
+it("continues from turns that were taken before, and nobody learns from them", async () => {
+  const policy = leverPolicy();
+  const quick = leverFlow(policy);
+  const [task] = leverTasks;
+  if (task === undefined) throw new Error("There are tasks.");
+  const { trajectory } = await quick.solve(task, { id: "before" });
+  const memory = trajectory.memory
+    .slice(0, 1)
+    .map((entry) => ({ ...entry, verdict: { decision: "continue" as const, reason: "" } }));
+  const groups = await rollOutGroups({
+    flow: quick,
+    tasks: leverTasks.slice(0, 2),
+    reward: leverReward,
+    groupSize: 3,
+    seed: 3,
+    step: 0,
+    versions: {},
+    begun: ({ id }) => (id === task.id ? { memory, turns: [] } : undefined),
+  });
+  const [begun, whole] = groups.map(({ rollouts_G }) => rollouts_G.map((rollout) => rollout.trajectory));
+  for (const one of begun ?? []) {
+    expect(one.memory[0]).toEqual(memory[0]);
+    expect(one.memory.length).toBeGreaterThan(1);
+    expect(one.turns.map(({ turn }) => turn)[0]).toBe(2);
+  }
+  for (const one of whole ?? []) expect(one.turns[0]?.turn).toBe(1);
+});
+
 it("samples each step by the version before it, on-policy, when nothing may be stale", async () => {
   const { steps, sampled } = await train({ steps: 4 });
   const published = versionsOf(steps);

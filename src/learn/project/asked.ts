@@ -13,7 +13,7 @@ import { referred } from "../planners/gather.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { decisionIn } from "./decision.ts";
 import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
-import type { Asked, Decision, KnownWay, Seen, Way } from "./seen.ts";
+import type { Asked, Brought, Decision, Found, KnownWay, Reach, Seen, Way } from "./seen.ts";
 
 /** What it takes to find out what answers a question. */
 export interface AnswerOptions<Own> {
@@ -47,16 +47,17 @@ export const answersOf = <Own>(
     const fields = knownFields(state);
     const byReference = new Map(fields.map((field) => [field.reference, field]));
     const rewards = new Map<string, boolean>();
-    const isRight = async (value: Field | undefined): Promise<boolean> => {
-      if (value === undefined || !fits(value, analysis.unit)) return false;
+    const isRight = async (value: Field | undefined): Promise<boolean> =>
+      value !== undefined && fits(value, analysis.unit) && isAnswer(value);
+    const isAnswer = async (value: Field): Promise<boolean> => {
       const text = fieldText(value);
       const known = rewards.get(text) ?? (await reward(task, text)) === 1;
       rewards.set(text, known);
       return known;
     };
-    const accepted = new Map<string, Way | undefined>();
+    const accepted = new Map<string, Found>();
     for (const { step, observation } of memory)
-      if (await isRight(statedValue(observation))) accepted.set(step.tool, undefined);
+      if (await isRight(statedValue(observation))) accepted.set(step.tool, { plan: planOf(step.raw, memory) });
     const truths = new Map<string, (Way & { readonly isLess: boolean }) | undefined>();
     const wayOf = (tool: string, subGoal: string): Way => ({
       asked: calculationOf(subGoal, byReference),
@@ -89,12 +90,32 @@ export const answersOf = <Own>(
       }
     }
     return {
+      brought: accepted.size > 0 ? [] : await holding(fields, memory, analysis.unit, isAnswer),
       template: analysis.template,
       cases: casesIn(memory),
       accepted,
       truths: new Map([...truths].flatMap(([name, truth]) => (truth === undefined ? [] : [[name, truth] as const]))),
     };
   };
+};
+
+/** Fields of what was brought that hold an answer, whatever kind the question asks for. */
+const holding = async (
+  fields: readonly Known[],
+  memory: Trajectory["memory"],
+  unit: string | undefined,
+  isAnswer: (value: Field) => Promise<boolean>,
+): Promise<readonly Brought[]> => {
+  const brought: Brought[] = [];
+  for (const { entry, name, field } of fields)
+    if (await isAnswer(field))
+      brought.push({
+        field: `${memory[entry - 1]?.step.tool}.${name}`,
+        kind: field.unit === undefined ? `a ${field.kind} without a unit` : `in ${field.unit}`,
+        asked: unit ?? "anything",
+        fits: fits(field, unit),
+      });
+  return brought;
 };
 
 /** What a planner sees of values, by tool and field; what came both ways in one walk is left out. */
@@ -155,19 +176,16 @@ const calculationOf = (subGoal: string, fields: ReadonlyMap<string, Known>): Ask
 };
 
 /** What each question asks to be calculated: what its family decides by, where it decides, and what answers it. */
-export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string, Seen>): Asked => {
+export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string, Seen>, turns: number): Asked => {
   const families = new Map<string, ProjectTask[]>();
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   const asked = new Map<string, readonly AskedCalculation[]>();
   const ways = new Map<string, readonly KnownWay[]>();
   const decisions = new Map<string, Decision>();
-  const reached = new Map<string, { readonly walked: number; readonly answered: number }>();
+  const reached = new Map<string, Reach>();
+  const routes = new Map<string, readonly string[]>();
   for (const [name, family] of families) {
     const shown = family.flatMap(({ id }) => seen.get(id) ?? []);
-    reached.set(name, {
-      walked: shown.length,
-      answered: shown.filter(({ accepted }) => accepted.size > 0).length,
-    });
     const answers = answersIn(family, seen);
     const { decision, comparison: decides } = decisionIn(shown);
     if (decision !== undefined) decisions.set(name, decision);
@@ -176,15 +194,36 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
       const { template = "", accepted, truths } = seen.get(id) ?? {};
       const answer = answers(id);
       const comparison = decides === undefined ? undefined : truths?.get(decides);
-      const both = [...(comparison ? [comparison.asked] : []), ...(answer ? [answer.asked] : [])];
+      const both = [comparison?.asked, answer?.way.asked].filter((one) => one !== undefined);
       if (both.length > 0) asked.set(id, both);
-      const own = answer && accepted?.get(nameOf(answer.asked));
+      const own = answer && accepted?.get(answer.name);
       for (const way of [comparison, own])
-        if (way !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
+        if (way?.asked !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
+      if (own !== undefined) routes.set(id, joined(comparison?.plan ?? [], own.plan));
     }
     if (known.length > 0) ways.set(name, known);
+    reached.set(name, {
+      walked: shown.length,
+      turns: Math.max(...family.map(({ turnLimit = turns }) => turnLimit)),
+      routes: family
+        .flatMap(({ id }) => (seen.has(id) ? [routes.get(id) ?? []] : []))
+        .filter(({ length }) => length > 0),
+      brought: shown.flatMap(({ brought }) => brought),
+    });
   }
-  return { asked, ways, decisions, reached };
+  return { asked, ways, decisions, reached, routes };
+};
+
+/** Calls of two plans, those of the first one first and none twice. */
+const joined = (first: readonly string[], second: readonly string[]): readonly string[] => {
+  const plan = [...first];
+  const places: number[] = [];
+  for (const action of second) {
+    const same = action.replace(/@(\d+)/g, (_, entry: string) => `@${places[Number(entry) - 1]}`);
+    const known = plan.indexOf(same);
+    places.push(known < 0 ? plan.push(same) : known + 1);
+  }
+  return plan;
 };
 
 /** Share of a family that agrees on a calculation from which it stands for the tasks without a find, too. */
@@ -194,12 +233,12 @@ const AGREEMENT = 0.6;
 const answersIn = (
   family: readonly ProjectTask[],
   seen: ReadonlyMap<string, Seen>,
-): ((id: string) => Way | undefined) => {
+): ((id: string) => { readonly name: string; readonly way: Found } | undefined) => {
   const counts = new Map<string, number>();
-  const byName = new Map<string, Way | undefined>();
+  const byName = new Map<string, Found>();
   let finds = 0;
   for (const { id } of family) {
-    const accepted = seen.get(id)?.accepted ?? new Map<string, Way | undefined>();
+    const accepted = seen.get(id)?.accepted ?? new Map<string, Found>();
     if (accepted.size > 0) finds += 1;
     for (const [name, way] of accepted) {
       counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -212,6 +251,7 @@ const answersIn = (
   return (id) => {
     const accepted = seen.get(id)?.accepted;
     const [name = agreed] = ranked.find(([one]) => accepted?.has(one)) ?? [];
-    return name === undefined ? undefined : byName.get(name);
+    const way = name === undefined ? undefined : byName.get(name);
+    return name === undefined || way === undefined ? undefined : { name, way };
   };
 };

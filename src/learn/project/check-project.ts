@@ -9,6 +9,7 @@ import { type DemonstrationEnvironment, scriptedFlow } from "../demonstrations.t
 import type { Exploration } from "./explore.ts";
 import { calculatorsOf } from "./project-environment.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
+import type { Luck } from "./reach.ts";
 
 /** Groups of a step, and thus fewest training tasks. */
 const FEWEST_TASKS = 16;
@@ -134,16 +135,12 @@ const SPREAD_TASKS = 96;
 const SPREAD_OF_FAMILY = 24;
 const ROLLOUTS = 2;
 
-/**
- * Whether random valid plans earn some of the reward and not all of it, and in which families they never do: what chance
- * never finds, a planner that is made from chance does not learn.
- */
+/** Whether random valid plans earn some of the reward and not all of it, and how often they do in each family. */
 export const checkSpread = async (
   environment: DemonstrationEnvironment,
   seed: number,
   abortSignal: AbortSignal,
-  reached: Exploration["reached"] = new Map(),
-): Promise<Finding[]> => {
+): Promise<{ readonly finding: Finding; readonly luck: ReadonlyMap<string, Luck> }> => {
   const { families } = environment;
   const length = Math.max(SPREAD_TASKS, SPREAD_OF_FAMILY * families.length);
   const drawn = Array.from({ length }, (_, i) =>
@@ -151,7 +148,7 @@ export const checkSpread = async (
   );
   // A family of few tasks starts over.
   const tasks = [...new Map(drawn.map((task) => [task.id, task])).values()];
-  const byFamily = new Map<string, { tasks: number; solved: number }>();
+  const luck = new Map<string, Luck>();
   const flow = scriptedFlow(environment, new Map(tasks.map((task) => [task.id, task])));
   const endings = new Map<string, number>();
   const count = (ending: string): void => void endings.set(ending, (endings.get(ending) ?? 0) + 1);
@@ -173,49 +170,30 @@ export const checkSpread = async (
       if (reward < 1) count(endingOf(trajectory));
     }
     if (best > 0) solved += 1;
-    const family = byFamily.get(task.sealed.family) ?? { tasks: 0, solved: 0 };
-    byFamily.set(task.sealed.family, { tasks: family.tasks + 1, solved: family.solved + (best > 0 ? 1 : 0) });
+    const { tried, solved: before } = luck.get(task.sealed.family) ?? { tried: 0, solved: 0 };
+    luck.set(task.sealed.family, { tried: tried + 1, solved: before + (best > 0 ? 1 : 0) });
   }
   const mean = sum / (tasks.length * ROLLOUTS);
   const ended = [...endings]
     .sort(([, a], [, b]) => b - a)
     .map(([ending, times]) => `${times} × ${ending}`)
     .join(", ");
-  const of = (level: Finding["level"], message: string): Finding => ({ check: "spread", level, message });
+  const of = (level: Finding["level"], message: string) => ({
+    finding: { check: "spread", level, message } as const,
+    luck,
+  });
   if (sum === 0)
-    return [
-      of(
-        "error",
-        `Random valid plans earned nothing on ${tasks.length} training tasks (${ended}), so there is nothing to compare. ` +
-          "Give shorter tasks among them, more turns (budget.turns), a reward for parts of the way, or check that the tools can reach the expected answers.",
-      ),
-    ];
+    return of(
+      "error",
+      `Random valid plans earned nothing on ${tasks.length} training tasks (${ended}), so there is nothing to compare. ` +
+        "Give shorter tasks among them, more turns (budget.turns), a reward for parts of the way, or check that the tools can reach the expected answers.",
+    );
   if (mean > 0.98)
-    return [of("warning", `random valid plans earn ${percentOf(mean)} of the reward: there is little left to learn`)];
-  return [
-    of(
-      solved < tasks.length / 20 ? "warning" : "ok",
-      `random valid plans earn ${percentOf(mean)} of the reward, some of it on ${percentOf(solved / tasks.length)} of the tasks (else: ${ended})`,
-    ),
-    ...[...byFamily].flatMap(([family, { tasks: tried, solved: some }]): Finding[] =>
-      some > 0
-        ? []
-        : [
-            {
-              check: "families",
-              level: "warning",
-              message: unsolved(family, tried, reached.get(family)),
-            },
-          ],
-    ),
-  ];
-};
-
-const unsolved = (family: string, tried: number, reached: { walked: number; answered: number } | undefined): string => {
-  const never = `${family}: 0 of ${tried} tasks were ever solved by random plans`;
-  if (reached !== undefined && reached.answered > 0)
-    return `${never}, though longer walks came to what answers ${reached.answered} of ${reached.walked}. It is learnt only where its parts are learnt from other families; more turns (budget.turns) help.`;
-  return `${never}, so its first solutions are unlikely to be found. Look whether the tools reach its answers, whether its turns suffice, and whether each call can refer to what it needs.`;
+    return of("warning", `random valid plans earn ${percentOf(mean)} of the reward: there is little left to learn`);
+  return of(
+    solved < tasks.length / 20 ? "warning" : "ok",
+    `random valid plans earn ${percentOf(mean)} of the reward, some of it on ${percentOf(solved / tasks.length)} of the tasks (else: ${ended})`,
+  );
 };
 
 const percentOf = (share: number): string => `${Math.round(100 * share)} %`;

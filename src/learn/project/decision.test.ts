@@ -11,7 +11,8 @@ const less = {
 const shown = (seenOf: (isFirst: boolean, i: number) => Partial<Seen>): readonly Seen[] =>
   Array.from({ length: 20 }, (_, i) => ({
     template: "who",
-    accepted: new Map([[i % 2 === 0 ? "rota" : "deployment", undefined]]),
+    accepted: new Map([[i % 2 === 0 ? "rota" : "deployment", { plan: [] }]]),
+    brought: [],
     truths: new Map(),
     cases: new Map(),
     ...seenOf(i % 2 === 0, i),
@@ -55,7 +56,7 @@ describe("what a family decides by", () => {
     expect(
       decisionIn(shown((isFirst) => ({ template: isFirst ? "who is on call" : "who wrote it" }))).decision,
     ).toBeUndefined();
-    expect(decisionIn(shown(() => ({ accepted: new Map([["rota", undefined]]) }))).decision).toBeUndefined();
+    expect(decisionIn(shown(() => ({ accepted: new Map([["rota", { plan: [] }]]) }))).decision).toBeUndefined();
     expect(decisionIn(shown((isFirst) => truths(isFirst, true)).slice(0, 7)).decision).toBeUndefined();
   });
 });

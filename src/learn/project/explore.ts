@@ -11,7 +11,7 @@ import { knownFields } from "../planners/candidates.ts";
 import { type AnswerOptions, answersOf, askedOf } from "./asked.ts";
 import type { ProjectTask } from "./project-tasks.ts";
 import type { Asked, Seen } from "./seen.ts";
-import { allowedCalls, type Beginnings, beginningsOf, type Fits, isValid } from "./valid-calls.ts";
+import { allowedCalls, type Beginnings, beginningsOf, type Fits, isValid, type ValidCall } from "./valid-calls.ts";
 
 /** What a tool did when it was called with real arguments. */
 export interface ToolRecord {
@@ -33,6 +33,8 @@ export interface Exploration extends Asked {
 }
 
 export interface ExploreOptions<Own> extends AnswerOptions<Own> {
+  /** Tells its walks from others. */
+  readonly name: string;
   readonly tasks: readonly ProjectTask<Own>[];
   readonly flow: Pick<FlowOptions, "analyst" | "budget" | "replies" | "secrets">;
   readonly seed: number;
@@ -47,8 +49,12 @@ const SHORT_WALKS = 2;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
 const MOST_LONG = 12;
+/** Calls with values that have worked apart, until they are a source like any other. */
+const MOST_HOPES = 4;
 /** What a walk may take: a tool that never answers would hold a run before it begins. */
 const WALK_SECONDS = 300;
+/** Turns of a question where neither it nor the budget says. */
+const DEFAULT_TURNS = 10;
 /** Tasks that are walked over, and those of each family. */
 const MOST_TASKS = 480;
 const MOST_OF_FAMILY = 24;
@@ -59,7 +65,7 @@ const MOST_OF_FAMILY = 24;
  * the question asks, and which comparison decides between two. Nothing is learnt of where to look and in which order.
  */
 export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Exploration> => {
-  const { tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
+  const { name, tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
   const fits: Fits = new Map();
   const records: Records = new Map();
   const places = new Map<string, string>();
@@ -86,7 +92,7 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
         (isLong ? longWalk : walk).solve(
           { ...queryOf(task), turnLimit: isLong ? longest : turns },
-          { id: `explore-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
+          { id: `explore-${name}-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
         ),
       );
       abortSignal.throwIfAborted();
@@ -100,7 +106,7 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       seen.set(task.id, { ...shown, truths: new Map([...(seen.get(task.id)?.truths ?? []), ...shown.truths]) });
     }
   }
-  return { fits, tools: records, ...askedOf(tasks, seen) };
+  return { fits, tools: records, ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS) };
 };
 
 /** The first tasks of each family. */
@@ -152,12 +158,19 @@ const record = (records: Records, tool: string, observation: Observation, place 
 /** A planner that calls each tool alike, with arguments from where they were taken least often. It learns what works. */
 const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
   /** What the last call of each walk under way was. */
-  const pending = new Map<string, string>();
+  const pending = new Map<string, { readonly name: string; readonly tool: string; readonly call: ValidCall }>();
+  /** Values that calls have worked with, by tool and place of the argument: where else they come from may work, too. */
+  const worked = new Map<string, Set<string>>();
+  const placesOf = (tool: string, { values }: ValidCall): readonly (readonly [place: string, value: string])[] =>
+    values.map((value, i) => [`${tool} ${i}`, value]);
   const settle = (history: string, { memory }: Pick<FlowState, "memory">): void => {
-    const key = pending.get(history);
-    const entry = key === undefined ? undefined : fits.get(key);
-    if (entry !== undefined && memory.at(-1)?.observation.status === "ok") entry.ok += 1;
+    const last = pending.get(history);
     pending.delete(history);
+    const entry = last === undefined ? undefined : fits.get(last.name);
+    if (last === undefined || entry === undefined || memory.at(-1)?.observation.status !== "ok") return;
+    entry.ok += 1;
+    for (const [place, value] of placesOf(last.tool, last.call))
+      worked.set(place, (worked.get(place) ?? new Set()).add(value));
   };
   return (state, { history, randomKey: key }) => {
     settle(history, state);
@@ -169,18 +182,25 @@ const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
       .filter(({ calls }) => calls.length > 0);
     if (open.length === 0) return { step: stepOf(""), error: "There is no further call." };
     const { tool, calls } = draws.pick(open);
-    const worth = (sources: string): number => {
-      const { tries, ok } = fits.get(`${tool}: ${sources}`) ?? { tries: 0, ok: 0 };
+    const worth = (call: ValidCall): number => {
+      const { tries, ok } = fits.get(`${tool}: ${call.sources}`) ?? { tries: 0, ok: 0 };
+      // Before all others comes what is new and made of values that have worked from elsewhere.
+      if (
+        ok === 0 &&
+        tries < MOST_HOPES &&
+        placesOf(tool, call).every(([place, value]) => worked.get(place)?.has(value))
+      )
+        return -2;
       // Half of the time it continues from what works: that leads further.
       return ok > 0 && draws.next() < 0.5 ? -1 : tries;
     };
-    const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call.sources) }));
+    const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call) }));
     const { call } = ranked.reduce((best, one) => (one.rank < best.rank ? one : best));
     const name = `${tool}: ${call.sources}`;
     const entry = fits.get(name) ?? { tries: 0, ok: 0 };
     entry.tries += 1;
     fits.set(name, entry);
-    pending.set(history, name);
+    pending.set(history, { name, tool, call });
     return { step: stepOf(`${tool} ${call.subGoal}`) };
   };
 };

@@ -38,6 +38,7 @@ const exploration: Exploration = {
   ]),
   decisions: new Map(),
   reached: new Map(),
+  routes: new Map(tasks.map(({ id }) => [id, ["look q1", "press @1.seen"]])),
   ways: new Map([
     [
       "one",
@@ -198,14 +199,16 @@ describe("a project that is opened", () => {
       name: "doors",
       record: { project: "doors", projectSha256: "abc", tasks: opened.hash },
     });
-    expect(opened.findings.map(({ check }) => check)).toEqual([
+    expect([...new Set(opened.findings.map(({ check }) => check))]).toEqual([
       "tasks",
       "reward",
       "tools",
       "leaks",
       "duplicates",
       "spread",
+      "families",
     ]);
+    expect(opened.findings.at(-1)?.message).toMatch(/^held \(never trained\)/);
     expect([stages[0], stages.at(-1)]).toEqual(["checking the reward", "random valid plans"]);
     expect(stages[1]).toMatch(/^calling the tools: 0\/\d+$/);
     const { trajectory } = await createFlow({

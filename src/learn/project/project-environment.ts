@@ -103,6 +103,10 @@ export const projectEnvironment = <Own>({
         randomValid(1, () => task),
         draws,
       ),
+    routes: [...training.values()].flat().flatMap((task) => {
+      const plan = exploration.routes.get(task.id);
+      return plan === undefined ? [] : [{ task, plan }];
+    }),
     isRight: (task, trajectory) => isRight(reward, task, trajectory),
     fixedOrder: {
       tools: Object.keys(tools),
@@ -201,10 +205,15 @@ const isRight = async <Own>(
   return last?.status === "ok" && (statedValue(last)?.unit === TRUTH || (await reward(task, answer)) === 1);
 };
 
-/** What is computed at random: comparisons only where a question asks for one. */
-const operationsOf = ({ asked }: Exploration): readonly string[] => {
-  const isCompared = [...asked.values()].some((list) => list.some(({ operation }) => operation in comparisons));
-  return Object.keys(isCompared ? { ...operations, ...comparisons } : operations);
+/**
+ * What is computed at random: what questions ask for, where the answers of all families are known, else everything;
+ * comparisons only where a question asks for one.
+ */
+const operationsOf = ({ asked, reached }: Exploration): readonly string[] => {
+  const known = new Set([...asked.values()].flat().map(({ operation }) => operation));
+  const isAllKnown = known.size > 0 && [...reached.values()].every(({ routes }) => routes.length > 0);
+  const compared = Object.keys(comparisons).some((operation) => known.has(operation)) ? Object.keys(comparisons) : [];
+  return [...Object.keys(operations).filter((operation) => !isAllKnown || known.has(operation)), ...compared];
 };
 
 /** The tools of an order, whatever the question; arguments are drawn among the valid ones. */

@@ -55,6 +55,7 @@ const look = async (changed: AgentFlowConfig) => {
   const training = split.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train");
   const tools = toolsetOf(changed.tools ?? {});
   const exploration = await explore({
+    name: "trained",
     tools,
     calculators: calculatorsOf(tools),
     tasks: training,
@@ -91,12 +92,17 @@ it("finds out which arguments fit and which calculation is asked, and nothing is
   expect(checkDuplicates(split)).toMatchObject({ level: "ok" });
   expect(await checkReward(config, split)).toMatchObject({ level: "ok" });
   // There is but one way to go.
-  expect(await checkSpread(environment, 7, abortSignal)).toMatchObject([
-    {
-      level: "warning",
-      message: expect.stringContaining("100 %"),
-    },
-  ]);
+  expect((await checkSpread(environment, 7, abortSignal)).finding).toMatchObject({
+    level: "warning",
+    message: expect.stringContaining("100 %"),
+  });
+  // Tasks that were walked over have the calls that came to their answers.
+  const { routes = [] } = environment;
+  expect(routes.length).toBe(24);
+  expect(routes.filter(({ task }) => !training.has(task.id))).toEqual([]);
+  expect(new Set(routes.map(({ plan }) => plan.join("; ")))).toEqual(
+    new Set(["box q1; scales @1.shelf q1; calculate value @2.weight"]),
+  );
 });
 
 it("says what would make training vain", async () => {
@@ -117,7 +123,7 @@ it("says what would make training vain", async () => {
       message: expect.stringMatching(/^The tool scales failed in all of \d+ calls, the last one with: Closed\./),
     },
   ]);
-  expect(await checkSpread(broken.environment, 7, abortSignal)).toMatchObject([{ level: "error" }]);
+  expect((await checkSpread(broken.environment, 7, abortSignal)).finding).toMatchObject({ level: "error" });
 
   const split = splitTasks(tasks);
   const reward = async (given: NonNullable<AgentFlowConfig["reward"]>) =>
@@ -186,6 +192,9 @@ it("finds out which comparison decides, and that nothing does where the number i
   for (const calculations of asked) expect(calculations).toEqual([{ operation: "less", fields: ["weight", "q2"] }]);
   expect(exploration.ways.get("who")?.[0]?.plan).toEqual(["box q1", "calculate less @1.weight q2"]);
   expect(environment.exercised).toEqual(["who"]);
+  const routes = [...exploration.routes.values()].map((plan) => plan.join("; "));
+  expect(routes).toContain("box q1; calculate less @1.weight q2; keeper @1.shelf");
+  expect(routes).toContain("box q1; calculate less @1.weight q2; owner q1");
 
   const silent = undecided.map(({ question, ...task }) => ({
     ...task,

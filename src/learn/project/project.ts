@@ -1,6 +1,13 @@
 import { budget as budgetRule } from "../../budget.ts";
 import type { AgentFlowConfig } from "../../config.ts";
-import type { Environment, EnvironmentOpening, EnvironmentSource, Finding, TaskSets } from "../../environment.ts";
+import type {
+  Environment,
+  EnvironmentOpening,
+  EnvironmentSealed,
+  EnvironmentSource,
+  Finding,
+  TaskSets,
+} from "../../environment.ts";
 import { ConfigError } from "../../errors.ts";
 import {
   seed as aSeed,
@@ -21,10 +28,11 @@ import type { Reward } from "../../task.ts";
 import { toolset, toolsetOf } from "../../tool.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
 import { checkDecisions } from "./decision.ts";
-import { explore } from "./explore.ts";
+import { type Exploration, explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment, projectSets } from "./project-environment.ts";
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 import { rememberingPure } from "./pure-tools.ts";
+import { checkReach } from "./reach.ts";
 
 /** Turns of a walk that looks what there is: more than a solve has, so that what long plans need comes by. */
 const EXPLORED_TURNS = 10;
@@ -94,23 +102,30 @@ const openProject = async <Own>(
   onStage("checking the reward");
   const reward = await checkReward(options, tasks);
   if (reward.level === "error") throw new ConfigError(reward.message);
-  const exploration = await explore({
-    tools,
-    calculators: calculatorsOf(tools),
-    tasks: tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train"),
-    reward: rewardOf(options),
-    flow: {
-      ...defined({ analyst, budget, replies, secrets }),
-    },
-    seed,
-    turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
-    onProgress: (done, total) => onStage(`calling the tools: ${done}/${total}`),
-    abortSignal,
-  });
+  const calculators = calculatorsOf(tools);
+  const walkOver = (role: EnvironmentSealed["role"], doing: string): Promise<Exploration> =>
+    explore({
+      name: role,
+      tools,
+      calculators,
+      tasks: tasks.filter(({ sealed }) => sealed.role === role && (role === "heldOut" || sealed.split === "train")),
+      reward: rewardOf(options),
+      flow: {
+        ...defined({ analyst, budget, replies, secrets }),
+      },
+      seed,
+      turns: Math.max(EXPLORED_TURNS, budget?.turns ?? 0),
+      onProgress: (done, total) => onStage(`${doing}: ${done}/${total}`),
+      abortSignal,
+    });
+  const exploration = await walkOver("trained", "calling the tools");
   const environment = projectEnvironment({ config: { ...options, tools }, tasks, exploration, seed, replies, secrets });
   const answering = checkTools(options, exploration);
   const broken = answering.some(({ level }) => level === "error");
+  // What is never trained is looked at for what is said of it, and for nothing else.
+  const { reached } = await walkOver("heldOut", "calling the tools for what is never trained");
   onStage("random valid plans");
+  const { finding, luck } = broken ? {} : await checkSpread(environment, seed, abortSignal);
   return {
     ...environment,
     name: called,
@@ -122,7 +137,8 @@ const openProject = async <Own>(
       checkLeaks(options, tasks),
       checkDuplicates(tasks),
       ...checkDecisions(exploration),
-      ...(broken ? [] : await checkSpread(environment, seed, abortSignal, exploration.reached)),
+      ...(finding === undefined ? [] : [finding]),
+      ...checkReach({ trained: exploration.reached, heldOut: reached, luck: luck ?? new Map(), calculators }),
     ],
   };
 };

@@ -1,21 +1,51 @@
 import type { AskedCalculation } from "../planners/random-valid.ts";
 
-/** A calculation on what tools brought, with the calls that brought it: the last action calculates. */
-export interface Way {
-  readonly asked: AskedCalculation;
+/** What a walk has found, with the calls that it took, from the first one on. */
+export interface Found {
+  /** What the last call calculates; absent where it looks up. */
+  readonly asked?: AskedCalculation | undefined;
   readonly plan: readonly string[];
+}
+
+/** A calculation on what tools brought, with the calls that brought it: the last action calculates. */
+export interface Way extends Found {
+  readonly asked: AskedCalculation;
 }
 
 /** What one walk has shown of a question: what answers it, and which way its comparisons went. */
 export interface Seen {
   /** The question with its entities replaced. */
   readonly template: string;
-  /** Calculations and lookups that the reward accepts, by their names. Only calculations have a way. */
-  readonly accepted: ReadonlyMap<string, Way | undefined>;
+  /** Calculations and lookups that the reward accepts, by their names. */
+  readonly accepted: ReadonlyMap<string, Found>;
   /** By the names of their operands; those that went both ways in one walk are left out. */
   readonly truths: ReadonlyMap<string, Way & { readonly isLess: boolean }>;
+  /** Fields that hold what the reward accepts, where nothing states it. */
+  readonly brought: readonly Brought[];
   /** Values that a planner sees of what the walk brought, by tool and field. */
   readonly cases: ReadonlyMap<string, string>;
+}
+
+/** A field with the expected answer in it. */
+export interface Brought {
+  /** `hotel.price`. */
+  readonly field: string;
+  /** Its unit, or what kind of value it is. */
+  readonly kind: string;
+  /** What its question is read as asking for. */
+  readonly asked: string;
+  /** Whether the one is the other. */
+  readonly fits: boolean;
+}
+
+/** How far walks over the tasks of a family came. */
+export interface Reach {
+  readonly walked: number;
+  /** Turns that a question has. */
+  readonly turns: number;
+  /** Calls that came to an answer, a list for each task that was answered. */
+  readonly routes: readonly (readonly string[])[];
+  readonly brought: readonly Brought[];
 }
 
 /** A way to what a question of some wording asks. */
@@ -35,10 +65,12 @@ export interface Decision {
 export interface Asked {
   /** By family. */
   readonly decisions: ReadonlyMap<string, Decision>;
-  /** Of the tasks that were walked over, how many were answered by what walks brought, by family. */
-  readonly reached: ReadonlyMap<string, { readonly walked: number; readonly answered: number }>;
+  /** By family. */
+  readonly reached: ReadonlyMap<string, Reach>;
   /** By task; what decides comes first. */
   readonly asked: ReadonlyMap<string, readonly AskedCalculation[]>;
   /** By family. */
   readonly ways: ReadonlyMap<string, readonly KnownWay[]>;
+  /** By task: calls that came to its answer, what decides among them. */
+  readonly routes: ReadonlyMap<string, readonly string[]>;
 }

@@ -8,6 +8,7 @@ import type { Known } from "../planners/candidates.ts";
 export interface ValidCall {
   readonly subGoal: string;
   readonly sources: string;
+  readonly values: readonly string[];
 }
 
 /** What came of calls by where their arguments came from. */
@@ -135,11 +136,12 @@ export const allowedCalls = (
     const key = tuple.map(({ value }) => value).join("\n");
     if (seen.has(key)) return [];
     seen.add(key);
-    if (tuple.length === 0) return [{ subGoal: "q", sources: "none" }];
+    if (tuple.length === 0) return [{ subGoal: "q", sources: "none", values: [] }];
     return [
       {
         subGoal: tuple.map(({ reference }) => reference).join(" "),
         sources: sourcesOf(tuple),
+        values: tuple.map(({ value }) => value),
       },
     ];
   });
