@@ -80,7 +80,10 @@ export const runTrial = async (
     let sampled = 0;
     const share = (): number => Math.min(1, sampled / tokens);
     const { sources } = await openReplay({ environment, engine, seed, steps: PLANNED, recipe, abortSignal });
-    const replay = sources.map(({ sequences, weight }) => ({ sequences, weight: () => weight(share() * PLANNED) }));
+    const replay = sources.map(({ sequences, weight }) => ({
+      sequences,
+      weight: (_: number, count: number) => weight(share() * PLANNED, count),
+    }));
     const peak = changes.peak ?? learningRate.peak;
     const warmUp = linearSchedule({ peak: 1, steps: WARM_UP, warmUp: WARM_UP, finalShare: 1 });
     const rewards: { readonly at: number; readonly reward: number }[] = [];

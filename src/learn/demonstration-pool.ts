@@ -95,7 +95,7 @@ export const openReplay = async ({
   return {
     sources: [
       { sequences: plans, weight: descentOf(recipe.replay, steps) },
-      { sequences: successes.draw, weight: descentOf(recipe.successes, steps) },
+      { sequences: successes.draw, weight: successes.weight(descentOf(recipe.successes, steps)) },
     ],
     state: successes.state,
   };

@@ -68,6 +68,12 @@ it("draws the same after it was stored and opened again, and something else at a
   expect(next).not.toEqual(first);
 });
 
+it("weighs as much as the recipe says where there are as many as it says, and less where there are fewer", () => {
+  const weight = openSuccesses(options).weight((step) => 0.6 - step / 10);
+  expect([3, 1, 0].map((sequences) => weight(0, sequences))).toEqual([0.6, 0.19999999999999998, 0]);
+  expect(weight(3, 3)).toBeCloseTo(0.3, 12);
+});
+
 it("keeps nothing for a recipe that imitates no successes", () => {
   const none = { ...recipe, successes: { ...recipe.successes, sequences: 0 } };
   const successes = openSuccesses({ ...options, recipe: none });

@@ -20,6 +20,8 @@ export interface SuccessesState {
 export interface Successes {
   /** Takes in a step's groups, and draws among what is kept of families that are still hard. */
   draw(step: number, groups: readonly Group<EnvironmentSealed>[]): readonly TrainingSequence[];
+  /** A weight for as many sequences as a step takes, less for fewer: one success alone is not to be learnt by heart. */
+  weight(full: (step: number) => number): (step: number, sequences: number) => number;
   state(): SuccessesState;
 }
 
@@ -63,6 +65,7 @@ export const openSuccesses = ({ recipe, policy, seed, from }: SuccessesOptions):
         .shuffle(hard)
         .slice(0, recipe.successes.sequences);
     },
+    weight: (full) => (step, sequences) => (full(step) * sequences) / Math.max(1, recipe.successes.sequences),
     state: () => ({ kept, rates: Object.fromEntries(rates) }),
   };
 };

@@ -170,6 +170,19 @@ it("replay: imitates beside the reward by the mean −logp of its tokens", async
   same(each[0], [times(11, A / 22), lost(-A / 40, -A / 48), [0.15, 0.15]]);
 });
 
+it("replay: each of several sources has a weight of its own, given how many sequences it has", async () => {
+  const one = { ids: [1, 2, 3, 4], targets: [1, 3] };
+  const two = { ids: [5, 6, 7], targets: [1, 2] };
+  const replay = [
+    { sequences: () => [one], weight: () => 0.3 },
+    { sequences: () => [two, two], weight: (_: number, count: number) => 0.2 * count },
+    { sequences: () => [], weight: () => 1 },
+  ];
+  const { each } = await learnOnce({ replay });
+  const rewarded = [times(11, A / 22), lost(-A / 40, -A / 48)];
+  same(each[0], [...rewarded, [0.15, 0.15], [0.1, 0.1], [0.1, 0.1]]);
+});
+
 it("optimiser: everything but the rate goes to the policy as it is", async () => {
   const optimiser = { beta1: 0.8, gradientClip: 0 };
   expect((await learnOnce({ optimiser })).policy.log.steps).toEqual([{ ...optimiser, learningRate: 0.5 }]);

@@ -77,7 +77,8 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
 /** What is imitated beside the reward, by step. */
 export interface ReplayOptions<Sealed> {
   readonly sequences: (step: number, groups: readonly Group<Sealed>[]) => readonly TrainingSequence[];
-  readonly weight: (step: number) => number;
+  /** Of all sequences of a step together, given how many there are. */
+  readonly weight: (step: number, sequences: number) => number;
 }
 
 const source = objectWith("replay", "sequences", "weight");

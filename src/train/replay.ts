@@ -25,11 +25,11 @@ export const replayOf = <Sealed>(
 };
 
 const replayOfOne = <Sealed>(replay: ReplayOptions<Sealed>, step: number, groups: readonly Group<Sealed>[]): Replay => {
-  const weight = replay.weight(step);
+  const sequences = replay.sequences(step, groups);
+  const weight = replay.weight(step, sequences.length);
   if (!(Number.isFinite(weight) && weight >= 0))
     throw new ConfigError(`The weight of the replay in step ${step} is ${weight}: it must be a number from 0 up.`);
   if (weight === 0) return nothingToReplay;
-  const sequences = replay.sequences(step, groups);
   const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
   return {
     sequences,
