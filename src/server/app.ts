@@ -27,8 +27,11 @@ import { openApiOf } from "./openapi.ts";
 import { errorResponse, RequestError, refusalOf } from "./request-error.ts";
 import { responses } from "./responses.ts";
 import { type Route, readerOf, route } from "./route.ts";
+import { type RunStarter, runControl } from "./run-control.ts";
+import { runRoutes } from "./runs.ts";
 import { openServeRecord } from "./serve-record.ts";
 import { type ServedFlow, servedModels } from "./served-models.ts";
+import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
 
 export interface ServerOptions {
   /** By the names under which clients ask for them. */
@@ -43,6 +46,8 @@ export interface ServerOptions {
   readonly concurrency?: number | undefined;
   /** Requests that may wait for one. @default 2048 */
   readonly waiting?: number | undefined;
+  /** How runs of learning are started and resumed here. @default they are only shown */
+  readonly training?: RunStarter | undefined;
   /** What `/healthz` looks at besides the disk. @default [] */
   readonly health?: readonly HealthCheck[] | undefined;
   /** Told of faults of the server, which clients only learn the existence of. @default nobody */
@@ -80,6 +85,7 @@ const optionRules: Rules<ServerOptions> = {
   folder: name,
   concurrency: count,
   waiting: count,
+  training: objectWith("what starts runs", "start"),
   health: listOf(ruleOf<HealthCheck>({ name: required(name), check: required(callback) })),
   onFault: callback,
   now: callback,
@@ -118,7 +124,7 @@ const safeHeaders = {
 export const agentServer = async (options: ServerOptions): Promise<AgentServer> => {
   checked("agentServer", options, optionRules);
   const { flows, token, hosts = LOOPBACK, folder = "runs", concurrency = 64, waiting = 2048 } = options;
-  const { health = [], onFault = () => undefined, now = Date.now } = options;
+  const { health = [], training, onFault = () => undefined, now = Date.now } = options;
   const access = accessOf(token, hosts);
   const models = servedModels(flows);
   const record = await openServeRecord(folder, { flows: models.list() });
@@ -129,12 +135,16 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
       flows[flow].learning.learner.answered({ id: known.trajectory, answer: known.answer }, known.query);
       flows[flow].learning.judge(known.trajectory, reward, undefined);
     }
+  const control = runControl(training, onFault);
+  const indexes = openIndexes(now);
   const routes: Route[] = [
     chatCompletions(answer, now),
     responses(answer, now),
     modelsRoute(models, now()),
     feedbackRoute(flows, record, now),
     ...learningRoutes(flows),
+    ...runRoutes(folder, control),
+    ...trajectoryRoutes(folder, indexes, record.placeOf),
     healthRoute(access, models, admission, record, health),
   ];
   const { version } = manifest();
@@ -155,6 +165,8 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     close: ({ graceSeconds = 10 } = {}) => {
       closing ??= closeAll(admission, ending, graceSeconds).finally(async () => {
         for (const { learning } of Object.values(flows)) await learning?.close();
+        await control.close();
+        await indexes.close();
         await record.close();
       });
       return closing;

@@ -1,4 +1,4 @@
-import { AgentFlowError, ConfigError, ModelError } from "../errors.ts";
+import { AgentFlowError, ConfigError, ModelError, StoreError } from "../errors.ts";
 
 export interface RequestErrorOptions extends ErrorOptions {
   /** For programs, such as `model_not_found`. */
@@ -43,6 +43,8 @@ export const refusalOf = (thrown: unknown): RequestError => {
   if (thrown instanceof ConfigError) return new RequestError(400, thrown.message, { cause: thrown });
   if (thrown instanceof ModelError)
     return new RequestError(502, thrown.message, { code: "model_unavailable", cause: thrown });
+  if (thrown instanceof StoreError)
+    return new RequestError(500, thrown.message, { code: "store_error", cause: thrown });
   return new RequestError(500, "The server failed at this request. Its log says why.", {
     code: "internal_error",
     cause: thrown,

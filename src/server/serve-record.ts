@@ -34,6 +34,8 @@ export interface ServeRecord {
   /** Keeps an answer. Never throws: what cannot be written shows in `problem`. */
   answered(known: KnownAnswer, trajectory: Trajectory, usage: Usage): void;
   find(trajectory: string): KnownAnswer | undefined;
+  /** Where an answer's trajectory stands, as `<run>:<line>`, once it is written. */
+  placeOf(trajectory: string): Promise<string | undefined>;
   /** Keeps a judgement: it is on the disk when this settles. Throws `StoreError`. */
   judged(judgement: Judgement): Promise<void>;
   /** Judgements of the servers before this one, oldest first. */
@@ -54,7 +56,8 @@ export const openServeRecord = async (root: string, config: object): Promise<Ser
     for (const row of await readLines(join(root, id, FEEDBACK))) if (isJudgement(row)) earlier.push(row);
   const run = await createRun(root, newRunId(), { command: "serve", ...config });
   const feedback: LineWriter = lineWriter(run.path(FEEDBACK));
-  const known = new Map<string, KnownAnswer>();
+  const known = new Map<string, KnownAnswer & { readonly line: number }>();
+  let lines = 0;
   let problem: string | undefined;
   return {
     run,
@@ -66,7 +69,8 @@ export const openServeRecord = async (root: string, config: object): Promise<Ser
       return problem;
     },
     answered: (answer, trajectory, usage) => {
-      known.set(answer.trajectory, answer);
+      lines += 1;
+      known.set(answer.trajectory, { ...answer, line: lines });
       const [oldest] = known.keys();
       if (known.size > MOST_KNOWN && oldest !== undefined) known.delete(oldest);
       try {
@@ -76,7 +80,15 @@ export const openServeRecord = async (root: string, config: object): Promise<Ser
         problem = messageOf(error);
       }
     },
-    find: (trajectory) => known.get(trajectory),
+    find: (trajectory) => {
+      const { line: _, ...answer } = known.get(trajectory) ?? {};
+      return "query" in answer ? answer : undefined;
+    },
+    placeOf: async (trajectory) => {
+      const line = known.get(trajectory)?.line;
+      if (line !== undefined) await run.flush();
+      return line === undefined ? undefined : `${run.id}:${line}`;
+    },
     judged: async (judgement) => {
       feedback.append(judgement);
       await feedback.settled();

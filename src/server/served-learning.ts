@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Clock, systemClock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { defined } from "../options.ts";
@@ -98,6 +99,8 @@ export const serveLearning = <Sealed>(options: ServedLearningOptions<Sealed>): S
   const { online, every = 32, save = async () => undefined, clock = systemClock } = options;
   const settings: TrialOptions = { ...trialDefaults, ...defined(options.trial ?? {}) };
   const closing = new AbortController();
+  // Every solve of a round listens to it.
+  setMaxListeners(0, closing.signal);
   const history: LearnedVersion[] = [];
   let trial: Trial | undefined;
   /** The trial of the round under way, once it has ended. */
