@@ -56,7 +56,7 @@ const parts: Readonly<Record<string, Part>> = {
       "learn",
       "setup",
     ],
-    lines: 2700,
+    lines: 3500,
     export: "./server",
   },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },

@@ -35,12 +35,14 @@ export interface AnswerFacts {
   readonly ignored: readonly string[];
 }
 
-/** Starts solves: waits for a place, chooses the version, records what came of it. */
+/** Starts a solve: waits for a place, chooses the version, records what comes of it. */
 export type Answer = (asked: AskedConversation & AskedFields, abortSignal: AbortSignal) => Promise<Answering>;
 
+/** `ending` aborts all of them. */
 export const answerer =
-  (models: ServedModels, admission: Admission, record: ServeRecord): Answer =>
-  async (asked, abortSignal) => {
+  (models: ServedModels, admission: Admission, record: ServeRecord, ending: AbortSignal): Answer =>
+  async (asked, left) => {
+    const abortSignal = AbortSignal.any([left, ending]);
     const { model, question, conversation } = asked;
     const id = randomUUID();
     const person = personOf(asked) ?? id;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
+import type { McpServerFactory } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import {
   callback,
@@ -22,6 +23,7 @@ import { chatCompletions } from "./chat-completions.ts";
 import { feedbackRoute } from "./feedback.ts";
 import { type HealthCheck, healthRoute } from "./health.ts";
 import { learningRoutes } from "./learning-routes.ts";
+import { type McpStreams, mcpFactory, mcpRoutes, serveMcpOn } from "./mcp.ts";
 import { modelsRoute } from "./models.ts";
 import { openApiOf } from "./openapi.ts";
 import { errorResponse, RequestError, refusalOf } from "./request-error.ts";
@@ -59,6 +61,11 @@ export interface ServerOptions {
 /** A server without its listener: takes requests, gives responses. */
 export interface AgentServer {
   fetch(request: Request): Promise<Response>;
+  /**
+   * Speaks the Model Context Protocol with one client over two streams, such as stdin and stdout, until the client closes
+   * them. Throws `ConfigError` where the package for it is missing.
+   */
+  serveMcp(streams: McpStreams): Promise<void>;
   /** Id of the run that keeps its answers. */
   readonly run: string;
   /**
@@ -129,12 +136,16 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
   const models = servedModels(flows);
   const record = await openServeRecord(folder, { flows: models.list() });
   const admission = admissionOf(concurrency, waiting);
-  const answer = answerer(models, admission, record);
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
+  const answer = answerer(models, admission, record, ending.signal);
   for (const { flow, reward, ...known } of record.earlier)
     if (flows[flow]?.learning !== undefined && known.answer !== null) {
       flows[flow].learning.learner.answered({ id: known.trajectory, answer: known.answer }, known.query);
       flows[flow].learning.judge(known.trajectory, reward, undefined);
     }
+  const { version } = manifest();
+  const mcp = (): Promise<McpServerFactory> => mcpFactory(answer, Object.keys(flows), version);
   const control = runControl(training, onFault);
   const indexes = openIndexes(now);
   const routes: Route[] = [
@@ -145,9 +156,9 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     ...learningRoutes(flows),
     ...runRoutes(folder, control),
     ...trajectoryRoutes(folder, indexes, record.placeOf),
+    ...mcpRoutes(mcp, ending.signal),
     healthRoute(access, models, admission, record, health),
   ];
-  const { version } = manifest();
   const described: Route = route({
     method: "get",
     path: "/openapi.json",
@@ -155,13 +166,12 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     reply: { description: "OpenAPI 3.1.", schema: { type: "object" } },
     handle: () => Response.json(openApiOf([...routes, described], version)),
   });
-  const ending = new AbortController();
-  setMaxListeners(0, ending.signal);
   const app = appOf([...routes, described], access, ending.signal, onFault);
   let closing: Promise<void> | undefined;
   return {
     run: record.run.id,
     fetch: async (request) => app.fetch(request),
+    serveMcp: async (streams) => serveMcpOn(await mcp(), streams),
     close: ({ graceSeconds = 10 } = {}) => {
       closing ??= closeAll(admission, ending, graceSeconds).finally(async () => {
         for (const { learning } of Object.values(flows)) await learning?.close();

@@ -3,6 +3,7 @@ export { type AgentServer, agentServer, type ServerOptions } from "./app.ts";
 export type { ErrorRates, Evidence, TrialEvidence } from "./evidence.ts";
 export type { HealthCheck } from "./health.ts";
 export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
+export type { McpStreams } from "./mcp.ts";
 export type { Versions } from "./policy-hash.ts";
 export type { RunStarter } from "./run-control.ts";
 export {

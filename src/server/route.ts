@@ -27,7 +27,7 @@ export interface Reply {
 
 /** One operation: what the app registers, what checks its requests and what `/openapi.json` shows are the same data. */
 export interface Route<Body = unknown> {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   /** With parts such as `:id`. */
   readonly path: string;
   readonly summary: string;
