@@ -56,7 +56,7 @@ const parts: Readonly<Record<string, Part>> = {
       "learn",
       "setup",
     ],
-    lines: 3500,
+    lines: 3600,
     export: "./server",
   },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
@@ -66,7 +66,7 @@ const parts: Readonly<Record<string, Part>> = {
   store: { imports: ground, lines: 2200, export: "./store" },
   "engines/onnx": { imports: [...ground, "patterns"], lines: 13_000, export: "./engines/onnx" },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 3850 },
+  cli: { imports: ["*"], lines: 3960 },
 };
 
 const FILE_LINES = 300;

@@ -46,7 +46,8 @@ export const healthRoute = (
       ),
     },
     handle: async ({ request }) => {
-      const checks = await Promise.all([diskCheck(record), ...more].map(outcomeOf));
+      const solves: HealthCheck = { name: "solves", check: () => record.failing };
+      const checks = await Promise.all([diskCheck(record), solves, ...more].map(outcomeOf));
       const isWell = checks.every(({ problem }) => problem === null);
       const status = isWell ? "ok" : "failing";
       const { running, waiting } = admission;

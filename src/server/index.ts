@@ -4,6 +4,7 @@ export type { ErrorRates, Evidence, TrialEvidence } from "./evidence.ts";
 export type { HealthCheck } from "./health.ts";
 export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
 export type { McpStreams } from "./mcp.ts";
+export { openServed, type ServedSetUp, type ServedSetUpOptions } from "./open-served.ts";
 export type { Versions } from "./policy-hash.ts";
 export type { RunStarter } from "./run-control.ts";
 export {

@@ -6,7 +6,7 @@ import type { Passing } from "./run-feed.ts";
 
 /** How this server trains. Whoever starts it names environment and planner; a request only chooses settings. */
 export interface RunStarter {
-  start(settings: AskedSettings, signals: LearnSignals): LearnRun;
+  start(settings: AskedSettings, signals: LearnSignals): Promise<LearnRun> | LearnRun;
   /** Resumes a run by its folder. */
   resume?(folder: string, signals: LearnSignals): Promise<LearnRun> | LearnRun;
 }

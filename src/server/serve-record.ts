@@ -42,11 +42,15 @@ export interface ServeRecord {
   readonly earlier: readonly Judgement[];
   /** Why rows cannot be written any more. */
   readonly problem: string | undefined;
+  /** Why the latest solves failed, where several in a row did. */
+  readonly failing: string | undefined;
   close(): Promise<void>;
 }
 
 /** Answers that can be judged, and judgements that are learnt from again after a restart. */
 const MOST_KNOWN = 4096;
+/** Failures in a row that are no accident. */
+const SEVERAL = 3;
 const FEEDBACK = "feedback.jsonl";
 
 /** Begins a record in a folder of runs. Throws `ConfigError` and `StoreError`. */
@@ -59,6 +63,8 @@ export const openServeRecord = async (root: string, config: object): Promise<Ser
   const known = new Map<string, KnownAnswer & { readonly line: number }>();
   let lines = 0;
   let problem: string | undefined;
+  let failures = 0;
+  let lastFailure = "";
   return {
     run,
     earlier: earlier.slice(-MOST_KNOWN),
@@ -68,7 +74,12 @@ export const openServeRecord = async (root: string, config: object): Promise<Ser
     get problem() {
       return problem;
     },
+    get failing() {
+      return failures < SEVERAL ? undefined : `the last ${failures} solves failed: ${lastFailure}`;
+    },
     answered: (answer, trajectory, usage) => {
+      failures = trajectory.failure === undefined ? 0 : failures + 1;
+      lastFailure = trajectory.failure ?? "";
       lines += 1;
       known.set(answer.trajectory, { ...answer, line: lines });
       const [oldest] = known.keys();
