@@ -28,7 +28,7 @@ const parts: Readonly<Record<string, Part>> = {
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
   index: { imports: ["*"], lines: 175, export: "." },
-  flow: { imports: [...ground, "patterns"], lines: 5050 },
+  flow: { imports: [...ground, "patterns"], lines: 5150 },
   train: { imports: [...ground, "flow", "store"], lines: 3550, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 450 },
   learn: {
@@ -42,6 +42,23 @@ const parts: Readonly<Record<string, Part>> = {
     lines: 850,
     export: "./setup",
   },
+  server: {
+    imports: [
+      ...ground,
+      "flow",
+      "train",
+      "store",
+      "models",
+      "engines/onnx",
+      "tasks",
+      "tools",
+      "almanac",
+      "learn",
+      "setup",
+    ],
+    lines: 3600,
+    export: "./server",
+  },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
@@ -49,7 +66,7 @@ const parts: Readonly<Record<string, Part>> = {
   store: { imports: ground, lines: 2200, export: "./store" },
   "engines/onnx": { imports: [...ground, "patterns"], lines: 13_000, export: "./engines/onnx" },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 3900 },
+  cli: { imports: ["*"], lines: 4060 },
 };
 
 const FILE_LINES = 300;

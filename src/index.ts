@@ -135,7 +135,7 @@ export type {
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
 export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
 export type { RedactedStream, Redactor } from "./secrets/redact.ts";
-export { type Query, queryOf, type Reward, type RolloutCost, type Task } from "./task.ts";
+export { type Query, queryOf, type Reward, type RolloutCost, type Task, type Utterance } from "./task.ts";
 export {
   type AnyTool,
   type Field,

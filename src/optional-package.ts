@@ -12,6 +12,7 @@ const features: Readonly<Record<string, readonly string[]>> = {
   "Reading CSV files": ["papaparse"],
   "Reading Parquet files": ["hyparquet", "hyparquet-compressors"],
   "Connecting to MCP servers": ["@modelcontextprotocol/client"],
+  "Serving MCP": ["@modelcontextprotocol/server"],
   "Running Python on Pyodide": ["pyodide"],
   "Installing Python for WASI": ["fflate"],
   "Running models natively": [RUNTIME, "koffi"],

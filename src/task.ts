@@ -1,9 +1,20 @@
-import { objectWith } from "./options.ts";
+import { defined, objectWith } from "./options.ts";
+
+/** A message that came before the question. */
+export interface Utterance {
+  readonly role: "system" | "user" | "assistant";
+  readonly text: string;
+}
 
 /** What the modules of a flow get to see of a task. Nothing else of it ever reaches them. */
 export interface Query {
   readonly id: string;
   readonly question: string;
+  /**
+   * Earlier messages of the same conversation, oldest first: for an analyst and a planner by a model, in a bounded slot of
+   * their prompts. Rules, and planners with compact prompts such as the built-in one, do not read it. @default none
+   */
+  readonly conversation?: readonly Utterance[];
   /** Most planner turns for this question; the flow's own limit when absent. */
   readonly turnLimit?: number;
 }
@@ -31,8 +42,8 @@ const aQuery = objectWith("a query with id and question");
  */
 export const queryOf = (query: Query): Query => {
   aQuery(query, "The query");
-  const { id, question, turnLimit } = query;
-  return turnLimit === undefined ? { id, question } : { id, question, turnLimit };
+  const { id, question, turnLimit, conversation } = query;
+  return { id, question, ...defined({ turnLimit, conversation }) };
 };
 
 /** What an answer took: a reward may be less for a wasteful plan. */

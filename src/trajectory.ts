@@ -1,4 +1,5 @@
 import type { PromptSegment } from "./engine.ts";
+import type { Query } from "./task.ts";
 import type { Field, Trust } from "./tool.ts";
 
 /** What query analysis reads from the question by rules or by a model: its entities and the kind of answer. */
@@ -116,7 +117,7 @@ export type StopReason =
 export interface Trajectory {
   readonly schemaVersion: 1;
   readonly id: string;
-  readonly query: { readonly id: string; readonly question: string };
+  readonly query: Pick<Query, "id" | "question" | "conversation">;
   readonly analysis: Analysis;
   readonly memory: readonly MemoryEntry[];
   readonly turns: readonly TrainedTurn[];

@@ -28,6 +28,7 @@ import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learnCommand } from "./learn.ts";
+import { addServe } from "./serve.ts";
 import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { addStoredCommands } from "./stored-commands.ts";
@@ -256,6 +257,8 @@ withSetUp(program.command("eval"))
       command.error("error: --resume needs --out: an evaluation resumes from what stands beside its report");
     process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
   });
+
+addServe(withSetUp(program.command("serve")));
 
 withSetUp(program.command("doctor"))
   .description("check every model, tool, key and sandbox with a real call; show what runs where")

@@ -31,6 +31,12 @@ export const sideScreen = ({ quiet = false } = {}): Screen => screenTo("stderr",
 /** Writes the result of a command with `--json`: one line on stdout. */
 export const writeJson = (value: object): void => openScreen().json(value);
 
+/** Both streams as a protocol uses them: messages for a program, which nothing makes visible. */
+export const stdio = (): { readonly input: AsyncIterable<Uint8Array>; readonly write: (text: string) => void } => ({
+  input: process.stdin,
+  write: (text) => void streams.stdout.write(text),
+});
+
 /** Whether a person can read a prompt on stderr and type an answer. */
 export const canAsk = (): boolean => process.stdin.isTTY === true && streams.stderr.of.isTTY === true;
 

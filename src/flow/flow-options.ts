@@ -15,6 +15,7 @@ import {
   name,
   number,
   objectWith,
+  oneOf,
   type Rules,
   recordOf,
   required,
@@ -24,6 +25,7 @@ import {
 } from "../options.ts";
 import type { RandomKey } from "../random.ts";
 import type { ReplyLog } from "../reply-log.ts";
+import type { Query, Utterance } from "../task.ts";
 import { type Grants, type Tools, toolset } from "../tool.ts";
 import type { Analysis, MemoryEntry, ToolCall, Trajectory } from "../trajectory.ts";
 import type { StopCondition } from "./stop-condition.ts";
@@ -159,7 +161,14 @@ export const solveRules: Rules<SolveOptions> = {
 };
 
 /** What a query may be: only these fields reach a flow, whatever else the object holds, such as a sealed answer. */
-export const queryRule = ruleOf<{ readonly id: string; readonly question: string; readonly turnLimit?: number }>(
-  { id: required(text), question: required(text), turnLimit: anything },
+export const queryRule = ruleOf<Query>(
+  {
+    id: required(text),
+    question: required(text),
+    turnLimit: anything,
+    conversation: listOf(
+      ruleOf<Utterance>({ role: required(oneOf("system", "user", "assistant")), text: required(text) }),
+    ),
+  },
   { others: "any" },
 );

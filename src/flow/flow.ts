@@ -240,7 +240,7 @@ const resultOf = ({ id, query, usage }: Run, outcome: Outcome, familiarity: Fami
   const trajectory: Trajectory = Object.freeze({
     schemaVersion: 1,
     id,
-    query: Object.freeze({ id: query.id, question: query.question }),
+    query: Object.freeze({ id: query.id, question: query.question, ...defined({ conversation: query.conversation }) }),
     analysis: Object.freeze(analysis),
     memory: Object.freeze(memory),
     turns: Object.freeze(turns),

@@ -1,6 +1,6 @@
 import { openAlmanac } from "../almanac/environment.ts";
 import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine, Policy } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
@@ -12,7 +12,7 @@ import { modelExecutor } from "../flow/model/executor.ts";
 import { modelGenerator } from "../flow/model/generator.ts";
 import { modelPlanner } from "../flow/model/planner.ts";
 import { modelVerifier } from "../flow/model/verifier.ts";
-import { castOf } from "../learn/cast.ts";
+import { type Cast, castOf } from "../learn/cast.ts";
 import { type ModuleName, trainableNames } from "../learn/modules.ts";
 import { chooseRecipe } from "../learn/recipe.ts";
 import { silentModel } from "../learn/silent-model.ts";
@@ -67,6 +67,8 @@ export interface SetUp {
   readonly players: readonly Player[];
   readonly config: AgentFlowConfig | undefined;
   readonly engine: Engine | undefined;
+  /** Whose versions plan and judge; none where only frozen models play. */
+  readonly policies: readonly Policy[];
   /** The planner that was chosen because nobody named one. */
   readonly chosen: ChosenPlanner | undefined;
   /** Takes all secrets out that the environment, the models and the tools hold. */
@@ -134,6 +136,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       players: playersOf(parts, remote, roles, cast === undefined ? undefined : engine?.engine),
       config,
       engine: engine?.engine,
+      policies: parts.planner === undefined || parts.planner !== cast?.flow.planner ? [] : policiesOf(engine, cast),
       chosen,
       redact: redactor(secrets),
       dispose: async () => {
@@ -208,7 +211,7 @@ const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined
 const castLocal = (
   { engine, adapters, verdicts, turnsLeft }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
-): Pick<ReturnType<typeof castOf>, "flow" | "model"> => {
+): Pick<Cast, "flow" | "model" | "policies"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
   return castOf(engine, {
     seed,
@@ -218,6 +221,10 @@ const castLocal = (
     solution: solution === true,
   });
 };
+
+/** A small model is a policy as a whole; on a published one only adapters are. */
+const policiesOf = (players: LocalPlayers | undefined, { policies }: Pick<Cast, "policies">): readonly Policy[] =>
+  players?.engine.learns === "weights" ? [players.engine.policy("planner")] : policies;
 
 type Parts = Partial<Pick<FlowOptions, "model" | "analyst" | "planner" | "executor" | "verifier" | "generator">>;
 

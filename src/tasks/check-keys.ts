@@ -38,7 +38,10 @@ export const choiceFault = ({ kind, answers, choices = [], index }: AnswerKey): 
 export const checkKeys = (tasks: readonly Task<AnswerKey>[]): readonly KeyFault[] => {
   required(
     listOf(
-      ruleOf<Task>({ id: required(text), question: anything, turnLimit: anything, sealed: aKey }, { others: "any" }),
+      ruleOf<Task>(
+        { id: required(text), question: anything, conversation: anything, turnLimit: anything, sealed: aKey },
+        { others: "any" },
+      ),
     ),
   )(tasks, "checkKeys: the tasks");
   return tasks.flatMap(({ id, sealed }) => {

@@ -1,15 +1,27 @@
 import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { Flow, SolveOptions, SolveResult } from "../flow/flow.ts";
-import { checked, count, defined, listOf, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
+import {
+  callback,
+  checked,
+  count,
+  defined,
+  listOf,
+  number,
+  objectWith,
+  type Rules,
+  required,
+  ruleOf,
+} from "../options.ts";
 import { randomKey } from "../random.ts";
 import { type Query, queryOf, type Reward, type Task } from "../task.ts";
+import type { Trajectory } from "../trajectory.ts";
 import { diagnosing, warn } from "./diagnosis.ts";
 import { evaluate } from "./evaluate.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import { type FlowGrpoOptions, flowGrpoRules } from "./flow-grpo-options.ts";
 import { type GrpoOptions, grpoRules } from "./grpo-options.ts";
-import { holdAll } from "./rollouts.ts";
+import { holdAll, versionsOf } from "./rollouts.ts";
 import { servingOf } from "./serving.ts";
 import type { StepMetrics } from "./step-metrics.ts";
 import { type Streamed, taskStream } from "./task-stream.ts";
@@ -37,6 +49,16 @@ export interface OnlineOptions<Sealed = unknown>
   readonly capacity?: number | undefined;
   /** Answered questions that can still be judged. @default 4096 */
   readonly unjudged?: number | undefined;
+  /**
+   * Asked about a version that passed the gate, before it serves: false sends it back. Until it is decided, training rests
+   * and the version can be sampled by its hash. @default every version that passes serves
+   */
+  readonly trial?:
+    | ((
+        candidate: Readonly<Record<string, string>>,
+        options: { readonly abortSignal?: AbortSignal | undefined },
+      ) => boolean | Promise<boolean>)
+    | undefined;
   /** @default 0 */
   readonly seed?: number | undefined;
 }
@@ -57,6 +79,7 @@ const optionRules: Rules<OnlineOptions> = {
   recent: count,
   capacity: count,
   unjudged: count,
+  trial: callback,
   seed: flowGrpoRules.seed,
 };
 
@@ -74,7 +97,7 @@ export interface OnlineRound {
 
 /** A flow that learns while it serves. */
 export interface OnlineLearner<Sealed> {
-  /** Solves with the version that serves, which `trajectory.turns` and `versions` name. */
+  /** Solves with the version that serves, which `trajectory.turns` and `versions` name, or with the versions of its options. */
   solve(query: string | Query, options?: SolveOptions): Promise<SolveResult>;
   /** A task that can be scored. It is never answered by this call, only learnt from. */
   add(task: Task<Sealed>): void;
@@ -84,12 +107,16 @@ export interface OnlineLearner<Sealed> {
    * sample before. Returns false for an id that is not known (any more).
    */
   feedback(trajectoryId: string, reward: number): boolean;
+  /** An answer that was given elsewhere or before, so that it can be judged. */
+  answered(trajectory: Pick<Trajectory, "id" | "answer">, query: Query): void;
   /** How many tasks have come since the last round. */
   readonly waiting: number;
   /** One round: replays tasks in groups, trains, and publishes what passes the gate. Rounds come one after another. */
   learn(options?: { readonly abortSignal?: AbortSignal }): Promise<OnlineRound>;
   /** Policy → version that serves. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Policy → version that served before; undefined where there is none. */
+  readonly previous: Readonly<Record<string, string>> | undefined;
   /** Goes back to the version that served before. Returns false when there is none. */
   rollback(): Promise<boolean>;
   /** Lets all versions go that are held for it. */
@@ -116,7 +143,18 @@ export interface OnlineLearner<Sealed> {
  */
 export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLearner<Sealed> => {
   requireUsable(options);
-  const { flow, train, gate, reward, replay, seed = 0, stepsPerRound = 4, onDiagnosis = warn, ...others } = options;
+  const {
+    flow,
+    train,
+    gate,
+    reward,
+    replay,
+    seed = 0,
+    stepsPerRound = 4,
+    onDiagnosis = warn,
+    trial,
+    ...others
+  } = options;
   const { recent = 256, capacity = 4096, unjudged = 4096, ...grpo } = others;
   const stream = taskStream<Sealed>({ reward, recent, capacity, unjudged, seed });
   const serving = servingOf(train);
@@ -158,7 +196,8 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
         stepsDone += 1;
       }
       const accuracy = await gateAccuracy(options, abortSignal);
-      const published = accuracy >= floor;
+      const published =
+        accuracy >= floor && (trial === undefined || (await trial(versionsOf(train), defined({ abortSignal }))));
       if (published) {
         serving.advance();
         best = Math.max(best, accuracy);
@@ -173,7 +212,7 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
 
   return {
     solve: async (query, solveOptions = {}) => {
-      const { versions } = serving;
+      const { versions = serving.versions } = solveOptions;
       const letGo = holdAll(train, versions);
       try {
         const result = await flow.solve(query, { ...solveOptions, versions });
@@ -185,6 +224,7 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
     },
     add: stream.add,
     feedback: stream.feedback,
+    answered: (trajectory, query) => stream.answered(trajectory, queryOf(query)),
     get waiting() {
       return stream.waiting;
     },
@@ -195,6 +235,9 @@ export const onlineLearner = <Sealed>(options: OnlineOptions<Sealed>): OnlineLea
     },
     get versions() {
       return serving.versions;
+    },
+    get previous() {
+      return serving.previous;
     },
     rollback: async () => {
       await learning;

@@ -5,6 +5,8 @@ import { holdAll, versionsOf } from "./rollouts.ts";
 export interface Serving {
   /** Policy → version that serves. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Policy → version that served before; undefined where there is none. */
+  readonly previous: Readonly<Record<string, string>> | undefined;
   /** The newest versions serve from now on. */
   advance(): void;
   /** Makes what serves what is trained next. */
@@ -33,6 +35,9 @@ export const servingOf = (train: readonly Policy[]): Serving => {
   return {
     get versions() {
       return now.versions;
+    },
+    get previous() {
+      return before?.versions;
     },
     advance: () => {
       before?.letGo();

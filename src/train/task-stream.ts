@@ -24,7 +24,7 @@ export interface TaskStreamOptions<Sealed> {
 export interface TaskStream<Sealed> {
   add(task: Task<Sealed>): void;
   /** Remembers an answer, so that it can be judged. */
-  answered(trajectory: Trajectory, query: Query): void;
+  answered(trajectory: Pick<Trajectory, "id" | "answer">, query: Query): void;
   /** Returns false for an id that is not known (any more). Throws `ConfigError` for a reward outside [0, 1]. */
   feedback(trajectoryId: string, reward: number): boolean;
   /** Tasks since the last `draw`. */

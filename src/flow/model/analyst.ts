@@ -6,6 +6,7 @@ import { deriveKey } from "../../random.ts";
 import type { Query } from "../../task.ts";
 import type { Analysis } from "../../trajectory.ts";
 import { analyse, QUESTION_LENGTH } from "../rules/analyse.ts";
+import { conversationText } from "./conversation-text.ts";
 import { holding } from "./holding.ts";
 import { labelledLine } from "./labelled-line.ts";
 
@@ -14,10 +15,11 @@ const SYSTEM = [
   "names: the names, codes and numbers that the question mentions, as it writes them, separated by semicolons",
   "unit: the unit or kind of the answer, such as day, ft, date, weekday or name; a dash when it is open",
 ].join("\n");
+const FOLLOWS = "The question may continue a conversation: also give the names from there that it refers to.";
 const NAME_LIMIT = 12;
 
 /**
- * Query analysis by a model. Names that the question does not contain are left out; where none is left, the rules' stand.
+ * Query analysis by a model. Names that neither question nor conversation contains are left out; where none is left, the rules' stand.
  *
  * @example
  * ```ts
@@ -33,10 +35,11 @@ export const modelAnalyst = (model: ChatModel): Analyst => {
   return holding(model, async (query: Query, context: ModuleContext): Promise<Analysis> => {
     const question = query.question.slice(0, QUESTION_LENGTH);
     const rules = analyse(question);
+    const said = conversationText(query.conversation);
     const { text } = await metered(model, context.meter, context.redact).complete({
       messages: [
-        { role: "system", content: SYSTEM },
-        { role: "user", content: question },
+        { role: "system", content: said === "" ? SYSTEM : `${SYSTEM}\n${FOLLOWS}` },
+        { role: "user", content: said === "" ? question : `${said}\n\nQuestion: ${question}` },
       ],
       maxTokens: 96,
       temperature: 0,
@@ -51,7 +54,7 @@ export const modelAnalyst = (model: ChatModel): Analyst => {
           .map((name) => name.trim()),
       ),
     ]
-      .filter((name) => name !== "" && question.includes(name))
+      .filter((name) => name !== "" && (question.includes(name) || said.includes(name)))
       .slice(0, NAME_LIMIT);
     const unit = /^[\p{L}%°/ ]{1,24}$/u.exec(line("unit"))?.[0] ?? rules.unit;
     if (entities.length === 0) return unit === undefined ? rules : { ...rules, unit };

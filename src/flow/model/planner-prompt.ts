@@ -2,6 +2,7 @@ import type { Experience } from "../../experience.ts";
 import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry } from "../../trajectory.ts";
+import { conversationText } from "./conversation-text.ts";
 import { namesText, observationText, oneLine } from "./entry-text.ts";
 import { toolList } from "./tool-text.ts";
 
@@ -31,9 +32,15 @@ export const plannerSystem = (tools: Toolset, instructions?: string, list = tool
     ...(instructions === undefined ? [] : [instructions.slice(0, INSTRUCTIONS_LENGTH)]),
   ].join("\n\n");
 
-/** The question as a planner first sees it: its entities with their names, what is asked for, and last the turns left. */
-export const plannerOpening = ({ question }: Pick<Query, "question">, analysis: Analysis, turnLimit: number): string =>
-  `${questionText(question, analysis)}\nTurns left: ${turnLimit}`;
+/** The question as a planner first sees it, after what was said before: its entities with their names, what is asked for, and last the turns left. */
+export const plannerOpening = (
+  { question, conversation }: Pick<Query, "question" | "conversation">,
+  analysis: Analysis,
+  turnLimit: number,
+): string => {
+  const said = conversationText(conversation);
+  return `${said === "" ? "" : `${said}\n\n`}${questionText(question, analysis)}\nTurns left: ${turnLimit}`;
+};
 
 const EARLIER_LENGTH = 600;
 

@@ -1,5 +1,6 @@
 import type { Engine, PromptSegment, Tokenizer } from "../../engine.ts";
 import { ConfigError } from "../../errors.ts";
+import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
 import { type EntryForm, renderEntry } from "../memory.ts";
@@ -16,7 +17,7 @@ export type PromptForm = "compact" | "chat";
 
 /** What a prompt is made of: a trajectory has it as well as the state of a running flow. */
 export interface PromptSource {
-  readonly query: { readonly question: string };
+  readonly query: Pick<Query, "question" | "conversation">;
   readonly analysis: Analysis;
   readonly memory: readonly MemoryEntry[];
 }

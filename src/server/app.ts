@@ -1,0 +1,248 @@
+import { setMaxListeners } from "node:events";
+import { readFileSync } from "node:fs";
+import type { McpServerFactory } from "@modelcontextprotocol/server";
+import { Hono } from "hono";
+import {
+  callback,
+  checked,
+  count,
+  listOf,
+  name,
+  objectWith,
+  type Rules,
+  recordOf,
+  required,
+  ruleOf,
+  truth,
+} from "../options.ts";
+import { packageFolder } from "../package-folder.ts";
+import { accessOf } from "./access.ts";
+import { type Admission, admissionOf } from "./admission.ts";
+import { answerer } from "./answering.ts";
+import { chatCompletions } from "./chat-completions.ts";
+import { feedbackRoute } from "./feedback.ts";
+import { type HealthCheck, healthRoute } from "./health.ts";
+import { learningRoutes } from "./learning-routes.ts";
+import { type McpStreams, mcpFactory, mcpRoutes, serveMcpOn } from "./mcp.ts";
+import { modelsRoute } from "./models.ts";
+import { openApiOf } from "./openapi.ts";
+import { errorResponse, RequestError, refusalOf } from "./request-error.ts";
+import { responses } from "./responses.ts";
+import { type Route, readerOf, route } from "./route.ts";
+import { type RunStarter, runControl } from "./run-control.ts";
+import { runRoutes } from "./runs.ts";
+import { openServeRecord } from "./serve-record.ts";
+import { type ServedFlow, servedModels } from "./served-models.ts";
+import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
+
+export interface ServerOptions {
+  /** By the names under which clients ask for them. */
+  readonly flows: Readonly<Record<string, ServedFlow>>;
+  /** What clients send as `Authorization: Bearer …`: 16 characters or more. */
+  readonly token: string;
+  /** Accepted Host headers: `name:port`, or `name` for any port. @default localhost, 127.0.0.1 and [::1] */
+  readonly hosts?: readonly string[] | undefined;
+  /** Folder of the runs: the server keeps its answers and judgements there, in a run of its own. @default "runs" */
+  readonly folder?: string | undefined;
+  /** Solves at once. @default 64 */
+  readonly concurrency?: number | undefined;
+  /** Requests that may wait for one. @default 2048 */
+  readonly waiting?: number | undefined;
+  /** How runs of learning are started and resumed here. @default they are only shown */
+  readonly training?: RunStarter | undefined;
+  /** What `/healthz` looks at besides the disk. @default [] */
+  readonly health?: readonly HealthCheck[] | undefined;
+  /** Told of faults of the server, which clients only learn the existence of. @default nobody */
+  readonly onFault?: ((error: unknown) => void) | undefined;
+  /** Wall time in milliseconds. @default Date.now */
+  readonly now?: (() => number) | undefined;
+}
+
+/** A server without its listener: takes requests, gives responses. */
+export interface AgentServer {
+  fetch(request: Request): Promise<Response>;
+  /**
+   * Speaks the Model Context Protocol with one client over two streams, such as stdin and stdout, until the client closes
+   * them. Throws `ConfigError` where the package for it is missing.
+   */
+  serveMcp(streams: McpStreams): Promise<void>;
+  /** Id of the run that keeps its answers. */
+  readonly run: string;
+  /**
+   * Refuses what comes from now on, lets what is under way finish for some seconds, aborts the rest, and closes the files.
+   */
+  close(options?: { readonly graceSeconds?: number }): Promise<void>;
+}
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+const optionRules: Rules<ServerOptions> = {
+  flows: required(
+    recordOf(
+      ruleOf<ServedFlow>({
+        flow: required(objectWith("a flow", "solve")),
+        policies: listOf(objectWith("a policy", "hold")),
+        conversation: truth,
+        learning: objectWith("what serveLearning returns", "judge"),
+      }),
+    ),
+  ),
+  token: required(name),
+  hosts: listOf(name),
+  folder: name,
+  concurrency: count,
+  waiting: count,
+  training: objectWith("what starts runs", "start"),
+  health: listOf(ruleOf<HealthCheck>({ name: required(name), check: required(callback) })),
+  onFault: callback,
+  now: callback,
+};
+
+const manifest = (): { readonly version: string } =>
+  JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as { readonly version: string };
+
+const safeHeaders = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
+
+/**
+ * Serves flows by OpenAI's protocols, with the checks that a local server needs: Host, Origin, token, sizes. Throws
+ * `ConfigError` for options that cannot work.
+ *
+ * @example
+ * ```ts
+ * import { createFlow } from "agentflow";
+ * import { openaiCompatible } from "agentflow/models";
+ * import { agentServer } from "agentflow/server";
+ *
+ * const model = openaiCompatible({ baseURL: "http://127.0.0.1:8000/v1", model: "small" });
+ * const flow = createFlow({ model, tools: {} });
+ * const server = await agentServer({ flows: { research: { flow } }, token: "a-long-secret-token" });
+ * const headers = { authorization: "Bearer a-long-secret-token" };
+ * const response = await server.fetch(new Request("http://localhost/v1/models", { headers }));
+ * console.log(await response.json());
+ * await server.close();
+ * ```
+ */
+export const agentServer = async (options: ServerOptions): Promise<AgentServer> => {
+  checked("agentServer", options, optionRules);
+  const { flows, token, hosts = LOOPBACK, folder = "runs", concurrency = 64, waiting = 2048 } = options;
+  const { health = [], training, onFault = () => undefined, now = Date.now } = options;
+  const access = accessOf(token, hosts);
+  const models = servedModels(flows);
+  const record = await openServeRecord(folder, { flows: models.list() });
+  const admission = admissionOf(concurrency, waiting);
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
+  const answer = answerer(models, admission, record, ending.signal);
+  for (const { flow, reward, ...known } of record.earlier)
+    if (flows[flow]?.learning !== undefined && known.answer !== null) {
+      flows[flow].learning.learner.answered({ id: known.trajectory, answer: known.answer }, known.query);
+      flows[flow].learning.judge(known.trajectory, reward, undefined);
+    }
+  const { version } = manifest();
+  const mcp = (): Promise<McpServerFactory> => mcpFactory(answer, Object.keys(flows), version);
+  const control = runControl(training, onFault);
+  const indexes = openIndexes(now);
+  const routes: Route[] = [
+    chatCompletions(answer, now),
+    responses(answer, now),
+    modelsRoute(models, now()),
+    feedbackRoute(flows, record, now),
+    ...learningRoutes(flows),
+    ...runRoutes(folder, control),
+    ...trajectoryRoutes(folder, indexes, record.placeOf),
+    ...mcpRoutes(mcp, ending.signal),
+    healthRoute(access, models, admission, record, health),
+  ];
+  const described: Route = route({
+    method: "get",
+    path: "/openapi.json",
+    summary: "Describes this interface.",
+    reply: { description: "OpenAPI 3.1.", schema: { type: "object" } },
+    handle: () => Response.json(openApiOf([...routes, described], version)),
+  });
+  const app = appOf([...routes, described], access, ending.signal, onFault);
+  let closing: Promise<void> | undefined;
+  return {
+    run: record.run.id,
+    fetch: async (request) => app.fetch(request),
+    serveMcp: async (streams) => serveMcpOn(await mcp(), streams),
+    close: ({ graceSeconds = 10 } = {}) => {
+      closing ??= closeAll(admission, ending, graceSeconds).finally(async () => {
+        for (const { learning } of Object.values(flows)) await learning?.close();
+        await control.close();
+        await indexes.close();
+        await record.close();
+      });
+      return closing;
+    },
+  };
+};
+
+const closeAll = async (admission: Admission, ending: AbortController, graceSeconds: number): Promise<void> => {
+  admission.close();
+  const empty = admission.empty();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((done) => {
+    timer = setTimeout(done, graceSeconds * 1000);
+  });
+  await Promise.race([empty, late]);
+  clearTimeout(timer);
+  ending.abort(new RequestError(503, "The server is shutting down.", { code: "shutting_down" }));
+  await empty;
+};
+
+/** Every request goes through the same door: place, token, route, schema; and every response gets the same headers. */
+const appOf = (
+  routes: readonly Route[],
+  access: ReturnType<typeof accessOf>,
+  ending: AbortSignal,
+  onFault: (error: unknown) => void,
+): Hono => {
+  const app = new Hono();
+  const refuse = (thrown: unknown): Response => {
+    const refusal = refusalOf(thrown);
+    if (refusal.status >= 500) onFault(refusal.cause ?? thrown);
+    return secured(errorResponse(refusal));
+  };
+  app.use(async ({ req }, next) => {
+    access.requirePlace(req.raw);
+    const isOpen = routes.some(
+      ({ open, method, path }) => open && path === req.path && method.toUpperCase() === req.method,
+    );
+    if (!isOpen) access.requireToken(req.raw);
+    await next();
+  });
+  for (const one of routes) {
+    const read = readerOf(one);
+    app.on(one.method.toUpperCase(), one.path, async ({ req }) => {
+      const left = new AbortController();
+      const call = {
+        request: req.raw,
+        path: req.param() as Readonly<Record<string, string>>,
+        leave: () => left.abort(),
+      };
+      const abortSignal = AbortSignal.any([req.raw.signal, ending, left.signal]);
+      return secured(await one.handle({ ...call, ...(await read(req.raw)), abortSignal }));
+    });
+  }
+  app.notFound(({ req }) =>
+    refuse(
+      new RequestError(404, `There is no ${req.method} ${req.path}: /openapi.json lists what there is.`, {
+        code: "no_route",
+      }),
+    ),
+  );
+  app.onError((error) => refuse(error));
+  return app;
+};
+
+const secured = (response: Response): Response => {
+  for (const [header, value] of Object.entries(safeHeaders)) response.headers.set(header, value);
+  return response;
+};

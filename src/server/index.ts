@@ -1,0 +1,20 @@
+/** Flows as a server: OpenAI's protocols, feedback, learning while serving. A fetch-style app, and a listener for it. */
+export { type AgentServer, agentServer, type ServerOptions } from "./app.ts";
+export type { ErrorRates, Evidence, TrialEvidence } from "./evidence.ts";
+export type { HealthCheck } from "./health.ts";
+export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
+export type { McpStreams } from "./mcp.ts";
+export { openServed, type ServedSetUp, type ServedSetUpOptions } from "./open-served.ts";
+export type { Versions } from "./policy-hash.ts";
+export type { RunStarter } from "./run-control.ts";
+export {
+  type LearnedVersion,
+  type LearningStatus,
+  type ServedLearning,
+  type ServedLearningOptions,
+  type ShownClaim,
+  type ShownEvidence,
+  serveLearning,
+} from "./served-learning.ts";
+export type { ServedFlow } from "./served-models.ts";
+export type { Trial, TrialEnd, TrialOptions } from "./trial.ts";
