@@ -85,16 +85,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const journal = journalOf(run);
   const found = runDiagnostics(before, emit);
   const every = settings.checkpointEvery ?? recipe.checkpointEvery;
-  const spent: { -readonly [Name in keyof Trained]: Trained[Name] } = {
-    steps: from === undefined ? 0 : from.after.index + 1,
-    endedAsTold: false,
-    keptStep: undefined,
-    diagnosis: found.all,
-    rollOut: 0,
-    train: 0,
-    validate: 0,
-    ...from?.spent,
-  };
+  const spent = spentBefore(from, found.all);
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
   const replay = await replayOf(parts);
@@ -162,6 +153,20 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   emit({ type: "training-end", steps: trained, ...(keptStep !== undefined && { keptStep: keptStep + 1 }) });
   return spent;
 };
+
+const spentBefore = (
+  from: TrainingState | undefined,
+  diagnosis: readonly Diagnosis[],
+): { -readonly [Name in keyof Trained]: Trained[Name] } => ({
+  steps: from === undefined ? 0 : from.after.index + 1,
+  endedAsTold: false,
+  keptStep: undefined,
+  diagnosis,
+  rollOut: 0,
+  train: 0,
+  validate: 0,
+  ...from?.spent,
+});
 
 /** What was sampled, without prompts and probabilities, which the journal has. */
 const rowOf = ({
