@@ -26,8 +26,8 @@ const prefixOf = (config: ModelConfig, layer: number): "" | "sliding." =>
   layerTypeOf(config, layer) === "sliding_attention" ? "sliding." : "";
 
 /**
- * The training graph: log-probability and entropy of the tokens `targets` [M] at the hidden states `rows` [M] of
- * right-padded sequences [B, T]. With `gradients`, also ∂(−Σ coefficient·w·logp)/∂weight, added to what `into.<name>` holds,
+ * The training graph: log-probability and entropy of the tokens `targets` [M] at the hidden states `rows` [R], of which
+ * `which` [M] says whose each is. Tokens [B, T] see each other by `mask` [B, 1, 1, T, T]: a row may be a tree. With `gradients`, also ∂(−Σ coefficient·w·logp)/∂weight, added to what `into.<name>` holds,
  * where w is the importance weight of a token.
  */
 export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gradients: boolean }): OnnxModel => {
@@ -35,9 +35,10 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
   b.input("ids", "int64", ["N"]);
   b.input("positions", "int64", ["B", "T"]);
   b.input("shape", "int64", [2]);
-  b.input("mask", "float32", ["T", "T"]);
-  if (hasSlidingLayers(config)) b.input("sliding.mask", "float32", ["T", "T"]);
-  b.input("rows", "int64", ["M"]);
+  for (const prefix of hasSlidingLayers(config) ? ["", "sliding."] : [""])
+    b.input(`${prefix}mask`, "float32", ["B", 1, 1, "T", "T"]);
+  b.input("rows", "int64", ["R"]);
+  b.input("which", "int64", ["M"]);
   b.input("targets", "int64", ["M"]);
   declareRope(b, config, gradients ? ["cos", "sin", "minusSin"] : ["cos", "sin"]);
   declareWeights(b, config);
@@ -74,7 +75,8 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
       ).y;
     },
   });
-  const x = t.apply("gatherRows", { x: hidden, rows: "rows" }).y;
+  const heads = t.apply("gatherRows", { x: hidden, rows: "rows" }).y;
+  const x = t.apply("repeatRows", { x: heads, which: "which" }).y;
   const { y, entropy } = t.apply("logProb", { x, table: headOf(config), targets: "targets" });
   b.output("logProbs", y, "float32", ["M"]);
   b.output("entropies", entropy, "float32", ["M"]);

@@ -26,7 +26,7 @@ export interface Operators {
     saved: never;
     attributes: { readonly width: number };
   };
-  /** q [B·T, H·d], k and v [B·S, K·d], mask [T, S] (additive), shape [B, T], keyShape [B, S] → [B·T, H·d]; H/K query heads share a key head */
+  /** q [B·T, H·d], k and v [B·S, K·d], mask [T, S] or [B, 1, 1, T, S] (additive), shape [B, T], keyShape [B, S] → [B·T, H·d]; H/K query heads share a key head */
   attention: {
     input: "q" | "k" | "v" | "mask" | "shape" | "keyShape";
     output: "y";
@@ -62,6 +62,8 @@ export interface Operators {
   add: { input: "a" | "b"; output: "y"; saved: never; attributes: object };
   /** x [N, D], rows [M], all different → [M, D] */
   gatherRows: { input: "x" | "rows"; output: "y"; saved: never; attributes: object };
+  /** x [R, D], which [M] → [M, D], rows of x as often as they are named */
+  repeatRows: { input: "x" | "which"; output: "y"; saved: never; attributes: object };
   /** x [M, D], table [V, D], targets [M] → log-probability of each target [M] and entropy [M] (no gradient through it) */
   logProb: { input: "x" | "table" | "targets"; output: "y" | "entropy"; saved: "probabilities"; attributes: object };
 }

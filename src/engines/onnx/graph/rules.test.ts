@@ -105,6 +105,7 @@ const examples: Readonly<Record<string, Example>> = {
   geglu: { inputs: { gate: floats(10, 4, 5), up: floats(11, 4, 5) }, y: [4, 5] },
   add: { inputs: { a: floats(12, 4, 5), b: floats(13, 4, 5) }, y: [4, 5] },
   gatherRows: { inputs: { x: floats(14, 5, 3), rows: integers([3], [4, 0, 2]) }, y: [3, 3] },
+  repeatRows: { inputs: { x: floats(14, 3, 5), which: integers([5], [2, 0, 2, 2, 1]) }, y: [5, 5] },
   logProb: { inputs: { x: floats(15, 4, 6), table: floats(16, 7, 6), targets: integers([4], [6, 2, 2, 0]) }, y: [4] },
 };
 

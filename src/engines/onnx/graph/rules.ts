@@ -215,6 +215,16 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
     }),
   },
 
+  repeatRows: {
+    forward: (b, { x, which }) => ({ output: { y: b.node("Gather", [x, which]) }, saved: {} }),
+    // A sum over the uses of a row, as a product: scattering adds one number after the other.
+    backward: (b, { input, gradient, into }) => {
+      const count = b.node("Slice", [b.node("Shape", [input.x]), b.constant("int64", [0]), b.constant("int64", [1])]);
+      const uses = b.node("OneHot", [input.which, count, b.constant("float32", [0, 1])], { axis: 0 });
+      return { x: plus(b, into.x, b.node("MatMul", [uses, gradient])) };
+    },
+  },
+
   logProb: {
     forward: (b, { x, table, targets }) => {
       // Few arrays of the size of the vocabulary: with logits z and their largest m, log Σ exp(z − m) = −log max P.

@@ -1,4 +1,4 @@
-import type { ForwardResult, ImportanceWeights, TrainingSequence } from "../../../engine.ts";
+import type { ForwardResult, TrainingSequence } from "../../../engine.ts";
 import { EngineError } from "../../../errors.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Memory, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
@@ -8,9 +8,9 @@ import { angleTensors, layerKinds } from "../graph/training-tables.ts";
 import type { LoraConfig } from "../lora.ts";
 import { layerShapes, layerTypeOf, type ModelConfig } from "../model-config.ts";
 import { allocateTensors, type Weights } from "../weights.ts";
-import { importanceAt } from "./importance.ts";
 import { fillPackInputs, packSizes, paddedTokens } from "./pack-inputs.ts";
 import { PACK_TOKENS, type Pack, packSequences } from "./packing.ts";
+import { coefficientOf, importanceOf, type TargetWeights, targetsOf } from "./target-weights.ts";
 import type { Trainer } from "./trainer.ts";
 import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
 
@@ -123,10 +123,8 @@ export const createLayerTrainer = (
     readonly logProbs: readonly Float32Array[];
     readonly entropies: readonly Float32Array[];
   }
-  interface Training {
+  interface Training extends TargetWeights {
     readonly gradient: Weights;
-    readonly coefficients: readonly Float32Array[];
-    readonly importance: ImportanceWeights | undefined;
   }
 
   /** The head on all targets of a pack: results, and with `training` the gradient of the last hidden states into `dx`. */
@@ -143,10 +141,7 @@ export const createLayerTrainer = (
     const into = Object.fromEntries(gradients.map(([name, tensor]) => [`into.${name}`, tensor]));
     const outputs = Object.fromEntries(gradients.map(([name, tensor]) => [`gradient.${name}`, tensor]));
     const session = headSession(training !== undefined);
-    // What two sequences share was drawn twice, with an importance weight each time.
-    const targets = training?.importance
-      ? pack.targets.flatMap((target) => target.uses.map((use) => ({ ...target, uses: [use] })))
-      : pack.targets;
+    const targets = targetsOf(pack.targets, training);
     const chunk = Math.ceil(targets.length / Math.ceil(targets.length / HEAD_ROWS));
     for (let from = 0; from < targets.length; from += chunk) {
       const own = targets.slice(from, from + chunk);
@@ -163,12 +158,8 @@ export const createLayerTrainer = (
         const target = own[m] ?? (own[0] as (typeof own)[number]);
         xData.set(hidden.subarray(target.row * d, (target.row + 1) * d), m * d);
         idData[m] = BigInt(target.id);
-        const uses = training && m < own.length ? target.uses : [];
-        coefficientData[m] = uses.reduce(
-          (sum, use) => sum + (training?.coefficients[use.sequence]?.[use.index] ?? 0),
-          0,
-        );
-        const drawn = importanceAt(training?.importance, uses[0]?.sequence ?? -1, uses[0]?.index ?? -1);
+        coefficientData[m] = m < own.length ? coefficientOf(target, training) : 0;
+        const drawn = importanceOf(own[m], training);
         [behaviourData[m], capData[m]] = [drawn.behaviour, drawn.cap];
       }
       const logProbs = block("head.logProbs", "float32", [M]);

@@ -25,10 +25,14 @@ export interface Pack {
 export const PACK_TOKENS = 1024;
 /**
  * What a sequence costs that joins a pack is attention to tokens of other sequences, which is masked and wasted; what it saves
- * is one more run, worth about `PAIRS_PER_RUN` pairs of tokens, and its shared tokens, worth `PAIRS_PER_TOKEN` each.
+ * is a pack of its own and its shared tokens. Both are given in pairs of tokens.
  */
-const PAIRS_PER_RUN = 50_000;
-const PAIRS_PER_TOKEN = 2_000;
+export interface PackCosts {
+  readonly pack: number;
+  readonly token: number;
+}
+/** Of a pack that is a run of its own, at the sizes of published models. */
+const RUN_COSTS: PackCosts = { pack: 50_000, token: 2_000 };
 
 /** Tokens that must be computed: none behind the last target. */
 const lengthOf = ({ targets }: TrainingSequence): number => Math.max(0, ...targets);
@@ -98,7 +102,11 @@ const forest = () => {
  * trajectory extend each other). Longest pack first. Depends on the sequences and their order alone; those without
  * targets are left out. A sequence longer than `limit` has a pack to itself and to what shares all of it.
  */
-export const packSequences = (sequences: readonly TrainingSequence[], limit = PACK_TOKENS): Pack[] => {
+export const packSequences = (
+  sequences: readonly TrainingSequence[],
+  limit = PACK_TOKENS,
+  costs: PackCosts = RUN_COSTS,
+): Pack[] => {
   const order = sequences
     .map((sequence, index) => ({ sequence, index }))
     .filter(({ sequence }) => sequence.targets.length > 0)
@@ -110,7 +118,7 @@ export const packSequences = (sequences: readonly TrainingSequence[], limit = PA
     const shared = trees.shared(sequence);
     const added = lengthOf(sequence) - shared;
     const vain = added * (here - shared);
-    const joins = here + added <= limit && vain <= PAIRS_PER_RUN + PAIRS_PER_TOKEN * shared;
+    const joins = here + added <= limit && vain <= costs.pack + costs.token * shared;
     if (here > 0 && added > 0 && !joins) {
       packs.push(trees.finish());
       trees = forest();

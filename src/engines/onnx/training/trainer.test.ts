@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { fixtureTensors, fixtureWeights, llamaFixture, noise, relativeError } from "../../../../test/fixtures/llama.ts";
+import { fixtureTensors, fixtureWeights, llamaFixture, relativeError } from "../../../../test/fixtures/llama.ts";
 import { openTestRuntime } from "../../../../test/fixtures/runtime.ts";
 import { floatsOf } from "../carriers/runtime.ts";
 import { allocateWeights, type Weights } from "../weights.ts";
-import { createTrainer, microBatches } from "./trainer.ts";
+import { createTrainer } from "./trainer.ts";
 
 const { config, sequences } = llamaFixture;
 const runtime = openTestRuntime({ threads: 2 });
@@ -108,6 +108,23 @@ describe("trainer", () => {
     }
   });
 
+  it("computes what sequences share once, with the gradient of each by itself", async () => {
+    const ids = Array.from({ length: 16 }, (_, i) => (i * 5) % 32);
+    const branches = [3, 5, 8, 8, 11].map((at, i) => ({
+      ids: [...ids.slice(0, at), (i * 7) % 32, ...ids.slice(at + 1)],
+      targets: Array.from({ length: 16 - at }, (_, k) => at + k),
+    }));
+    const weighed = branches.map(({ targets }, i) => Float32Array.from(targets, (at) => Math.sin(at + i)));
+    const together = allocateWeights(runtime, config);
+    const result = await trainer.backward(weights, together, branches, weighed);
+    const alone = allocateWeights(runtime, config);
+    for (const [i, branch] of branches.entries()) {
+      const own = await trainer.backward(weights, alone, [branch], [weighed[i] ?? expect.fail("no weights")]);
+      expect(relativeError(result.logProbs[i] ?? [], own.logProbs[0] ?? [])).toBeLessThan(1e-5);
+    }
+    expectClose(together, (name) => floatsOf(alone.tensors.get(name) ?? expect.fail(name)), 1e-5);
+  });
+
   it("trains one target alone, and skips sequences without targets", async () => {
     const ids = sequences[1]?.ids ?? [];
     const gradient = allocateWeights(runtime, config);
@@ -141,28 +158,5 @@ describe("trainer", () => {
     const broken = fixtureWeights(runtime);
     broken.floats.fill(Number.NaN, 0, 64);
     await expect(trainer.forward(broken, sequences)).rejects.toThrow("not finite");
-  });
-});
-
-describe("microBatches", () => {
-  const sequenceOf = (length: number, targets = 1) => ({
-    ids: Array<number>(length).fill(0),
-    targets: Array<number>(targets).fill(1),
-  });
-  it("covers every sequence that has targets once, padded to its longest member and within the limit", () => {
-    const lengths = [...noise(3, 50)].map((value) => 2 + Math.floor((value + 1) * 100));
-    const all = lengths.map((length, i) => sequenceOf(length, i % 7 === 0 ? 0 : 1));
-    const batches = microBatches(all, 512);
-    expect(batches.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual(
-      all.flatMap(({ targets }, i) => (targets.length > 0 ? [i] : [])),
-    );
-    for (const { members, length } of batches) {
-      expect(members.length * length).toBeLessThanOrEqual(512);
-      expect(length).toBeGreaterThanOrEqual(Math.max(...members.map((i) => lengths[i] as number)));
-      expect(length).toBeLessThan(Math.max(...members.map((i) => lengths[i] as number)) + 64);
-    }
-  });
-  it("takes a sequence that is longer than the limit by itself", () => {
-    expect(microBatches([sequenceOf(10), sequenceOf(100)], 32).map(({ members }) => members)).toEqual([[1], [0]]);
   });
 });
