@@ -1,10 +1,10 @@
 import { extendsPlan } from "../carriers/feed-plan.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
-import { floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
+import { elementsOf, floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
 import { decodingGraph, extensionGraph } from "../graph/graphs.ts";
 import type { OnnxModel } from "../graph/onnx-builder.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
-import type { ModelConfig } from "../model-config.ts";
+import { type ModelConfig, parameterShapes } from "../model-config.ts";
 import { cheapestRuns } from "../padded-runs.ts";
 import type { Published } from "../versions.ts";
 import { bindings, type Weights } from "../weights.ts";
@@ -30,8 +30,11 @@ const REACH_STEP = 64;
 const EXTENSION_ROWS = 24;
 /** A run costs about 4 ms where a token takes 0.04 (2.56 M parameters, 2 threads). */
 const EXTENSION_COSTS = { run: 100, pair: 0 };
-/** Decoding so few rows on two threads costs 1.5 times the processor time that it does on one, and saves a tenth of the time. */
-const FEW_ROWS = 16;
+/**
+ * Rows times parameters up to which one thread decodes: 16 rows of 2.56 M parameters cost 1.5 times the processor time on
+ * two threads, and take nine tenths of the time.
+ */
+const ON_ONE_THREAD = 40e6;
 
 interface SamplerOptions {
   readonly slots?: number;
@@ -39,8 +42,6 @@ interface SamplerOptions {
   readonly capacity?: number;
   /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Whether other native calls run at the same time: few rows then leave them a core. @default never */
-  readonly besides?: () => boolean;
   readonly text?: TextRules;
 }
 
@@ -51,9 +52,9 @@ interface SamplerOptions {
 export const createSampler = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots = 192, capacity = config.max_position_embeddings, exclusive, besides = () => false, text }: SamplerOptions,
+  { slots = 192, capacity = config.max_position_embeddings, exclusive, text }: SamplerOptions,
 ): Sampler =>
-  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive, besides }), {
+  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive }), {
     vocabularySize: config.vocab_size,
     contextLength: capacity,
     pick: pickExactly,
@@ -64,20 +65,17 @@ export const createSampler = (
 const createBackend = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots, capacity, exclusive, besides }: Required<Omit<SamplerOptions, "text">>,
+  { slots, capacity, exclusive }: Required<Omit<SamplerOptions, "text">>,
 ): Backend<Snapshot, Row> => {
   const cache = createKeyValueCache(runtime, config, { slots, capacity });
   const threads = invariantThreads(config, runtime.description.threads);
   const load = (model: OnnxModel, most = threads) => runtime.session(model.bytes, { ...model, threads: most });
   const extension = load(extensionGraph(config));
   const decoding = load(decodingGraph(config));
-  let onOneThread: Session | undefined;
+  const onOneThread = load(decodingGraph(config), 1);
+  const parameters = [...parameterShapes(config).values()].reduce((sum, shape) => sum + elementsOf(shape), 0);
   /** The session for `rows` rows; their bits are the same in both. */
-  const decodingOf = (rows: number): Session => {
-    if (rows > FEW_ROWS || !besides()) return decoding;
-    onOneThread ??= load(decodingGraph(config), 1);
-    return onOneThread;
-  };
+  const decodingOf = (rows: number): Session => (rows * parameters > ON_ONE_THREAD ? decoding : onOneThread);
   const angles: Readonly<Record<string, Tensor>> = Object.fromEntries(
     [...layerKinds(config)].flatMap(([type, prefix]) => {
       const { cos, sin } = angleTensors(runtime, config, type, config.max_position_embeddings);
@@ -271,7 +269,7 @@ const createBackend = (
     dispose: () => {
       extension.dispose();
       decoding.dispose();
-      onOneThread?.dispose();
+      onOneThread.dispose();
     },
   };
 };
