@@ -92,7 +92,7 @@ const tiny: Recipe = {
     tasksPerStep: 32,
     optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
     beta: 0,
-    klEvery: 1,
+    klEvery: 10,
     minimumMixedGroups: 3,
     maxRefills: 1,
     fullStepGroups: 6,

@@ -47,23 +47,16 @@ export const engineRules: Rules<OpenEngineOptions> = {
 
 export const oneAtATime = (): {
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Whether a call is under way or waiting. */
-  readonly busy: () => boolean;
   /** Resolves when none is. */
   readonly idle: () => Promise<void>;
 } => {
   let last: Promise<unknown> = Promise.resolve();
-  let calls = 0;
   return {
     exclusive: (work) => {
-      calls += 1;
-      const mine = last.then(work, work).finally(() => {
-        calls -= 1;
-      });
+      const mine = last.then(work, work);
       last = mine.catch(() => undefined);
       return mine;
     },
-    busy: () => calls > 0,
     // A call that has ended may have begun the next one by the time that this is known.
     idle: async () => {
       for (let seen: unknown; seen !== last; await seen) seen = last;

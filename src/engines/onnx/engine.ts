@@ -140,7 +140,6 @@ export const createEngine = async (source: ModelSource, options: OpenEngineOptio
       requireOpen();
       sampler ??= createSampler(runtime, source.config, {
         exclusive: sampling.exclusive,
-        besides: training.busy,
         text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
         ...defined({ slots: options.slots }),
       });

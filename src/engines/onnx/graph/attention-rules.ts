@@ -53,15 +53,21 @@ const rowSums = (
   return splitQuery(b, sums, shape, keyHeads, heads / keyHeads, 1);
 };
 
-/** dS = P∘(dP − rowsum(dO∘O)), and from it the gradients of the three. */
+/**
+ * dS = P∘(dP − rowsum(dO∘O)), and from it the gradients of the three. The row sums are one more column of dO, against a
+ * column of ones in V: a pass over the scores less.
+ */
 const attentionGradient = (
   b: OnnxBuilder,
   { q, k, v, probabilities, dContext, sums }: Names<"q" | "k" | "v" | "probabilities" | "dContext" | "sums">,
   factor: number,
 ): Names<"q" | "k" | "v"> => {
   const scale = { float: factor };
-  const dProbabilities = b.node("FusedMatMul", [dContext, v], { transB: 1 });
-  const dScores = b.node("Mul", [probabilities, b.node("Sub", [dProbabilities, sums])]);
+  const withSums = b.node("Concat", [dContext, b.node("Neg", [sums])], { axis: -1 });
+  const one = b.constant("float32", [1], []);
+  const withOnes = b.node("Pad", [v, b.constant("int64", [0, 0, 0, 0, 0, 0, 0, 1]), one]);
+  const centred = b.node("FusedMatMul", [withSums, withOnes], { transB: 1 });
+  const dScores = b.node("Mul", [probabilities, centred]);
   return {
     q: b.node("FusedMatMul", [dScores, k], { alpha: scale }),
     k: b.node("FusedMatMul", [dScores, q], { transA: 1, alpha: scale }),

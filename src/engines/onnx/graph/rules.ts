@@ -5,6 +5,9 @@ import type { Names, OperatorName, Rule } from "./operators.ts";
 
 const column = (b: OnnxBuilder, x: string): string => b.node("Unsqueeze", [x, b.constant("int64", [-1])]);
 
+/** The element type of float32 in ONNX. */
+const FLOAT = 1;
+
 const zerosLike = (b: OnnxBuilder, x: string): string => b.node("ConstantOfShape", [b.node("Shape", [x])]);
 
 /**
@@ -27,17 +30,22 @@ const normed = (b: OnnxBuilder, x: string, weight: string, epsilon: number): rea
   return [y as string, inverse as string];
 };
 
-/** With x̂ = x/rms: dx = (w∘dy − x̂·mean(w∘dy∘x̂))/rms and dw = Σ dy∘x̂ over the rows. */
+/**
+ * With x̂ = x/rms: dx = (w∘dy − x̂·mean(w∘dy∘x̂))/rms and dw = Σ dy∘x̂ over the rows. Both sums are products of dy∘x with
+ * a vector, so that as few arrays of the size of x as possible are written.
+ */
 const normGradient = (
   b: OnnxBuilder,
   { x, weight, inverse, gradient }: Names<"x" | "weight" | "inverse" | "gradient">,
 ): { readonly x: string; readonly weight: () => string } => {
-  const unit = b.node("Mul", [x, inverse]);
-  const scaled = b.node("Mul", [gradient, weight]);
-  const mean = b.node("ReduceMean", [b.node("Mul", [scaled, unit]), b.constant("int64", [-1])], { keepdims: 1 });
+  const product = b.node("Mul", [gradient, x]);
+  const sums = b.node("MatMul", [product, column(b, weight)]);
+  const means = b.node("Div", [sums, b.node("Cast", [b.node("Size", [weight])], { to: FLOAT })]);
+  const share = b.node("Mul", [b.node("Mul", [inverse, inverse]), means]);
+  const rest = b.node("Sub", [b.node("Mul", [gradient, weight]), b.node("Mul", [x, share])]);
   return {
-    x: b.node("Mul", [b.node("Sub", [scaled, b.node("Mul", [unit, mean])]), inverse]),
-    weight: () => b.node("ReduceSum", [b.node("Mul", [gradient, unit]), b.constant("int64", [0])], { keepdims: 0 }),
+    x: b.node("Mul", [rest, inverse]),
+    weight: () => reshape(b, b.node("MatMul", [b.node("Transpose", [inverse], { perm: [1, 0] }), product]), [-1]),
   };
 };
 
@@ -168,13 +176,12 @@ export const rules: { readonly [K in OperatorName]: Rule<K> } = {
       const activated = b.node("QuickGelu", [gate], { alpha: { float: 1 } });
       return { output: { y: b.node("Mul", [activated, up]) }, saved: { activated } };
     },
-    // d silu(g) = σ + silu(g)·(1 − σ), with σ = sigmoid(g).
-    backward: (b, { input, saved, gradient, into }) => {
+    // d silu(g) = σ + silu(g)·(1 − σ), with σ = sigmoid(g): times up, y + σ·(up − y).
+    backward: (b, { input, output, saved, gradient, into }) => {
       const sigma = b.node("Sigmoid", [input.gate]);
-      const rest = b.node("Mul", [saved.activated, b.node("Sub", [b.constant("float32", [1]), sigma])]);
-      const dActivated = b.node("Mul", [gradient, input.up]);
+      const slope = b.node("Add", [output.y, b.node("Mul", [sigma, b.node("Sub", [input.up, output.y])])]);
       return {
-        gate: plus(b, into.gate, b.node("Mul", [dActivated, b.node("Add", [sigma, rest])])),
+        gate: plus(b, into.gate, b.node("Mul", [gradient, slope])),
         up: plus(b, into.up, b.node("Mul", [gradient, saved.activated])),
       };
     },

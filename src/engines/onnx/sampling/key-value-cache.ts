@@ -41,8 +41,8 @@ export interface KeyValueCache {
 /** Where a version's rows are gathered: two that are sampled at once, at different ends. */
 type End = "front" | "back";
 const VERSIONS_KEPT = 16;
-/** n gathered rows lie in at most n + n/4 + 4: to move one costs what some idle rows in a run do. */
-const roomFor = (rows: number): number => Math.ceil(1.25 * rows) + 4;
+/** Idle rows among n gathered ones: to move a row costs what an idle one does in one or two runs. */
+const roomFor = (rows: number): number => rows + Math.max(2, Math.floor(rows / 8));
 
 export const createKeyValueCache = (
   runtime: Runtime,
@@ -82,9 +82,11 @@ export const createKeyValueCache = (
   };
   const exchange = (a: Slot, b: Slot): void => {
     const [here, there] = [a.index, b.index];
-    copy(here, count, 0, a.length);
-    copy(there, here, 0, b.length);
-    copy(count, there, 0, a.length);
+    // The shorter goes by way of the scratch row: most of the time it is empty.
+    const [shorter, longer] = a.length < b.length ? [a, b] : [b, a];
+    if (shorter.length > 0) copy(shorter.index, count, 0, shorter.length);
+    copy(longer.index, shorter.index, 0, longer.length);
+    if (shorter.length > 0) copy(count, longer.index, 0, shorter.length);
     [slots[here], slots[there]] = [b, a];
     [a.index, b.index] = [there, here];
   };

@@ -1,17 +1,18 @@
-import { type Chunk, extendsPlan } from "../carriers/feed-plan.ts";
+import { extendsPlan } from "../carriers/feed-plan.ts";
 import { growingBlocks } from "../carriers/growing-blocks.ts";
-import { floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
+import { elementsOf, floatsOf, type Runtime, type Session, type Tensor } from "../carriers/runtime.ts";
 import { decodingGraph, extensionGraph } from "../graph/graphs.ts";
 import type { OnnxModel } from "../graph/onnx-builder.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
-import type { ModelConfig } from "../model-config.ts";
+import { type ModelConfig, parameterShapes } from "../model-config.ts";
 import { cheapestRuns } from "../padded-runs.ts";
 import type { Published } from "../versions.ts";
 import { bindings, type Weights } from "../weights.ts";
+import { type CacheRow, type Group, groupsOf, nextChunk, written } from "./alike-rows.ts";
 import { pickExactly, type TextRules } from "./continuation.ts";
 import { invariantThreads } from "./invariant-threads.ts";
-import { createKeyValueCache, type Slot } from "./key-value-cache.ts";
-import { type Backend, createScheduler, type Draw, type Job, type SamplerOf } from "./scheduler.ts";
+import { createKeyValueCache } from "./key-value-cache.ts";
+import { type Backend, createScheduler, type Draw, type SamplerOf } from "./scheduler.ts";
 
 /** Published weights: immutable, named by their content. */
 export interface Snapshot extends Published {
@@ -21,13 +22,7 @@ export interface Snapshot extends Published {
 /** Samples from full weights in float32, which may differ from request to request. */
 export type Sampler = SamplerOf<Snapshot>;
 
-interface Row {
-  readonly job: Job<Snapshot>;
-  readonly slot: Slot;
-  /** Index of the chunk that is next, and how many ids of a decode chunk were fed. */
-  chunk: number;
-  fed: number;
-}
+type Row = CacheRow<Snapshot>;
 
 /** Keys are looked at up to a multiple of this, so that padding never changes the order of a sum. */
 const REACH_STEP = 64;
@@ -35,16 +30,11 @@ const REACH_STEP = 64;
 const EXTENSION_ROWS = 24;
 /** A run costs about 4 ms where a token takes 0.04 (2.56 M parameters, 2 threads). */
 const EXTENSION_COSTS = { run: 100, pair: 0 };
-/** Decoding so few rows on two threads costs 1.5 times the processor time that it does on one, and saves a tenth of the time. */
-const FEW_ROWS = 16;
-
-const nextChunk = ({ job, chunk }: Row): Chunk | undefined => job.plan[chunk];
-
-/** Whether the same distribution follows on the next chunk of both: their histories up to its end are the same. */
-const alike = (a: Row, b: Row): boolean =>
-  a.job.inverseTemperature === b.job.inverseTemperature &&
-  a.chunk === b.chunk &&
-  extendsPlan(a.job.plan, b.job.plan.slice(0, b.chunk + 1));
+/**
+ * Rows times parameters up to which one thread decodes: 16 rows of 2.56 M parameters cost 1.5 times the processor time on
+ * two threads, and take nine tenths of the time.
+ */
+const ON_ONE_THREAD = 40e6;
 
 interface SamplerOptions {
   readonly slots?: number;
@@ -52,8 +42,6 @@ interface SamplerOptions {
   readonly capacity?: number;
   /** Runs one native call at a time. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Whether other native calls run at the same time: few rows then leave them a core. @default never */
-  readonly besides?: () => boolean;
   readonly text?: TextRules;
 }
 
@@ -64,9 +52,9 @@ interface SamplerOptions {
 export const createSampler = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots = 192, capacity = config.max_position_embeddings, exclusive, besides = () => false, text }: SamplerOptions,
+  { slots = 192, capacity = config.max_position_embeddings, exclusive, text }: SamplerOptions,
 ): Sampler =>
-  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive, besides }), {
+  createScheduler(createBackend(runtime, config, { slots, capacity, exclusive }), {
     vocabularySize: config.vocab_size,
     contextLength: capacity,
     pick: pickExactly,
@@ -77,20 +65,17 @@ export const createSampler = (
 const createBackend = (
   runtime: Runtime,
   config: ModelConfig,
-  { slots, capacity, exclusive, besides }: Required<Omit<SamplerOptions, "text">>,
+  { slots, capacity, exclusive }: Required<Omit<SamplerOptions, "text">>,
 ): Backend<Snapshot, Row> => {
   const cache = createKeyValueCache(runtime, config, { slots, capacity });
   const threads = invariantThreads(config, runtime.description.threads);
   const load = (model: OnnxModel, most = threads) => runtime.session(model.bytes, { ...model, threads: most });
   const extension = load(extensionGraph(config));
   const decoding = load(decodingGraph(config));
-  let onOneThread: Session | undefined;
+  const onOneThread = load(decodingGraph(config), 1);
+  const parameters = [...parameterShapes(config).values()].reduce((sum, shape) => sum + elementsOf(shape), 0);
   /** The session for `rows` rows; their bits are the same in both. */
-  const decodingOf = (rows: number): Session => {
-    if (rows > FEW_ROWS || !besides()) return decoding;
-    onOneThread ??= load(decodingGraph(config), 1);
-    return onOneThread;
-  };
+  const decodingOf = (rows: number): Session => (rows * parameters > ON_ONE_THREAD ? decoding : onOneThread);
   const angles: Readonly<Record<string, Tensor>> = Object.fromEntries(
     [...layerKinds(config)].flatMap(([type, prefix]) => {
       const { cos, sin } = angleTensors(runtime, config, type, config.max_position_embeddings);
@@ -106,31 +91,41 @@ const createBackend = (
   const V = config.vocab_size;
   const K = config.num_key_value_heads;
 
-  /** Feeds a chunk of given tokens to each row. */
-  const extend = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
-    // Rollouts of a group start with the same prompt, and some continue alike: what they are given is computed once and copied.
-    const known = new Map<string, Row[]>();
-    const copies = new Map<Row, Row[]>();
-    for (const row of batch) {
-      const key = `${row.slot.length}:${(nextChunk(row) as Chunk).ids.join()}`;
-      const candidates = known.get(key) ?? [];
-      const original = candidates.find((one) => alike(one, row));
-      if (original) copies.get(original)?.push(row);
-      else {
-        known.set(key, [...candidates, row]);
-        copies.set(row, []);
+  /** After a run: the rows of each group have what the first of them was fed, and who is through with the prompt draws. */
+  const settle = (
+    groups: readonly Group<Row>[],
+    distributionOf: (i: number) => Float32Array,
+    draw: Draw<Row>,
+  ): void => {
+    for (const [i, { rows, feed, written }] of groups.entries()) {
+      const [{ slot: original }] = rows;
+      const start = original.length;
+      for (const row of rows) {
+        if (row.slot !== original) cache.copy(original, row.slot, start, feed.ids.length);
+        row.slot.length += feed.ids.length;
+        row.written = written;
+        row.fed += feed.ids.length;
+        if (row.fed === nextChunk(row)?.ids.length) {
+          row.chunk += 1;
+          row.fed = 0;
+        }
+        if (row.chunk === row.job.plan.length) draw(row, distributionOf(i));
       }
     }
-    const order = [...copies.keys()].sort(
-      (a, b) => (nextChunk(a) as Chunk).ids.length - (nextChunk(b) as Chunk).ids.length,
-    );
+  };
+
+  /** Feeds a chunk of given tokens to each row. */
+  const extend = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
+    const order = groupsOf(batch).sort((a, b) => a.feed.ids.length - b.feed.ids.length);
     let at = 0;
-    const lengths = order.map((row) => (nextChunk(row) as Chunk).ids.length);
-    for (const count of cheapestRuns(lengths, EXTENSION_COSTS)) {
-      const rows = order.slice(at, at + count);
+    for (const count of cheapestRuns(
+      order.map(({ feed }) => feed.ids.length),
+      EXTENSION_COSTS,
+    )) {
+      const groups = order.slice(at, at + count);
       at += count;
-      const B = Math.max(2, rows.length);
-      const T = (nextChunk(rows.at(-1) as Row) as Chunk).ids.length;
+      const B = Math.max(2, groups.length);
+      const T = groups.at(-1)?.feed.ids.length ?? 1;
       const ids = block("ids", "int64", [B * T]);
       const positions = block("positions", "int64", [B, T]);
       const shape = block("shape", "int64", [2]);
@@ -145,8 +140,8 @@ const createBackend = (
       (shape.memory.data as BigInt64Array).set([BigInt(B), BigInt(T)]);
       let longest = 1;
       for (let row = 0; row < B; row += 1) {
-        const own = rows[row];
-        const given = own ? (nextChunk(own) as Chunk).ids : [0];
+        const own = groups[row]?.rows[0];
+        const given = groups[row]?.feed.ids ?? [0];
         const start = own?.slot.length ?? 0;
         longest = Math.max(longest, start + given.length);
         (slotRows.memory.data as BigInt64Array)[row] = BigInt(own?.slot.index ?? cache.scratch);
@@ -186,25 +181,16 @@ const createBackend = (
         ),
       );
       const probabilities = floatsOf(out);
-      rows.forEach((row, index) => {
-        const given = (nextChunk(row) as Chunk).ids.length;
-        for (const copy of copies.get(row) ?? []) cache.copy(row.slot, copy.slot, row.slot.length, given);
-        for (const each of [row, ...(copies.get(row) ?? [])]) {
-          each.slot.length += given;
-          each.chunk += 1;
-          if (each.chunk === each.job.plan.length) draw(each, probabilities.subarray(index * V, (index + 1) * V));
-        }
-      });
+      settle(groups, (i) => probabilities.subarray(i * V, (i + 1) * V), draw);
     }
   };
 
   /** Feeds one token to each row. */
   const decode = async (batch: readonly Row[], snapshot: Snapshot, draw: Draw<Row>): Promise<void> => {
-    cache.gather(
-      batch.map(({ slot }) => slot),
-      snapshot.version,
-    );
-    const indices = batch.map(({ slot }) => slot.index);
+    const groups = groupsOf(batch);
+    const slots = groups.map(({ rows }) => rows[0].slot);
+    cache.gather(slots, snapshot.version);
+    const indices = slots.map(({ index }) => index);
     const first = Math.min(Math.min(...indices), cache.scratch - 1);
     const B = Math.max(2, Math.max(...indices) - first + 1);
     const ids = block("ids", "int64", [B]);
@@ -220,10 +206,10 @@ const createBackend = (
       lengthData[row] = Math.min(cache.slots[first + row]?.length ?? 0, capacity - 1);
       reached = Math.max(reached, lengthData[row] as number);
     }
-    for (const row of batch) {
-      const at = row.slot.index - first;
-      idData[at] = BigInt((nextChunk(row)?.ids[row.fed] ?? row.job.drawn.ids.at(-1)) as number);
-      inverseData[at] = row.job.inverseTemperature;
+    for (const { rows, feed } of groups) {
+      const at = rows[0].slot.index - first;
+      idData[at] = BigInt(feed.ids[0] as number);
+      inverseData[at] = rows[0].job.inverseTemperature;
     }
     (longest.memory.data as Int32Array)[0] = reached + 1;
     const out = block("probabilities", "float32", [B, V]);
@@ -243,20 +229,8 @@ const createBackend = (
       ),
     );
     const probabilities = floatsOf(out);
-    for (const row of batch) {
-      row.slot.length += 1;
-      const replayed = nextChunk(row);
-      if (!replayed) {
-        const at = row.slot.index - first;
-        draw(row, probabilities.subarray(at * V, (at + 1) * V));
-        continue;
-      }
-      row.fed += 1;
-      if (row.fed === replayed.ids.length) {
-        row.chunk += 1;
-        row.fed = 0;
-      }
-    }
+    const places = indices.map((index) => index - first);
+    settle(groups, (i) => probabilities.subarray((places[i] as number) * V, ((places[i] as number) + 1) * V), draw);
   };
 
   return {
@@ -268,7 +242,13 @@ const createBackend = (
         slot.plan = [];
         slot.length = 0;
       }
-      return { job, slot, chunk: slot.plan.length, fed: 0 };
+      return {
+        job,
+        slot,
+        written: slot.plan.reduce(written, `${job.inverseTemperature}`),
+        chunk: slot.plan.length,
+        fed: 0,
+      };
     },
     next: (active) => {
       const snapshot = (active[0] as Row).job.snapshot;
@@ -289,7 +269,7 @@ const createBackend = (
     dispose: () => {
       extension.dispose();
       decoding.dispose();
-      onOneThread?.dispose();
+      onOneThread.dispose();
     },
   };
 };
