@@ -172,7 +172,7 @@ const micro: Recipe = {
   // Its reference would be weights that know nothing: no KL is measured.
   grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  replay: { ...tiny.replay, from: 0.12, to: 0.01, episodes: 8, states: 8, exercises: 8, successes: 32, pool: 300 },
+  replay: { ...tiny.replay, from: 0.2, to: 0.01, episodes: 8, states: 24, exercises: 8, successes: 16, pool: 300 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
   turnsLeft: false,

@@ -1,4 +1,5 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../../errors.ts";
+import { fieldName } from "../../fields.ts";
 import type { Executor, FlowState, ModuleContext, Refusal } from "../../module.ts";
 import { exactJson } from "../../number-text.ts";
 import { checked, count } from "../../options.ts";
@@ -54,7 +55,7 @@ export const ruleExecutor = (options: { readonly outputLimit?: number } = {}): E
           outputLimit,
           context.redact,
         );
-        const { answerField = ANSWER_FIELD } = tool.metadata ?? {};
+        const answerField = fieldName(tool.metadata?.answerField ?? ANSWER_FIELD);
         return answerField === ANSWER_FIELD || observation.status !== "ok"
           ? observation
           : { ...observation, answerField };

@@ -1,3 +1,4 @@
+import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
@@ -9,6 +10,7 @@ import type { Toolset } from "../../tool.ts";
 import { type Observation, stepOf } from "../../trajectory.ts";
 import { knownFields } from "../planners/candidates.ts";
 import { type AnswerOptions, answersOf, askedOf } from "./asked.ts";
+import { confirmPlans } from "./confirm.ts";
 import type { ProjectTask } from "./project-tasks.ts";
 import type { Asked, Seen } from "./seen.ts";
 import { allowedCalls, type Beginnings, beginningsOf, type Fits, isValid, type ValidCall } from "./valid-calls.ts";
@@ -106,6 +108,17 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       seen.set(task.id, { ...shown, truths: new Map([...(seen.get(task.id)?.truths ?? []), ...shown.truths]) });
     }
   }
+  await confirmPlans({
+    name: `confirm-${name}`,
+    flow: walk,
+    tasks,
+    seen,
+    isRight: async (task, observation) => {
+      const value = statedValue(observation);
+      return value !== undefined && (await options.reward(task, fieldText(value))) === 1;
+    },
+    abortSignal,
+  });
   return { fits, tools: records, ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS) };
 };
 
