@@ -97,8 +97,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   };
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
-  const replay = await replayOf(parts);
-  const { sampler, begun } = await drawnFrom(parts);
+  const [replay, { sampler, begun }] = [await replayOf(parts), await drawnFrom(parts)];
   const training = flowGrpo<EnvironmentSealed>({
     ...grpoOptions(parts, replay),
     begun,
