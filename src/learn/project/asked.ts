@@ -193,6 +193,7 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
     const { decision, comparison: decides, state } = decisionIn(shown);
     if (decision !== undefined) decisions.set(name, decision);
     const known: KnownWay[] = [];
+    const deciding = decidingCalls(shown, decides, state);
     for (const { id } of family) {
       const { template = "", accepted, truths } = seen.get(id) ?? {};
       const answer = answers(id);
@@ -202,10 +203,10 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
       const own = answer && accepted?.get(answer.name);
       for (const way of [comparison, own])
         if (way?.asked !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
-      const decided = comparison ?? seen.get(id)?.cases.get(state ?? "");
+      const decided = deciding.get(template);
       // Where something decides, a route without it would be a guess.
-      const isWhole = decided !== undefined || (decides === undefined && state === undefined);
-      if (own !== undefined && isWhole) routes.set(id, joined(decided?.plan ?? [], own.plan));
+      const isWhole = decided !== undefined || deciding.size === 0;
+      if (own !== undefined && isWhole) routes.set(id, joined(decided ?? [], own.plan));
     }
     if (known.length > 0) ways.set(name, known);
     const reach = {
@@ -223,6 +224,19 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
   }
   return { asked, ways, decisions, reached, routes };
 };
+
+/** The calls that bring what a family decides by, by the words of its questions: what they refer to is the same in all of these. */
+const decidingCalls = (
+  shown: readonly Seen[],
+  comparison: string | undefined,
+  state: string | undefined,
+): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    shown.flatMap(({ template, truths, cases }) => {
+      const deciding = truths.get(comparison ?? "") ?? cases.get(state ?? "");
+      return deciding === undefined ? [] : [[template, deciding.plan] as const];
+    }),
+  );
 
 /** Calls of two plans, those of the first one first and none twice. */
 const joined = (first: readonly string[], second: readonly string[]): readonly string[] => {
