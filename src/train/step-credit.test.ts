@@ -94,3 +94,22 @@ it("of progress needs a success and a failure", () => {
       [undefined],
     ]);
 });
+
+it("of valid calls compares all steps of a group by whether their calls worked, whatever came of them", () => {
+  const credits = creditsOf(groupOf(rollout(0, "a", "!b"), rollout(0, "c", "d"), rollout(undefined, "!e")), {
+    stepCredit: "valid",
+  });
+  // Three of four worked; what has no reward is no sample.
+  expect(credits.map((one) => one.map((credit) => credit?.toFixed(3)))).toEqual([
+    ["0.075", "-0.225"],
+    ["0.075", "0.075"],
+    [undefined],
+  ]);
+  const unavailable = rollout(0, "a", "!b");
+  const [, failed] = unavailable.trajectory.memory;
+  if (failed === undefined) throw new Error("There are two turns.");
+  const memory = [failed, { ...failed, observation: { status: "failed", error: "", reason: "unavailable" } as const }];
+  const group = groupOf({ ...unavailable, trajectory: { ...unavailable.trajectory, memory } });
+  // What failed for now is nobody's mistake.
+  expect(creditsOf(group, { stepCredit: "valid" })).toEqual([[-0.15, 0.15]]);
+});
