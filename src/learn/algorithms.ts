@@ -25,8 +25,8 @@ export const algorithms = {
   gigpo: { stepCredit: "same-state" },
   /** After GraphGPO (arXiv 2605.26684): a step is worth how much nearer it came to a success of its group. */
   progress: { stepCredit: "progress" },
-  /** A step whose call was refused or failed is worth less than one whose call worked, also where all rollouts fail. */
-  valid: { stepCredit: "valid" },
+  /** A step that brought something new is worth more than one that did not, also where all rollouts fail. */
+  discovery: { stepCredit: "discovery" },
   /** ECHO (arXiv 2605.24517): what tools return is modelled, too. */
   echo: { observationWeight: 0.05 },
   /** Tree-GRPO (arXiv 2509.21240): half of the rollouts of a group fork from a turn of the others. */

@@ -170,7 +170,7 @@ const micro: Recipe = {
   ...tiny,
   steps: 150,
   // Its reference would be weights that know nothing: no KL is measured.
-  grpo: { ...tiny.grpo, ...algorithms.valid, tasksPerStep: 16, klEvery: 0 },
+  grpo: { ...tiny.grpo, ...algorithms.discovery, tasksPerStep: 16, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.2, to: 0.01, episodes: 8, states: 24, exercises: 8, successes: 16, pool: 300 },
   families: { ...tiny.families, begun: true },
