@@ -10,12 +10,28 @@ const MOST_ITEMS = 5;
 /** Whether a reference can spell a field's name. */
 export const isFieldName = (name: string): boolean => name !== "__proto__" && /^[\p{L}\p{N}_-]+$/u.test(name);
 
+/** A name as references spell it: `first night` becomes `first_night`. Empty where nothing of it can be spelt. */
+export const fieldName = (name: string): string => {
+  if (isFieldName(name) || name === "__proto__") return name;
+  return name
+    .split(/[^\p{L}\p{N}_-]+/u)
+    .filter((part) => part !== "")
+    .join("_");
+};
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const isDay = (text: string): boolean => {
+  const time = DAY.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+};
+
 /** A single value as a field; undefined for a list, an object, nothing, or a text too long to be a value. */
 export const fieldOf = (value: unknown): Field | undefined => {
   if (typeof value === "number" && Number.isFinite(value)) return { kind: "number", value };
   if (value instanceof Date && !Number.isNaN(value.getTime())) return dateField(value.toISOString());
   if (!["string", "bigint", "boolean"].includes(typeof value)) return undefined;
   const text = String(value);
+  if (isDay(text)) return { kind: "date", value: text };
   return text.length <= VALUE_LENGTH ? { kind: "text", value: text } : undefined;
 };
 
@@ -29,7 +45,8 @@ const dateField = (iso: string): Field =>
 export const fieldsOf = (value: unknown): Record<string, Field> => {
   const fields: Record<string, Field> = {};
   let room = FIELD_LIMIT;
-  const take = (inner: unknown, name: string, depth: number): void => {
+  const take = (inner: unknown, given: string, depth: number): void => {
+    const name = fieldName(given);
     const field = room > 0 ? fieldOf(inner) : undefined;
     if (field !== undefined && isFieldName(name) && !Object.hasOwn(fields, name)) {
       fields[name] = field;

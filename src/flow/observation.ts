@@ -1,4 +1,4 @@
-import { FIELD_LIMIT, fieldOf, fieldsOf, isFieldName, VALUE_LENGTH } from "../fields.ts";
+import { FIELD_LIMIT, fieldName, fieldOf, fieldsOf, isFieldName, VALUE_LENGTH } from "../fields.ts";
 import type { Field, ToolOutput } from "../tool.ts";
 import type { ErrorReason, Observation } from "../trajectory.ts";
 
@@ -77,12 +77,12 @@ export const statedValue = (observation: Observation | undefined): Field | undef
 const boundFields = (fields: Readonly<Record<string, Field>>, trusted: boolean): Readonly<Record<string, Field>> => {
   const names = Object.keys(fields);
   const fits = (name: string): boolean => isField(fields[name]) && (trusted || isFieldName(name));
-  if (names.length <= FIELD_LIMIT && names.every(fits)) return fields;
+  if (names.length <= FIELD_LIMIT && names.every((name) => fits(name) && isFieldName(name))) return fields;
   const kept: [string, Field][] = [];
   for (const name of names) {
     const field = fields[name];
     if (field === undefined || !fits(name)) continue;
-    if (kept.push([name, field]) === FIELD_LIMIT) break;
+    if (kept.push([fieldName(name), field]) === FIELD_LIMIT) break;
   }
   return Object.fromEntries(kept);
 };

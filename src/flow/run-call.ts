@@ -1,4 +1,5 @@
 import { BudgetError, EngineError, ModelError, messageOf, ToolError } from "../errors.ts";
+import { fieldName } from "../fields.ts";
 import type { Executor, ModuleContext } from "../module.ts";
 import { ANSWER_FIELD, failed, observe, refused, TEXT_LIMIT } from "./observation.ts";
 import { parseInput } from "./schema.ts";
@@ -21,7 +22,7 @@ export const callRunner =
         outputLimit,
         context.redact,
       );
-      const { answerField = ANSWER_FIELD } = tool.metadata ?? {};
+      const answerField = fieldName(tool.metadata?.answerField ?? ANSWER_FIELD);
       return answerField === ANSWER_FIELD || observation.status !== "ok"
         ? observation
         : { ...observation, answerField };

@@ -72,8 +72,10 @@ describe("fields of an observation", () => {
     expect(Object.keys((observe({ text: "", fields, trust: "untrusted" }) as { fields: object }).fields)).toEqual([
       "good_1",
     ]);
-    // A tool of one's own keeps the names that it had.
-    expect(observe({ text: "", fields })).toMatchObject({ fields });
+    // Those of a tool of one's own are spelt so that one can.
+    expect(observe({ text: "", fields })).toMatchObject({
+      fields: { good_1: six.value, "3_5_4_value": six.value, "": six.value },
+    });
   });
 
   it("without a unit or label that is a text are left out, so that no prompt fails on them", () => {

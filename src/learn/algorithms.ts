@@ -14,7 +14,7 @@ import type { GrpoSettings } from "../train/index.ts";
  */
 export const algorithms = {
   /** Flow-GRPO (arXiv 2510.05592): the outcome of a rollout for each of its turns. */
-  paper: {},
+  paper: { stepCredit: "none" },
   /** The same without the standard deviation (Dr. GRPO). */
   "no-std": { advantage: "no-std" },
   /** RLOO. */
@@ -25,6 +25,8 @@ export const algorithms = {
   gigpo: { stepCredit: "same-state" },
   /** After GraphGPO (arXiv 2605.26684): a step is worth how much nearer it came to a success of its group. */
   progress: { stepCredit: "progress" },
+  /** A step that brought something new is worth more than one that did not, also where all rollouts fail. */
+  discovery: { stepCredit: "discovery" },
   /** ECHO (arXiv 2605.24517): what tools return is modelled, too. */
   echo: { observationWeight: 0.05 },
   /** Tree-GRPO (arXiv 2509.21240): half of the rollouts of a group fork from a turn of the others. */

@@ -84,7 +84,8 @@ export const openReplay = async ({
       const { trajectory } = draws.pick(rollouts_G);
       const guess = environment.randomValid(reading, () => task);
       const key = randomKey(seed, "replay", step, i);
-      return actionAt({ planner: guess, engine, form, turnLimit: task.turnLimit }, trajectory, draws, key);
+      const { turnLimit, sealed } = task;
+      return actionAt({ planner: guess, engine, form, turnLimit, begun: sealed.begun }, trajectory, draws, key);
     });
     const read = Array.from({ length: made.length === 0 ? 0 : exercises }, (_, i) => {
       const { trajectory } = draws.pick(made);
@@ -110,16 +111,18 @@ interface ActionParts {
   readonly engine: Engine;
   readonly form: TrajectorySegmentsOptions & { readonly tools: Toolset };
   readonly turnLimit: number | undefined;
+  /** Turns that were taken before: then what comes after them is the place. */
+  readonly begun?: number | undefined;
 }
 
-/** One action of the random planner after a random number of a trajectory's turns; only that action is a target. */
+/** One action of the random planner after a trajectory's beginning, or a random number of its turns; only that is a target. */
 const actionAt = (
-  { planner, engine, form, turnLimit }: ActionParts,
+  { planner, engine, form, turnLimit, begun = 0 }: ActionParts,
   { query, analysis, memory }: Trajectory,
   draws: Random,
   key: RandomKey,
 ): TrainingSequence | undefined => {
-  const earlier = memory.slice(0, draws.below(Math.max(1, memory.length)));
+  const earlier = memory.slice(0, begun > 0 ? begun : draws.below(Math.max(1, memory.length)));
   const [first] = memory;
   // What the planner saw: a task without a limit of its own has that of the flow.
   const turnsLeft = earlier.at(-1)?.turnsLeft ?? (first === undefined ? (turnLimit ?? 1) : first.turnsLeft + 1);

@@ -98,7 +98,7 @@ export const taskSampler = (
    * call, then of what comes before what is solved.
    */
   const worthOf = ({ rate, begun }: Family, left: number, turns = 0): number => {
-    const known = left === 0 ? rate : (begun[left] ?? (left === 1 ? start : 0));
+    const known = left === 0 ? rate : (begun[left] ?? start);
     const next = begun[left === 0 ? turns - 1 : left - 1] ?? 0;
     return chance(Math.max(known, left === 1 ? 0 : FRONTIER * next));
   };

@@ -129,6 +129,23 @@ describe("a run's training", () => {
     expect(rest.turned[0]).toEqual([1, 0]);
   });
 
+  it("begins some rollouts along a known route, where the recipe says so, and again so when it is resumed", async () => {
+    const { train: drawn } = await leverEnvironment().open({ seed: 3 });
+    const routes = Array.from({ length: 8 }, (_, i) => ({ task: drawn("red", i), plan: ["look up", "press left"] }));
+    const whole = await trained({ environment: { routes } });
+    const begun = whole.rows.trajectories.filter((row) => "begun" in row);
+    expect(begun.length).toBeGreaterThan(0);
+    for (const row of begun)
+      expect(row).toMatchObject({ family: "red", begun: 1, actions: expect.arrayContaining(["look up"]) });
+    const [first] = whole.checkpoints;
+    const parts = { from: first?.state };
+    const rest = await trained({ environment: { routes }, parts, state: first?.policy ?? new Uint8Array() });
+    expect(rest.policy.version).toBe(whole.policy.version);
+    const { families } = quick;
+    const never = await trained({ environment: { routes }, recipe: { families: { ...families, begun: false } } });
+    expect(never.rows.trajectories.filter((row) => "begun" in row)).toEqual([]);
+  });
+
   it("counts the seconds of before", async () => {
     const [first] = (await trained()).checkpoints;
     if (first === undefined) throw new Error("There is a checkpoint.");

@@ -10,7 +10,7 @@ import {
   flowGrpo,
   type Rollout,
 } from "../train/index.ts";
-import { type Beginnings, noBeginnings, openBeginnings } from "./beginnings.ts";
+import { noBeginnings, openBeginnings } from "./beginnings.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay, poolOf, type Replay } from "./demonstration-pool.ts";
 import { runDiagnostics } from "./diagnosis.ts";
@@ -78,7 +78,7 @@ export interface Trained {
 /** Trains the planner by the recipe, with every step in the run's files. */
 export const train = async (parts: TrainingParts): Promise<Trained> => {
   const { settings, learning, run, replies, emit, signals, now, from, before = [], again } = parts;
-  const { policies, recipe, steps, practice } = learning;
+  const { policies, recipe, steps } = learning;
   const until = again?.until ?? steps - 1;
   const validation = validationTasks(parts);
   const best = keepBest(policies, validation.length, from?.kept);
@@ -88,12 +88,10 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const spent = spentBefore(from, found.all);
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
-  const replay = await replayOf(parts);
-  const beginnings = await beginningsOf(parts);
-  const sampler = taskSampler(practice.environment, settings.seed, recipe, from?.sampler, beginnings);
+  const [replay, { sampler, begun }] = [await replayOf(parts), await drawnFrom(parts)];
   const training = flowGrpo<EnvironmentSealed>({
     ...grpoOptions(parts, replay),
-    begun: beginnings.begun,
+    begun,
     after: from?.after,
     tasks: (_, step) => sampler.next(step),
     onTrajectory: (rollout) => {
@@ -103,7 +101,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     },
   });
 
-  const begun = now();
+  const started = now();
   const enterStep = (index: number): Promise<void> => replies.enter(`step-${String(index + 1).padStart(7, "0")}`);
   await enterStep(spent.steps);
   for await (const { timings, ...metrics } of training) {
@@ -115,7 +113,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.diagnosis = found.next(metrics);
     const outOfTime =
       again === undefined
-        ? settings.minutes !== undefined && now() - begun > 60 * settings.minutes
+        ? settings.minutes !== undefined && now() - started > 60 * settings.minutes
         : again.outOfTime && index === until;
     const ended = again?.finished === true && index === until;
     const ending = ended || signals.stopSignal.aborted || outOfTime || index === steps - 1;
@@ -241,10 +239,12 @@ const validate = async (
   return accuracy;
 };
 
-const beginningsOf = async ({ settings, learning, signals }: TrainingParts): Promise<Beginnings> => {
-  const { environment, tools, recipe } = learning;
-  if (!recipe.families.begun) return noBeginnings;
-  return openBeginnings({ environment, tools, seed: settings.seed, abortSignal: signals.abortSignal });
+/** Where tasks come from, and where their rollouts begin. */
+const drawnFrom = async ({ settings: { seed }, learning, signals, from }: TrainingParts) => {
+  const { environment, practice, tools, recipe } = learning;
+  const { abortSignal } = signals;
+  const opened = recipe.families.begun ? await openBeginnings({ environment, tools, seed, abortSignal }) : noBeginnings;
+  return { sampler: taskSampler(practice.environment, seed, recipe, from?.sampler, opened), begun: opened.begun };
 };
 
 const replayOf = async ({

@@ -94,3 +94,30 @@ it("of progress needs a success and a failure", () => {
       [undefined],
     ]);
 });
+
+it("of discovery compares all steps that did not end their rollout by whether they brought anything new", () => {
+  const group = groupOf(rollout(0, "a", "!b", "a"), rollout(0, "c"), rollout(undefined, "!e"));
+  // Two of four did: the second `a` brought what the first one had; what has no reward is no sample.
+  expect(creditsOf(group, { stepCredit: "discovery" })).toEqual([[0.25, -0.25, -0.25], [0.25], [undefined]]);
+});
+
+it("of discovery leaves alone what ends a rollout, and what failed for now", () => {
+  const { trajectory, reward } = rollout(0, "a", "!b", "!c", "d");
+  const memory = trajectory.memory.map((entry, i): MemoryEntry => {
+    if (i === 2) return { ...entry, observation: { status: "failed", error: "", reason: "unavailable" } };
+    return i === 3 ? { ...entry, verdict: { decision: "stop", reason: "" } } : entry;
+  });
+  const group = groupOf({ trajectory: { ...trajectory, memory }, reward });
+  expect(creditsOf(group, { stepCredit: "discovery" })).toEqual([[0.25, -0.25, undefined, undefined]]);
+});
+
+it("of discovery knows a value by its kind, its unit and itself", () => {
+  const { trajectory, reward } = rollout(0, "a", "b", "c");
+  const values = [5, 5, 6].map((value) => ({ kind: "number", value, unit: "kg" }) as const);
+  const memory = trajectory.memory.map((entry, i): MemoryEntry => {
+    const [weight = { kind: "number", value: 0 } as const] = values.slice(i, i + 1);
+    return { ...entry, observation: { status: "ok", text: `${i}`, fields: { [`weight${i}`]: weight } } };
+  });
+  const [credits] = creditsOf(groupOf({ trajectory: { ...trajectory, memory }, reward }), { stepCredit: "discovery" });
+  expect(credits?.map((credit) => (credit ?? 0) > 0)).toEqual([true, false, true]);
+});

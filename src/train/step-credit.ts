@@ -1,7 +1,8 @@
 import { listOf, number, objectWith, oneOf, type Rules, required, ruleOf } from "../options.ts";
-import type { MemoryEntry, TrainedTurn } from "../trajectory.ts";
+import { failedForNow, type MemoryEntry, type TrainedTurn } from "../trajectory.ts";
 import { type AdvantageKind, advantages, hasSpread } from "./advantage.ts";
 import type { Group, Rollout } from "./roll-out.ts";
+import { mean } from "./statistics.ts";
 
 /**
  * What a turn's own step adds to the advantage of its rollout:
@@ -10,8 +11,10 @@ import type { Group, Rollout } from "./roll-out.ts";
  *   discounted a turn (GiGPO, arXiv 2505.10978).
  * - `progress`: how much nearer a step came to what a successful rollout of the group knew in the end (after GraphGPO,
  *   arXiv 2605.26684), compared with all steps of the group.
+ * - `discovery`: whether its call brought anything that was not known, compared with all steps of the group that did not end
+ *   it; so a group in which all fail still teaches to make calls that work and lead on.
  */
-export type StepCredit = "none" | "same-state" | "progress";
+export type StepCredit = "none" | "same-state" | "progress" | "discovery";
 
 export interface StepCreditOptions {
   readonly stepCredit: StepCredit;
@@ -26,7 +29,7 @@ const groupRule = ruleOf<Group>(
 );
 
 const optionRules: Rules<StepCreditOptions> = {
-  stepCredit: required(oneOf("none", "same-state", "progress")),
+  stepCredit: required(oneOf("none", "same-state", "progress", "discovery")),
   stepDiscount: required(number({ most: 1 })),
   advantage: required(oneOf("paper", "no-std", "leave-one-out", "max-rl")),
 };
@@ -45,7 +48,7 @@ const optionRules: Rules<StepCreditOptions> = {
 export const stepCredits = (groups: readonly Group[], options: StepCreditOptions): ReadonlyMap<TrainedTurn, number> => {
   required(listOf(groupRule))(groups, "stepCredits: groups");
   ruleOf(optionRules, { others: "any" })(options, "stepCredits: the options");
-  const of = { none: undefined, "same-state": sameState, progress }[options.stepCredit];
+  const of = { none: undefined, "same-state": sameState, progress, discovery }[options.stepCredit];
   const credits = new Map<TrainedTurn, number>();
   if (of !== undefined) for (const group of groups) of(samplesOf(group), options, credits);
   return credits;
@@ -111,6 +114,37 @@ const progress = (samples: readonly Sample[], { advantage }: StepCreditOptions, 
     advantage,
   );
   for (const [i, { turn }] of steps.entries()) credits.set(turn, credit[i] ?? 0);
+};
+
+/** What a discovery is worth beside a reward of 1. */
+const DISCOVERY = 0.5;
+
+const discovery = (samples: readonly Sample[], _: StepCreditOptions, credits: Credits) => {
+  const steps = samples.flatMap(({ trajectory: { turns, memory } }) => {
+    const found = discoveriesIn(memory);
+    return turns.flatMap((turn) => {
+      const entry = memory[turn.turn - 1];
+      // What ends a rollout is for the reward to judge; what failed for now is nobody's mistake.
+      if (entry === undefined || entry.verdict.decision === "stop" || failedForNow(entry.observation)) return [];
+      return [{ turn, worth: found.has(entry) ? DISCOVERY : 0 }];
+    });
+  });
+  const average = mean(steps.map(({ worth }) => worth));
+  for (const { turn, worth } of steps) credits.set(turn, worth - average);
+};
+
+/** The entries that brought a value that no earlier one holds. */
+const discoveriesIn = (memory: readonly MemoryEntry[]): ReadonlySet<MemoryEntry> => {
+  const known = new Set<string>();
+  return new Set(
+    memory.filter(({ observation }) => {
+      if (observation.status !== "ok") return false;
+      const before = known.size;
+      const values = Object.values(observation.fields).map(({ kind, value, unit }) => `${kind} ${value} ${unit}`);
+      for (const value of values.length > 0 ? values : [observation.text]) known.add(value);
+      return known.size > before;
+    }),
+  );
 };
 
 const isWithin = (smaller: ReadonlySet<string>, larger: ReadonlySet<string>): boolean =>

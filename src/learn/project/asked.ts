@@ -13,7 +13,8 @@ import { referred } from "../planners/gather.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { decisionIn } from "./decision.ts";
 import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
-import type { Asked, Brought, Decision, Found, KnownWay, Reach, Seen, Way } from "./seen.ts";
+import { isRare } from "./reach.ts";
+import type { Asked, Brought, Case, Decision, Found, KnownWay, Reach, Seen, Way } from "./seen.ts";
 
 /** What it takes to find out what answers a question. */
 export interface AnswerOptions<Own> {
@@ -118,16 +119,17 @@ const holding = async (
   return brought;
 };
 
-/** What a planner sees of values, by tool and field; what came both ways in one walk is left out. */
-const casesIn = (memory: Trajectory["memory"]): ReadonlyMap<string, string> => {
-  const cases = new Map<string, string | undefined>();
+/** What a planner sees of values, by the field and the calls that brought it. */
+const casesIn = (memory: Trajectory["memory"]): ReadonlyMap<string, Case> => {
+  const cases = new Map<string, Case>();
   for (const { step, observation } of memory)
     for (const [name, field] of observation.status === "ok" ? Object.entries(observation.fields) : []) {
       const value = caseOf(name, field);
-      const place = `${step.tool}.${name}`;
-      if (value !== undefined) cases.set(place, cases.has(place) && cases.get(place) !== value ? undefined : value);
+      if (value === undefined) continue;
+      const plan = planOf(step.raw, memory);
+      cases.set(`${plan.join("; ")}.${name}`, { field: `${step.tool}.${name}`, value, plan });
     }
-  return new Map([...cases].flatMap(([place, value]) => (value === undefined ? [] : [[place, value] as const])));
+  return cases;
 };
 
 /** The calls of a walk that an action needs, with their references among each other, and then the action. */
@@ -187,9 +189,10 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
   for (const [name, family] of families) {
     const shown = family.flatMap(({ id }) => seen.get(id) ?? []);
     const answers = answersIn(family, seen);
-    const { decision, comparison: decides } = decisionIn(shown);
+    const { decision, comparison: decides, state } = decisionIn(shown);
     if (decision !== undefined) decisions.set(name, decision);
     const known: KnownWay[] = [];
+    const deciding = decidingCalls(shown, decides, state);
     for (const { id } of family) {
       const { template = "", accepted, truths } = seen.get(id) ?? {};
       const answer = answers(id);
@@ -199,20 +202,40 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
       const own = answer && accepted?.get(answer.name);
       for (const way of [comparison, own])
         if (way?.asked !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
-      if (own !== undefined) routes.set(id, joined(comparison?.plan ?? [], own.plan));
+      const decided = deciding.get(template);
+      // Where something decides, a route without it would be a guess.
+      const isWhole = decided !== undefined || deciding.size === 0;
+      if (own !== undefined && isWhole) routes.set(id, joined(decided ?? [], own.plan));
     }
     if (known.length > 0) ways.set(name, known);
-    reached.set(name, {
+    const reach = {
       walked: shown.length,
+      answered: shown.filter(({ accepted }) => accepted.size > 0).length,
       turns: Math.max(...family.map(({ turnLimit = turns }) => turnLimit)),
-      routes: family
-        .flatMap(({ id }) => (seen.has(id) ? [routes.get(id) ?? []] : []))
-        .filter(({ length }) => length > 0),
+      routes: family.flatMap(({ id }) => {
+        const plan = routes.get(id);
+        return plan === undefined ? [] : [plan];
+      }),
       brought: shown.flatMap(({ brought }) => brought),
-    });
+    };
+    reached.set(name, reach);
+    if (isRare(reach)) for (const { id } of family) routes.delete(id);
   }
   return { asked, ways, decisions, reached, routes };
 };
+
+/** The calls that bring what a family decides by, by the words of its questions: what they refer to is the same in all of these. */
+const decidingCalls = (
+  shown: readonly Seen[],
+  comparison: string | undefined,
+  state: string | undefined,
+): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    shown.flatMap(({ template, truths, cases }) => {
+      const deciding = truths.get(comparison ?? "") ?? cases.get(state ?? "");
+      return deciding === undefined ? [] : [[template, deciding.plan] as const];
+    }),
+  );
 
 /** Calls of two plans, those of the first one first and none twice. */
 const joined = (first: readonly string[], second: readonly string[]): readonly string[] => {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { checkDecisions, decisionIn } from "./decision.ts";
-import type { Seen } from "./seen.ts";
+import type { Case, Seen } from "./seen.ts";
 
 const less = {
   asked: { operation: "less", fields: ["customers", "q2"] },
   plan: ["incident q1", "calculate less @1.customers q2"],
 };
+
+const caseOf = (field: string, value: string): Case => ({ field, value, plan: ["incident q1"] });
 
 /** What walks over twenty questions have shown, of which every other one is answered by the rota. */
 const shown = (seenOf: (isFirst: boolean, i: number) => Partial<Seen>): readonly Seen[] =>
@@ -30,6 +32,7 @@ describe("what a family decides by", () => {
     expect(decisionIn(shown((isFirst, i) => truths(isFirst, i % 3 === 0)))).toEqual({
       decision: { between: ["rota", "deployment"], by: "comparing customers" },
       comparison: "customers 0",
+      state: undefined,
     });
     // The other way round tells as well.
     expect(decisionIn(shown((isFirst) => truths(!isFirst, true))).comparison).toBe("customers 0");
@@ -38,13 +41,14 @@ describe("what a family decides by", () => {
   it("may be a state that a planner sees, and not one of a name for each question", () => {
     const byState = shown((isFirst, i) => ({
       cases: new Map([
-        ["incident.status", isFirst ? "open" : "closed"],
-        ["incident.tag", `tag${"abcdefghijklmnopqrst"[i]}`],
+        ["incident q1.status", caseOf("incident.status", isFirst ? "open" : "closed")],
+        ["incident q1.tag", caseOf("incident.tag", `tag${"abcdefghijklmnopqrst"[i]}`)],
       ]),
     }));
     expect(decisionIn(byState)).toEqual({
       decision: { between: ["rota", "deployment"], by: "incident.status" },
       comparison: undefined,
+      state: "incident q1.status",
     });
   });
 
@@ -52,6 +56,7 @@ describe("what a family decides by", () => {
     expect(decisionIn(shown((_, i) => truths(i % 3 === 0, i % 5 === 0)))).toEqual({
       decision: { between: ["rota", "deployment"], by: undefined },
       comparison: undefined,
+      state: undefined,
     });
     expect(
       decisionIn(shown((isFirst) => ({ template: isFirst ? "who is on call" : "who wrote it" }))).decision,

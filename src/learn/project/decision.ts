@@ -17,11 +17,16 @@ interface Sided {
 /** How a family decides, and the name of the comparison by which it does, where it is one with what the question names. */
 export const decisionIn = (
   shown: readonly Seen[],
-): { readonly decision: Decision | undefined; readonly comparison: string | undefined } => {
+): {
+  readonly decision: Decision | undefined;
+  readonly comparison: string | undefined;
+  /** Among the cases of what was seen, the one that tells. */
+  readonly state: string | undefined;
+} => {
   const counts = new Map<string, number>();
   for (const { accepted } of shown) for (const name of accepted.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
   const [first, second] = [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
-  const nothing = { decision: undefined, comparison: undefined };
+  const nothing = { decision: undefined, comparison: undefined, state: undefined };
   if (first === undefined || second === undefined) return nothing;
   const sided = shown.flatMap((seen): Sided[] => {
     const isFirst = seen.accepted.has(first);
@@ -29,10 +34,14 @@ export const decisionIn = (
   });
   if (!isBoth(sided)) return nothing;
   const comparison = teller(sided, ({ truths }) => [...truths].map(([name, { isLess }]) => [name, String(isLess)]));
-  const state = teller(sided, ({ cases }) => [...cases]);
-  const by = comparison === undefined ? state : `comparing ${comparison.split(" ")[0]}`;
-  const needsOne = comparison !== undefined || isWordedAlike(sided);
-  return { decision: needsOne ? { between: [first, second], by } : undefined, comparison };
+  if (comparison === undefined && !isWordedAlike(sided)) return nothing;
+  const state =
+    comparison === undefined
+      ? teller(sided, ({ cases }) => [...cases].map(([name, { value }]) => [name, value]))
+      : undefined;
+  const { field } = shown.flatMap(({ cases }) => cases.get(state ?? "") ?? [])[0] ?? {};
+  const by = comparison === undefined ? field : `comparing ${comparison.split(" ")[0]}`;
+  return { decision: { between: [first, second], by }, comparison, state };
 };
 
 const isBoth = (sided: readonly Sided[]): boolean => {

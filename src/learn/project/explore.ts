@@ -1,3 +1,4 @@
+import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
@@ -9,9 +10,18 @@ import type { Toolset } from "../../tool.ts";
 import { type Observation, stepOf } from "../../trajectory.ts";
 import { knownFields } from "../planners/candidates.ts";
 import { type AnswerOptions, answersOf, askedOf } from "./asked.ts";
+import { confirmPlans } from "./confirm.ts";
 import type { ProjectTask } from "./project-tasks.ts";
 import type { Asked, Seen } from "./seen.ts";
-import { allowedCalls, type Beginnings, beginningsOf, type Fits, isValid, type ValidCall } from "./valid-calls.ts";
+import {
+  allowedCalls,
+  type Beginnings,
+  beginningsOf,
+  type Fits,
+  isValid,
+  JOINED,
+  type ValidCall,
+} from "./valid-calls.ts";
 
 /** What a tool did when it was called with real arguments. */
 export interface ToolRecord {
@@ -49,7 +59,7 @@ const SHORT_WALKS = 2;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
 const MOST_LONG = 12;
-/** Calls with values that have worked apart, until they are a source like any other. */
+/** Calls with values from where such as have worked come from, too, until they are a source like any other. */
 const MOST_HOPES = 4;
 /** What a walk may take: a tool that never answers would hold a run before it begins. */
 const WALK_SECONDS = 300;
@@ -106,6 +116,17 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       seen.set(task.id, { ...shown, truths: new Map([...(seen.get(task.id)?.truths ?? []), ...shown.truths]) });
     }
   }
+  await confirmPlans({
+    name: `confirm-${name}`,
+    flow: walk,
+    tasks,
+    seen,
+    isRight: async (task, observation) => {
+      const value = statedValue(observation);
+      return value !== undefined && (await options.reward(task, fieldText(value))) === 1;
+    },
+    abortSignal,
+  });
   return { fits, tools: records, ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS) };
 };
 
@@ -159,23 +180,26 @@ const record = (records: Records, tool: string, observation: Observation, place 
 const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
   /** What the last call of each walk under way was. */
   const pending = new Map<string, { readonly name: string; readonly tool: string; readonly call: ValidCall }>();
-  /** Values that calls have worked with, by tool and place of the argument: where else they come from may work, too. */
-  const worked = new Map<string, Set<string>>();
-  const placesOf = (tool: string, { values }: ValidCall): readonly (readonly [place: string, value: string])[] =>
-    values.map((value, i) => [`${tool} ${i}`, value]);
+  /** Where values that calls have worked with come from as well, by tool and place of the argument. */
+  const hopeful = new Map<string, Set<string>>();
+  const sourcesOf = new Map<string, Set<string>>();
+  const add = (sets: Map<string, Set<string>>, name: string, one: string): void =>
+    void sets.set(name, (sets.get(name) ?? new Set()).add(one));
   const settle = (history: string, { memory }: Pick<FlowState, "memory">): void => {
     const last = pending.get(history);
     pending.delete(history);
     const entry = last === undefined ? undefined : fits.get(last.name);
     if (last === undefined || entry === undefined || memory.at(-1)?.observation.status !== "ok") return;
     entry.ok += 1;
-    for (const [place, value] of placesOf(last.tool, last.call))
-      worked.set(place, (worked.get(place) ?? new Set()).add(value));
+    for (const [i, value] of last.call.values.entries())
+      for (const source of sourcesOf.get(value) ?? []) add(hopeful, `${last.tool} ${i}`, source);
   };
   return (state, { history, randomKey: key }) => {
     settle(history, state);
     const draws = random(deriveKey(key, "explore", state.turn));
     const fields = knownFields(state);
+    for (const { entry, name, field } of fields)
+      add(sourcesOf, String(field.value), `${state.memory[entry - 1]?.step.tool}.${name}`);
     const open = Object.keys(state.tools)
       .filter((tool) => !calculators.has(tool))
       .map((tool) => ({ tool, calls: allowedCalls(state.tools, tool, state, fields) }))
@@ -184,12 +208,9 @@ const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
     const { tool, calls } = draws.pick(open);
     const worth = (call: ValidCall): number => {
       const { tries, ok } = fits.get(`${tool}: ${call.sources}`) ?? { tries: 0, ok: 0 };
-      // Before all others comes what is new and made of values that have worked from elsewhere.
-      if (
-        ok === 0 &&
-        tries < MOST_HOPES &&
-        placesOf(tool, call).every(([place, value]) => worked.get(place)?.has(value))
-      )
+      // Before all others comes what is new and brings values such as have worked from elsewhere.
+      const sources = call.sources.split(JOINED);
+      if (ok === 0 && tries < MOST_HOPES && sources.every((source, i) => hopeful.get(`${tool} ${i}`)?.has(source)))
         return -2;
       // Half of the time it continues from what works: that leads further.
       return ok > 0 && draws.next() < 0.5 ? -1 : tries;

@@ -96,10 +96,9 @@ it("finds out which arguments fit and which calculation is asked, and nothing is
     level: "warning",
     message: expect.stringContaining("100 %"),
   });
-  // Tasks that were walked over have the calls that came to their answers.
+  // All of them have the calls that came to their answers, or to those of the others.
   const { routes = [] } = environment;
-  expect(routes.length).toBe(24);
-  expect(routes.filter(({ task }) => !training.has(task.id))).toEqual([]);
+  expect(routes.map(({ task }) => task.id).sort()).toEqual([...training].sort());
   expect(new Set(routes.map(({ plan }) => plan.join("; ")))).toEqual(
     new Set(["box q1; scales @1.shelf q1; calculate value @2.weight"]),
   );

@@ -4,7 +4,8 @@ import type { Brought, Reach } from "./seen.ts";
 
 const calculators = new Set(["calculate"]);
 const reachOf = (routes: readonly (readonly string[])[], changes: Partial<Reach> = {}): Reach => ({
-  walked: 20,
+  walked: 4,
+  answered: routes.length,
   turns: 5,
   routes,
   brought: [],
@@ -31,9 +32,13 @@ const apart = ["hotel q1", "hotel q2", "calculate difference @1.price @2.price"]
 describe("a family that is trained", () => {
   it("is not spoken of where random plans solve it, and is learnt from its end where longer walks did", () => {
     expect(check({ price: reachOf([price]) }, { price: often })).toEqual([]);
-    expect(check({ price: reachOf([price, price]) }, { price: never })).toEqual([
-      "ok: price: 0 of 24 tasks were ever solved by random plans, but longer walks came to what answers 2 of 20: it is learnt from the end of these",
+    expect(check({ price: reachOf([price, price, price, price]) }, { price: never })).toEqual([
+      "ok: price: 0 of 24 tasks were ever solved by random plans, but longer walks came to what answers 4 of 4: it is learnt from the end of these",
     ]);
+    // So few are coincidences.
+    expect(check({ price: reachOf([price, price], { walked: 20 }) }, { price: never })[0]).toMatch(
+      /^warning: price: 0 of 24 .* out of reach: no walk/,
+    );
   });
 
   it("is out of reach where its plans take more calls than a question has turns", () => {
@@ -47,7 +52,7 @@ describe("a family that is trained", () => {
   it("is out of reach where nothing that answers it ever comes by", () => {
     const rare: Brought = { field: "hotel.rooms", kind: "in room", asked: "crown", fits: false };
     for (const brought of [[], [rare]])
-      expect(check({ price: reachOf([], { brought }) }, { price: never })).toEqual([
+      expect(check({ price: reachOf([], { brought, walked: 20 }) }, { price: never })).toEqual([
         expect.stringMatching(
           /^warning: price: 0 of 24 .* out of reach: no walk over 20 of them brought what answers them, nor two values/,
         ),

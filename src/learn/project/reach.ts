@@ -41,13 +41,10 @@ const ofTrained = (
   if (tooLong !== undefined) return [tooLong];
   if (solved > 0) return [];
   const never = `${family}: 0 of ${tried} tasks were ever solved by random plans`;
-  if (reach !== undefined && reach.routes.length > 0)
-    return [
-      of(
-        "ok",
-        `${never}, but longer walks came to what answers ${reach.routes.length} of ${reach.walked}: it is learnt from the end of these`,
-      ),
-    ];
+  if (reach !== undefined && reach.routes.length > 0 && !isRare(reach)) {
+    const found = `longer walks came to what answers ${reach.answered} of ${reach.walked}`;
+    return [of("ok", `${never}, but ${found}: it is learnt from the end of these`)];
+  }
   return [of("warning", `${never}, so it is out of reach: ${whyNever(reach, calculators)}`)];
 };
 
@@ -59,18 +56,21 @@ const lengthOf = ({ routes }: Reach): number => {
 
 const lengthProblem = (family: string, reach: Reach): Finding | undefined => {
   const calls = lengthOf(reach);
-  if (calls <= reach.turns) return undefined;
+  if (calls <= reach.turns || isRare(reach)) return undefined;
   return of(
     "warning",
     `${family} is out of reach: what answers it took ${calls} calls, and a question has ${reach.turns} turns. Raise budget.turns to ${calls + 2}, or let a tool do several of these at once: ${exampleOf(reach, calls)}.`,
   );
 };
 
+/** Share of the walks that must have come to a thing for it to be no coincidence. */
+const OFTEN = 0.2;
+
+/** Whether what answered some tasks of a family did so by coincidence: its plans answer no others. */
+export const isRare = ({ answered, walked }: Pick<Reach, "answered" | "walked">): boolean => answered < OFTEN * walked;
+
 const exampleOf = ({ routes }: Reach, calls: number): string =>
   (routes.find(({ length }) => length === calls) ?? []).join("; ");
-
-/** Share of the walks that must have brought a thing for it to be no coincidence. */
-const OFTEN = 0.2;
 
 const whyNever = (reach: Reach | undefined, calculators: ReadonlySet<string>): string => {
   if (reach === undefined) return "no walk was made over its tasks.";
@@ -100,7 +100,8 @@ const ofHeldOut = (
   const tooLong = lengthProblem(family, reach);
   if (tooLong !== undefined) return [tooLong];
   const named = `${family} (never trained)`;
-  if (reach.routes.length === 0) return [of("warning", `${named} is out of reach: ${whyNever(reach, calculators)}`)];
+  if (reach.routes.length === 0 || isRare(reach))
+    return [of("warning", `${named} is out of reach: ${whyNever(reach, calculators)}`)];
   // Of several ways to its answers the one counts that has the fewest new parts: others may be coincidences.
   const [fewest = []] = reach.routes
     .map((plan) => [...new Set(partsOf(plan, calculators))].filter((part) => !known.has(part)))

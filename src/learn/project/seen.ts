@@ -22,8 +22,16 @@ export interface Seen {
   readonly truths: ReadonlyMap<string, Way & { readonly isLess: boolean }>;
   /** Fields that hold what the reward accepts, where nothing states it. */
   readonly brought: readonly Brought[];
-  /** Values that a planner sees of what the walk brought, by tool and field. */
-  readonly cases: ReadonlyMap<string, string>;
+  /** Values that a planner sees of what the walk brought, by the field and the calls that brought it. */
+  readonly cases: ReadonlyMap<string, Case>;
+}
+
+/** A yes or no or a state, by which a planner can decide. */
+export interface Case {
+  /** `hall.open`. */
+  readonly field: string;
+  readonly value: string;
+  readonly plan: readonly string[];
 }
 
 /** A field with the expected answer in it. */
@@ -41,6 +49,7 @@ export interface Brought {
 /** How far walks over the tasks of a family came. */
 export interface Reach {
   readonly walked: number;
+  readonly answered: number;
   /** Turns that a question has. */
   readonly turns: number;
   /** Calls that came to an answer, a list for each task that was answered. */

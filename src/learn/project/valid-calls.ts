@@ -66,7 +66,8 @@ const candidatesOf = (
 
 type Tuple = readonly Candidate[];
 
-const JOINED = " + ";
+/** Between the sources of a call's arguments. */
+export const JOINED = " + ";
 const sourcesOf = (tuple: Tuple): string => tuple.map(({ source }) => source).join(JOINED);
 
 /** One thing is not two arguments of a call; a listed value may be. */

@@ -1,0 +1,82 @@
+import { expect, it } from "vitest";
+import { fieldText } from "../../flow/field-text.ts";
+import { createFlow } from "../../flow/flow.ts";
+import { statedValue } from "../../flow/observation.ts";
+import { ruleVerifier } from "../../flow/rules/verifier.ts";
+import { tool } from "../../tool.ts";
+import { calculate } from "../../tools/index.ts";
+import { confirmPlans } from "./confirm.ts";
+import { splitTasks } from "./project-tasks.ts";
+import type { Found, Seen } from "./seen.ts";
+
+const boxes = Array.from({ length: 12 }, (_, i) => ({
+  code: `B-${100 + i}`,
+  weight: 5 + i,
+  height: i === 3 ? 8 : 50 + i,
+}));
+const box = tool<{ code: string }>({
+  description: "A box by its code.",
+  inputSchema: { type: "object", properties: { code: { type: "string" } }, required: ["code"] },
+  execute: ({ code }) => {
+    const found = boxes.find((one) => one.code === code);
+    if (found === undefined) throw new Error(`There is no box ${code}.`);
+    return { weight: found.weight, height: found.height };
+  },
+});
+const tasks = splitTasks(
+  boxes.map(({ code, weight }, i) => ({
+    id: code,
+    // One of them names no box.
+    question: i === 11 ? "How heavy is it?" : `How heavy is the box ${code}?`,
+    sealed: { answer: weight, family: "weight" },
+  })),
+);
+const flow = createFlow({
+  planner: () => ({ step: { tool: "", subGoal: "", raw: "" } }),
+  verifier: { ...ruleVerifier(), judge: () => ({ decision: "continue", reason: "" }) },
+  tools: { box, calculate },
+});
+const weight: Found = {
+  asked: { operation: "value", fields: ["weight"] },
+  plan: ["box q1", "calculate value @1.weight"],
+};
+const height: Found = {
+  asked: { operation: "value", fields: ["height"] },
+  plan: ["box q1", "calculate value @1.height"],
+};
+const seenOf = (accepted: Seen["accepted"]): Seen => ({
+  template: "How heavy is the box q1?",
+  accepted,
+  truths: new Map(),
+  brought: [],
+  cases: new Map(),
+});
+
+it("tries what answered most tasks of a family on the others, and leaves coincidences behind", async () => {
+  const seen = new Map([
+    ["B-100", seenOf(new Map([["value weight", weight]]))],
+    ["B-101", seenOf(new Map([["value weight", weight]]))],
+    // As heavy as it is high.
+    ["B-103", seenOf(new Map([["value height", height]]))],
+    ["B-104", seenOf(new Map())],
+  ]);
+  await confirmPlans({
+    name: "confirm",
+    flow,
+    tasks,
+    seen,
+    isRight: async ({ sealed }, observation) => {
+      const value = statedValue(observation);
+      return value !== undefined && fieldText(value) === sealed.answer;
+    },
+    abortSignal: new AbortController().signal,
+  });
+  expect([...(seen.get("B-103")?.accepted ?? [])]).toEqual([
+    ["value weight", weight],
+    ["value height", height],
+  ]);
+  expect(seen.get("B-104")?.accepted).toEqual(new Map([["value weight", weight]]));
+  // Nobody walked over it.
+  expect(seen.get("B-105")).toEqual(seenOf(new Map([["value weight", weight]])));
+  expect(seen.get("B-111")).toBeUndefined();
+});
