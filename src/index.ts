@@ -104,6 +104,8 @@ export {
   trajectorySegments,
   turnCount,
   type VerdictForm,
+  type VerifierFormOptions,
+  verifierSegments,
 } from "./flow/index.ts";
 export type { Grammar } from "./grammar.ts";
 export { metered } from "./metered.ts";

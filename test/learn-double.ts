@@ -8,7 +8,7 @@ import type { LearnEvent } from "../src/learn/event.ts";
 import { type Recipe, recipes } from "../src/learn/recipe.ts";
 import type { LearnRun } from "../src/learn/run-stream.ts";
 import { randomKey } from "../src/random.ts";
-import { leverPolicy, leverTools, scriptedPlanner } from "../src/testing/index.ts";
+import { leverPolicy, leverTools, scriptedPlanner, tabularPolicy, wordTokenizer } from "../src/testing/index.ts";
 import type { Trajectory } from "../src/trajectory.ts";
 
 /** A recipe whose steps take milliseconds with `leverPolicy`, and which validates and saves after each of them. */
@@ -26,6 +26,35 @@ export const quick: Recipe = {
 
 /** A fresh engine of levers: one that was trained before starts elsewhere. */
 export const leverEngine = (changes: Partial<Engine> = {}): Engine => ({ ...leverPolicy().engine, ...changes });
+
+/** A verifier for levers that says stop or continue at random, until it is taught. */
+export const leverVerifier = (): Policy => {
+  const tokenizer = wordTokenizer([
+    "press",
+    "look",
+    "left",
+    "right",
+    "up",
+    "red",
+    "green",
+    "@1",
+    "@2",
+    "value",
+    "seen",
+    "unit",
+    "s",
+    "c",
+  ]);
+  const letters = ["s", "c"].map((letter) => tokenizer.idOf(letter));
+  const initial = Array.from({ length: tokenizer.vocabularySize }, (_, id) => (letters.includes(id) ? 0 : -12));
+  return tabularPolicy({ name: "verifier", tokenizer, initial: () => initial });
+};
+
+/** An engine of levers with a verifier beside the planner. */
+export const engineOfTwo = (planner = leverPolicy(), verifier = leverVerifier()): Engine => ({
+  ...planner.engine,
+  policy: (name) => (name === "verifier" ? verifier : planner),
+});
 
 /** A folder that goes after the tests of a file. */
 export const tempFolder = async (): Promise<string> => {

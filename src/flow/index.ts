@@ -23,7 +23,9 @@ export {
   trajectorySegments,
 } from "./model/trajectory-segments.ts";
 export { type ModelVerifierOptions, modelVerifier } from "./model/verifier.ts";
+export type { VerifierFormOptions } from "./model/verifier-form.ts";
 export type { VerdictForm } from "./model/verifier-prompt.ts";
+export { verifierSegments } from "./model/verifier-segments.ts";
 export { observe } from "./observation.ts";
 export { ruleAnalyst } from "./rules/analyst.ts";
 export { ruleExecutor } from "./rules/executor.ts";

@@ -49,6 +49,7 @@ export type { LearnReport } from "./report.ts";
 export type { LearnRun } from "./run-stream.ts";
 export type { AskedSettings, LearnSettings } from "./settings.ts";
 export type { ToolFailures } from "./tool-failures.ts";
+export type { Agreement } from "./verifier-imitation.ts";
 export { type Verification, type VerifyOptions, verify } from "./verify.ts";
 export { integrityOf } from "./verify-integrity.ts";
 export { type WatchOptions, type WatchReport, watch } from "./watch.ts";

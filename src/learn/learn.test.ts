@@ -1,7 +1,15 @@
 import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { leverEngine, quick, readRun, tempFolder, typesOf, watchedEngine } from "../../test/learn-double.ts";
+import {
+  engineOfTwo,
+  leverEngine,
+  quick,
+  readRun,
+  tempFolder,
+  typesOf,
+  watchedEngine,
+} from "../../test/learn-double.ts";
 import type { Engine } from "../engine.ts";
 import { ConfigError, StoreError } from "../errors.ts";
 import { own } from "../store/owner.ts";
@@ -231,6 +239,48 @@ describe("a run whose calls fail at a rate", () => {
   it("is refused where it names a tool that there is not", async () => {
     const run = started({ ...options, toolFailures: { pres: 0.3 } });
     await expect(run.report).rejects.toThrow(/no tool "pres"\. Accepted are press, look\./);
+  });
+});
+
+describe("a planner and a verifier that learn from one reward", () => {
+  const verifier = { steps: 25, trajectories: 200, batch: 100, learningRate: 0.3, agreement: 0.9 };
+  const options = { train: ["planner", "verifier"] as const, recipe: { ...quick, verifier } };
+
+  it("begin with a verifier that imitates the rules, and are evaluated before and after that", async () => {
+    const { events, report } = await readRun(started({ ...options, planner: engineOfTwo() }));
+    const phases = events.flatMap((event) => (event.type === "evaluation-end" ? [event.phase] : []));
+    expect(phases).toEqual(["before", "coldStart", "after"]);
+    expect(events.filter(({ type }) => type === "imitation-step")).toHaveLength(25);
+    expect(report.agreement).toMatchObject({ steps: 25 });
+    expect(report.agreement?.share).toBeGreaterThan(0.9);
+    expect(diagnosesIn(events)[0]).toMatch(
+      /^The verifier agrees with the rules in \d+\.\d % of \d+ verdicts on unseen/,
+    );
+    expect(report.config).toMatchObject({ train: ["planner", "verifier"], verifier });
+    const [before, taught, after] = [report.before, report.coldStart, report.after].map((one) => one?.versions ?? {});
+    expect(taught?.planner).toBe(before?.planner);
+    for (const [from, to] of [
+      [before, taught],
+      [taught, after],
+    ])
+      expect(to?.verifier).not.toBe(from?.verifier);
+    expect(after?.planner).not.toBe(before?.planner);
+  });
+
+  it("come to the same rows when they are resumed", async () => {
+    const { report } = await readRun(started({ ...options, planner: engineOfTwo() }));
+    const abort = new AbortController();
+    const run = started({ ...options, planner: engineOfTwo(), abortSignal: abort.signal });
+    let left = "";
+    const onEvent = (event: LearnEvent): void => {
+      if (event.type === "run-start") left = event.folder;
+      if (event.type === "step-end" && event.step === 2) abort.abort(new Error("Died."));
+    };
+    await expect(readRun(run, onEvent)).rejects.toThrow("Died.");
+    const { events, report: resumed } = await readRun(again(left, engineOfTwo()));
+    expect(events.filter(({ type }) => type === "imitation-step")).toEqual([]);
+    expect(await filesOf(left)).toEqual(await filesOf(join(root, report.run)));
+    expect(resumed.agreement).toEqual(report.agreement);
   });
 });
 

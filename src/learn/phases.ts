@@ -2,17 +2,18 @@ import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Policy } from "../engine.ts";
 import { type Environment, setNames, type TaskSets } from "../environment.ts";
+import type { Flow } from "../flow/flow.ts";
 import { defined } from "../options.ts";
 import { readLines } from "../store/lines.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
 import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
+import { teach, untaught } from "./cold-start.ts";
 import { stepRows } from "./diagnosis.ts";
-import { type Evaluated, evaluateSets, gainOf, underFailures } from "./evaluation.ts";
+import { type Evaluated, evaluateSets, type FailureFigures, gainOf, underFailures } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
-import { coldStartAdapter } from "./imitation.ts";
 import type { RunSignals } from "./options.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
 import { setsOf } from "./record.ts";
@@ -63,7 +64,7 @@ const secondsSoFar = ({ seconds: coldStart }: Learning, { seconds }: Phases): Se
  */
 export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | undefined> => {
   const { settings, learning, config, run, replies, emit, signals, stored, again, onSaved, now } = parts;
-  const { environment, engine, policies, recipe, steps, concurrency, tools, flow, practice, adapters } = learning;
+  const { environment, policies, recipe, steps, concurrency, tools, flow } = learning;
   const { seed } = settings;
   const { abortSignal } = signals;
   // Until the first step there is nothing to save.
@@ -86,8 +87,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
 
   const evaluatePlanner = async (title: EvaluationPhase, { flow, sets } = plain): Promise<Evaluated> => {
     const begun = now();
-    const total = setNames.reduce((sum, name) => sum + sets[name].length, 0);
-    emit({ type: "evaluation-start", phase: title, total });
+    emit({ type: "evaluation-start", phase: title, total: countIn(sets) });
     await replies.enter(title);
     const evaluated = await evaluateSets({
       flow,
@@ -141,27 +141,17 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     return baselines;
   };
 
-  /** An adapter that has never seen the tools is shown them first, and evaluated again. */
+  /** What has to be shown something first is shown it, and all is evaluated again. */
   const imitationPhase = async (): Promise<Evaluated | undefined> => {
-    const [policy] = policies;
-    const isNew = engine.learns === "adapters" && adapters?.planner === undefined;
-    if (recipe.coldStart.steps === 0 || policy?.name !== "planner" || !isNew) return undefined;
+    const modules = untaught(learning);
+    if (modules.length === 0) return undefined;
     const begun = now();
     await replies.enter("imitation");
     if (stored === undefined) {
-      const onStep = (step: number, all: number, loss: number): void =>
-        emit({ type: "imitation-step", step, steps: all, loss });
-      await coldStartAdapter({
-        environment: practice.environment,
-        tools,
-        policy,
-        recipe,
-        seed,
-        onStep,
-        abortSignal: early,
-      });
+      const agreement = await teach(modules, { learning, settings, emit, abortSignal: early });
       seconds.coldStart = now() - begun;
       run.appendTimings({ coldStart: seconds.coldStart });
+      if (agreement !== undefined) await keep({ agreement });
       await save(beforeTraining(environment, seed, recipe));
     }
     return phase("coldStart");
@@ -199,9 +189,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   await run.flush();
 
   const after = await evaluatePlanner("after");
-  const failing = settings.toolFailures !== undefined && {
-    failing: underFailures(await evaluatePlanner("failing", { flow: practice.flow, sets: pagesOf(sets) })),
-  };
+  const failing = await whereCallsFail(parts, sets, evaluatePlanner);
   const report: LearnReport = {
     schemaVersion: 1,
     run: run.id,
@@ -214,7 +202,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     ...(coldStart === undefined ? {} : { coldStart: coldStart.figures, gainOfFlow: gainOf(coldStart, after) }),
     after: after.figures,
     gain: gainOf(before, after),
-    ...failing,
+    ...defined({ failing, agreement: phases.agreement }),
     baselines,
     diagnosis: trained.diagnosis,
   };
@@ -230,13 +218,18 @@ const beforeTraining = (environment: Environment, seed: number, recipe: Recipe):
   spent: { rollOut: 0, train: 0, validate: 0 },
 });
 
-/** The first set alone. */
-const pagesOf = ({ heldOutPages }: TaskSets): TaskSets => ({
-  heldOutPages,
-  heldOutFamily: [],
-  heldOutParaphrase: [],
-  deep: [],
-});
+const countIn = (sets: TaskSets): number => setNames.reduce((sum, name) => sum + sets[name].length, 0);
+
+/** The first set once more where calls fail, if they did in training. */
+const whereCallsFail = async (
+  { settings, learning }: LearnRunParts,
+  { heldOutPages }: TaskSets,
+  evaluatePlanner: (title: "failing", what: { readonly flow: Flow; readonly sets: TaskSets }) => Promise<Evaluated>,
+): Promise<FailureFigures | undefined> => {
+  if (settings.toolFailures === undefined) return undefined;
+  const sets = { heldOutPages, heldOutFamily: [], heldOutParaphrase: [], deep: [] };
+  return underFailures(await evaluatePlanner("failing", { flow: learning.practice.flow, sets }));
+};
 
 /** Every evaluated trajectory, in the order of the tasks. */
 const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories }: Evaluated): void => {

@@ -6,6 +6,7 @@ import {
   descentOf,
   isRecipe,
   learningRateOf,
+  type Recipe,
   type RecipeChoice,
   recipes,
 } from "./recipe.ts";
@@ -43,6 +44,16 @@ describe("the recipe of a run", () => {
     });
     expect(chooseRecipe({ coldStart: 0, learns: "adapters" }).coldStart.steps).toBe(0);
     expect(chooseRecipe({ learningRate: undefined, coldStart: undefined, verdicts: undefined })).toEqual(recipes.micro);
+  });
+
+  it("has something for a verifier to imitate where one learns", () => {
+    expect(chooseRecipe({ train: ["planner"] })).not.toHaveProperty("verifier");
+    const chosen = chooseRecipe({ train: ["planner", "verifier"] });
+    expect(chosen.verifier?.agreement).toBeGreaterThanOrEqual(0.97);
+    expect(isRecipe(JSON.parse(JSON.stringify(chosen)))).toBe(true);
+    expect(isRecipe({ ...chosen, verifier: { steps: 3 } })).toBe(false);
+    const recipe = { ...recipes.tiny, verifier: { ...chosen.verifier, steps: 0 } as NonNullable<Recipe["verifier"]> };
+    expect(chooseRecipe({ recipe, train: ["verifier"] }).verifier?.steps).toBe(0);
   });
 
   it("shows verdicts in compact prompts only", () => {

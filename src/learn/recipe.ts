@@ -61,6 +61,17 @@ export interface Recipe {
    * wrong, and imitates what works after it. @default 0, and all of a plan is imitated
    */
   readonly mistakes?: number;
+  /**
+   * Of a verifier that learns: before the first rollout it imitates the rules' verdicts on this many runs, `batch` of them a
+   * step, until it agrees with the rules in this share of verdicts on unseen tasks, or the steps are over.
+   */
+  readonly verifier?: {
+    readonly steps: number;
+    readonly trajectories: number;
+    readonly batch: number;
+    readonly learningRate: number;
+    readonly agreement: number;
+  };
   /** How much of a result a planner in a chat sees. */
   readonly detail: "values" | "names";
   /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
@@ -185,12 +196,15 @@ const micro: Recipe = {
   fixedOrderTasks: 48,
 };
 
+/** What a verifier that learns imitates first. */
+const verifierColdStart = { steps: 200, trajectories: 400, batch: 16, learningRate: 1e-3, agreement: 0.99 };
+
 /** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
   if (!isRecord(value)) return false;
-  const { verdicts = false, turnsLeft = true, mistakes = 0, grpo, ...parts } = value;
+  const { verdicts = false, turnsLeft = true, mistakes = 0, verifier = verifierColdStart, grpo, ...parts } = value;
   if (typeof verdicts !== "boolean" || typeof turnsLeft !== "boolean" || typeof mistakes !== "number") return false;
-  if (!isRecord(grpo)) return false;
+  if (!isRecord(grpo) || !isLike(verifier, verifierColdStart)) return false;
   const { optimiser, guard, ...options } = grpo;
   const { grpo: known, ...others } = tiny;
   const { optimiser: _, guard: __, ...knownOptions } = known;
@@ -229,7 +243,8 @@ export const descentOf =
 export const recipes = { paper, tiny, micro, adapter } as const;
 
 /** What a recipe is chosen by, and what is changed in it. */
-export interface RecipeChoice extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "verdicts"> {
+export interface RecipeChoice
+  extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "train" | "verdicts"> {
   /** Taken as it is, whatever learns. */
   readonly recipe?: Recipe | undefined;
   /** A model that knows the environment's tools, where there is one. */
@@ -259,6 +274,7 @@ export const chooseRecipe = ({
   algorithm,
   coldStart,
   learningRate,
+  train = [],
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
 }: RecipeChoice): Recipe => {
@@ -269,6 +285,7 @@ export const chooseRecipe = ({
     grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
     coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
+    ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
     // Only compact prompts show verdicts.
     ...(verdicts && !isAdapter && { verdicts }),
     ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),

@@ -2,6 +2,7 @@ import type { SetName } from "../environment.ts";
 import type { Diagnosis } from "../train/index.ts";
 import type { Baselines } from "./baselines.ts";
 import type { FailureFigures, Gain, PlannerFigures } from "./evaluation.ts";
+import type { Agreement } from "./verifier-imitation.ts";
 
 /** What `agentflow learn` found: `report.json` of its run, and its `--json`. Wall time is in `seconds` only. */
 export interface LearnReport {
@@ -27,6 +28,8 @@ export interface LearnReport {
   readonly coldStart?: PlannerFigures;
   /** What the flow has taught beyond the cold start. */
   readonly gainOfFlow?: Readonly<Record<SetName, Gain>>;
+  /** How a verifier that learns agreed with the rules after its cold start. */
+  readonly agreement?: Agreement;
   readonly after: PlannerFigures;
   readonly gain: Readonly<Record<SetName, Gain>>;
   /** Of training with tool failures: the first set once more, with such failures. */

@@ -11,6 +11,7 @@ import type { StoredState } from "./checkpoint-state.ts";
 import type { Evaluated } from "./evaluation.ts";
 import { hashOf } from "./journal.ts";
 import { readJson, readStoredOptions, type StoredOptions } from "./stored-options.ts";
+import type { Agreement } from "./verifier-imitation.ts";
 
 /** Parts of a run that are done before training: they are read again and not done again. */
 export interface Phases {
@@ -19,6 +20,7 @@ export interface Phases {
   readonly before?: Pick<Evaluated, "figures" | "outcomes">;
   readonly coldStart?: Pick<Evaluated, "figures" | "outcomes">;
   readonly baselines?: Baselines;
+  readonly agreement?: Agreement;
   readonly seconds?: Readonly<Record<string, number>>;
 }
 

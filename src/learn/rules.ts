@@ -97,6 +97,13 @@ const recipeRule = ruleOf<Recipe>({
       learningRate: required(number()),
     }),
   ),
+  verifier: ruleOf<NonNullable<Recipe["verifier"]>>({
+    steps: required(whole),
+    trajectories: required(count),
+    batch: required(count),
+    learningRate: required(number()),
+    agreement: required(share),
+  }),
   detail: required(oneOf("values", "names")),
   verdicts: truth,
   turnsLeft: truth,

@@ -50,12 +50,12 @@ export const closeAll = async (run: Pick<Run, "close"> | undefined, learning: Le
 /** Opens the planner and puts it into its flow. The caller disposes of it; nobody has to where this throws. */
 export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { settings, environment, planner, emit, now, abortSignal } = parts;
-  const { algorithm, coldStart, learningRate, verdicts } = settings;
+  const { algorithm, coldStart, learningRate, train, verdicts } = settings;
   const { builtInModel } = environment;
   const begun = now();
   const opened = await planner.open({
     environment: practised(parts),
-    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, algorithm, coldStart, learningRate, verdicts }),
+    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, algorithm, coldStart, learningRate, train, verdicts }),
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
     abortSignal,
@@ -83,10 +83,10 @@ const practised = ({ environment, settings: { toolFailures, seed } }: LearningPa
 const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds"> => {
   const { settings, environment, planner, recipe: asked } = parts;
   const { engine } = opened;
-  const { seed, algorithm, coldStart, learningRate, verdicts = opened.verdicts, toolFailures } = settings;
+  const { seed, algorithm, coldStart, learningRate, train, verdicts = opened.verdicts, toolFailures } = settings;
   const { builtInModel } = environment;
   const { turnsLeft } = opened;
-  const choice = { recipe: asked, builtInModel, algorithm, coldStart, learningRate, verdicts, turnsLeft };
+  const choice = { recipe: asked, builtInModel, algorithm, coldStart, learningRate, train, verdicts, turnsLeft };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns: engine.learns }) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;

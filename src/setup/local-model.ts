@@ -79,6 +79,8 @@ export const findModelPath = async (name: string): Promise<string> =>
 export interface Players {
   readonly model: string;
   readonly adapters?: Readonly<Record<string, string>>;
+  /** Folder of the verifier that learnt beside a planner, where both have weights of their own. */
+  readonly verifier?: string;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean;
   /** Whether it was trained on prompts that say how many turns are left. */
@@ -132,6 +134,9 @@ const findWeights = async (name: string): Promise<Players> => {
       if (await isAdapterFolder(join(weights, module))) adapters[module] = join(weights, module);
     const [first] = Object.values(adapters);
     if (first !== undefined) return { model: await findModel(await readAdapterBase(first)), adapters };
+    const [model, verifier] = [join(weights, "planner"), join(weights, "verifier")];
+    if ((await isThere(join(model, "manifest.json"))) && (await isThere(join(verifier, "manifest.json"))))
+      return { model, verifier, ...(await promptsKnownTo(model)) };
   }
   const found = await findModel(name);
   return (await isAdapterFolder(found))

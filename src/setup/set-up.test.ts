@@ -32,3 +32,17 @@ test("a planner that was trained on verdicts is shown them wherever it is opened
   expect(await secondPrompt({ verdicts: true })).toMatch(/@1 [^\n]*: no value \[1\]\n$/);
   expect(await secondPrompt({})).toMatch(/@1 [^\n:]* \[1\]\n$/);
 });
+
+test("a verifier that learnt beside its planner judges wherever they are opened", async () => {
+  const engine = await openEngine("agentflow-tiny");
+  for (const name of ["planner", "verifier"]) await engine.policy(name).save(join(scratch, "two", "weights", name));
+  await engine.dispose();
+  const { flow, players, dispose } = await openSetUp({ seed: 7, policy: join(scratch, "two"), maxTurns: 1 }, {});
+  const { trajectory } = await createFlow(flow).solve("How many people live in Lagos?");
+  await dispose();
+  expect(trajectory.turns.map(({ module, ids }) => [module, module === "verifier" ? ids.length : 0])).toEqual([
+    ["planner", 0],
+    ["verifier", 1],
+  ]);
+  expect(players.find(({ role }) => role === "verifier")?.where).toMatch(/^this machine/);
+});

@@ -141,11 +141,11 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       redact: redactor(secrets),
       dispose: async () => {
         await experience?.close();
-        await engine?.engine.dispose();
+        await engine?.dispose();
       },
     };
   } catch (error) {
-    await engine?.engine.dispose();
+    await engine?.dispose();
     throw error;
   }
 };
@@ -197,29 +197,41 @@ const secretsIn = async (
 const coversAll = (roles: RemoteRoles): boolean =>
   (["planner", "executor", "verifier", "generator"] as const).every((role) => roles[role] !== undefined);
 
-interface LocalPlayers extends Omit<Players, "model"> {
+interface LocalPlayers extends Omit<Players, "model" | "verifier"> {
   readonly engine: Engine;
+  /** Of a verifier with weights of its own. */
+  readonly judging?: Engine;
+  dispose(): Promise<void>;
 }
 
 const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined): Promise<LocalPlayers> => {
   const name = typeof asked === "string" ? localName(asked) : undefined;
-  const players = await findPlayers(options.policy ?? name ?? BUILT_IN_MODEL);
+  const { verifier, ...players } = await findPlayers(options.policy ?? name ?? BUILT_IN_MODEL);
   const model = name === undefined || options.policy === undefined ? players.model : await findModel(name);
-  return { ...players, engine: await openEngine(model, engineOptions({ ...options, adapters: players.adapters })) };
+  const engine = await openEngine(model, engineOptions({ ...options, adapters: players.adapters }));
+  try {
+    const judging = verifier === undefined ? undefined : await openEngine(verifier, engineOptions(options));
+    const dispose = async (): Promise<void> => {
+      await engine.dispose();
+      await judging?.dispose();
+    };
+    return { ...players, engine, ...defined({ judging }), dispose };
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
 };
 
 const castLocal = (
-  { engine, adapters, verdicts, turnsLeft }: LocalPlayers,
+  { engine, judging, adapters, verdicts, turnsLeft }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
 ): Pick<Cast, "flow" | "model" | "policies"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-  return castOf(engine, {
-    seed,
-    modules,
-    train,
-    recipe: chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts, turnsLeft }),
-    solution: solution === true,
-  });
+  const recipe = chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts, turnsLeft });
+  const cast = castOf(engine, { seed, modules, train, recipe, solution: solution === true });
+  if (judging === undefined) return cast;
+  const verifier = modelVerifier(judging.policy("verifier"), { temperature: recipe.temperature });
+  return { ...cast, flow: { ...cast.flow, verifier } };
 };
 
 /** A small model is a policy as a whole; on a published one only adapters are. */

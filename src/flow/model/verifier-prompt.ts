@@ -1,9 +1,9 @@
-import type { FlowState } from "../../module.ts";
 import { defined } from "../../options.ts";
 import type { Observation, Step, Verdict } from "../../trajectory.ts";
 import { entryText, oneLine } from "./entry-text.ts";
 import { labelledLine } from "./labelled-line.ts";
 import { questionText } from "./planner-prompt.ts";
+import type { PromptSource } from "./prompt-form.ts";
 
 /** How much a verifier says: `word` alone, or lines with what it thinks of the result and of memory. */
 export type VerdictForm = "word" | "lines";
@@ -28,7 +28,7 @@ export const VERDICT_PATTERN = "continue|stop";
 
 /** What a verifier sees of a turn; of the first one, with the question in front. */
 export const verifierTurn = (
-  { query, analysis }: Pick<FlowState, "query" | "analysis">,
+  { query, analysis }: Pick<PromptSource, "query" | "analysis">,
   turn: { readonly index: number; readonly step: Step; readonly observation: Observation },
 ): string => (turn.index === 1 ? `${questionText(query.question, analysis)}\n${entryText(turn)}` : entryText(turn));
 
@@ -57,5 +57,5 @@ export const parseVerdict = (text: string): Verdict | undefined => {
 };
 
 /** Whatever was written instead of a verdict, the flow continues: it costs turns and nothing else. */
-export const readVerdict = (text: string): Verdict =>
-  parseVerdict(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };
+export const readVerdict = (text: string, read = parseVerdict): Verdict =>
+  read(text) ?? { decision: "continue", reason: `The verifier gave no verdict: ${text.slice(0, 120)}` };

@@ -4,21 +4,17 @@ import type { FlowState, Judgement, ModuleContext, Verifier } from "../../module
 import { checked, count, either, number, objectWith, oneOf, type Rules, required } from "../../options.ts";
 import type { Observation, Step } from "../../trajectory.ts";
 import { admit } from "../gate.ts";
-import { chatPrompts } from "./chat-prompt.ts";
 import { chatVerifier } from "./chat-verifier.ts";
 import { policyTurns } from "./policy-turns.ts";
-import {
-  readVerdict,
-  VERDICT_PATTERN,
-  type VerdictForm,
-  verdictText,
-  verifierSystem,
-  verifierTurn,
-} from "./verifier-prompt.ts";
+import type { PromptForm } from "./prompt-form.ts";
+import { verifierPrompts } from "./verifier-form.ts";
+import { readVerdict, type VerdictForm } from "./verifier-prompt.ts";
 
 export interface ModelVerifierOptions {
   /** @default "word" for a policy, which is trained on what it writes; "lines" for a chat model */
   readonly form?: VerdictForm;
+  /** Of a policy: `compact` is made for small models, and a verdict is one token. @default "chat" where its engine has a chat template, else "compact" */
+  readonly prompt?: PromptForm;
   /** Most tokens of a verdict. @default 8 for a word, 160 for lines */
   readonly maxTokens?: number;
   /** @default 1 for a policy, 0 for a chat model */
@@ -29,6 +25,7 @@ export interface ModelVerifierOptions {
 
 const optionRules: Rules<ModelVerifierOptions> = {
   form: oneOf("word", "lines"),
+  prompt: oneOf("compact", "chat"),
   maxTokens: count,
   temperature: number(),
   room: count,
@@ -56,9 +53,14 @@ export const modelVerifier = (model: ChatModel | Policy, options: ModelVerifierO
   return "sample" in model ? policyVerifier(model, options) : chatVerifier(model, options);
 };
 
-const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVerifierOptions): Verifier => {
-  const { maxTokens = form === "word" ? 8 : 160, temperature = 1 } = options;
-  const prompts = chatPrompts(policy.engine);
+const policyVerifier = (
+  policy: Policy,
+  { form, prompt: written, temperature = 1, ...options }: ModelVerifierOptions,
+): Verifier => {
+  const { contextLength } = policy.engine;
+  const prompts = verifierPrompts(policy.engine, { form, prompt: written });
+  const { maxTokens = prompts.maxTokens } = options;
+  const { stopIds, grammar } = prompts;
   const turns = policyTurns(policy, "verifier", (history) => `${history}/verifier`);
 
   const judge = async (
@@ -68,32 +70,15 @@ const policyVerifier = (policy: Policy, { form = "word", ...options }: ModelVeri
     context: ModuleContext,
   ): Promise<Judgement> => {
     const sampled = new Map(turns.earlier(context).map(({ turn, ids }) => [turn, ids]));
-    const shown = [...state.memory, { index: state.turn, step, observation }].map((turn) => verifierTurn(state, turn));
-    const prompt = prompts.prompt(
-      {
-        system: verifierSystem(form),
-        opening: shown[0] ?? "",
-        exchanges: state.memory.map((entry, i) => ({
-          reply: sampled.get(entry.index) ?? verdictText(entry.verdict, form),
-          user: shown[i + 1] ?? "",
-        })),
-      },
-      policy.engine.contextLength - maxTokens,
-    );
+    const prompt = prompts.prompt(state, [...state.memory, { index: state.turn, step, observation }], {
+      room: contextLength - maxTokens,
+      sampled: (index) => sampled.get(index),
+    });
     if (prompt === undefined)
       return { verdict: { decision: "continue", reason: "The question does not fit the verifier's context." } };
-    const turn = await turns.sample(
-      state.turn,
-      prompt,
-      {
-        maxTokens,
-        stopIds: prompts.endIds,
-        temperature,
-        ...(form === "word" && { grammar: { type: "pattern", pattern: VERDICT_PATTERN } }),
-      },
-      context,
-    );
-    return { verdict: readVerdict(turn.text), sampled: turn.sampled, tokens: turn.tokens };
+    const request = { maxTokens, stopIds, temperature, ...(grammar && { grammar }) };
+    const turn = await turns.sample(state.turn, prompt, request, context);
+    return { verdict: readVerdict(turn.text, prompts.read), sampled: turn.sampled, tokens: turn.tokens };
   };
   return { admit, judge, release: turns.release };
 };

@@ -1,0 +1,61 @@
+import type { Emit } from "./event.ts";
+import { coldStartAdapter } from "./imitation.ts";
+import type { TrainableName } from "./modules.ts";
+import type { LearnSettings } from "./settings.ts";
+import type { Learning } from "./start.ts";
+import { type Agreement, coldStartVerifier } from "./verifier-imitation.ts";
+
+/** Modules that learn and have to be shown something first: an adapter the tools, a verifier the rules' verdicts. */
+export const untaught = ({ engine, adapters, policies, recipe }: Learning): readonly TrainableName[] => {
+  const isNew = engine.learns === "adapters" && adapters?.planner === undefined;
+  const planner = isNew && recipe.coldStart.steps > 0 && policies[0]?.name === "planner";
+  const learns = policies.some(({ name }) => name === "verifier") && adapters?.verifier === undefined;
+  const verifier = learns && (recipe.verifier?.steps ?? 0) > 0;
+  return [...(planner ? (["planner"] as const) : []), ...(verifier ? (["verifier"] as const) : [])];
+};
+
+export interface TeachOptions {
+  readonly learning: Learning;
+  readonly settings: LearnSettings;
+  readonly emit: Emit;
+  readonly abortSignal: AbortSignal;
+}
+
+/** Shows them, one after the other: the verifier sees what the planner then does. Returns how it agrees with the rules. */
+export const teach = async (
+  modules: readonly TrainableName[],
+  { learning, settings: { seed }, emit, abortSignal }: TeachOptions,
+): Promise<Agreement | undefined> => {
+  const { tools, policies, recipe, concurrency, practice } = learning;
+  const { environment, flow } = practice;
+  const onStep = (step: number, steps: number, loss: number): void =>
+    emit({ type: "imitation-step", step, steps, loss });
+  let agreement: Agreement | undefined;
+  for (const name of modules) {
+    const policy = policies.find((one) => one.name === name);
+    if (policy === undefined) continue;
+    if (name === "planner") await coldStartAdapter({ environment, tools, policy, recipe, seed, onStep, abortSignal });
+    else if (recipe.verifier !== undefined) {
+      const { verifier } = recipe;
+      emit({ type: "stage", stage: "rules' verdicts for the verifier to imitate" });
+      agreement = await coldStartVerifier({
+        environment,
+        flow,
+        policies,
+        policy,
+        recipe: { verifier },
+        seed,
+        concurrency,
+        onStep,
+        abortSignal,
+      });
+      const { share, verdicts, steps } = agreement;
+      const percent = (100 * share).toFixed(1);
+      emit({
+        type: "diagnosis",
+        message: `The verifier agrees with the rules in ${percent} % of ${verdicts} verdicts on unseen tasks, after ${steps} steps of imitation.`,
+      });
+    }
+  }
+  return agreement;
+};
