@@ -197,7 +197,7 @@ const micro: Recipe = {
 };
 
 /** What a verifier that learns imitates first. */
-const verifierColdStart = { steps: 200, trajectories: 400, batch: 16, learningRate: 1e-3, agreement: 0.99 };
+const verifierColdStart = { steps: 200, trajectories: 600, batch: 16, learningRate: 1e-3, agreement: 0.98 };
 
 /** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
