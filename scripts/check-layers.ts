@@ -22,24 +22,24 @@ interface Part {
 const ground = ["nouns", "secrets", "threads", "files"];
 
 const parts: Readonly<Record<string, Part>> = {
-  nouns: { imports: ["secrets", "threads", "files"], lines: 2800 },
+  nouns: { imports: ["secrets", "threads", "files"], lines: 2850 },
   secrets: { imports: ["nouns"], lines: 900 },
   threads: { imports: ["nouns"], lines: 400 },
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
   index: { imports: ["*"], lines: 175, export: "." },
   flow: { imports: [...ground, "patterns"], lines: 5300 },
-  train: { imports: [...ground, "flow", "store"], lines: 3620, export: "./train" },
+  train: { imports: [...ground, "flow", "store"], lines: 3800, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 450 },
   learn: {
     imports: [...ground, "learn/planners", "flow", "train", "store", "models", "engines/onnx", "tasks", "tools"],
-    lines: 7200,
+    lines: 7350,
     export: "./learn",
   },
   almanac: { imports: [...ground, "learn/planners", "tasks", "tools"], lines: 1300, export: "./almanac" },
   setup: {
     imports: [...ground, "flow", "train", "store", "models", "engines/onnx", "tasks", "tools", "almanac", "learn"],
-    lines: 850,
+    lines: 880,
     export: "./setup",
   },
   server: {

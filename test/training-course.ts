@@ -1,5 +1,5 @@
 import { type RandomKey, random, randomKey } from "../src/random.ts";
-import type { DiagnosedStep } from "../src/train/diagnosis-course.ts";
+import type { DiagnosedStep } from "../src/train/diagnosed-step.ts";
 import { mean, standardDeviation } from "../src/train/statistics.ts";
 
 /** How a made-up run goes. Shares and rates are functions of how far it has come, from 0 to 1. */

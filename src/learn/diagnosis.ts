@@ -1,6 +1,6 @@
 import type { StoredRun } from "../store/stored-run.ts";
+import { isDiagnosedStep } from "../train/diagnosed-step.ts";
 import { diagnose, diagnosisText } from "../train/diagnosis.ts";
-import { isDiagnosedStep } from "../train/diagnosis-course.ts";
 import { type DiagnosedStep, type Diagnosis, diagnostics } from "../train/index.ts";
 import type { Emit, LearnHappening } from "./event.ts";
 

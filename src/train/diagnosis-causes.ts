@@ -4,10 +4,10 @@
  * turns, however many steps these take, and leaves alone what a run that learns shows by chance.
  */
 import { percentOf } from "../percent.ts";
+import type { DiagnosedStep } from "./diagnosed-step.ts";
 import {
   type Course,
   comparedIn,
-  type DiagnosedStep,
   driftIn,
   gradedIn,
   malformedIn,
@@ -18,6 +18,8 @@ import {
   type Unmixed,
   windowOf,
 } from "./diagnosis-course.ts";
+import { familyUnsolved, longerUnsolved, noProgress, rewardCollapse } from "./diagnosis-progress.ts";
+import { CLEAR, counted, GOOD, named, type Rule, SHOWN, since, standsStill } from "./diagnosis-rule.ts";
 
 /** Causes by names that stay. */
 export const diagnosisCauses = [
@@ -31,50 +33,11 @@ export const diagnosisCauses = [
   "steps-undone",
   "same-rollouts",
   "longer-unsolved",
+  "family-unsolved",
+  "no-progress",
   "reward-collapse",
 ] as const;
 export type DiagnosisCause = (typeof diagnosisCauses)[number];
-
-/** What a rule has found: since which step (its index), what is seen, what to do, and the families that are meant. */
-export interface Observation {
-  readonly since: number;
-  readonly seen: string;
-  readonly advice: string;
-  readonly families?: readonly string[] | undefined;
-}
-
-type Rule = (course: Course) => Observation | undefined;
-
-/** From this mean reward on, a run that stands still is at its end and not stuck. */
-const GOOD = 0.9;
-/** Steps without a new best mean reward after which a run stands still; or a whole window, where that is longer. */
-const STILL = 20;
-/** Standard errors by which a change must exceed chance. */
-const CLEAR = 4.5;
-
-const counted = (value: number, thing: string): string =>
-  `${Math.round(value)} ${thing}${Math.round(value) === 1 ? "" : "s"}`;
-
-/** Names that a sentence lists, and letters of a name. */
-const [SHOWN, LETTERS] = [4, 40];
-
-const shortened = (name: string): string => {
-  const letters = [...name.slice(0, 4 * LETTERS)];
-  return letters.length > LETTERS ? `${letters.slice(0, LETTERS - 1).join("")}…` : name;
-};
-
-const named = (names: readonly string[]): string => {
-  const shown = names.slice(0, SHOWN).map(shortened).join(", ");
-  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
-};
-
-const since = (steps: readonly DiagnosedStep[]): number => steps[0]?.index ?? 0;
-
-const standsStill = (course: Course): boolean => {
-  const { level, best } = course;
-  if (level === undefined || best === undefined || level.mean >= GOOD) return false;
-  return level.index - best.index >= Math.max(STILL, windowOf(course, "groups")?.length ?? 0);
-};
 
 /** Whether a streak without mixed groups has lasted: at a twentieth solved, 192 rollouts fail once in 20,000 times. */
 const hasLasted = (
@@ -247,42 +210,6 @@ const sameRollouts: Rule = (course) => {
   };
 };
 
-const longerUnsolved: Rule = (course) => {
-  const { evidence } = course;
-  const { turns, beyond, longest, since: began } = course.reach;
-  const steps = windowOf(course, "rollouts");
-  if (steps === undefined || turns === 0 || beyond < 512 * evidence || !standsStill(course)) return undefined;
-  const lengths = steps.flatMap(({ byTurns = {} }) => Object.entries(byTurns));
-  const tried = (least: number): number =>
-    lengths.reduce((sum, [length, counts]) => sum + (Number(length) > least ? counts.tried : 0), 0);
-  const known = [...course.families];
-  const unsolved = known
-    .filter(([, { rollouts, earned }]) => !earned && rollouts >= 256 * evidence)
-    .map(([family]) => family);
-  // Where every family was solved at times, long rollouts are plans that went wrong.
-  if (tried(turns) < 0.3 * tried(0) || (known.length > 0 && unsolved.length === 0)) return undefined;
-  return {
-    since: began,
-    seen: `No rollout of more than ${counted(turns, "turn")} has earned more than ½, of ${beyond} with up to ${longest} turns${unsolved.length === 0 ? "" : `, and none of the families ${named(unsolved)}`}.`,
-    advice: `Add tasks that take ${turns + 1} turns, imitate longer plans first (supervised, or learn with coldStart), or allow more turns.`,
-    ...(unsolved.length > 0 && { families: unsolved }),
-  };
-};
-
-const rewardCollapse: Rule = ({ level, best }) => {
-  if (level === undefined || best === undefined || best.index === level.index) return undefined;
-  const variance = ({ mean, groups }: typeof level): number => (mean * (1 - mean)) / groups;
-  const fall = best.mean - level.mean;
-  const error = Math.sqrt(Math.max(0, variance(best)) + Math.max(0, variance(level)));
-  if (fall < Math.max(0.15, 0.4 * best.mean, CLEAR * error)) return undefined;
-  return {
-    since: best.index + 1,
-    seen: `The mean reward has fallen to ${level.mean.toFixed(2)}, from ${best.mean.toFixed(2)} at step ${best.index + 1}.`,
-    advice:
-      "Go back to a checkpoint from before (runs fork <run>@<step>) and lower the learning rate, or raise beta or replay, which keep the policy near plans that worked.",
-  };
-};
-
 /** A rule for each cause: one that is forgotten here does not compile. */
 export const causeRules: Readonly<Record<DiagnosisCause, Rule>> = {
   "all-fail": allFail,
@@ -295,5 +222,7 @@ export const causeRules: Readonly<Record<DiagnosisCause, Rule>> = {
   "steps-undone": stepsUndone,
   "same-rollouts": sameRollouts,
   "longer-unsolved": longerUnsolved,
+  "family-unsolved": familyUnsolved,
+  "no-progress": noProgress,
   "reward-collapse": rewardCollapse,
 };

@@ -1,73 +1,5 @@
 /** What a diagnosis remembers of a run: its newest steps, and a few figures of all of them. Its size is bounded. */
-import { ConfigError } from "../errors.ts";
-import { number, oneOf, recordOf, required, ruleOf } from "../options.ts";
-import type { GroupCounts, LengthCounts } from "./rollout-counts.ts";
-import type { GuardState } from "./step-guard.ts";
-import type { StepMetrics } from "./step-metrics.ts";
-
-/** What a diagnosis reads of the metrics of a step. */
-export type DiagnosedStep = Pick<
-  StepMetrics,
-  | "index"
-  | "reward"
-  | "groups"
-  | "families"
-  | "klSampler"
-  | "undone"
-  | "guard"
-  | "entropy"
-  | "gradientNorm"
-  | "responseTokens"
-  | "turns"
-  | "toolShares"
-  | "toolErrorRate"
-  | "distinct"
-  | "byTurns"
-  | "trajectories"
-  | "noSample"
-  | "failed"
->;
-
-const whole = required(number({ whole: true }));
-const finite = required(number({ least: -Number.MAX_VALUE }));
-
-/** What the metrics of a step must have to be diagnosed, whatever else they have. */
-export const stepRule = ruleOf<DiagnosedStep>(
-  {
-    index: whole,
-    reward: required(ruleOf<StepMetrics["reward"]>({ mean: finite, standardDeviation: finite }, { others: "any" })),
-    groups: required(
-      ruleOf<GroupCounts>({ total: whole, mixed: whole, allSolved: whole, noneSolved: whole }, { others: "any" }),
-    ),
-    families: recordOf(ruleOf<GroupCounts>({ total: whole, mixed: whole, allSolved: whole, noneSolved: whole })),
-    klSampler: finite,
-    undone: oneOf(true),
-    guard: ruleOf<GuardState>({ stepScale: required(number({ above: 0 })), inARow: whole }),
-    entropy: finite,
-    gradientNorm: finite,
-    responseTokens: finite,
-    turns: required(number()),
-    toolShares: required(recordOf(number())),
-    toolErrorRate: finite,
-    distinct: number({ least: -Number.MAX_VALUE }),
-    byTurns: recordOf(ruleOf<LengthCounts>({ tried: whole, earned: whole })),
-    trajectories: whole,
-    noSample: whole,
-    failed: number({ whole: true }),
-  },
-  { others: "any" },
-);
-
-/** Whether a row of a file is the metrics of a step. */
-export const isDiagnosedStep = (row: unknown): row is DiagnosedStep => {
-  try {
-    stepRule(row, "a step");
-    return true;
-  } catch (error) {
-    if (error instanceof ConfigError) return false;
-    throw error;
-  }
-};
+import type { DiagnosedStep } from "./diagnosed-step.ts";
 
 /** Steps that are remembered: no window is longer. */
 const REMEMBERED = 96;
@@ -127,8 +59,20 @@ export interface Course {
   readonly malformed: number | undefined;
   readonly drift: number | undefined;
   readonly reach: Reach;
-  /** Family → rollouts until now, and whether any of them earned anything. */
-  readonly families: ReadonlyMap<string, { readonly rollouts: number; readonly earned: boolean }>;
+  /** The mean reward of a longer window, which chance hardly moves, and the best one until now. */
+  readonly pace: Level | undefined;
+  readonly furthest: Level | undefined;
+  readonly families: ReadonlyMap<string, FamilyCourse>;
+}
+
+/** What the rollouts of a family have earned. */
+export interface FamilyCourse {
+  readonly rollouts: number;
+  /** Whether any of them earned anything, until now. */
+  readonly earned: boolean;
+  /** Rollouts that earned nothing since the last one that did, and the first step with one. */
+  readonly failing: number;
+  readonly since: number;
 }
 
 export const newCourse = (evidence: number): Course => ({
@@ -142,6 +86,8 @@ export const newCourse = (evidence: number): Course => ({
   malformed: undefined,
   drift: undefined,
   reach: { turns: 0, since: 0, beyond: 0, longest: 0 },
+  pace: undefined,
+  furthest: undefined,
   families: new Map(),
 });
 
@@ -170,15 +116,23 @@ const amounts = { groups: gradedIn, turns: turnsIn, tokens: comparedIn, rollouts
 export const windowOf = (
   { recent, evidence }: Pick<Course, "recent" | "evidence">,
   kind: keyof typeof NEEDED,
+  { steps: least, amount }: { readonly steps: number; readonly amount: number } = {
+    steps: LEAST,
+    amount: NEEDED[kind],
+  },
 ): readonly DiagnosedStep[] | undefined => {
   let seen = 0;
   for (let length = 1; length <= recent.length; length += 1) {
     const step = recent.at(-length);
     if (step !== undefined) seen += amounts[kind](step);
-    if (length >= LEAST && seen >= NEEDED[kind] * evidence) return recent.slice(-length);
+    if (length >= least && seen >= amount * evidence) return recent.slice(-length);
   }
   return undefined;
 };
+
+/** The newest steps whose mean reward chance hardly moves. */
+export const paceIn = (course: Pick<Course, "recent" | "evidence">): readonly DiagnosedStep[] | undefined =>
+  windowOf(course, "groups", { steps: 24, amount: 192 });
 
 export const rewardIn = (steps: readonly DiagnosedStep[]): number =>
   meanOver(steps, ({ reward }) => reward.mean, rewarded);
@@ -210,12 +164,15 @@ export const courseAfter = (course: Course, step: DiagnosedStep): Course => {
   const level = levelOf(windowOf(seen, "groups"));
   const byTools = windowOf(seen, "turns");
   const compared = windowOf(seen, "tokens");
+  const pace = levelOf(paceIn(seen));
   return {
     ...seen,
     unmixed: unmixedAfter(course.unmixed, step),
     failing: step.reward.mean === 0 ? unmixedAfter(course.failing, step) : undefined,
     level,
-    best: level !== undefined && level.mean > (course.best?.mean ?? -1) + BETTER ? level : course.best,
+    best: betterOf(course.best, level, BETTER),
+    pace,
+    furthest: betterOf(course.furthest, pace, 2 * BETTER),
     peaks: byTools === undefined ? course.peaks : peaksAfter(course.peaks, sharesIn(byTools)),
     malformed: byTools === undefined ? course.malformed : lower(course.malformed, malformedIn(byTools)),
     drift: compared === undefined ? course.drift : lower(course.drift, driftIn(compared)),
@@ -225,6 +182,9 @@ export const courseAfter = (course: Course, step: DiagnosedStep): Course => {
 };
 
 const lower = (known: number | undefined, value: number): number => Math.min(known ?? value, value);
+
+const betterOf = (best: Level | undefined, level: Level | undefined, by: number): Level | undefined =>
+  level !== undefined && level.mean > (best?.mean ?? -1) + by ? level : best;
 
 const levelOf = (steps: readonly DiagnosedStep[] | undefined): Level | undefined => {
   const last = steps?.at(-1);
@@ -271,11 +231,16 @@ const reachAfter = (reach: Reach, { byTurns = {}, index }: DiagnosedStep): Reach
 
 const familiesAfter = (before: Course["families"], { families = {}, ...step }: DiagnosedStep): Course["families"] => {
   const after = new Map(before);
-  for (const [family, { total: groups, mixed, allSolved }] of Object.entries(families)) {
+  const rolloutsOf = (groups: number): number => (groups * step.trajectories) / Math.max(1, step.groups.total);
+  for (const [family, { total: groups, mixed, allSolved, noneSolved }] of Object.entries(families)) {
     if (after.size >= NAMES && !after.has(family)) continue;
-    const known = after.get(family) ?? { rollouts: 0, earned: false };
-    const rollouts = known.rollouts + (groups * step.trajectories) / Math.max(1, step.groups.total);
-    after.set(family, { rollouts, earned: known.earned || mixed + allSolved > 0 });
+    const known = after.get(family) ?? { rollouts: 0, earned: false, failing: 0, since: step.index };
+    const rollouts = known.rollouts + rolloutsOf(groups);
+    const solved = mixed + allSolved > 0;
+    // Groups that are neither have no reward, or all the same part of one.
+    const some = solved || (step.noSample === 0 && noneSolved < groups);
+    const [failing, since] = some ? [0, step.index + 1] : [known.failing + rolloutsOf(noneSolved), known.since];
+    after.set(family, { rollouts, earned: known.earned || solved, failing, since });
   }
   return after;
 };

@@ -7,9 +7,9 @@ import type { Policy } from "../engine.ts";
 import { ConfigError, ModelError } from "../errors.ts";
 import { modelPlanner } from "../flow/model/planner.ts";
 import { scriptedPolicy } from "../testing/index.ts";
+import type { DiagnosedStep } from "./diagnosed-step.ts";
 import { type Diagnosis, diagnose, diagnostics } from "./diagnosis.ts";
 import { type DiagnosisCause, diagnosisCauses } from "./diagnosis-causes.ts";
-import type { DiagnosedStep } from "./diagnosis-course.ts";
 import { flowGrpo } from "./flow-grpo.ts";
 import type { FlowGrpoOptions } from "./flow-grpo-options.ts";
 import type { StepMetrics } from "./step-metrics.ts";
@@ -193,6 +193,93 @@ describe("a run that does not learn says why", () => {
     });
   });
 
+  it("one family is never solved while the others are; which, since when, how often it was tried", async () => {
+    const { told, found, steps } = await train({
+      reward: (task, answer) => (task.id === "blue" ? 0 : leverReward(task, answer)),
+      steps: 45,
+    });
+    const named = findIn(found, "family-unsolved");
+    expect(named).toMatchObject({
+      since: 1,
+      seen: expect.stringMatching(
+        /^A family has earned nothing since step 1, while the others earn (?:0\.9\d|1\.00): blue \(360 rollouts\)\.$/,
+      ),
+      advice: expect.stringMatching(/learn --check.*shorter relatives.*more turns.*replay: \{ successes \}/),
+      families: ["blue"],
+    });
+    // 8 rollouts a step: as soon as there are 256.
+    const first = told.find(({ cause }) => cause === "family-unsolved");
+    expect(first?.seen).toContain("blue (256 rollouts)");
+    expect(diagnose(steps.slice(0, 31)).map(({ cause }) => cause)).not.toContain("family-unsolved");
+    // Runs of earlier versions, and tasks without families, do not say which they are.
+    const unnamed = diagnose(steps.map(({ families: _, ...step }) => step));
+    expect(unnamed.map(({ cause }) => cause)).not.toContain("family-unsolved");
+  });
+
+  it("a family is solved no more: since its last success; it is not meant where it still is, or earns a part", async () => {
+    const { tasks, step } = tasksInTurn();
+    const lost = (reward: number, from = 12) =>
+      train({
+        tasks,
+        reward: (task, answer) => (task.id === "blue" && step() >= from ? reward : leverReward(task, answer)),
+        steps: 46,
+      });
+    expect(findIn((await lost(0)).found, "family-unsolved")).toMatchObject({ since: 13, families: ["blue"] });
+    expect((await lost(0, 40)).causes).not.toContain("family-unsolved");
+    expect((await lost(0.3)).causes).not.toContain("family-unsolved");
+  });
+
+  it("several families at once, and none as long as the others are not solved either", () => {
+    const families = ["one", "two", "three", "four"].map((name, i) => ({ name, odds: i < 2 ? 0 : -40, turns: 3 }));
+    const runs = [0.7, 0.2].map((solved) =>
+      diagnose(courseOf({ seed: 2, steps: 60, tasksPerStep: 8, groupSize: 8, solved: () => solved, families })),
+    );
+    expect(findIn(runs[0] ?? [], "family-unsolved")).toMatchObject({
+      since: 1,
+      seen: expect.stringMatching(
+        /^2 families have earned nothing since step 1, while the others earn 0\.\d\d: (?:three|four) \(\d+ rollouts\), (?:three|four) \(\d+ rollouts\)\.$/,
+      ),
+    });
+    expect(runs[1]?.map(({ cause }) => cause)).not.toContain("family-unsolved");
+  });
+
+  it("the mean reward stands still although groups are mixed", async () => {
+    let calls = 0;
+    const { told, found, steps } = await train({
+      // Every other rollout, whatever was done.
+      tasks: tasksInTurn().tasks,
+      reward: () => calls++ % 2,
+      tasksPerStep: 8,
+      groupSize: 2,
+      steps: 110,
+      learningRate: 0.05,
+      concurrency: 1,
+    });
+    expect(findIn(found, "no-progress")).toMatchObject({
+      seen: expect.stringMatching(
+        /^The mean reward has stood still for \d+ steps, at 0\.50 in the last 24 and 0\.50 at best, although 100 % of the groups were mixed\.$/,
+      ),
+      advice: expect.stringMatching(/which families stay behind.*learn --check/),
+    });
+    expect(told.map(({ cause }) => cause)).toEqual(["no-progress"]);
+    // A window, and three after it without a new best.
+    expect(diagnose(steps.slice(0, 95))).toEqual([]);
+    expect(diagnose(steps.slice(0, 96))).toMatchObject([{ cause: "no-progress", since: 25 }]);
+    // Not where it is as good as it gets, where nothing is mixed, or where it rises.
+    const at = (mean: (index: number) => number, mixed = 4): readonly DiagnosisCause[] =>
+      diagnose(
+        steps.map((one) => ({
+          ...one,
+          reward: { mean: mean(one.index), standardDeviation: 0.1 },
+          groups: { ...one.groups, mixed },
+        })),
+      ).map(({ cause }) => cause);
+    expect(at(() => 0.5)).toEqual(["no-progress"]);
+    expect(at(() => 0.92)).toEqual([]);
+    expect(at(() => 0.5, 1)).toEqual([]);
+    expect(at((index) => 0.5 + index / 2000)).toEqual([]);
+  });
+
   it("the reward collapses, and then everything fails", async () => {
     const { tasks, step } = tasksInTurn();
     const later = new Map([
@@ -281,11 +368,15 @@ describe("a cause", () => {
     const found = diagnostics();
     const bad = new Set([3, 4, 5, 30, 31, 32, 60, 61, 62, 63, 64, 65, 66, 67, 68]);
     const told = Array.from({ length: 100 }, (_, i) =>
-      found.next(step(i, bad.has(i) ? undone : {})).map(({ cause }) => `${cause}@${i}`),
+      found
+        .next(step(i, bad.has(i) ? undone : {}))
+        .filter(({ cause }) => cause === "steps-undone")
+        .map(({ cause }) => `${cause}@${i}`),
     ).flat();
     // Three of ten steps: until seven steps after the last of them. The second spell lasts eight steps, of which five count.
     expect(told).toEqual(["steps-undone@5", "steps-undone@36", "steps-undone@71"]);
-    expect(found.all.map(({ since, until }) => [since, until])).toEqual([
+    const spells = found.all.filter(({ cause }) => cause === "steps-undone");
+    expect(spells.map(({ since, until }) => [since, until])).toEqual([
       [4, 13],
       [31, 40],
       [61, 76],

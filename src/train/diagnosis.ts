@@ -1,6 +1,8 @@
 import { checked, listOf, number, type Rules, required } from "../options.ts";
-import { causeRules, type DiagnosisCause, diagnosisCauses, type Observation } from "./diagnosis-causes.ts";
-import { courseAfter, type DiagnosedStep, newCourse, stepRule } from "./diagnosis-course.ts";
+import { type DiagnosedStep, stepRule } from "./diagnosed-step.ts";
+import { causeRules, type DiagnosisCause, diagnosisCauses } from "./diagnosis-causes.ts";
+import { courseAfter, newCourse } from "./diagnosis-course.ts";
+import type { Observation } from "./diagnosis-rule.ts";
 
 /** What keeps a run from learning, or kept it for a while. Serialisable. */
 export interface Diagnosis {

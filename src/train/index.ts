@@ -2,6 +2,7 @@
 export { type AdvantageKind, advantages, hasSpread } from "./advantage.ts";
 export { type Aggregation, type BatchOptions, type BatchSequence, batchOf } from "./batch.ts";
 export { mapConcurrently } from "./concurrency.ts";
+export type { DiagnosedStep } from "./diagnosed-step.ts";
 export {
   type DiagnoseOptions,
   type Diagnosis,
@@ -10,7 +11,6 @@ export {
   diagnostics,
 } from "./diagnosis.ts";
 export { type DiagnosisCause, diagnosisCauses } from "./diagnosis-causes.ts";
-export type { DiagnosedStep } from "./diagnosis-course.ts";
 export {
   type Accuracy,
   accuracyOf,
