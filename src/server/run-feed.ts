@@ -115,7 +115,7 @@ export async function* runFeed(folder: string, options: RunFeedOptions): AsyncGe
         }
       } catch (error) {
         if (!(error instanceof Shorter)) throw error;
-        // Resumed from an earlier step: what follows is told again, by the same numbers.
+        // Resumed from an earlier step: what follows comes again, by the same numbers.
         yield { event: "reset", data: { type: "reset" } };
         stored = storedEvents(folder);
         number = 0;
@@ -135,7 +135,7 @@ export async function* runFeed(folder: string, options: RunFeedOptions): AsyncGe
   }
 }
 
-/** What a folder holds of a run, in the order in which it happened: each call goes on after the last. */
+/** What a folder holds of a run, in the order in which it happened: each call continues after the last. */
 const storedEvents = (folder: string) => {
   const newSteps = stepsOf(folder);
   const seen = new Set<string>();
