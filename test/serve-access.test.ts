@@ -36,7 +36,7 @@ let port: string;
 beforeAll(async () => {
   server = await serveForTest();
   port = new URL(server.url).port;
-});
+}, 120_000);
 afterAll(async () => {
   agent.destroy();
   await closeServers();
@@ -112,7 +112,10 @@ describe("who may ask", () => {
     const open = await raw(server, "/healthz", "GET", { host });
     expect(JSON.parse(open.body)).toEqual({ status: "ok" });
     const known = await raw(server, "/healthz", "GET", { host, authorization: `Bearer ${TOKEN}` });
-    expect(JSON.parse(known.body)).toMatchObject({ status: "ok", checks: [{ name: "disk", problem: null }] });
+    expect(JSON.parse(known.body)).toMatchObject({
+      status: "ok",
+      checks: [{ name: "disk", problem: null }, { name: "solves" }],
+    });
   });
 
   it("needs a token that cannot be guessed, and beyond loopback a name", async () => {

@@ -13,7 +13,7 @@ beforeAll(async () => {
     flows: { research: { flow: cityFlow(model) }, deaf: { flow: cityFlow(), conversation: false } },
   });
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: TOKEN, maxRetries: 0 });
-});
+}, 120_000);
 afterAll(closeServers);
 
 const messages = [{ role: "user" as const, content: QUESTION }];

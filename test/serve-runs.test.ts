@@ -1,5 +1,6 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Schema, Validator } from "@cfworker/json-schema";
 import { learn, resume } from "agentflow/learn";
 import type { ListeningServer } from "agentflow/server";
 import { leverEnvironment } from "agentflow/testing";
@@ -64,7 +65,7 @@ beforeAll(async () => {
   });
   ({ id } = await jsonOf<{ id: string }>(ask(server, "/api/runs", { seed: 3, steps: 4 })));
   live = await eventsOf(await ask(server, `/api/runs/${id}/events`));
-});
+}, 120_000);
 afterAll(closeServers);
 
 describe("a run of learning", () => {
@@ -159,6 +160,38 @@ describe("a run of learning", () => {
     const other = await serveForTest();
     const refused = await ask(other, "/api/runs", { steps: 1 });
     expect([refused.status, await refused.text()]).toEqual([501, expect.stringContaining("does not train")]);
+  });
+});
+
+describe("the description", () => {
+  it("is what the server sends: replies fit the schemas that it shows", async () => {
+    const { paths } = await jsonOf<{ paths: Record<string, Record<string, { responses: Record<string, unknown> }>> }>(
+      ask(server, "/openapi.json"),
+    );
+    const { trajectories } = await jsonOf<{ trajectories: { id: string }[] }>(
+      ask(server, `/api/trajectories?run=${id}&limit=1`),
+    );
+    const asked: readonly (readonly [string, string, object?])[] = [
+      ["/v1/models", "/v1/models"],
+      ["/v1/chat/completions", "/v1/chat/completions", chatBody],
+      ["/v1/responses", "/v1/responses", { model: "research", input: "How many?" }],
+      ["/healthz", "/healthz"],
+      ["/api/runs", "/api/runs"],
+      ["/api/runs/{id}", `/api/runs/${id}`],
+      ["/api/runs/{id}/metrics", `/api/runs/${id}/metrics`],
+      ["/api/runs/{id}/groups", `/api/runs/${id}/groups?step=1`],
+      ["/api/trajectories", `/api/trajectories?run=${id}`],
+      ["/api/trajectories/{id}", `/api/trajectories/${trajectories[0]?.id}`],
+    ];
+    for (const [path, address, body] of asked) {
+      const { responses } = paths[path]?.[body === undefined ? "get" : "post"] ?? { responses: {} };
+      const { content } = responses["200"] as { content: Record<string, { schema: Schema }> };
+      const schema = content["application/json"]?.schema as Schema;
+      expect(new Validator(schema, "2020-12").validate(await jsonOf(ask(server, address, body))), path).toMatchObject({
+        valid: true,
+      });
+      expect(new Validator(schema, "2020-12").validate("no object").valid, path).toBe(false);
+    }
   });
 });
 

@@ -6,6 +6,7 @@ import { defined } from "../options.ts";
 import type { Query } from "../task.ts";
 import type { Admission } from "./admission.ts";
 import { type AskedConversation, type AskedFields, ignoredIn, personOf } from "./asked.ts";
+import type { LiveCalls } from "./live-calls.ts";
 import type { ServeRecord } from "./serve-record.ts";
 import type { Choice, ServedModels } from "./served-models.ts";
 
@@ -38,18 +39,22 @@ export interface AnswerFacts {
 /** Starts a solve: waits for a place, chooses the version, records what comes of it. */
 export type Answer = (asked: AskedConversation & AskedFields, abortSignal: AbortSignal) => Promise<Answering>;
 
-/** `ending` aborts all of them. */
 export const answerer =
-  (models: ServedModels, admission: Admission, record: ServeRecord, ending: AbortSignal): Answer =>
-  async (asked, left) => {
-    const abortSignal = AbortSignal.any([left, ending]);
+  (models: ServedModels, admission: Admission, record: ServeRecord, live: LiveCalls): Answer =>
+  async (asked, outer) => {
     const { model, question, conversation } = asked;
     const id = randomUUID();
     const person = personOf(asked) ?? id;
     // A model that is not there is refused before anything waits.
     models.choose(model, person);
-    const leave = await admission.enter(abortSignal);
+    const { abortSignal, end } = live.begin(outer);
+    let leave = (): void => undefined;
+    const over = (): void => {
+      leave();
+      end();
+    };
     try {
+      leave = await admission.enter(abortSignal);
       const choice = models.choose(model, person);
       const { served, arm, versions, policy } = choice;
       const isGiven = conversation.length > 0 && served.conversation !== false;
@@ -63,7 +68,7 @@ export const answerer =
             record.answered({ ...known, answer: result.trajectory.answer ?? null }, result.trajectory, result.usage);
             return result;
           } finally {
-            leave();
+            over();
           }
         },
         { abortSignal },
@@ -90,7 +95,7 @@ export const answerer =
         }),
       };
     } catch (error) {
-      leave();
+      over();
       throw error;
     }
   };

@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { McpServerFactory } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
@@ -21,9 +20,12 @@ import { type Admission, admissionOf } from "./admission.ts";
 import { answerer } from "./answering.ts";
 import { chatCompletions } from "./chat-completions.ts";
 import { feedbackRoute } from "./feedback.ts";
-import { type HealthCheck, healthRoute } from "./health.ts";
+import { healthRoute } from "./health.ts";
+import type { HealthCheck } from "./health-check.ts";
 import { learningRoutes } from "./learning-routes.ts";
-import { type McpStreams, mcpFactory, mcpRoutes, serveMcpOn } from "./mcp.ts";
+import { type LiveCalls, liveCalls } from "./live-calls.ts";
+import { mcpFactory, mcpRoutes, serveMcpOn } from "./mcp.ts";
+import type { McpStreams } from "./mcp-streams.ts";
 import { modelsRoute } from "./models.ts";
 import { openApiOf } from "./openapi.ts";
 import { errorResponse, RequestError, refusalOf } from "./request-error.ts";
@@ -137,8 +139,9 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
   const record = await openServeRecord(folder, { flows: models.list() });
   const admission = admissionOf(concurrency, waiting);
   const ending = new AbortController();
-  setMaxListeners(0, ending.signal);
-  const answer = answerer(models, admission, record, ending.signal);
+  const live = liveCalls();
+  ending.signal.addEventListener("abort", () => live.abortAll(ending.signal.reason), { once: true });
+  const answer = answerer(models, admission, record, live);
   for (const { flow, reward, ...known } of record.earlier)
     if (flows[flow]?.learning !== undefined && known.answer !== null) {
       flows[flow].learning.learner.answered({ id: known.trajectory, answer: known.answer }, known.query);
@@ -166,7 +169,7 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     reply: { description: "OpenAPI 3.1.", schema: { type: "object" } },
     handle: () => Response.json(openApiOf([...routes, described], version)),
   });
-  const app = appOf([...routes, described], access, ending.signal, onFault);
+  const app = appOf([...routes, described], access, live, onFault);
   let closing: Promise<void> | undefined;
   return {
     run: record.run.id,
@@ -201,7 +204,7 @@ const closeAll = async (admission: Admission, ending: AbortController, graceSeco
 const appOf = (
   routes: readonly Route[],
   access: ReturnType<typeof accessOf>,
-  ending: AbortSignal,
+  live: LiveCalls,
   onFault: (error: unknown) => void,
 ): Hono => {
   const app = new Hono();
@@ -221,14 +224,18 @@ const appOf = (
   for (const one of routes) {
     const read = readerOf(one);
     app.on(one.method.toUpperCase(), one.path, async ({ req }) => {
-      const left = new AbortController();
-      const call = {
-        request: req.raw,
-        path: req.param() as Readonly<Record<string, string>>,
-        leave: () => left.abort(),
-      };
-      const abortSignal = AbortSignal.any([req.raw.signal, ending, left.signal]);
-      return secured(await one.handle({ ...call, ...(await read(req.raw)), abortSignal }));
+      const { abortSignal, end } = live.begin(req.raw.signal);
+      let isStreamed = false;
+      try {
+        const path = req.param() as Readonly<Record<string, string>>;
+        const given = await read(req.raw);
+        const response = await one.handle({ request: req.raw, path, ...given, abortSignal, leave: end });
+        isStreamed = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+        return secured(response);
+      } finally {
+        // A stream ends its call itself.
+        if (!isStreamed) end();
+      }
     });
   }
   app.notFound(({ req }) =>

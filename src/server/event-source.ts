@@ -16,7 +16,7 @@ const lineOf = ({ id, event, data }: ServerEvent): string => {
 
 /**
  * A response that streams events as they are read: nothing is made for a client that does not read. `onLeave` is called
- * when it is gone; the generator, which may wait for something else, ends once that comes. `headers` come on top of those
+ * when it is gone or has read all; the generator, which may wait for something else, ends once that comes. `headers` come on top of those
  * of a stream.
  */
 export const eventResponse = (
@@ -38,9 +38,12 @@ export const eventResponse = (
         const came = await Promise.race([next, beat()]);
         if (came === "beat") return controller.enqueue(encoder.encode(": alive\n\n"));
         next = undefined;
-        if (came.done === true) controller.close();
-        else controller.enqueue(encoder.encode(lineOf(came.value)));
+        if (came.done === true) {
+          controller.close();
+          onLeave();
+        } else controller.enqueue(encoder.encode(lineOf(came.value)));
       } catch (error) {
+        onLeave();
         controller.error(error);
       } finally {
         clearTimeout(timer);

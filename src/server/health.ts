@@ -4,17 +4,11 @@ import { messageOf } from "../errors.ts";
 import { writeSynced } from "../store/durable.ts";
 import type { Access } from "./access.ts";
 import type { Admission } from "./admission.ts";
+import type { HealthCheck } from "./health-check.ts";
 import { type Route, route } from "./route.ts";
 import { count, listOf, nullable, objectOf, text } from "./schema.ts";
 import type { ServeRecord } from "./serve-record.ts";
 import type { ServedModels } from "./served-models.ts";
-
-/** Something that must hold for answers to be given and kept. */
-export interface HealthCheck {
-  readonly name: string;
-  /** Returns, or settles with, what is wrong; undefined where nothing is. */
-  readonly check: () => string | undefined | Promise<string | undefined>;
-}
 
 /** How long one check may take. */
 const CHECK_MS = 2000;

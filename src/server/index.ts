@@ -1,9 +1,9 @@
 /** Flows as a server: OpenAI's protocols, feedback, learning while serving. A fetch-style app, and a listener for it. */
 export { type AgentServer, agentServer, type ServerOptions } from "./app.ts";
 export type { ErrorRates, Evidence, TrialEvidence } from "./evidence.ts";
-export type { HealthCheck } from "./health.ts";
+export type { HealthCheck } from "./health-check.ts";
 export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
-export type { McpStreams } from "./mcp.ts";
+export type { McpStreams } from "./mcp-streams.ts";
 export { openServed, type ServedSetUp, type ServedSetUpOptions } from "./open-served.ts";
 export type { Versions } from "./policy-hash.ts";
 export type { RunStarter } from "./run-control.ts";

@@ -7,6 +7,7 @@ import { type Answer, answerText } from "./answering.ts";
 import { conversationOf } from "./asked.ts";
 import { BODY_BYTES } from "./body.ts";
 import { readToEnd } from "./chat-completions.ts";
+import type { McpStreams } from "./mcp-streams.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 
@@ -65,13 +66,6 @@ export const mcpFactory = async (
     return server;
   };
 };
-
-/** Where a client's messages come from, and go to. */
-export interface McpStreams {
-  readonly input: AsyncIterable<Uint8Array | string>;
-  /** Gets whole messages, a line each. */
-  readonly write: (text: string) => void;
-}
 
 /** Speaks with one client over its streams, until it closes them. */
 export const serveMcpOn = async (factory: McpServerFactory, { input, write }: McpStreams): Promise<void> => {
@@ -149,7 +143,11 @@ export const mcpRoutes = (factory: () => Promise<McpServerFactory>, ending: Abor
       path: "/mcp",
       summary: "Speaks the Model Context Protocol, with the tool solve.",
       reply: { description: "A message of the protocol.", schema, events: true },
-      handle: ({ request }) => handle(request),
+      handle: ({ request, leave }) => {
+        // Its solves have signals of their own.
+        leave();
+        return handle(request);
+      },
     }),
   );
 };

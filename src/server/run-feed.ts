@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { systemClock } from "../clock.ts";
 import { holderOf } from "../files/file-lock.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import { readJson } from "../learn/stored-options.ts";
@@ -71,7 +72,8 @@ const stepsOf = (
   };
 };
 
-const POLL_MS = 500;
+/** How often a folder is looked at; what passes in this process is passed on at once. */
+const POLL_MS = 1000;
 /** Passing events that a slow reader may be behind; older ones are left out. */
 const MOST_PASSING = 64;
 
@@ -100,30 +102,34 @@ export async function* runFeed(folder: string, options: RunFeedOptions): AsyncGe
   let stored = storedEvents(folder);
   let number = 0;
   let state: RunState | undefined;
+  let due = 0;
   try {
     while (!abortSignal.aborted) {
       for (let event = held.shift(); event !== undefined; event = held.shift())
         yield { event: event.type, data: event };
-      const now = await runState(folder);
-      if (now !== state) yield { event: "run-state", data: { type: "run-state", state: now } };
-      state = now;
-      try {
-        for await (const event of stored.next(state)) {
-          number += 1;
-          if (number > after) yield { id: String(number), event: String(event.type), data: event };
-          if (event.type === "finish") return;
+      if (systemClock.now() >= due) {
+        due = systemClock.now() + POLL_MS;
+        const now = await runState(folder);
+        if (now !== state) yield { event: "run-state", data: { type: "run-state", state: now } };
+        state = now;
+        try {
+          for await (const event of stored.next(state)) {
+            number += 1;
+            if (number > after) yield { id: String(number), event: event.type, data: event };
+            if (event.type === "finish") return;
+          }
+        } catch (error) {
+          if (!(error instanceof Shorter)) throw error;
+          // Resumed from an earlier step: what follows comes again, by the same numbers.
+          yield { event: "reset", data: { type: "reset" } };
+          stored = storedEvents(folder);
+          number = 0;
+          due = 0;
         }
-      } catch (error) {
-        if (!(error instanceof Shorter)) throw error;
-        // Resumed from an earlier step: what follows is told again, by the same numbers.
-        yield { event: "reset", data: { type: "reset" } };
-        stored = storedEvents(folder);
-        number = 0;
-        continue;
       }
       if (held.length > 0) continue;
       await new Promise<void>((next) => {
-        const timer = setTimeout(next, POLL_MS);
+        const timer = setTimeout(next, Math.max(0, due - systemClock.now()));
         wake = () => {
           clearTimeout(timer);
           next();
@@ -135,7 +141,7 @@ export async function* runFeed(folder: string, options: RunFeedOptions): AsyncGe
   }
 }
 
-/** What a folder holds of a run, in the order in which it happened: each call goes on after the last. */
+/** What a folder holds of a run, in the order in which it happened: each call continues after the last. */
 const storedEvents = (folder: string) => {
   const newSteps = stepsOf(folder);
   const seen = new Set<string>();

@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { type Clock, systemClock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
-import { defined } from "../options.ts";
+import { callback, checked, count, defined, number, objectWith, type Rules, required, ruleOf } from "../options.ts";
 import { random, randomKey } from "../random.ts";
 import { mapConcurrently, type OnlineLearner, type OnlineOptions, onlineLearner, rollOut } from "../train/index.ts";
-import { type Evidence, strengthOf, type TrialEvidence } from "./evidence.ts";
+import { type ErrorRates, type Evidence, strengthOf, type TrialEvidence } from "./evidence.ts";
 import { policyHash, type Versions } from "./policy-hash.ts";
 import { type GatePair, startTrial, type Trial, type TrialEnd, type TrialOptions } from "./trial.ts";
 
@@ -74,6 +74,22 @@ export interface ServedLearning {
   close(): Promise<void>;
 }
 
+const above0 = number({ above: 0, below: 1 });
+const optionRules: Rules<ServedLearningOptions> = {
+  online: required(objectWith("the options of onlineLearner")),
+  every: count,
+  trial: ruleOf<TrialOptions>({
+    share: number({ above: 0, most: 1 }),
+    tolerance: number({ most: 1 }),
+    rates: ruleOf<ErrorRates>({ promotion: required(above0), rejection: required(above0) }),
+    batch: count,
+    mostPairs: count,
+    seconds: number(),
+  }),
+  save: callback,
+  clock: objectWith("a clock", "now", "after"),
+};
+
 /** A trial that has ended. */
 interface Tried {
   readonly end: TrialEnd;
@@ -94,8 +110,23 @@ const trialDefaults: TrialOptions = {
 /**
  * Learning while serving: rounds begin when enough judgements came, and a version that passes the gate answers a share of
  * the requests until a sequential test decides (`decisionOn`). Throws `ConfigError` for options that cannot work.
+ *
+ * @example
+ * ```ts
+ * import { createFlow, modelPlanner } from "agentflow";
+ * import { openEngine } from "agentflow/engines/onnx";
+ * import { serveLearning } from "agentflow/server";
+ *
+ * const policy = (await openEngine("agentflow-tiny")).policy("planner");
+ * const flow = createFlow({ planner: modelPlanner(policy), tools: {} });
+ * const gate = { tasks: [{ id: "g1", question: "How many days has June?", sealed: "30" }] };
+ * const reward = ({ sealed }: { readonly sealed: string }, said?: string) => Number(said === sealed);
+ * const learning = serveLearning({ online: { flow, train: [policy], reward, gate }, every: 16 });
+ * console.log(learning.status.serving);
+ * ```
  */
 export const serveLearning = <Sealed>(options: ServedLearningOptions<Sealed>): ServedLearning => {
+  checked("serveLearning", options, optionRules);
   const { online, every = 32, save = async () => undefined, clock = systemClock } = options;
   const settings: TrialOptions = { ...trialDefaults, ...defined(options.trial ?? {}) };
   const closing = new AbortController();
