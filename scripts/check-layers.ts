@@ -56,7 +56,7 @@ const parts: Readonly<Record<string, Part>> = {
       "learn",
       "setup",
     ],
-    lines: 3600,
+    lines: 3700,
     export: "./server",
   },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
