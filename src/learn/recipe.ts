@@ -94,32 +94,34 @@ export interface Recipe {
 
 const { learningRate: _, ...defaults } = grpoDefaults;
 
+const noSuccesses: Recipe["successes"] = { from: 0, to: 0, over: 1, sequences: 0 };
+
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
 const tiny: Recipe = {
   steps: 400,
   grpo: {
     ...defaults,
     groupSize: 8,
-    tasksPerStep: 32,
+    tasksPerStep: 12,
     optimiser: { beta1: 0.9, beta2: 0.97, gradientClip: 1 },
     beta: 0,
     klEvery: 10,
-    minimumMixedGroups: 3,
+    minimumMixedGroups: 2,
     maxRefills: 1,
-    fullStepGroups: 6,
+    fullStepGroups: 3,
   },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
   replay: {
     from: 0.04,
     to: 0.002,
-    over: 0.7,
-    episodes: 12,
-    states: 16,
+    over: 0.4,
+    episodes: 6,
+    states: 8,
     exercises: 0,
     pool: 600,
     reading: 0.9,
   },
-  successes: { from: 0, to: 0, over: 1, sequences: 0 },
+  successes: { from: 0.2, to: 0.01, over: 0.7, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
@@ -142,6 +144,7 @@ const adapter: Recipe = {
   grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
+  successes: noSuccesses,
   coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
   detail: "names",
   concurrency: 48,
@@ -171,6 +174,7 @@ const paper: Recipe = {
   },
   learningRate: { peak: 1e-6, warmUp: 0, finalShare: 1 },
   replay: { ...tiny.replay, from: 0, to: 0, episodes: 0, states: 0, pool: 0 },
+  successes: noSuccesses,
   families: { ...tiny.families, floor: 1 },
   detail: "names",
   temperature: 0.7,
@@ -182,12 +186,12 @@ const paper: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 const micro: Recipe = {
   ...tiny,
-  steps: 160,
+  steps: 320,
   // Its reference would be weights that know nothing: no KL is measured.
-  grpo: { ...tiny.grpo, tasksPerStep: 16, klEvery: 0 },
+  grpo: { ...tiny.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  replay: { ...tiny.replay, from: 0.1, to: 0.005, episodes: 8, states: 24, exercises: 8, pool: 300 },
-  successes: { from: 0.1, to: 0.005, over: 0.7, sequences: 16 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, exercises: 4, pool: 300 },
+  successes: { from: 0.15, to: 0.01, over: 0.7, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
   turnsLeft: false,
