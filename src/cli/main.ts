@@ -22,6 +22,7 @@ import {
   wholeNumber,
 } from "./command-options.ts";
 import { doctor } from "./doctor.ts";
+import { addEngineCommands } from "./engine-command.ts";
 import { checkCommand, evalCommand } from "./eval-command.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { init } from "./init.ts";
@@ -270,6 +271,7 @@ program
   });
 
 addStoredCommands(program);
+addEngineCommands(program);
 
 guardStreams();
 takeReports();
