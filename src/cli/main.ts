@@ -93,6 +93,7 @@ program
     "--model <folder>",
     `start from this planner: a run, a model folder or a pulled model (default: ${BUILT_IN_MODEL}; for a project, a small one made for its tools)`,
   )
+  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)")
   .option(
     "--modules <list>",
     `modules that the model plays: ${moduleNames.join(",")} (default: all)`,

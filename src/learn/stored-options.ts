@@ -107,6 +107,7 @@ const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
   ...settingKinds,
   environment: isText,
   model: isText,
+  engine: isText,
   context: isPositive,
   quantisation: (value) => ["int8", "int4", "none"].includes(value as string),
   recipe: isRecipe,

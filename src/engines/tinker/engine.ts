@@ -113,10 +113,12 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
   await closeOrphans(journal, (model) => connection.post("unload_model", { model_id: model }, { patienceSeconds: 2 }));
 
   const sampling = createSampling({ connection, tokenizer, contextLength, inFlight });
+  // What cannot be deleted stays at the server, which lists it.
+  const remove = (path: string): Promise<void> => connection.delete(checkpointOf(path)).catch(() => undefined);
   const models: RemoteModel[] = [];
   const policies = new Map<string, Policy>();
   const opened = (lora: { readonly rank: number; readonly seed: number }): RemoteModel => {
-    const model = createRemoteModel({ base, lora, connection, session, dialect, journal });
+    const model = createRemoteModel({ base, lora, connection, session, dialect, journal, remove });
     models.push(model);
     return model;
   };
@@ -137,7 +139,7 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
         return reference;
       },
       drift: watchDrift(driftLimit),
-      remove: (path) => connection.delete(checkpointOf(path)).catch(() => undefined),
+      remove,
     });
   };
   const engine: Engine = {
@@ -145,6 +147,7 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
     tokenizer,
     contextLength,
     learns: "adapters",
+    grammars: false,
     endIds,
     ...(chat && { chat }),
     description: { runtime: "tinker", server: new URL(url).host, model: base, dialect: dialect.name, contextLength },

@@ -103,7 +103,9 @@ const faults: Readonly<Record<string, { readonly fault: Fault; readonly polls?: 
 const counted = (path: string): boolean => !/session_heartbeat|finish|unload_model|healthz/.test(path);
 
 describe("a run at a server that fails", () => {
-  it("ends with the weights of an undisturbed one, whatever happens to any one request", async () => {
+  it("ends with the weights of an undisturbed one, whatever happens to any one request", {
+    timeout: 300_000,
+  }, async () => {
     const server = serverInProcess();
     let requests = 0;
     const undisturbed = await outcome((request) => {

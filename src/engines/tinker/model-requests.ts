@@ -28,6 +28,8 @@ export interface RemoteModelParts {
   readonly session: Session;
   readonly dialect: Dialect;
   readonly journal: Journal;
+  /** Deletes a checkpoint that nothing needs; one that cannot be deleted stays. */
+  readonly remove: (path: string) => Promise<void>;
 }
 
 /** A model as a server has it now. */

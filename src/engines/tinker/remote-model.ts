@@ -35,12 +35,17 @@ export interface RemoteModel {
   close(): Promise<void>;
 }
 
+/** Steps that are kept to be taken again; after as many a checkpoint is made. */
+const STEPS_KEPT = 16;
+
 export const createRemoteModel = (parts: RemoteModelParts): RemoteModel => {
   const { session } = parts;
   let live: Live | undefined;
   let start: { readonly path: string; readonly optimizer: boolean } | undefined;
   let since: StepWork[] = [];
   let saves = 0;
+  /** A checkpoint that only this model knows of: the next one takes its place. */
+  let interim: string | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   const open = async (): Promise<Live> => {
@@ -83,6 +88,8 @@ export const createRemoteModel = (parts: RemoteModelParts): RemoteModel => {
       const path = textOf(answer, "path", "save_weights");
       start = { path, optimizer: true };
       since = [];
+      if (interim !== undefined) await parts.remove(interim);
+      interim = undefined;
       return path;
     });
 
@@ -94,7 +101,7 @@ export const createRemoteModel = (parts: RemoteModelParts): RemoteModel => {
       ),
     step: async (work) => {
       // Where to make the model again, should it go away.
-      if (start === undefined) await save();
+      if (start === undefined || since.length >= STEPS_KEPT) interim = await save();
       return run(true, async (model) => {
         const done = await executeStep(parts, model, work);
         since.push(work);
