@@ -182,6 +182,8 @@ export interface Engine {
   readonly learns: "weights" | "adapters";
   /** Of a chat model. */
   readonly chat?: ChatTemplate;
+  /** Whether a sample can be held to a grammar. @default true */
+  readonly grammars?: boolean;
   /** Ids that end a reply; empty for a model that has none. */
   readonly endIds: readonly number[];
   /** What runs where, for people and for the fingerprint of a run: runtime, version, threads, CPU. */

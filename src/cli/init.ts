@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { ConfigError, messageOf } from "../errors.ts";
 import { RUNTIME } from "../optional-package.ts";
 import { packageFolder } from "../package-folder.ts";
@@ -120,4 +121,17 @@ const refuseCollisions = async (root: string, shown: string, files: readonly str
     throw new ConfigError(
       `The folder ${shown} has ${taken.join(", ")} already, and nothing is overwritten. Choose an empty folder, or move these away.`,
     );
+};
+
+/** `agentflow init`. */
+export const addInit = (program: Command): void => {
+  program
+    .command("init")
+    .description("create a small project: tools, a task generator and a reward")
+    .argument("[folder]", "folder to create it in", ".")
+    .option("--json", "print one JSON object to stdout", false)
+    .option("--quiet", "print nothing", false)
+    .action(async (folder, options) => {
+      process.exitCode = await init(folder, options);
+    });
 };

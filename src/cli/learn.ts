@@ -7,6 +7,7 @@ import type { LearnRun } from "../learn/run-stream.ts";
 import { type LearnSettings, settingsOf } from "../learn/settings.ts";
 import { BUILT_IN_MODEL, findRun, type LocalModelOptions, localPlanner } from "../setup/local-model.ts";
 import { projectFile } from "../setup/project-file.ts";
+import { remotePlanner } from "../setup/remote-planner.ts";
 import { openedAgain } from "../setup/stored-run.ts";
 import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
@@ -21,6 +22,8 @@ export interface LearnCommandOptions extends LearnSettings, Pick<LocalModelOptio
   readonly out: string;
   readonly model?: string | undefined;
   readonly config?: string | undefined;
+  /** Address of a server that trains. */
+  readonly engine?: string | undefined;
   /** Only check the project. */
   readonly check?: boolean | undefined;
   readonly resume?: string | undefined;
@@ -72,14 +75,19 @@ const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: 
     const folder = join(root, id);
     return resume(folder, { ...(await openedAgain(folder, options, process.env)), ...signals });
   }
-  const { out, model, config, context, quantisation } = options;
+  const { out, model, config, context, quantisation, engine } = options;
   const isDefault = model === undefined && context === undefined && quantisation === undefined;
   return learn({
     ...settingsOf(options),
     ...signals,
     folder: out,
     environment: config === undefined ? almanac() : await projectFile(config, process.env),
-    planner: isDefault ? undefined : localPlanner(model ?? BUILT_IN_MODEL, { context, quantisation }),
+    planner:
+      engine !== undefined
+        ? remotePlanner(model ?? BUILT_IN_MODEL, { engine, context }, process.env)
+        : isDefault
+          ? undefined
+          : localPlanner(model ?? BUILT_IN_MODEL, { context, quantisation }),
   });
 };
 

@@ -23,9 +23,10 @@ import {
   wholeNumber,
 } from "./command-options.ts";
 import { doctor } from "./doctor.ts";
+import { addEngineCommands } from "./engine-command.ts";
 import { checkCommand, evalCommand } from "./eval-command.ts";
 import { showFailure, takeReports } from "./failure.ts";
-import { init } from "./init.ts";
+import { addInit } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
 import { learnCommand } from "./learn.ts";
 import { addServe } from "./serve.ts";
@@ -94,6 +95,7 @@ program
     "--model <folder>",
     `start from this planner: a run, a model folder or a pulled model (default: ${BUILT_IN_MODEL}; for a project, a small one made for its tools)`,
   )
+  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)")
   .option(
     "--modules <list>",
     `modules that the model plays: ${moduleNames.join(",")} (default: all)`,
@@ -268,17 +270,9 @@ withSetUp(program.command("doctor"))
     process.exitCode = await doctor(options);
   });
 
-program
-  .command("init")
-  .description("create a small project: tools, a task generator and a reward")
-  .argument("[folder]", "folder to create it in", ".")
-  .option("--json", "print one JSON object to stdout", false)
-  .option("--quiet", "print nothing", false)
-  .action(async (folder, options) => {
-    process.exitCode = await init(folder, options);
-  });
-
+addInit(program);
 addStoredCommands(program);
+addEngineCommands(program);
 
 guardStreams();
 takeReports();

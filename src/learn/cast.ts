@@ -44,7 +44,9 @@ export const castOf = (
     return train.includes(name) ? engine.policy(name, { lora: { rank, seed } }) : engine.policy("base");
   };
   const model = engineModel(engine.policy("base"));
-  const played = new Set<ModuleName>(modules ?? (chat ? moduleNames : ["planner"])).add("planner");
+  // Other modules hold a model to a form: without that, rules play them.
+  const { grammars = true } = engine;
+  const played = new Set<ModuleName>(modules ?? (chat && grammars ? moduleNames : ["planner"])).add("planner");
   for (const name of train) played.add(name);
   const planner = policyOf("planner");
   const { temperature, maxTokens } = recipe;
@@ -54,7 +56,12 @@ export const castOf = (
     recipe,
     policies: trainableNames.filter((name) => train.includes(name)).map(policyOf),
     flow: {
-      planner: modelPlanner(planner, { temperature, maxTokens, ...promptsOf(recipe) }),
+      planner: modelPlanner(planner, {
+        temperature,
+        maxTokens,
+        ...promptsOf(recipe),
+        ...(!grammars && { grammar: false }),
+      }),
       ...(played.has("executor") && { executor: modelExecutor(model) }),
       ...(played.has("verifier") && {
         verifier: train.includes("verifier")

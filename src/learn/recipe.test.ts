@@ -4,12 +4,12 @@ import {
   aboutPrompts,
   chooseRecipe,
   descentOf,
-  isRecipe,
   learningRateOf,
   type Recipe,
   type RecipeChoice,
   recipes,
 } from "./recipe.ts";
+import { isRecipe } from "./recipe-form.ts";
 
 describe("the recipe of a run", () => {
   it("goes by what learns", () => {

@@ -6,7 +6,8 @@ import { RUN_FILE_LIMITS } from "../store/stored-run.ts";
 import { type AlgorithmName, algorithmNames } from "./algorithms.ts";
 import { MICRO_PLANNER } from "./micro-planner.ts";
 import { moduleNames, trainableNames } from "./modules.ts";
-import { isRecipe, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
+import { isRecipe } from "./recipe-form.ts";
 import { type AskedSettings, type LearnSettings, settingsOf } from "./settings.ts";
 
 /** What a run folder says that `learn` was asked for. It is read with suspicion: the folder may be anybody's. */
@@ -109,6 +110,7 @@ const kinds: Readonly<Record<string, (value: unknown) => boolean>> = {
   ...settingKinds,
   environment: isText,
   model: isText,
+  engine: isText,
   context: isPositive,
   quantisation: (value) => ["int8", "int4", "none"].includes(value as string),
   recipe: isRecipe,

@@ -10,6 +10,7 @@ export {
 } from "./local-model.ts";
 export { projectFile } from "./project-file.ts";
 export { type RemoteModel, remoteModel, type Tries } from "./remote-model.ts";
+export { type RemotePlannerOptions, remotePlanner } from "./remote-planner.ts";
 export { openSetUp, type Player, type SetUp, type SetUpOptions } from "./set-up.ts";
 export { type NamedAgain, type OpenedAgain, openedAgain } from "./stored-run.ts";
 export { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";

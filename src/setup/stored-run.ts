@@ -8,11 +8,14 @@ import { readStoredOptions } from "../learn/stored-options.ts";
 import { configIn, hashOfConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, localPlanner } from "./local-model.ts";
 import { projectFile } from "./project-file.ts";
+import { remotePlanner } from "./remote-planner.ts";
 
 /** What a person who resumes or verifies a run names on this machine. */
 export interface NamedAgain {
   readonly config?: string | undefined;
   readonly model?: string | undefined;
+  /** Address of a server that trains. */
+  readonly engine?: string | undefined;
   /** Continue even if the configuration has changed since the run started. */
   readonly acceptChangedConfig?: boolean | undefined;
 }
@@ -39,7 +42,7 @@ export interface OpenedAgain {
  */
 export const openedAgain = async (
   folder: string,
-  { config, model, acceptChangedConfig = false }: NamedAgain,
+  { config, model, engine, acceptChangedConfig = false }: NamedAgain,
   variables: EnvironmentVariables,
 ): Promise<OpenedAgain> => {
   const stored = await readStoredOptions(folder);
@@ -55,16 +58,23 @@ export const openedAgain = async (
       ? stored.model
       : namedHere(folder, "model", stored.model, model);
   if (file !== undefined && !acceptChangedConfig) await requireConfig(folder, file, stored.config.projectSha256);
+  const written = stored.written as { readonly engine?: string };
+  const server = namedHere(folder, "engine", written.engine, engine);
   const isDefault = name === undefined && context === undefined && quantisation === undefined;
   return {
     environment: file === undefined ? almanac() : await projectFile(file, variables),
-    planner: isDefault ? undefined : localPlanner(name ?? BUILT_IN_MODEL, { context, quantisation }),
+    planner:
+      server !== undefined
+        ? remotePlanner(name ?? BUILT_IN_MODEL, { engine: server, context }, variables)
+        : isDefault
+          ? undefined
+          : localPlanner(name ?? BUILT_IN_MODEL, { context, quantisation }),
   };
 };
 
 const namedHere = (
   folder: string,
-  option: "config" | "model",
+  option: "config" | "model" | "engine",
   there: string | undefined,
   here: string | undefined,
 ): string | undefined => {
@@ -72,7 +82,7 @@ const namedHere = (
     throw new ConfigError(`The run ${folder} was begun without --${option}: leave it out.`);
   if (there === undefined || here !== undefined) return here;
   throw new ConfigError(
-    `The run ${folder} was begun with --${option} ${JSON.stringify(there)}. Nothing is ${option === "config" ? "run" : "opened"} because a run's folder names it: say --${option} <${option === "config" ? "file" : "model"}> again.`,
+    `The run ${folder} was begun with --${option} ${JSON.stringify(there)}. Nothing is ${option === "config" ? "run" : "opened"} because a run's folder names it: say --${option} <${{ config: "file", model: "model", engine: "url" }[option]}> again.`,
   );
 };
 

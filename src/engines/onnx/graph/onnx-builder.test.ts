@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { llamaFixture } from "../../../../test/fixtures/llama.ts";
 import { openTestRuntime } from "../../../../test/fixtures/runtime.ts";
+import { protobuf } from "../../../protobuf.ts";
 import { floatsOf } from "../carriers/runtime.ts";
 import { decodingGraph, extensionGraph, trainingGraph } from "./graphs.ts";
 import { onnxBuilder } from "./onnx-builder.ts";
-import { protobuf } from "./protobuf.ts";
 
 const runtime = openTestRuntime({ threads: 1 });
 afterAll(() => runtime.dispose());

@@ -1,6 +1,6 @@
 import { EngineError } from "../../../errors.ts";
+import { type ProtoWriter, protobuf } from "../../../protobuf.ts";
 import { bytesOf, type DType, elementsOf } from "../carriers/runtime.ts";
-import { type ProtoWriter, protobuf } from "./protobuf.ts";
 
 /** Attributes of a node: whole numbers, `{ float }`, text, or lists of whole numbers. */
 export type Attributes = Readonly<Record<string, number | string | readonly number[] | { readonly float: number }>>;

@@ -1,0 +1,253 @@
+import type { Engine, Policy } from "../../engine.ts";
+import { decodeForwardBackward } from "../tinker/wire/forward-backward.ts";
+import type { Fields } from "./fields.ts";
+import type { Futures, Outcome } from "./futures.ts";
+import { readPasses } from "./losses.ts";
+import type { PolicyPool } from "./policy-pool.ts";
+import { Refusal } from "./refusal.ts";
+import { answeredOnce, createSequence, type Sequence } from "./sequence.ts";
+import type { Snapshot, Snapshots } from "./snapshots.ts";
+import { type LoraRequest, parsePath, pathOf, requireName, type StateAbout, type StateFiles } from "./state-files.ts";
+
+/** A model that clients train: a policy, and its requests in the order of their numbers. */
+export interface Model {
+  readonly id: string;
+  readonly lora: LoraRequest | undefined;
+  /** Where its results are asked for. */
+  readonly futures: Futures;
+  /** When it was last asked for something, in milliseconds of the clock of wall time. */
+  lastRequest: number;
+  readonly policy: Promise<Policy>;
+  readonly sequence: Sequence;
+  readonly once: (seq: number, hash: string, answer: () => object) => object;
+  /** Names of snapshots that were not named by their client, oldest first. */
+  readonly unnamed: string[];
+}
+
+/** What executes a training request, once its number comes. */
+type Work = (policy: Policy) => Promise<Outcome>;
+
+/** What a server lends to its models. */
+export interface ModelParts {
+  readonly engine: Engine;
+  readonly base: string;
+  readonly files: StateFiles;
+  readonly pool: PolicyPool;
+  readonly snapshots: Snapshots;
+  /** Milliseconds of wall time. */
+  readonly now: () => number;
+  /** A session for a snapshot: its id. */
+  readonly openSampler: (model: Model, seq: number, snapshot: Snapshot) => string;
+}
+
+export interface Models {
+  create(id: string, lora: LoraRequest | undefined, futures: Futures): Model;
+  /** Creates a model that continues from a checkpoint; the future is that of its loading. */
+  createFrom(id: string, path: string, optimizer: boolean, futures: Futures): Promise<Outcome>;
+  /** Throws `Refusal` when it is not loaded. */
+  find(id: string): Model;
+  unload(id: string): Promise<void>;
+  loaded(): readonly Model[];
+  /** Answers one of the training calls: the id of its future. */
+  forwardBackward(body: Uint8Array, hash: string): object;
+  optimStep(fields: Fields): object;
+  saveWeights(fields: Fields): object;
+  saveForSampler(fields: Fields): object;
+  loadWeights(fields: Fields): object;
+}
+
+/** Snapshots without a name that a model keeps. */
+const UNNAMED = 32;
+
+const describeLora = (lora: LoraRequest | undefined): string =>
+  lora === undefined ? "all weights" : `rank ${lora.rank}, attention ${lora.trainAttention}, MLP ${lora.trainMlp}`;
+
+export const createModels = (parts: ModelParts, most: number): Models => {
+  const { engine, base, files, pool, snapshots, now } = parts;
+  const models = new Map<string, Model>();
+  const bounds = { vocabularySize: engine.tokenizer.vocabularySize, contextLength: engine.contextLength };
+
+  const find = (id: string): Model => {
+    const model = models.get(id);
+    if (model === undefined)
+      throw new Refusal(`Model ${id} is not loaded: create a model, and load its last checkpoint.`, 404);
+    model.lastRequest = now();
+    return model;
+  };
+  const create: Models["create"] = (id, lora, futures) => {
+    if (models.size >= most)
+      throw new Refusal(`${models.size} models are loaded, as many as the server takes: unload one first.`);
+    const model: Model = {
+      id,
+      lora,
+      futures,
+      lastRequest: now(),
+      policy: pool.lease(lora),
+      sequence: createSequence(),
+      once: answeredOnce<object>(),
+      unnamed: [],
+    };
+    // Whoever waits for it sees how its making failed.
+    model.policy.catch(() => models.delete(id));
+    models.set(id, model);
+    return model;
+  };
+
+  /** Places what `check` returns at its number; a request that is refused has used its number as well. */
+  const submit = (model: Model, seq: number | undefined, hash: string, check: () => Work): object => {
+    const follow = (result: (run: () => Promise<Outcome>) => Promise<Outcome>, work: Work): object => {
+      const id = model.futures.follow(result(async () => work(await model.policy)));
+      return { request_id: id, future_id: id, model_id: model.id, status: "pending" };
+    };
+    // Without a number it is executed as it comes, every time.
+    if (seq === undefined || seq === 0) return follow((run) => run(), check());
+    if (seq < 0) throw new Refusal(`seq_id is ${seq}: accepted are 1, 2, 3 and so on.`);
+    return model.once(seq, hash, () => {
+      let work: Work;
+      try {
+        work = check();
+      } catch (error) {
+        model.sequence.skip(seq);
+        throw error;
+      }
+      return follow((run) => model.sequence.place(seq, run), work);
+    });
+  };
+
+  const aboutOf = ({ lora }: Model): StateAbout => ({ base, lora, time: new Date(now()).toISOString() });
+  const loadInto = async (policy: Policy, lora: LoraRequest | undefined, path: string, optimizer: boolean) => {
+    const { model, kind, name } = parsePath(path);
+    const { state, about } = await files.load(model, kind, name);
+    if (about.base !== base || describeLora(about.lora) !== describeLora(lora))
+      throw new Refusal(
+        `${path} is of ${about.base} with ${describeLora(about.lora)}, the model of ${base} with ${describeLora(lora)}.`,
+      );
+    await policy.importState(state);
+    // Going back to what was just published leaves the weights and clears the moments.
+    if (!optimizer) await policy.restore(policy.version);
+  };
+  const submitFields = (fields: Fields, check: (model: Model) => Work): object => {
+    const model = find(fields.text("model_id"));
+    return submit(model, fields.optionalInteger("seq_id"), fields.hash, () => check(model));
+  };
+  /** Saves under a name unless there is one; `overwrite` lets it replace that. */
+  const save = async (
+    model: Model,
+    kind: "weights" | "sampler_weights",
+    name: string,
+    policy: Policy,
+    over: boolean,
+  ) => {
+    const path = pathOf(model.id, kind, name);
+    if (!over && (await files.has(model.id, kind, name)))
+      throw new Refusal(`${path} exists: choose another name, or send overwrite.`);
+    await files.save(model.id, kind, name, await policy.exportState(), aboutOf(model));
+    return path;
+  };
+
+  return {
+    create,
+    find,
+    loaded: () => [...models.values()],
+    createFrom: async (id, path, optimizer, futures) => {
+      const { model, kind, name } = parsePath(path);
+      const { about } = await files.load(model, kind, name);
+      const made = create(id, about.lora, futures);
+      try {
+        await loadInto(await made.policy, about.lora, path, optimizer);
+      } catch (error) {
+        models.delete(id);
+        throw error;
+      }
+      return { type: "load_weights", path, model_id: id };
+    },
+    unload: async (id) => {
+      const model = models.get(id);
+      if (model === undefined) return;
+      models.delete(id);
+      model.sequence.close(new Refusal(`Model ${id} is not loaded: it was unloaded.`));
+      snapshots.forget(id);
+      for (const name of model.unnamed) await files.remove(id, "sampler_weights", name);
+      const policy = await model.policy.catch(() => undefined);
+      if (policy !== undefined) pool.giveBack(policy);
+    },
+    forwardBackward: (body, hash) => {
+      const request = decodeForwardBackward(body);
+      return submit(find(request.modelId), request.seqId, hash, () => readPasses(request, bounds));
+    },
+    optimStep: (fields) =>
+      submitFields(fields, () => {
+        if (fields.value("optimizer_params") !== undefined)
+          throw new Refusal("optimizer_params are not offered: accepted are adam_params.");
+        const adam = fields.within("adam_params");
+        const options = {
+          learningRate: adam.optionalNumber("learning_rate") ?? 1e-4,
+          beta1: adam.optionalNumber("beta1") ?? 0.9,
+          beta2: adam.optionalNumber("beta2") ?? 0.95,
+          epsilon: adam.optionalNumber("eps") ?? 1e-12,
+          weightDecay: adam.optionalNumber("weight_decay") ?? 0,
+          gradientClip: adam.optionalNumber("grad_clip_norm") ?? 0,
+        };
+        return async (policy) => {
+          const { gradientNorm } = await policy.optimStep(options);
+          return { type: "optim_step", metrics: { grad_norm: gradientNorm, learning_rate: options.learningRate } };
+        };
+      }),
+    saveWeights: (fields) =>
+      submitFields(fields, (model) => {
+        const name = requireName(fields.optionalText("path") ?? `step-${fields.optionalInteger("seq_id") ?? 0}`);
+        const over = fields.truth("overwrite");
+        return async (policy) => ({
+          type: "save_weights",
+          path: await save(model, "weights", name, policy, over),
+        });
+      }),
+    saveForSampler: (fields) =>
+      submitFields(fields, (model) => {
+        const named = fields.optionalText("path");
+        const seq = fields.optionalInteger("sampling_session_seq_id");
+        if (named === undefined && seq === undefined)
+          throw new Refusal("The body lacks path or sampling_session_seq_id: give a name, or the number of a session.");
+        const name = requireName(named ?? `unnamed-${seq}`);
+        return async (policy) => {
+          await policy.publish();
+          const path = await save(
+            model,
+            "sampler_weights",
+            name,
+            policy,
+            named === undefined || fields.truth("overwrite"),
+          );
+          snapshots.published(model.id, path, policy);
+          if (named !== undefined) return { type: "save_weights_for_sampler", path, sampling_session_id: null };
+          model.unnamed.push(name);
+          for (const old of model.unnamed.splice(0, model.unnamed.length - UNNAMED))
+            await files.remove(model.id, "sampler_weights", old);
+          const session = parts.openSampler(model, seq ?? 0, { path, lora: model.lora });
+          return { type: "save_weights_for_sampler", path: null, sampling_session_id: session };
+        };
+      }),
+    loadWeights: (fields) =>
+      submitFields(fields, (model) => {
+        const path = fields.text("path");
+        parsePath(path);
+        const optimizer = fields.truth("optimizer");
+        return async (policy) => {
+          await loadInto(policy, model.lora, path, optimizer);
+          return { type: "load_weights", path, model_id: model.id };
+        };
+      }),
+  };
+};
+
+/** What a request says of the adapter that it wants. Throws `Refusal`. */
+export const readLora = (fields: Fields, engine: Engine): LoraRequest | undefined => {
+  if (engine.learns === "weights") return undefined;
+  const lora = fields.within("lora_config");
+  return {
+    rank: lora.value("rank") === undefined ? 32 : lora.integer("rank", 1),
+    seed: lora.optionalInteger("seed") ?? 0,
+    trainMlp: lora.value("train_mlp") === undefined || lora.truth("train_mlp"),
+    trainAttention: lora.value("train_attn") === undefined || lora.truth("train_attn"),
+  };
+};

@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { mkdir, open as openToRead, readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { messageOf, StoreError } from "../../errors.ts";
+import { open, remove, rename, sync, syncFolder, write } from "../../files/file-calls.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Training states, to continue from, or weights to sample. */
+export type StateKind = "weights" | "sampler_weights";
+
+/** A low-rank adapter as the protocol names it; undefined for a model of which all weights are trained. */
+export interface LoraRequest {
+  readonly rank: number;
+  readonly seed: number;
+  readonly trainMlp: boolean;
+  readonly trainAttention: boolean;
+}
+
+/** What is known of a state besides its bytes. */
+export interface StateAbout {
+  readonly base: string;
+  readonly lora: LoraRequest | undefined;
+  /** When it was saved, as ISO 8601. */
+  readonly time: string;
+}
+
+export interface StoredState extends StateAbout {
+  readonly kind: StateKind;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** States on the disk, `<model>/<kind>/<name>`: each is one file, whole or not there. */
+export interface StateFiles {
+  save(model: string, kind: StateKind, name: string, state: Uint8Array, about: StateAbout): Promise<void>;
+  /** Throws `Refusal` when there is none, `StoreError` when it is damaged. */
+  load(
+    model: string,
+    kind: StateKind,
+    name: string,
+  ): Promise<{ readonly state: Uint8Array; readonly about: StateAbout }>;
+  has(model: string, kind: StateKind, name: string): Promise<boolean>;
+  remove(model: string, kind: StateKind, name: string): Promise<void>;
+  models(): Promise<readonly string[]>;
+  list(model: string): Promise<readonly StoredState[]>;
+}
+
+const KINDS: readonly StateKind[] = ["weights", "sampler_weights"];
+const NAME = /^[a-zA-Z0-9_-]{1,255}$/;
+const NEW_LINE = 10;
+
+export const pathOf = (model: string, kind: StateKind, name: string): string => `tinker://${model}/${kind}/${name}`;
+
+/** Takes a path of the protocol apart. Throws `Refusal`. */
+export const parsePath = (
+  path: string,
+): { readonly model: string; readonly kind: StateKind; readonly name: string } => {
+  const [, model = "", kind, name = ""] = /^tinker:\/\/([^/]+)\/(weights|sampler_weights)\/([^/]+)$/.exec(path) ?? [];
+  if (kind === undefined || !NAME.test(name))
+    throw new Refusal(
+      `${JSON.stringify(path.slice(0, 100))} is not a checkpoint: accepted are tinker://<model>/weights/<name> and tinker://<model>/sampler_weights/<name>.`,
+    );
+  return { model, kind: kind as StateKind, name };
+};
+
+/** Throws `Refusal` for a name that a file cannot have. */
+export const requireName = (name: string): string => {
+  if (!NAME.test(name))
+    throw new Refusal(
+      `${JSON.stringify(name.slice(0, 100))} cannot name a checkpoint: accepted are letters, digits, _ and -, up to 255.`,
+    );
+  return name;
+};
+
+export const stateFiles = (root: string): StateFiles => {
+  const folderOf = (model: string, kind: StateKind): string => join(root, encodeURIComponent(model), kind);
+  const fileOf = (model: string, kind: StateKind, name: string): string =>
+    join(folderOf(model, kind), requireName(name));
+  const load: StateFiles["load"] = async (model, kind, name) => {
+    const file = fileOf(model, kind, name);
+    const whole = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === "ENOENT") throw new Refusal(`There is no checkpoint ${pathOf(model, kind, name)}.`, 404);
+      throw new StoreError(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
+    });
+    const end = whole.indexOf(NEW_LINE);
+    const { sha256, ...about } = headOf(file, whole.subarray(0, Math.max(0, end)));
+    const state = new Uint8Array(whole.subarray(end + 1));
+    const found = sha256Of(state);
+    if (found !== sha256)
+      throw new StoreError(`${file} is damaged: its hash is ${found.slice(0, 12)}, not ${sha256.slice(0, 12)}.`);
+    return { state, about };
+  };
+  return {
+    load,
+    save: async (model, kind, name, state, about) => {
+      const file = fileOf(model, kind, name);
+      const draft = `${file}.tmp`;
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(draft, "w");
+      try {
+        await write(handle, `${JSON.stringify({ schemaVersion: 1, sha256: sha256Of(state), ...about })}\n`);
+        await write(handle, state);
+        await sync(handle);
+      } finally {
+        await handle.close();
+      }
+      await rename(draft, file);
+      await syncFolder(dirname(file));
+    },
+    has: (model, kind, name) =>
+      stat(fileOf(model, kind, name)).then(
+        () => true,
+        () => false,
+      ),
+    remove: (model, kind, name) => remove(fileOf(model, kind, name)),
+    models: async () => (await namesIn(root)).map(decodeURIComponent),
+    list: async (model) => {
+      const all: StoredState[] = [];
+      for (const kind of KINDS)
+        for (const name of (await namesIn(folderOf(model, kind))).filter((one) => NAME.test(one))) {
+          const file = fileOf(model, kind, name);
+          const { base, lora, time } = headOf(file, await firstLineOf(file));
+          all.push({ base, lora, time, kind, name, bytes: (await stat(file)).size });
+        }
+      return all;
+    },
+  };
+};
+
+const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+const namesIn = (folder: string): Promise<string[]> =>
+  readdir(folder).then(
+    (names) => names.sort(),
+    () => [],
+  );
+
+/** As much of a file as its first line can be. */
+const firstLineOf = async (file: string): Promise<Uint8Array> => {
+  const handle = await openToRead(file, "r");
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(4096), 0, 4096, 0);
+    const end = buffer.subarray(0, bytesRead).indexOf(NEW_LINE);
+    return buffer.subarray(0, Math.max(0, end));
+  } finally {
+    await handle.close();
+  }
+};
+
+/** The first line of a state's file. Throws `StoreError` for what we did not write. */
+const headOf = (file: string, line: Uint8Array): StateAbout & { readonly sha256: string } => {
+  try {
+    const head = JSON.parse(new TextDecoder().decode(line)) as StateAbout & { schemaVersion: number; sha256: string };
+    if (head.schemaVersion === 1 && typeof head.sha256 === "string" && typeof head.base === "string") {
+      const { sha256, base, lora, time } = head;
+      return { sha256, base, lora, time };
+    }
+  } catch {
+    // It is not ours either.
+  }
+  throw new StoreError(`${file} does not begin as a checkpoint does: it is damaged, or another program's.`);
+};
