@@ -44,7 +44,7 @@ export const imitation = (
 };
 
 /** The same, but only actions of which something came are targets; what failed or was refused is there to be seen. */
-export const whatWorked = (
+const whatWorked = (
   engine: PlannerEngine,
   trajectory: Trajectory,
   options?: TrajectorySegmentsOptions,

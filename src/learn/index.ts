@@ -44,7 +44,7 @@ export {
   projectEvaluation,
 } from "./project/project.ts";
 export type { ProjectSealed, ProjectTask, Split } from "./project/project-tasks.ts";
-export { chooseRecipe, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
+export { chooseRecipe, type Descent, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
 export type { LearnReport } from "./report.ts";
 export type { LearnRun } from "./run-stream.ts";
 export type { AskedSettings, LearnSettings } from "./settings.ts";

@@ -6,7 +6,7 @@ import { algorithms } from "./algorithms.ts";
 import type { LearnSettings } from "./settings.ts";
 
 /** A weight that goes from one number to another, linear over the first `over` of a run, and stays there. */
-interface Descent {
+export interface Descent {
   readonly from: number;
   readonly to: number;
   readonly over: number;
@@ -33,7 +33,7 @@ export interface Recipe {
     readonly pool: number;
     readonly reading: number;
   };
-  /** Rollouts of earlier steps that solved what was rarely solved, so many a step, are imitated as well. */
+  /** Rollouts of earlier steps that solved what was rarely solved, at most `sequences` a step, are imitated as well. */
   readonly successes: Descent & { readonly sequences: number };
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
@@ -207,7 +207,7 @@ export const verifierColdStart = { steps: 200, trajectories: 600, batch: 16, lea
 export const learningRateOf = ({ learningRate }: Recipe, steps: number): Schedule =>
   linearSchedule({ ...learningRate, steps });
 
-/** A weight over a run of so many steps. */
+/** A weight over a run of that many steps. */
 export const descentOf =
   ({ from, to, over }: Descent, steps: number): Schedule =>
   (step) =>
