@@ -37,7 +37,7 @@ export interface Recipe {
   readonly successes: Descent & { readonly sequences: number };
   /**
    * A family is drawn by how likely its group is to be mixed, given its running solve rate (from `start`, moved by
-   * `smoothing` a group), and never less than `floor` of the most. `begun`: where the environment knows a route to the
+   * `smoothing` a group), and never less than `floor` of the most; one that is never solved as at the start. `begun`: where the environment knows a route to the
    * answer of a task, some of its groups begin part of the way along it, so that long plans are learnt from their ends.
    */
   readonly families: {
@@ -121,7 +121,7 @@ const tiny: Recipe = {
     pool: 600,
     reading: 0.9,
   },
-  successes: { from: 0.2, to: 0.01, over: 0.7, sequences: 24 },
+  successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
   detail: "values",
@@ -191,7 +191,7 @@ const micro: Recipe = {
   grpo: { ...tiny.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, exercises: 4, pool: 300 },
-  successes: { from: 0.15, to: 0.01, over: 0.7, sequences: 12 },
+  successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
   turnsLeft: false,

@@ -3,9 +3,9 @@ import { openAlmanac } from "../almanac/environment.ts";
 import type { EnvironmentTask } from "../environment.ts";
 import { recipes } from "./recipe.ts";
 
-const recipe = recipes.tiny;
-
 import { taskSampler } from "./task-sampler.ts";
+
+const recipe = recipes.tiny;
 
 const environment = await openAlmanac(1);
 const count = environment.families.length;
@@ -31,6 +31,17 @@ it("draws a solved family less often, from the next step on", () => {
   // Half as often as a family that is solved one time in ten.
   expect(times).toBeGreaterThan(7);
   expect(times).toBeLessThan(14);
+});
+
+it("draws a family that is never solved as often as at the start", () => {
+  const sampler = taskSampler(environment, 5, recipe);
+  const failing = familyOf(sampler.next(0));
+  for (let step = 0; step < 12; step += 1) {
+    const task = sampler.next(step);
+    sampler.record({ ...task, id: `failed/${step}`, sealed: { ...task.sealed, family: failing } }, 0);
+  }
+  const draws = Array.from({ length: 20 * count }, () => familyOf(sampler.next(12)));
+  expect(draws.filter((family) => family === failing)).toHaveLength(20);
 });
 
 it("learns nothing within a step", () => {

@@ -102,8 +102,12 @@ export const taskSampler = (
     const next = begun[left === 0 ? turns - 1 : left - 1] ?? 0;
     return chance(Math.max(known, left === 1 ? 0 : FRONTIER * next));
   };
-  const worth = (family: Family): number =>
-    Math.max(...[0, ...Object.keys(family.begun).map(Number)].map((left) => worthOf(family, left)));
+  const worth = (family: Family): number => {
+    const begun = Object.keys(family.begun).map(Number);
+    // A family that is never solved is not given up: it is drawn as at the start.
+    if (begun.length === 0) return chance(Math.max(family.rate, start));
+    return Math.max(...[0, ...begun].map((left) => worthOf(family, left)));
+  };
 
   /** How many calls of a known route are made before the rollouts begin: where groups are likely to be mixed. */
   const begunOf = (family: Family, turns: number, draws: Random): number => {
