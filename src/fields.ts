@@ -10,13 +10,13 @@ const MOST_ITEMS = 5;
 /** Whether a reference can spell a field's name. */
 export const isFieldName = (name: string): boolean => name !== "__proto__" && /^[\p{L}\p{N}_-]+$/u.test(name);
 
-/** A name as references spell it: `first night` becomes `first_night`. Empty where nothing of it can be spelt. */
+/**
+ * A name as references spell it: `first night` becomes `first_night`. Blanks alone are changed, where that will do: a secret that is
+ * spelt in another way would not be known as one.
+ */
 export const fieldName = (name: string): string => {
-  if (isFieldName(name) || name === "__proto__") return name;
-  return name
-    .split(/[^\p{L}\p{N}_-]+/u)
-    .filter((part) => part !== "")
-    .join("_");
+  const spelt = name.trim().replace(/ +/g, "_");
+  return isFieldName(spelt) ? spelt : name;
 };
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;

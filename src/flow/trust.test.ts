@@ -72,9 +72,9 @@ describe("fields of an observation", () => {
     expect(Object.keys((observe({ text: "", fields, trust: "untrusted" }) as { fields: object }).fields)).toEqual([
       "good_1",
     ]);
-    // Those of a tool of one's own are spelt so that one can.
-    expect(observe({ text: "", fields })).toMatchObject({
-      fields: { good_1: six.value, "3_5_4_value": six.value, "": six.value },
+    // A tool of one's own keeps the names that it had, with blanks spelt so that one can.
+    expect(observe({ text: "", fields: { ...fields, "lead time": six.value } })).toMatchObject({
+      fields: { ...fields, lead_time: six.value },
     });
   });
 
