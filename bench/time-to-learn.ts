@@ -29,10 +29,11 @@ const { values } = parseArgs({
 const [tasks, every, most] = [Number(values.tasks), Number(values.every), Number(values.steps)];
 const GOALS = [0.8, 0.9];
 
-/** The recipe of 400 steps that agentflow-tiny was trained by until 2026-11-29. */
+/** The recipe of 400 steps that agentflow-tiny was trained by until 2026-11-29; engine and task sampler are today's. */
 const earlier: Recipe = {
   ...recipes.tiny,
   steps: 400,
+  grpo: { ...recipes.tiny.grpo, tasksPerStep: 32, minimumMixedGroups: 3, fullStepGroups: 6, klEvery: 1 },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
   replay: {
     from: 0.04,
