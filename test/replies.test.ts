@@ -39,7 +39,7 @@ export default {
 };
 `;
 
-const SHORT = ["--steps", "10", "--cold-start", "6", "--eval-tasks", "4", "--checkpoint-every", "2", "--quiet"];
+const SHORT = ["--steps", "20", "--cold-start", "6", "--eval-tasks", "4", "--checkpoint-every", "2", "--quiet"];
 
 const linesOf = (file: string): number => readFileSync(file, "utf8").split("\n").length - 1;
 

@@ -88,11 +88,15 @@ describe("a client that is gone", () => {
   });
 
   it("ends it without a listener too, by cancelling the body", async () => {
-    let aborted = 0;
-    const model = slowModel(60_000, () => {
-      aborted += 1;
+    const seen = { called: 0, aborted: 0 };
+    const slow = slowModel(60_000, () => {
+      seen.aborted += 1;
     });
-    const flow = cityFlow(model);
+    const complete: typeof slow.complete = (request) => {
+      seen.called += 1;
+      return slow.complete(request);
+    };
+    const flow = cityFlow({ ...slow, complete });
     const server = await agentServer({ flows: { research: { flow } }, token: TOKEN, folder: scratchFolder() });
     const response = await server.fetch(
       new Request("http://localhost/v1/chat/completions", {
@@ -103,8 +107,9 @@ describe("a client that is gone", () => {
     );
     const reader = response.body?.getReader();
     await reader?.read();
+    await until(() => seen.called === 1);
     await reader?.cancel();
-    await until(() => aborted === 1);
+    await until(() => seen.aborted === 1);
     await server.close();
   });
 

@@ -22,7 +22,17 @@ writeFileSync(join(folder, "broken.jsonl"), '{"question": "?", "ans');
  * what TypeScript lets in is what they take.
  */
 const arithmetic: ReadonlySet<string> = new Set([
-  ...["deriveKey", "random", "randomKey", "uniform", "renderEntry", "renderHead", "resolve", "trajectorySegments"],
+  ...[
+    "deriveKey",
+    "random",
+    "randomKey",
+    "uniform",
+    "renderEntry",
+    "renderHead",
+    "resolve",
+    "trajectorySegments",
+    "verifierSegments",
+  ],
   ...["accuracyOf", "advantages", "batchOf", "coefficients", "compare", "hasSpread", "mean", "pairedCounts"],
   ...["pairedDifference", "permuteRewards", "standardDeviation", "toolOrders", "toolUse", "validationLoss"],
   ...["mapConcurrently", "metered", "hintOf", "splitOf", "almanacTools", "createEngine", "trainTokenizer"],
