@@ -21,6 +21,20 @@ interface Part {
 /** What all parts may import: the nouns, and the few mechanisms that stand beside them. */
 const ground = ["nouns", "secrets", "threads", "files"];
 
+/** What puts a whole flow together may import. */
+const belowSetup = [
+  ...ground,
+  "flow",
+  "train",
+  "store",
+  "models",
+  "engines/onnx",
+  "tasks",
+  "tools",
+  "almanac",
+  "learn",
+];
+
 const parts: Readonly<Record<string, Part>> = {
   nouns: { imports: ["secrets", "threads", "files"], lines: 2960 },
   secrets: { imports: ["nouns"], lines: 900 },
@@ -37,40 +51,8 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./learn",
   },
   almanac: { imports: [...ground, "learn/planners", "tasks", "tools"], lines: 1300, export: "./almanac" },
-  setup: {
-    imports: [
-      ...ground,
-      "flow",
-      "train",
-      "store",
-      "models",
-      "engines/onnx",
-      "engines/tinker",
-      "tasks",
-      "tools",
-      "almanac",
-      "learn",
-    ],
-    lines: 950,
-    export: "./setup",
-  },
-  server: {
-    imports: [
-      ...ground,
-      "flow",
-      "train",
-      "store",
-      "models",
-      "engines/onnx",
-      "tasks",
-      "tools",
-      "almanac",
-      "learn",
-      "setup",
-    ],
-    lines: 3700,
-    export: "./server",
-  },
+  setup: { imports: [...belowSetup, "engines/tinker"], lines: 950, export: "./setup" },
+  server: { imports: [...belowSetup, "setup"], lines: 3700, export: "./server" },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },

@@ -15,7 +15,7 @@ import {
   truth,
 } from "../options.ts";
 import { packageFolder } from "../package-folder.ts";
-import { accessOf } from "./access.ts";
+import { type Access, accessOf } from "./access.ts";
 import { type Admission, admissionOf } from "./admission.ts";
 import { answerer } from "./answering.ts";
 import { chatCompletions } from "./chat-completions.ts";
@@ -201,12 +201,7 @@ const closeAll = async (admission: Admission, ending: AbortController, graceSeco
 };
 
 /** Every request goes through the same door: place, token, route, schema; and every response gets the same headers. */
-const appOf = (
-  routes: readonly Route[],
-  access: ReturnType<typeof accessOf>,
-  live: LiveCalls,
-  onFault: (error: unknown) => void,
-): Hono => {
+const appOf = (routes: readonly Route[], access: Access, live: LiveCalls, onFault: (error: unknown) => void): Hono => {
   const app = new Hono();
   const refuse = (thrown: unknown): Response => {
     const refusal = refusalOf(thrown);

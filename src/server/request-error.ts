@@ -66,7 +66,7 @@ export const errorResponse = (error: RequestError): Response =>
   Response.json(errorBody(error), {
     status: error.status,
     headers: {
-      ...(error.retryAfterSeconds === undefined ? {} : { "retry-after": String(error.retryAfterSeconds) }),
+      ...(error.retryAfterSeconds !== undefined && { "retry-after": String(error.retryAfterSeconds) }),
       ...(error.status === 401 ? { "www-authenticate": "Bearer" } : {}),
     },
   });

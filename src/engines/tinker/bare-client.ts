@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../../clock.ts";
 import { EngineError, messageOf } from "../../errors.ts";
 import { API, type HttpRequest, JSON_TYPE, PROTOBUF_TYPE, type Transport } from "./http.ts";
 import {
@@ -69,11 +70,26 @@ export const passesOf = (
     ...changes,
   });
 
+/** A request for continuations of `TEXT`. */
+export const samplesOf = (sampler: string, seqId: number, samples: number, maxTokens: number): object => ({
+  sampling_session_id: sampler,
+  seq_id: seqId,
+  num_samples: samples,
+  prompt: { chunks: [{ type: "encoded_text", tokens: TEXT }] },
+  sampling_params: { max_tokens: maxTokens },
+  type: "sample",
+});
+
 /** Request and result of one that is waited for at most this long. */
 const PATIENCE_SECONDS = 300;
 const PACE_MS = 20;
 
-export const bareClient = (transport: Transport, apiKey: string, base: string): BareClient => {
+export const bareClient = (
+  transport: Transport,
+  apiKey: string,
+  base: string,
+  clock: Clock = systemClock,
+): BareClient => {
   const send: BareClient["send"] = async (method, path, body) => {
     const binary = body instanceof Uint8Array;
     const response = await transport({
@@ -87,15 +103,19 @@ export const bareClient = (transport: Transport, apiKey: string, base: string): 
   };
   const post: BareClient["post"] = (path, body) => send("POST", path, body);
   const result: BareClient["result"] = async ({ json }, seconds = PATIENCE_SECONDS) => {
-    const until = performance.now() + 1000 * seconds;
-    while (performance.now() < until) {
+    const until = clock.now() + 1000 * seconds;
+    while (clock.now() < until) {
       const asked = post("retrieve_future", { request_id: json.request_id, allow_metadata_only: false });
+      let cancel = (): void => undefined;
       const late = new Promise<undefined>((resolve) => {
-        setTimeout(() => resolve(undefined), Math.max(0, until - performance.now())).unref();
+        cancel = clock.after(Math.max(0, until - clock.now()), () => resolve(undefined));
       });
       const answer = await Promise.race([asked.catch(() => undefined), late]);
+      cancel();
       if (answer !== undefined && answer.status !== 408 && answer.json.type !== "try_again") return answer;
-      await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+      await new Promise<void>((resolve) => {
+        clock.after(PACE_MS, resolve);
+      });
     }
     return undefined;
   };
@@ -180,13 +200,9 @@ export const bareClient = (transport: Transport, apiKey: string, base: string): 
     },
     draw: async (sampler, number, changes = {}) => {
       const { bytes } = await run("asample", {
-        sampling_session_id: sampler,
-        seq_id: number,
-        num_samples: 1,
-        prompt: { chunks: [{ type: "encoded_text", tokens: TEXT }] },
+        ...samplesOf(sampler, number, 1, 6),
         sampling_params: { max_tokens: 6, seed: 3, temperature: 1, top_k: -1, top_p: 1, stop: [] },
         prompt_logprobs: true,
-        type: "sample",
         ...changes,
       });
       return decodeSampleResponse(bytes);

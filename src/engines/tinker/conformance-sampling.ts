@@ -1,4 +1,4 @@
-import { apart, TEXT } from "./bare-client.ts";
+import { apart, samplesOf, TEXT } from "./bare-client.ts";
 import { backward, must, type Rule, save } from "./conformance-trial.ts";
 
 /** Rules of samples, results and what is kept. */
@@ -7,15 +7,7 @@ export const samplingRules: readonly Rule[] = [
     "samples name their sequences and come with log-probabilities",
     async (trial) => {
       const sampler = await trial.client.sampler(await trial.model(), 910);
-      const ask = {
-        sampling_session_id: sampler,
-        seq_id: 0,
-        num_samples: 3,
-        prompt: { chunks: [{ type: "encoded_text", tokens: TEXT }] },
-        sampling_params: { max_tokens: 2 },
-        type: "sample",
-      };
-      const answer = await trial.client.post("asample", ask);
+      const answer = await trial.client.post("asample", samplesOf(sampler, 0, 3, 2));
       const named = answer.json.sample_sequence_ids;
       must(Array.isArray(named) && named.length === 3, `it named ${JSON.stringify(named)}`);
       const { sequences } = await trial.client.draw(sampler, 1, { num_samples: 3 });
@@ -29,14 +21,7 @@ export const samplingRules: readonly Rule[] = [
     "a sample that comes twice is drawn once, and a seed repeats",
     async (trial) => {
       const sampler = await trial.client.sampler(await trial.model(), 911);
-      const ask = {
-        sampling_session_id: sampler,
-        seq_id: 0,
-        num_samples: 1,
-        prompt: { chunks: [{ type: "encoded_text", tokens: TEXT }] },
-        sampling_params: { max_tokens: 6 },
-        type: "sample",
-      };
+      const ask = samplesOf(sampler, 0, 1, 6);
       const [one, two] = [await trial.client.post("asample", ask), await trial.client.post("asample", ask)];
       must(one.json.request_id === two.json.request_id, "it was drawn twice");
       const [a, b] = [await trial.client.draw(sampler, 1), await trial.client.draw(sampler, 2)];

@@ -1,6 +1,15 @@
 import { EngineError, messageOf } from "../../errors.ts";
 import { address, callback, checked, name, type Rules, required, text } from "../../options.ts";
-import { apart, type BareClient, bareClient, datumOf, passesOf, type ScratchModel, TEXT } from "./bare-client.ts";
+import {
+  apart,
+  type BareClient,
+  bareClient,
+  datumOf,
+  passesOf,
+  type ScratchModel,
+  samplesOf,
+  TEXT,
+} from "./bare-client.ts";
 import { type DialectName, dialects } from "./dialect.ts";
 import type { Transport } from "./http.ts";
 import { httpTransport } from "./transport.ts";
@@ -149,15 +158,7 @@ const alignment = async (client: BareClient, model: ScratchModel): Promise<Findi
 
 const sampling = async (client: BareClient, model: ScratchModel): Promise<Finding[]> => {
   const sampler = await client.sampler(model, 1);
-  const ask = {
-    sampling_session_id: sampler,
-    seq_id: 0,
-    num_samples: 2,
-    prompt: { chunks: [{ type: "encoded_text", tokens: TEXT }] },
-    sampling_params: { max_tokens: 2 },
-    type: "sample",
-  };
-  const { json } = await client.post("asample", ask);
+  const { json } = await client.post("asample", samplesOf(sampler, 0, 2, 2));
   const named = Array.isArray(json.sample_sequence_ids) && json.sample_sequence_ids.length === 2;
   const before = await client.draw(sampler, 1);
   const hot = await client.draw(sampler, 2, {
