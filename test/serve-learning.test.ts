@@ -6,7 +6,7 @@ import { type LearningStatus, type ListeningServer, serveLearning, type TrialOpt
 import { leverPolicy } from "agentflow/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { leverFlow, leverReward, leverTasks } from "./lever-world.ts";
-import { ask, closeServers, scratchFolder, serveForTest } from "./serve-double.ts";
+import { ask, closeServers, scratchFolder, serveForTest, TOKEN } from "./serve-double.ts";
 
 afterEach(closeServers);
 
@@ -174,6 +174,17 @@ describe("feedback changes behaviour", () => {
 });
 
 describe("feedback", () => {
+  it("keeps no secret of the server in a person's reason", async () => {
+    const folder = scratchFolder();
+    const { server } = await learningServer({ folder });
+    const { trajectory } = await judged(server, "somebody");
+    const said = await ask(server, "/api/feedback", { trajectory, thumbs: "up", reason: `My token is ${TOKEN}.` });
+    expect(said.status).toBe(200);
+    const kept = readFileSync(join(folder, server.run, "feedback.jsonl"), "utf8");
+    expect(kept).not.toContain(TOKEN);
+    expect(kept).toContain("My token is [redacted].");
+  });
+
   it("is refused for what is not known, has no answer, or says two things", async () => {
     const { server } = await learningServer();
     const { trajectory } = await judged(server, "somebody");

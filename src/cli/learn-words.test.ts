@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { courseOf } from "../../test/training-course.ts";
 import { diagnose } from "../train/index.ts";
 import { learnView } from "./learn-view.ts";
-import { showDiagnoses } from "./learn-words.ts";
+import { shellWord, showDiagnoses } from "./learn-words.ts";
 import { screenOn } from "./screen.ts";
 import { cellsOf } from "./text-width.ts";
 
@@ -48,6 +48,12 @@ it("says of one that is gone from when to when it was", () => {
     "          Step 4: It was undone. Lower it.",
     "          Since step 4: It was undone. Lower it.",
   ]);
+});
+
+it("quotes what is to be copied, so that a shell runs nothing that stands in it", () => {
+  expect(shellWord("runs/2026-01-01-0000-aaaa")).toBe("runs/2026-01-01-0000-aaaa");
+  expect(shellWord('What is "A" in $(rm -rf .) `id`?')).toBe(`'What is "A" in $(rm -rf .) \`id\`?'`);
+  expect(shellWord("O'Neil's hive")).toBe(`'O'\\''Neil'\\''s hive'`);
 });
 
 it("shows other news of a run as they are", () => {

@@ -100,8 +100,12 @@ export const conclude = (
   const holding = report.diagnosis.filter(({ until }) => until === undefined);
   showDiagnoses(screen, holding, "Diagnosis");
   labelled(screen, "Run", folder);
-  const own = config === undefined ? "" : `--config ${config} `;
+  const own = config === undefined ? "" : `--config ${shellWord(config)} `;
   // What is to be copied stays in one line.
-  screen.line(`Next      npx agentflow solve ${own}--policy ${folder} \\`);
-  screen.line(`            "${question}"`);
+  screen.line(`Next      npx agentflow solve ${own}--policy ${shellWord(folder)} \\`);
+  screen.line(`            ${shellWord(question)}`);
 };
+
+/** A text as one word of a shell, which runs nothing that stands in it. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -55,7 +55,7 @@ export const addServe = (command: Command): Command =>
 const serve = async (options: ServeOptions): Promise<number> => {
   const { host, port, allowHost, out: folder, concurrency, grace, mcp, json, quiet } = options;
   const screen = openScreen({ json: json || mcp, quiet });
-  const set = process.env.AGENTFLOW_TOKEN;
+  const set = process.env.AGENTFLOW_TOKEN || undefined;
   const token = set ?? randomBytes(24).toString("base64url");
   const setUp = await openServed({ ...options, folder }, process.env);
   try {
@@ -65,6 +65,7 @@ const serve = async (options: ServeOptions): Promise<number> => {
       folder,
       concurrency,
       training: setUp.training,
+      redact: setUp.redact,
       onFault: (error: unknown) => sideScreen().line(`fault     ${setUp.redact(messageOf(error))}`),
     };
     const server = mcp

@@ -1,6 +1,6 @@
 import { dateOf } from "../flow/dates.ts";
 import { ANSWER_FIELD } from "../flow/observation.ts";
-import { TRUTH } from "../flow/rules/verifier.ts";
+import { TRUTH } from "../flow/rules/fits.ts";
 import { numberOf } from "../number-text.ts";
 import { deriveKey, type Random, type RandomKey, random } from "../random.ts";
 import type { Field } from "../tool.ts";

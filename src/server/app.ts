@@ -15,6 +15,7 @@ import {
   truth,
 } from "../options.ts";
 import { packageFolder } from "../package-folder.ts";
+import { type Redactor, redactor } from "../secrets/redact.ts";
 import { type Access, accessOf } from "./access.ts";
 import { type Admission, admissionOf } from "./admission.ts";
 import { answerer } from "./answering.ts";
@@ -52,6 +53,8 @@ export interface ServerOptions {
   readonly waiting?: number | undefined;
   /** How runs of learning are started and resumed here. @default they are only shown */
   readonly training?: RunStarter | undefined;
+  /** Takes secrets out of what people say of answers before it is kept; the token always is. @default none */
+  readonly redact?: Redactor | undefined;
   /** What `/healthz` looks at besides the disk. @default [] */
   readonly health?: readonly HealthCheck[] | undefined;
   /** Told of faults of the server, which clients only learn the existence of. @default nobody */
@@ -96,6 +99,7 @@ const optionRules: Rules<ServerOptions> = {
   waiting: count,
   training: objectWith("what starts runs", "start"),
   health: listOf(ruleOf<HealthCheck>({ name: required(name), check: required(callback) })),
+  redact: callback,
   onFault: callback,
   now: callback,
 };
@@ -133,7 +137,7 @@ const safeHeaders = {
 export const agentServer = async (options: ServerOptions): Promise<AgentServer> => {
   checked("agentServer", options, optionRules);
   const { flows, token, hosts = LOOPBACK, folder = "runs", concurrency = 64, waiting = 2048 } = options;
-  const { health = [], training, onFault = () => undefined, now = Date.now } = options;
+  const { health = [], training, redact = redactor([]), onFault = () => undefined, now = Date.now } = options;
   const access = accessOf(token, hosts);
   const models = servedModels(flows);
   const record = await openServeRecord(folder, { flows: models.list() });
@@ -155,7 +159,7 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     chatCompletions(answer, now),
     responses(answer, now),
     modelsRoute(models, now()),
-    feedbackRoute(flows, record, now),
+    feedbackRoute(flows, record, (reason) => redactor([token])(redact(reason)), now),
     ...learningRoutes(flows),
     ...runRoutes(folder, control),
     ...trajectoryRoutes(folder, indexes, record.placeOf),

@@ -7,12 +7,14 @@ export const BODY_BYTES = 2 ** 20;
 const HEARD_BYTES = 8 * BODY_BYTES;
 const LIMITS: JsonLimits = { depth: 32, values: 50_000 };
 
-/** The JSON of a request's body. Throws `RequestError` for another type of content, too many bytes, and what is not JSON. */
+/** The JSON of a request's body; of none at all an empty object. Throws `RequestError` for another type of content, too many bytes, and what is not JSON. */
 export const jsonBody = async (request: Request): Promise<unknown> => {
+  if (request.body === null) return {};
   const type = request.headers.get("content-type") ?? "none";
   if (!/^application\/json\s*(?:;|$)/i.test(type))
     throw new RequestError(415, `The content type is ${type.slice(0, 100)}: accepted is application/json.`);
   const bytes = await bytesOf(request);
+  if (bytes.length === 0) return {};
   try {
     return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), LIMITS);
   } catch (cause) {

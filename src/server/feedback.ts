@@ -15,6 +15,7 @@ interface FeedbackRequest {
 export const feedbackRoute = (
   flows: Readonly<Record<string, ServedFlow>>,
   record: ServeRecord,
+  redact: (reason: string) => string,
   now: () => number,
 ): Route => {
   // Of a trial only a person's first word counts: otherwise one answer could be judged until the test agrees.
@@ -68,7 +69,7 @@ export const feedbackRoute = (
         );
       if (known.answer === null)
         throw new RequestError(409, "This trajectory has no answer that could be judged.", { code: "no_answer" });
-      await record.judged({ ...known, reward, reason: reason ?? null, at: now() });
+      await record.judged({ ...known, reward, reason: reason === undefined ? null : redact(reason), at: now() });
       const isFirst = !judged.has(trajectory);
       judged.add(trajectory);
       const arm = isFirst && known.arm !== "named" ? known.arm : undefined;

@@ -21,7 +21,7 @@ import { projectFile } from "../setup/project-file.ts";
 import { remoteModel } from "../setup/remote-model.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { openedAgain } from "../setup/stored-run.ts";
-import { type ChosenPlanner, trainedPlanner } from "../setup/trained-planner.ts";
+import { type ChosenPlanner, trainedPlanner, turnsOf } from "../setup/trained-planner.ts";
 import type { RunStarter } from "./run-control.ts";
 import { serveLearning } from "./served-learning.ts";
 import type { ServedFlow } from "./served-models.ts";
@@ -181,7 +181,9 @@ const learnerName = async (
       "A model behind an endpoint does not learn: serve it without --learn, or name a local planner (--policy, --model).",
     );
   const named = policy ?? (typeof asked === "string" ? asked.replace(/^local:/, "") : undefined);
-  return named === undefined ? trainedPlanner(folder, loaded) : { name: named, why: named };
+  return named === undefined
+    ? trainedPlanner(folder, loaded)
+    : { name: named, why: named, turns: loaded === undefined ? await turnsOf(named) : undefined };
 };
 
 const saveAll = async (

@@ -27,7 +27,7 @@ import { type Toolset, toolsetOf } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
 import { localName, type RemoteModel, remoteModel } from "./remote-model.ts";
-import { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";
+import { type ChosenPlanner, trainedPlanner, turnsOf } from "./trained-planner.ts";
 
 export interface SetUpOptions {
   readonly seed: number;
@@ -111,7 +111,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     const parts = partsOf(remote?.model, roles, cast?.flow, options);
     const tools = pick(await toolsOf(config, options.seed, model), options.tools);
     const budget = {
-      ...defined({ turns: chosen?.turns }),
+      ...defined({ turns: loaded === undefined ? await turnsOf(named.policy) : undefined }),
       ...config?.budget,
       ...options.budget,
       ...defined({ turns: options.maxTurns }),

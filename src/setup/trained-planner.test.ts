@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { trainedPlanner } from "./trained-planner.ts";
+import { trainedPlanner, turnsOf } from "./trained-planner.ts";
 
 let root = "";
 beforeEach(async () => {
@@ -45,4 +45,16 @@ it("is the newest finished run of the same environment, or what the package ship
     why: expect.stringMatching(/9 steps before agentflow\.config\.ts was changed$/),
   });
   expect((await trainedPlanner(root, { path: "/projects/shop/other.ts", hash: "p" })).name).toBe("agentflow-tiny");
+});
+
+it("the turns that a planner knows go with it, however it is named", async () => {
+  await run("2026-01-02-0000-aaaa", { almanac: "a" }, { stepsDone: 60 });
+  await run("2026-01-05-0000-aaaa", { project: "agentflow.config.ts", projectSha256: "p" }, { stepsDone: 9 });
+  const names = [
+    "agentflow-tiny-trained",
+    join(root, "2026-01-02-0000-aaaa"),
+    join(root, "2026-01-05-0000-aaaa"),
+    "none",
+  ];
+  expect(await Promise.all(names.map(turnsOf))).toEqual([6, 6, undefined, undefined]);
 });

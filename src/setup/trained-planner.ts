@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { listRuns, readRun } from "../store/stored-run.ts";
 import { BUILT_IN_MODEL, TRAINED_MODEL } from "./local-model.ts";
 
@@ -53,6 +53,15 @@ export const trainedPlanner = async (
         name: BUILT_IN_MODEL,
         why: `${BUILT_IN_MODEL}, which has not learnt this project yet (agentflow learn)`,
       };
+};
+
+/** Turns of a solve by a planner that was named, where it is one that learnt the Almanac; undefined for any other. */
+export const turnsOf = async (planner: string | undefined): Promise<number | undefined> => {
+  if (planner === undefined) return undefined;
+  if (planner === TRAINED_MODEL) return ALMANAC_TURNS;
+  const run = await readRun(dirname(planner), basename(planner)).catch(() => undefined);
+  const config = run?.config as { readonly almanac?: unknown } | undefined;
+  return config?.almanac === undefined ? undefined : ALMANAC_TURNS;
 };
 
 /** A finished run that learnt in the same environment and kept its weights; undefined for any other. */

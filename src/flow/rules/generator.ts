@@ -1,7 +1,7 @@
 import type { Generator } from "../../module.ts";
+import { onDemand } from "../../on-demand.ts";
 import { fieldText } from "../field-text.ts";
 import { statedValue } from "../observation.ts";
-import { fits } from "./verifier.ts";
 
 /**
  * The generator by rules: the newest field `value` of memory that is of the asked kind, as text without its unit.
@@ -15,10 +15,14 @@ import { fits } from "./verifier.ts";
  * const flow = createFlow({ model, generator: ruleGenerator(), tools: {} });
  * ```
  */
-export const ruleGenerator = (): Generator => (state) => {
-  for (let i = state.memory.length - 1; i >= 0; i -= 1) {
-    const value = statedValue(state.memory[i]?.observation);
-    if (value !== undefined && fits(value, state.analysis.unit)) return fieldText(value);
-  }
-  return undefined;
+export const ruleGenerator = (): Generator => {
+  const kinds = onDemand(() => import("./fits.ts"));
+  return ({ memory, analysis }) =>
+    kinds(({ fits }) => {
+      for (let i = memory.length - 1; i >= 0; i -= 1) {
+        const value = statedValue(memory[i]?.observation);
+        if (value !== undefined && fits(value, analysis.unit)) return fieldText(value);
+      }
+      return undefined;
+    });
 };

@@ -1,32 +1,5 @@
-import { TRUTH } from "./verifier.ts";
-
-/** Names of units in English, and the short form that fields of observations carry. */
-const UNITS: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    ft: "feet|foot|ft",
-    m: "metres|meters|metre|meter",
-    km: "kilometres|kilometers|kilometre|kilometer|km",
-    mi: "miles|mile",
-    km2: "square kilometres|square kilometers|km2|km²",
-    kg: "kilograms|kilogram|kg",
-    g: "grams|gram",
-    u: "unified atomic mass units|atomic mass units|daltons|u",
-    K: "kelvins|kelvin|degrees kelvin",
-    degC: "degrees celsius|celsius|°c",
-    degF: "degrees fahrenheit|fahrenheit|°f",
-    degree: "decimal degrees|degrees|degree",
-    percent: "percent|per cent|percentage points",
-    USD: "us dollars|dollars|dollar",
-    second: "seconds|second",
-    minute: "minutes|minute",
-    hour: "hours|hour",
-    day: "days|day",
-    week: "weeks|week",
-    month: "months|month",
-    year: "years|year",
-    person: "people|persons|inhabitants|residents|citizens",
-  }).flatMap(([unit, names]) => names.split("|").map((name) => [name, unit] as const)),
-);
+import { TRUTH } from "./fits.ts";
+import { UNITS } from "./unit-names.ts";
 
 const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
 

@@ -2,7 +2,7 @@ import { fieldText } from "../../flow/field-text.ts";
 import { caseOf } from "../../flow/memory.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { ruleExecutor } from "../../flow/rules/executor.ts";
-import { fits, TRUTH } from "../../flow/rules/verifier.ts";
+import { fits, TRUTH } from "../../flow/rules/fits.ts";
 import type { FlowState, ModuleContext } from "../../module.ts";
 import { randomKey } from "../../random.ts";
 import type { Reward } from "../../task.ts";

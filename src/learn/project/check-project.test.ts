@@ -228,6 +228,8 @@ describe("the check for leaks", () => {
     expect(leaking("Is 42 right?", "42")).toBe("ok");
     expect(leaking(`Is it ${"x".repeat(201)}?`, "x".repeat(201))).toBe("ok");
     expect(leaking("Is there none?", "")).toBe("ok");
+    const compare = tool({ description: "Says yes or no: true or false.", inputSchema: {}, execute: () => "" });
+    for (const truth of ["yes", "True", true]) expect(leaking("Is it?", truth, { tools: { compare } })).toBe("ok");
   });
 
   it("only warns where it may be chance, and names one", () => {

@@ -201,7 +201,7 @@ const percentOf = (share: number): string => `${Math.round(100 * share)} %`;
 const endingOf = ({ answer, stopReason }: Trajectory): string =>
   answer === undefined ? `no answer (${stopReason})` : "another answer";
 
-/** Answers of fewer characters stand in texts by chance. */
+/** Answers of fewer characters stand in texts by chance, and so does a yes or no. */
 const SHORTEST_LEAK = 3;
 /** Longer ones do not stand in a question by chance. */
 const LONGEST_LEAK = 200;
@@ -210,18 +210,26 @@ const QUESTION_LENGTH = 20_000;
 /** This many leaks are not a coincidence. */
 const LEAK_SHARE = 0.05;
 
+/** What finds an answer in a text; undefined for one that stands there by chance or cannot stand there. */
+const leakOf = (answer: string): RegExp | undefined => {
+  const bare = answer.trim();
+  const isTruth = /^(?:yes|no|true|false)$/iu.test(bare);
+  if (bare.length < SHORTEST_LEAK || bare.length > LONGEST_LEAK || isTruth) return undefined;
+  const escaped = bare.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
+  return new RegExp(`(?<![\\p{L}\\p{N}.])${escaped}(?![\\p{L}\\p{N}])`, "iu");
+};
+
 /** Whether expected answers appear in what a planner sees: the question, descriptions of tools, instructions. */
 export const checkLeaks = (
   { tools = {}, instructions = "" }: Pick<AgentFlowConfig, "tools" | "instructions">,
   tasks: readonly ProjectTask[],
 ): Finding => {
   const told = [instructions, ...Object.values(tools).map(({ description }) => description)].join("\n");
-  const leaking = tasks.filter(({ question, sealed: { answer } }) => {
-    const bare = answer.trim();
-    if (bare.length < SHORTEST_LEAK || bare.length > LONGEST_LEAK) return false;
-    const escaped = bare.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
-    const word = new RegExp(`(?<![\\p{L}\\p{N}.])${escaped}(?![\\p{L}\\p{N}])`, "iu");
-    return word.test(question.slice(0, QUESTION_LENGTH)) || word.test(told);
+  const leaking = tasks.flatMap((task) => {
+    const word = leakOf(task.sealed.answer);
+    const question = task.question.slice(0, QUESTION_LENGTH);
+    if (word?.test(question)) return { ...task, place: `"${question.slice(0, 120)}"` };
+    return word?.test(told) ? { ...task, place: "the instructions or a tool's description" } : [];
   });
   const [first] = leaking;
   if (first === undefined)
@@ -233,7 +241,7 @@ export const checkLeaks = (
   return {
     check: "leaks",
     level: leaking.length > LEAK_SHARE * tasks.length ? "error" : "warning",
-    message: `The expected answer appears in the question or in what the planner sees in ${leaking.length} of ${tasks.length} tasks, such as ${first.id}: "${first.sealed.answer}" in "${first.question.slice(0, 120)}".`,
+    message: `The expected answer appears in the question or in what the planner sees in ${leaking.length} of ${tasks.length} tasks, such as ${first.id}: "${first.sealed.answer}" in ${first.place}.`,
   };
 };
 

@@ -4,7 +4,7 @@ import type { Environment, SetName, TaskOf, TaskSets } from "../../environment.t
 import { ConfigError } from "../../errors.ts";
 import { argumentsOf } from "../../flow/arguments.ts";
 import { statedValue } from "../../flow/observation.ts";
-import { TRUTH } from "../../flow/rules/verifier.ts";
+import { TRUTH } from "../../flow/rules/fits.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { defined } from "../../options.ts";
 import type { Random } from "../../random.ts";
