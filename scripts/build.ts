@@ -1,7 +1,7 @@
 /**
  * Builds `dist`: declarations from the compiler, and code bundled so that importing the package reads few files. What
- * `createFlow` imports at once is one file, `core.js`; what it loads on demand, and what indexes name beside it, are files of
- * their own, so that a bundle of `createFlow` holds little else. What several entry points share besides lies in chunks. Each
+ * `createFlow` imports at once is one file, `core.js`, and what the index names beside it another; what is loaded on demand
+ * are files of their own, so that a bundle of `createFlow` holds little else. What several entry points share besides lies in chunks. Each
  * module is in one file, so that a class is the same one wherever it is imported from.
  *
  *   npm run build [-- --out dist]

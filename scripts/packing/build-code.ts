@@ -4,8 +4,11 @@ import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 /** What is imported at once with this file is the core. */
 const CORE = "src/flow/flow.ts";
-/** What indexes name and what stays beside them: who bundles what else they name gets none of it. */
-const BESIDE = ["src/flow/index.ts", "src/models/other-models.ts"];
+/** What the package's first index names beside the core is one file as well, named after this one. */
+const INDEX = "src/index.ts";
+const BESIDE = "src/flow/index.ts";
+/** What another index names stays in a file of its own: who bundles what else it names gets none of it. */
+const OWN = ["src/models/other-models.ts"];
 
 /** Stands in front of a path from the top of `dist` until it is known from which file it is imported. */
 const MARK = "dist:";
@@ -33,54 +36,78 @@ export const buildCode = async ({ root, out, entryPoints }: CodeOptions): Promis
     logLevel: "warning",
     write: false,
   };
-  const core = await importedAtOnce(options);
-  await refuseSameNames(options, core);
-  const onDemand = new Set<string>();
-  const all = [...core].map((file) => `export * from "./${file}";`).join("\n");
+  const imports = await importsOf(options, [CORE, INDEX]);
+  const core = reached(imports, [CORE]);
+  const onDemand = [...core].flatMap((file) => imports(file, "dynamic-import")).filter((file) => !core.has(file));
+  const loadedLater = reached(imports, onDemand, core);
+  const beside = reached(imports, [BESIDE], core, loadedLater);
+  // What is loaded on demand and what stands beside the core share files: each is one by itself.
+  const shared = [...reached(imports, [BESIDE], core)].filter((file) => loadedLater.has(file));
+  const fileOf = (file: string): string | undefined => {
+    if (core.has(file)) return `${MARK}core.js`;
+    if (beside.has(file)) return built(BESIDE);
+    return shared.includes(file) || OWN.includes(file) ? built(file) : undefined;
+  };
+  await refuseSameNames(options, [...core]);
+  // The index names again what its files export.
+  await refuseSameNames(
+    options,
+    [...beside].filter((file) => file !== BESIDE),
+  );
+  const whole = (files: ReadonlySet<string>, name: string): Promise<void> =>
+    write(out, {
+      ...options,
+      stdin: {
+        contents: [...files].map((file) => `export * from "./${file}";`).join("\n"),
+        resolveDir: root,
+        sourcefile: `${name}.ts`,
+        loader: "ts",
+      },
+      entryNames: name,
+      plugins: [
+        elsewhere(root, (file, kind) => {
+          if (files.has(file)) return undefined;
+          return fileOf(file) ?? (kind === "dynamic-import" ? built(file) : undefined);
+        }),
+      ],
+    });
+  await whole(core, "core");
+  await whole(beside, "flow/index");
   await write(out, {
     ...options,
-    stdin: { contents: all, resolveDir: root, sourcefile: "core.ts", loader: "ts" },
-    entryNames: "core",
-    plugins: [
-      elsewhere(root, (file, kind) => {
-        if (kind !== "dynamic-import" || core.has(file)) return undefined;
-        onDemand.add(file);
-        return built(file);
-      }),
-    ],
-  });
-  await write(out, {
-    ...options,
-    entryPoints: [...new Set([...entryPoints, ...BESIDE, ...onDemand])],
+    entryPoints: [...new Set([...entryPoints, ...OWN, ...onDemand, ...shared])],
     splitting: true,
-    plugins: [
-      elsewhere(root, (file) => {
-        if (core.has(file)) return `${MARK}core.js`;
-        return BESIDE.includes(file) ? built(file) : undefined;
-      }),
-    ],
+    plugins: [elsewhere(root, fileOf)],
   });
 };
 
-/** The files that the core consists of: those that it loads on demand are not among them. */
-const importedAtOnce = async (options: BuildOptions): Promise<ReadonlySet<string>> => {
-  const { metafile } = await build({ ...options, entryPoints: [CORE], splitting: true, metafile: true });
+type Imports = (file: string, kind: "import-statement" | "dynamic-import") => readonly string[];
+
+/** What each file imports, of all that the entry points reach. */
+const importsOf = async (options: BuildOptions, entryPoints: readonly string[]): Promise<Imports> => {
+  const { metafile } = await build({ ...options, entryPoints: [...entryPoints], splitting: true, metafile: true });
   const { inputs } = metafile as Metafile;
+  return (file, kind) => (inputs[file]?.imports ?? []).flatMap((one) => (one.kind === kind ? one.path : []));
+};
+
+/** What is imported at once with some files, they themselves included, except for `others`. */
+const reached = (
+  imports: Imports,
+  files: readonly string[],
+  ...others: readonly ReadonlySet<string>[]
+): ReadonlySet<string> => {
   const found = new Set<string>();
   const visit = (file: string): void => {
-    if (found.has(file)) return;
+    if (found.has(file) || others.some((other) => other.has(file))) return;
     found.add(file);
-    for (const { kind, path } of inputs[file]?.imports ?? []) if (kind === "import-statement") visit(path);
+    for (const next of imports(file, "import-statement")) visit(next);
   };
-  visit(CORE);
+  for (const file of files) visit(file);
   return found;
 };
 
-/** The core exports what its files export: a name that two of them had would be nobody's. */
-const refuseSameNames = async (
-  { packages: _, ...options }: BuildOptions,
-  files: ReadonlySet<string>,
-): Promise<void> => {
+/** A file made of several exports what they export: a name that two of them had would be nobody's. */
+const refuseSameNames = async ({ packages: _, ...options }: BuildOptions, files: readonly string[]): Promise<void> => {
   const { metafile } = await build({ ...options, bundle: false, entryPoints: [...files], metafile: true });
   const owners = new Map<string, string>();
   for (const { exports, entryPoint = "" } of Object.values((metafile as Metafile).outputs))

@@ -5,7 +5,6 @@ import { defined, objectWith, required } from "../../options.ts";
 import { deriveKey } from "../../random.ts";
 import type { Query } from "../../task.ts";
 import type { Analysis } from "../../trajectory.ts";
-import { analyse, QUESTION_LENGTH } from "../rules/analyse.ts";
 import { conversationText } from "./conversation-text.ts";
 import { holding } from "./holding.ts";
 import { labelledLine } from "./labelled-line.ts";
@@ -33,6 +32,7 @@ const NAME_LIMIT = 12;
 export const modelAnalyst = (model: ChatModel): Analyst => {
   required(objectWith("a chat model", "complete"))(model, "modelAnalyst: the model");
   return holding(model, async (query: Query, context: ModuleContext): Promise<Analysis> => {
+    const { analyse, QUESTION_LENGTH } = await import("../rules/analyse.ts");
     const question = query.question.slice(0, QUESTION_LENGTH);
     const rules = analyse(question);
     const said = conversationText(query.conversation);
