@@ -41,10 +41,10 @@ const earlier: Recipe = {
     over: 0.7,
     episodes: 12,
     states: 16,
-    exercises: 0,
     pool: 600,
     reading: 0.9,
   },
+  exercises: { from: 0, to: 0, over: 1, sequences: 0, pool: 0 },
   successes: { from: 0, to: 0, over: 1, sequences: 0 },
 };
 

@@ -62,7 +62,7 @@ describe("agentflow model", () => {
     expect((await agentflow(["model", "list"])).stdout).toMatch(/tiny\/llama .* partial/);
     const early = await agentflow(["solve", "--policy", "tiny/llama", "?"]);
     expect(early).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringMatching(
         /^agentflow: The model tiny\/llama is only partly on this machine. Run: agentflow model pull tiny\/llama\n$/,
       ),
@@ -111,10 +111,10 @@ describe("agentflow model", () => {
     server = await hubServer({ repos: { "tiny/llama": { ...modelRepo, gated: true } } });
     const oneLine = /^agentflow: [^\n]+\n$/;
     for (const [args, code, message] of [
-      [["model", "pull", "tiny/llama"], 1, "set HF_TOKEN to a token that may read it"],
-      [["model", "pull", "llama"], 1, "accepted is owner/name"],
-      [["model", "remove", "tiny/llama"], 1, "There is no model tiny/llama in"],
-      [["export", "nothing", "--format", "peft", "--out", "x"], 1, 'There is no planner "nothing"'],
+      [["model", "pull", "tiny/llama"], 2, "set HF_TOKEN to a token that may read it"],
+      [["model", "pull", "llama"], 2, "accepted is owner/name"],
+      [["model", "remove", "tiny/llama"], 2, "There is no model tiny/llama in"],
+      [["export", "nothing", "--format", "peft", "--out", "x"], 2, 'There is no planner "nothing"'],
       [["export", "nothing", "--format", "onnx", "--out", "x"], 2, "Allowed choices are peft, gguf, merged"],
     ] as const) {
       const ended = await agentflow(args);

@@ -95,7 +95,7 @@ describe("agentflow solve with a configuration", () => {
         stopReason: "budget",
       });
       expect(await call("--tools", "nothing")).toMatchObject({
-        code: 1,
+        code: 2,
         stderr: /no tool "nothing": accepted are look, publish/,
       });
       expect(await call("--budget", "coins=3")).toMatchObject({ code: 2, stderr: /tokens=…/ });
@@ -110,7 +110,7 @@ describe("agentflow solve with a configuration", () => {
       const wrong = join(scratch, "wrong.config.ts");
       writeFileSync(wrong, "export default { modle: 'x' };\n");
       expect(await agentflow(["solve", "?", "--config", wrong])).toMatchObject({
-        code: 1,
+        code: 2,
         stderr: /"modle", which nothing reads: accepted are model,/,
       });
     },

@@ -94,21 +94,22 @@ describe("failures", () => {
   };
 
   it.each([
-    ["a flipped byte in the weights", () => damage(flipByte), ["--model", model, "--out", out], /damaged/],
+    ["a flipped byte in the weights", () => damage(flipByte), ["--model", model, "--out", out], 1, /damaged/],
     [
       "weights cut short",
       () => damage((path) => truncateSync(path, 1000)),
       ["--model", model, "--out", out],
+      1,
       /damaged/,
     ],
-    ["no weights", () => damage((path) => rmSync(path)), ["--model", model, "--out", out], /missing/],
-    ["no such planner", () => undefined, ["--model", "nobody", "--out", out], /no planner "nobody"/],
-    ["runs in a file", () => undefined, ["--out", file], /is a file/],
-    ["runs below a file", () => undefined, ["--out", join(file, "runs")], /is a file/],
-  ])("%s: one line, before anything is written", SLOW, async (_, prepare, args, message) => {
+    ["no weights", () => damage((path) => rmSync(path)), ["--model", model, "--out", out], 1, /missing/],
+    ["no such planner", () => undefined, ["--model", "nobody", "--out", out], 2, /no planner "nobody"/],
+    ["runs in a file", () => undefined, ["--out", file], 2, /is a file/],
+    ["runs below a file", () => undefined, ["--out", join(file, "runs")], 2, /is a file/],
+  ])("%s: one line, before anything is written", SLOW, async (_, prepare, args, expected, message) => {
     prepare();
     const { code, stdout, stderr } = await agentflow(["learn", "--steps", "1", ...args]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
     expect(stderr).toMatch(oneLine);
     expect(stderr).toMatch(message);
     expect(existsSync(out)).toBe(false);
@@ -118,7 +119,7 @@ describe("failures", () => {
     const { code, stderr } = await agentflow(["solve", "?", "--policy", "nobody"], {
       environment: { AGENTFLOW_DEBUG: "1" },
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(/\n\s+at /);
   });
 });

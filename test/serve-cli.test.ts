@@ -77,7 +77,7 @@ describe("agentflow serve", () => {
     ],
   ] as const)("refuses %j in one line", { timeout: 600_000 }, async (args, environment, words) => {
     const { said, ended } = started([...args, "--quiet"], { AGENTFLOW_DEBUG: "", ...environment });
-    expect(await ended).toBe(1);
+    expect(await ended).toBe(2);
     expect(said.stderr).toMatch(words);
   });
 });

@@ -199,7 +199,7 @@ const withSetUp = (command: Command): Command =>
     .option(...noConfigOption)
     .option(
       "--policy <run or folder>",
-      `use trained weights: a run, its id in runs/, or a folder (default: ${BUILT_IN_MODEL})`,
+      `use these weights: a run, its id in runs/, a folder, or agentflow-tiny-trained (default: ${BUILT_IN_MODEL})`,
     )
     .option(
       "--model <model>",
@@ -217,7 +217,7 @@ const withSetUp = (command: Command): Command =>
     .option("--budget <limits>", "limit the cost, e.g. tokens=50000,seconds=60,dollars=0.1,calls=20", budgetOf)
     .addHelpText(
       "after",
-      "\nEnvironment (or .env): OPENAI_API_KEY for OpenAI or OPENAI_BASE_URL, AGENTFLOW_MODEL,\nAGENTFLOW_API_KEY for AGENTFLOW_BASE_URL.",
+      "\nEnvironment (or .env): OPENAI_API_KEY for OpenAI or OPENAI_BASE_URL,\nAGENTFLOW_MODEL, AGENTFLOW_API_KEY for AGENTFLOW_BASE_URL.",
     );
 
 withSetUp(program.command("solve"))
@@ -289,6 +289,6 @@ try {
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {
     showFailure(error);
-    process.exitCode = FAILED;
+    process.exitCode = error instanceof ConfigError ? WRONG_CALL : FAILED;
   }
 }

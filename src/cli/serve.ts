@@ -46,9 +46,12 @@ export const addServe = (command: Command): Command =>
     .option("--quiet", "print nothing", false)
     .addHelpText(
       "after",
-      "AGENTFLOW_TOKEN sets the token that clients send as their key (default: a new one, printed at the start).",
+      "AGENTFLOW_TOKEN sets the token that clients send as their key (default: a new\none, printed at the start).",
     )
-    .action(async (options: ServeOptions) => {
+    .action(async (options: ServeOptions, command: Command) => {
+      for (const only of ["every", "share"])
+        if (!options.learn && command.getOptionValueSource(only) === "cli")
+          command.error(`error: --${only} needs --learn: without it nothing is learnt from feedback`);
       process.exitCode = await serve(options);
     });
 

@@ -39,7 +39,7 @@ describe("an input is checked by JSON Schema", () => {
     [object({ s: { pattern: "(?=x)x" } }), { s: "axb" }, undefined],
     [object({ s: { pattern: "b" } }), { s: 5 }, undefined],
     [object({ s: { const: "a" } }), { s: "b" }, 's must be "a", it is "b"'],
-    [object({ s: { enum: ["a", "b"] } }), { s: "c" }, 's must be one of "a", "b"'],
+    [object({ s: { enum: ["a", "b"] } }), { s: "c" }, 's must be one of "a", "b", it is "c"'],
     [
       object({ at: { type: "array", items: site } }),
       { at: [{ name: "a" }, { name: "long" }] },
@@ -84,6 +84,11 @@ describe("an input is checked by JSON Schema", () => {
       'input must not have "b": its schema says which names may be used',
     ],
     [object({ s: { type: "string", nullable: true } }), { s: null }, undefined],
+    [
+      object({ a: {}, b: {} }, { additionalProperties: false }),
+      { a: 1, c: 2 },
+      'input must not have "c": accepted are a, b',
+    ],
     [
       object({ at: { items: [{ type: "string" }], additionalItems: false } }),
       { at: ["a", 1] },

@@ -2,7 +2,7 @@ import type { Engine, TrainingSequence } from "../engine.ts";
 import type { Environment, EnvironmentSealed } from "../environment.ts";
 import { type TrajectorySegmentsOptions, trajectorySegments } from "../flow/model/trajectory-segments.ts";
 import type { FlowState, ModuleContext, Planner } from "../module.ts";
-import { type Random, type RandomKey, random, randomKey } from "../random.ts";
+import { deriveKey, type Random, type RandomKey, random, randomKey } from "../random.ts";
 import { queryOf } from "../task.ts";
 import type { Toolset } from "../tool.ts";
 import type { ReplayOptions } from "../train/index.ts";
@@ -14,7 +14,7 @@ import { silentModel } from "./silent-model.ts";
 import { openSuccesses, type SuccessesState } from "./successes.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
 
-/** What is imitated beside the reward, and with which weight: random but valid plans, and rare successes. */
+/** What is imitated beside the reward, and with which weight: random but valid plans, exercises in reading, rare successes. */
 export interface Replay {
   readonly sources: readonly ReplayOptions<EnvironmentSealed>[];
   state(): SuccessesState;
@@ -50,7 +50,7 @@ export const openReplay = async ({
   from,
   abortSignal,
 }: OpenReplayOptions): Promise<Replay> => {
-  const { episodes, states, exercises, reading } = recipe.replay;
+  const { episodes, states, reading } = recipe.replay;
   const pool = poolOf(recipe, steps);
   // A guess would end a random plan before it shows anything.
   const tools = environment.tools(silentModel);
@@ -72,7 +72,9 @@ export const openReplay = async ({
     whole.push(imitatedOf(recipe)(engine, trajectory, form));
   }
 
-  const made = exercises === 0 ? [] : await exerciser(environment, seed, abortSignal)(FIRST_INDEX, pool);
+  const { sequences, pool: exercisePool } = recipe.exercises;
+  const count = sequences === 0 ? 0 : Math.min(exercisePool, sequences * Math.max(1, steps));
+  const made = count === 0 ? [] : await exerciser(environment, seed, abortSignal)(FIRST_INDEX, count);
   const exercised = exercisesOf(made.map(({ trajectory }) => trajectory));
   const successes = openSuccesses({ recipe, policy: "planner", seed, from });
 
@@ -87,15 +89,18 @@ export const openReplay = async ({
       const { turnLimit, sealed } = task;
       return actionAt({ planner: guess, engine, form, turnLimit, begun: sealed.begun }, trajectory, draws, key);
     });
-    const read = Array.from({ length: made.length === 0 ? 0 : exercises }, (_, i) => {
-      const { trajectory } = draws.pick(made);
-      return lastArguments(engine, varied(trajectory, exercised, randomKey(seed, "replay exercise", step, i)), form);
-    });
-    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? []), ...read];
+    return [...draws.shuffle(whole).slice(0, episodes), ...actions.flatMap((sequence) => sequence ?? [])];
   };
+  const readings = (step: number): TrainingSequence[] =>
+    Array.from({ length: made.length === 0 ? 0 : sequences }, (_, i) => {
+      const key = randomKey(seed, "exercise", step, i);
+      const { trajectory } = random(key).pick(made);
+      return lastArguments(engine, varied(trajectory, exercised, deriveKey(key, "variation")), form);
+    });
   return {
     sources: [
       { sequences: plans, weight: descentOf(recipe.replay, steps) },
+      { sequences: readings, weight: descentOf(recipe.exercises, steps) },
       { sequences: successes.draw, weight: successes.weight(descentOf(recipe.successes, steps)) },
     ],
     state: successes.state,

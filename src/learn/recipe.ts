@@ -22,17 +22,20 @@ export interface Recipe {
   readonly learningRate: { readonly peak: number; readonly warmUp: number; readonly finalShare: number };
   /**
    * Random but valid plans that are imitated beside the reward, so that no tool dies out. A step takes `episodes` whole
-   * plans out of a pool of `pool`, single actions at `states` places of trajectories whose whole group failed, and
-   * `exercises` in reading, so that what a question asks is still read and not known by heart. `reading`: how often a
-   * calculation is the one that the question asks, as in the cold start.
+   * plans out of a pool of `pool`, and single actions at `states` places of trajectories whose whole group failed.
+   * `reading`: how often a calculation is the one that the question asks, as in the cold start.
    */
   readonly replay: Descent & {
     readonly episodes: number;
     readonly states: number;
-    readonly exercises: number;
     readonly pool: number;
     readonly reading: number;
   };
+  /**
+   * Exercises in reading that are imitated beside the reward, `sequences` a step out of a pool of `pool`: what a question
+   * asks is still read, and not known by heart.
+   */
+  readonly exercises: Descent & { readonly sequences: number; readonly pool: number };
   /** Rollouts of earlier steps that solved what was rarely solved, at most `sequences` a step, are imitated as well. */
   readonly successes: Descent & { readonly sequences: number };
   /**
@@ -94,6 +97,7 @@ export interface Recipe {
 
 const { learningRate: _, ...defaults } = grpoDefaults;
 
+const noExercises: Recipe["exercises"] = { from: 0, to: 0, over: 1, sequences: 0, pool: 0 };
 const noSuccesses: Recipe["successes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
@@ -117,10 +121,10 @@ const tiny: Recipe = {
     over: 0.4,
     episodes: 6,
     states: 8,
-    exercises: 0,
     pool: 600,
     reading: 0.9,
   },
+  exercises: noExercises,
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
@@ -190,7 +194,8 @@ const micro: Recipe = {
   // Its reference would be weights that know nothing: no KL is measured.
   grpo: { ...tiny.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
-  replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, exercises: 4, pool: 300 },
+  replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, pool: 300 },
+  exercises: { from: 0.05, to: 0.02, over: 1, sequences: 4, pool: 300 },
   successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,

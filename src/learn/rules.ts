@@ -75,10 +75,12 @@ const recipeRule = ruleOf<Recipe>({
       ...descent,
       episodes: required(whole),
       states: required(whole),
-      exercises: required(whole),
       pool: required(whole),
       reading: required(share),
     }),
+  ),
+  exercises: required(
+    ruleOf<Recipe["exercises"]>({ ...descent, sequences: required(whole), pool: required(whole) }),
   ),
   successes: required(ruleOf<Recipe["successes"]>({ ...descent, sequences: required(whole) })),
   families: required(

@@ -215,7 +215,8 @@ const appOf = (routes: readonly Route[], access: Access, live: LiveCalls, onFaul
   app.use(async ({ req }, next) => {
     access.requirePlace(req.raw);
     const isOpen = routes.some(
-      ({ open, method, path }) => open && path === req.path && method.toUpperCase() === req.method,
+      ({ open, method, path }) =>
+        open && path === req.path && method.toUpperCase() === (req.method === "HEAD" ? "GET" : req.method),
     );
     if (!isOpen) access.requireToken(req.raw);
     await next();

@@ -27,14 +27,17 @@ const tooLarge = (): RequestError => new RequestError(413, `The body has more th
 const bytesOf = async ({ body }: Request): Promise<Uint8Array> => {
   const parts: Uint8Array[] = [];
   let length = 0;
-  if (body !== null)
-    for await (const part of body) {
+  try {
+    for await (const part of body ?? []) {
       length += part.length;
       // The rest is read and thrown away, up to a limit: a client that still sends does not hear a refusal.
       if (length > HEARD_BYTES) break;
       if (length > BODY_BYTES) parts.length = 0;
       else parts.push(part);
     }
+  } catch (cause) {
+    throw new RequestError(400, `The body broke off after ${length} bytes.`, { cause });
+  }
   if (length > BODY_BYTES) throw tooLarge();
   return Buffer.concat(parts);
 };

@@ -94,9 +94,7 @@ const boundPort = (server: Server, host: string, port: number): Promise<number> 
   new Promise((resolve, reject) => {
     server.once("error", (error) =>
       reject(
-        new ConfigError(`Cannot listen on ${host}:${port}: ${messageOf(error)}. Choose another port.`, {
-          cause: error,
-        }),
+        new ConfigError(`Cannot listen on ${host}:${port}: ${messageOf(error)}. ${remedyOf(error)}`, { cause: error }),
       ),
     );
     server.listen(port, host, () => {
@@ -104,3 +102,9 @@ const boundPort = (server: Server, host: string, port: number): Promise<number> 
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
+
+const remedyOf = (error: Error): string => {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") return "Choose another port, or 0 for a free one.";
+  return code === "EACCES" ? "Choose a port from 1024 on." : "Give an address of this machine, such as 127.0.0.1.";
+};

@@ -55,8 +55,9 @@ export const readerOf = ({
     for (const { name, schema, check } of checks) {
       const text = given[name];
       if (text === undefined) continue;
-      const problem = check(schema.type === "integer" && /^\d{1,15}$/.test(text) ? Number(text) : text);
-      if (problem !== undefined) throw new RequestError(400, `${name}: ${problem}`, { param: name });
+      const problem = check(schema.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text);
+      if (problem !== undefined)
+        throw new RequestError(400, `${name} does not fit: ${aboutIt(problem)}.`, { param: name });
     }
     const unknown = Object.keys(given).find((name) => !Object.hasOwn(query, name));
     if (unknown !== undefined)
@@ -68,7 +69,10 @@ export const readerOf = ({
     if (checkBody === undefined) return { query: given, body: undefined };
     const json = await jsonBody(request);
     const problem = checkBody(json);
-    if (problem !== undefined) throw new RequestError(400, `The body does not fit: ${problem}`);
+    if (problem !== undefined) throw new RequestError(400, `The body does not fit: ${aboutIt(problem)}.`);
     return { query: given, body: json };
   };
 };
+
+/** What is wrong with a whole is said of it: `it lacks "trajectory"`. */
+const aboutIt = (problem: string): string => problem.replace(/^input\b/, "it");

@@ -68,7 +68,7 @@ const filters: Readonly<Record<string, PlainSchema>> = {
   task: { type: "string", maxLength: 200 },
   family: { type: "string", maxLength: 200 },
   set: { type: "string", maxLength: 40 },
-  status: { type: "string", maxLength: 40 },
+  status: { enum: ["solved", "partial", "failed"] },
 };
 const columnOf = (filter: string): string => (filter === "set" ? "task_set" : filter);
 

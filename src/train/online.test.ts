@@ -46,6 +46,13 @@ describe("a flow that learns while it serves", () => {
     expect(trajectory.turns.map(({ version }) => version)).toEqual([policy.version]);
   });
 
+  it("waits for the first word on an answer alone", async () => {
+    const { learner } = start();
+    const { trajectory } = await learner.solve(red);
+    for (const reward of [1, 0, 1]) expect(learner.feedback(trajectory.id, reward)).toBe(true);
+    expect(learner.waiting).toBe(1);
+  });
+
   it("does not serve a version that fails at the gate, and goes on from the one that serves", async () => {
     const many = Array.from({ length: 40 }, (_, i) => ({ ...red, id: `red-${i}` }));
     // The stream rewards another lever than the gate does.

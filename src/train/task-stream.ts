@@ -41,7 +41,7 @@ export const taskStream = <Sealed>(options: TaskStreamOptions<Sealed>): TaskStre
   const judged = new Map<string, Map<string, number>>();
   let newest: Task<Streamed<Sealed>>[] = [];
   const sample: Task<Streamed<Sealed>>[] = [];
-  const answered = new Map<string, { readonly query: Query; readonly answer: string }>();
+  const answered = new Map<string, { readonly query: Query; readonly answer: string; readonly isJudged: boolean }>();
   let came = 0;
   let waiting = 0;
 
@@ -63,7 +63,7 @@ export const taskStream = <Sealed>(options: TaskStreamOptions<Sealed>): TaskStre
     add: (task) => enter(task, { kind: "scored", task }),
     answered: ({ id, answer }, query) => {
       if (answer === undefined) return;
-      answered.set(id, { query, answer });
+      answered.set(id, { query, answer, isJudged: false });
       const [oldest] = answered.keys();
       if (answered.size > unjudged && oldest !== undefined) answered.delete(oldest);
     },
@@ -71,10 +71,12 @@ export const taskStream = <Sealed>(options: TaskStreamOptions<Sealed>): TaskStre
       if (!(value >= 0 && value <= 1)) throw new ConfigError(`The reward is ${value}: it must lie in [0, 1].`);
       const given = answered.get(trajectoryId);
       if (given === undefined) return false;
-      const { query, answer } = given;
+      const { query, answer, isJudged } = given;
       const judgements = judged.get(query.question) ?? new Map<string, number>();
       judgements.set(answer.trim(), value);
-      if (judged.has(query.question)) waiting += 1;
+      // The last word on an answer holds, and its first one alone is waited for: a round is not begun by one person's doubts.
+      answered.set(trajectoryId, { ...given, isJudged: true });
+      if (judged.has(query.question)) waiting += isJudged ? 0 : 1;
       else {
         judged.set(query.question, judgements);
         enter(query, { kind: "judged", judgements });

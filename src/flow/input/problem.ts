@@ -31,8 +31,10 @@ export const problemOf = (failures: readonly Failure[], input: unknown, context:
     return `${pathOf(first.instanceLocation, input)} must not have "${name}": its schema says which names may be used`;
   }
   if (OUTER.has(first.keyword) && inner.length > 0)
-    return inner[0]?.keyword === "false" ? forbidden(inner[0], input) : problemOf(inner, input, context);
-  return first.keyword === "false" ? forbidden(first, input) : leaf(first, input, context);
+    return inner[0]?.keyword === "false"
+      ? forbidden(inner[0], input, namesBeside(first, context))
+      : problemOf(inner, input, context);
+  return first.keyword === "false" ? forbidden(first, input, []) : leaf(first, input, context);
 };
 
 /** The alternative that got furthest into the input tells most about what was meant. */
@@ -82,15 +84,22 @@ const simpleTypes = (
   return types.every((each) => each !== undefined) ? [...new Set(types.flat())] : undefined;
 };
 
-const forbidden = ({ instanceLocation }: Failure, input: unknown): string => {
+/** The names that a schema knows beside a keyword of it. */
+const namesBeside = ({ keywordLocation }: Failure, { root }: ProblemContext): readonly string[] =>
+  Object.keys(Object(schemaAt(keywordLocation.replace(/[^/]*$/, "properties"), root)));
+
+/** Names that are listed where another one is not allowed. */
+const MOST_NAMES = 24;
+
+const forbidden = ({ instanceLocation }: Failure, input: unknown, known: readonly string[]): string => {
   const steps = stepsOf(instanceLocation);
   const name = steps.at(-1);
   if (name === undefined) return "input is not allowed to be anything";
   const holder = instanceLocation.split("/").slice(0, -1).join("/");
   const path = pathOf(holder, input);
-  return Array.isArray(valueAt(holder, input))
-    ? `${path} must not have an item ${name}`
-    : `${path} must not have "${name}"`;
+  if (Array.isArray(valueAt(holder, input))) return `${path} must not have an item ${name}`;
+  const accepted = known.length > 0 && known.length <= MOST_NAMES ? `: accepted are ${known.join(", ")}` : "";
+  return `${path} must not have "${name}"${accepted}`;
 };
 
 const leaf = (failure: Failure, input: unknown, { root, patternOf }: ProblemContext): string => {
@@ -105,7 +114,7 @@ const leaf = (failure: Failure, input: unknown, { root, patternOf }: ProblemCont
     case "enum": {
       const pattern = patternOf(limit);
       if (pattern !== undefined) return `${path} must match /${pattern}/, it is ${shown(value)}`;
-      return `${path} must be one of ${(Array.isArray(limit) ? limit : [limit]).map((each) => JSON.stringify(each)).join(", ")}`;
+      return `${path} must be one of ${(Array.isArray(limit) ? limit : [limit]).map((each) => JSON.stringify(each)).join(", ")}, it is ${shown(value)}`;
     }
     case "const":
       return `${path} must be ${shown(limit)}, it is ${shown(value)}`;
