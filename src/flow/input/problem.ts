@@ -86,7 +86,7 @@ const simpleTypes = (
 
 /** The names that a schema knows beside a keyword of it. */
 const namesBeside = ({ keywordLocation }: Failure, { root }: ProblemContext): readonly string[] =>
-  Object.keys(Object(schemaAt(keywordLocation.replace(/[^/]*$/, "properties"), root)));
+  Object.keys(Object(schemaAt(`${keywordLocation.slice(0, keywordLocation.lastIndexOf("/"))}/properties`, root)));
 
 /** Names that are listed where another one is not allowed. */
 const MOST_NAMES = 24;
