@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
@@ -10,7 +9,7 @@ import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
-import { formats } from "../tasks/task-file.ts";
+import { addEval } from "./add-eval.ts";
 import {
   budgetOf,
   findProject,
@@ -22,9 +21,9 @@ import {
   sharesOf,
   wholeNumber,
 } from "./command-options.ts";
+import { addData } from "./data-command.ts";
 import { doctor } from "./doctor.ts";
 import { addEngineCommands } from "./engine-command.ts";
-import { checkCommand, evalCommand } from "./eval-command.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { addInit } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
@@ -237,29 +236,8 @@ withSetUp(program.command("solve"))
     else process.exitCode = await solve(question ?? "", { ...options, out: store ? out : undefined });
   });
 
-withSetUp(program.command("eval"))
-  .description("measure accuracy, with intervals, on a file of tasks or a set of the Almanac")
-  .argument(
-    "[set or file]",
-    `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet (default: what the project holds out, else heldOutPages)`,
-  )
-  .addOption(
-    new Option("--format <format>", "format of the file (default: recognised by its fields)").choices([...formats]),
-  )
-  .option("--check", "only check that each key, given back, is right; calls no model", false)
-  .option("--limit <number>", "use only the first <number> tasks", wholeNumber(1))
-  .option("--concurrency <number>", "solve this many questions at once", wholeNumber(1, 1024), 16)
-  .option("--out <file>", "write the report to this file")
-  .option("--against <file>", "compare with an earlier report on the same tasks")
-  .option("--resume", "resume an interrupted evaluation (with --out)", false)
-  .option("--json", "print one JSON object to stdout, progress to stderr", false)
-  .option("--quiet", "print only the accuracy", false)
-  .action(async (set, { check, ...options }, command: Command) => {
-    if (options.resume && options.out === undefined)
-      command.error("error: --resume needs --out: an evaluation resumes from what stands beside its report");
-    process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
-  });
-
+addEval(withSetUp(program.command("eval")));
+addData(program);
 addServe(withSetUp(program.command("serve")));
 
 withSetUp(program.command("doctor"))
