@@ -58,7 +58,7 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
       const { outcomes } = ran.report;
       const { maxDrop } = options;
       const report: EvalReport = {
-        ...reportOf(ran, source, { tasks, players, settings, tools: Object.keys(flow.tools) }),
+        ...reportOf(ran, source, { tasks, players, settings, tools: Object.keys(setUp.flow.tools) }),
         ...defined({
           baseline: options.baseline,
           judge: judged?.judge,
@@ -99,7 +99,7 @@ const openStores = async (
 
 interface Around extends Pick<EvalReport, "players" | "settings"> {
   readonly tasks: readonly Task[];
-  /** Of the flow. */
+  /** Of the set-up: a baseline may use fewer. */
   readonly tools: readonly string[];
 }
 
