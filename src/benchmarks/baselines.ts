@@ -6,8 +6,9 @@ import { knownFields, readable } from "../learn/planners/candidates.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
 import type { Generator, Planner, Verifier } from "../module.ts";
+import { listOf, objectWith, text } from "../options.ts";
 import { finalAnswer } from "../tasks/index.ts";
-import { metadataOf, tool, toolsetOf } from "../tool.ts";
+import { metadataOf, tool, toolset, toolsetOf } from "../tool.ts";
 import { stepOf } from "../trajectory.ts";
 
 /** What a planner is compared with, and what each is. */
@@ -23,6 +24,14 @@ export const baselines = {
 
 export type BaselineName = keyof typeof baselines;
 export const baselineNames = Object.keys(baselines) as BaselineName[];
+
+const aModel = objectWith("a chat model", "complete");
+
+/** Throws `ConfigError` for what is not the options of a flow. */
+const checkFlow = (flow: FlowOptions, of: string): void => {
+  objectWith("the options of a flow")(flow, of);
+  toolset(flow.tools, `${of}: tools`);
+};
 
 /** The end of a trajectory as the answer: what its last result says. */
 const lastResult: Generator = ({ memory }) => {
@@ -47,6 +56,8 @@ const ALONE_TOKENS = 2048;
  * ```
  */
 export const modelAlone = (flow: FlowOptions, model: ChatModel): FlowOptions => {
+  checkFlow(flow, "modelAlone: the flow");
+  aModel(model, "modelAlone: the model");
   const answer = tool<{ question: string }>({
     description: "Answers by itself.",
     inputSchema: { type: "object", properties: { question: { type: "string" } }, required: ["question"] },
@@ -96,6 +107,8 @@ const FINISH = "final_answer";
  * ```
  */
 export const react = (flow: FlowOptions, model: ChatModel): FlowOptions => {
+  checkFlow(flow, "react: the flow");
+  aModel(model, "react: the model");
   const finish = tool<{ answer: string }>({
     description: "Ends the task: the answer alone, a number, date or name, without unit and without a sentence.",
     inputSchema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"] },
@@ -145,6 +158,8 @@ const withoutModules = ({ analyst, planner, executor, verifier, generator, famil
  * ```
  */
 export const toolOrder = (flow: FlowOptions, order: readonly string[]): FlowOptions => {
+  checkFlow(flow, "toolOrder: the flow");
+  listOf(text)(order, "toolOrder: the order");
   const tools = toolsetOf(flow.tools);
   const missing = order.find((name) => !Object.hasOwn(tools, name));
   if (missing !== undefined || order.length === 0)
@@ -180,7 +195,10 @@ export const withExperience = (
   flow: FlowOptions,
   store: ExperienceStore,
   planning: ChatModel | undefined,
-): FlowOptions =>
-  planning !== undefined || flow.planner === undefined
+): FlowOptions => {
+  checkFlow(flow, "withExperience: the flow");
+  objectWith("a memory across tasks", "retrieve", "record")(store, "withExperience: the store");
+  return planning !== undefined || flow.planner === undefined
     ? { ...flow, experience: { store } }
     : { ...flow, planner: experiencedPlanner(flow.planner), experience: { store } };
+};

@@ -3,11 +3,11 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, StoreError, TaskError } from "../errors.ts";
-import { abortSignal as aSignal, callback, checked, name, objectWith, required } from "../options.ts";
+import { abortSignal as aSignal, callback, checked, name, required } from "../options.ts";
 import { writeDurably } from "../store/durable.ts";
 import { readTaskFile } from "../tasks/index.ts";
 import { type GuardedFetch, guardedFetch } from "../tools/index.ts";
-import type { Benchmark } from "./catalogue.ts";
+import { aBenchmark, type Benchmark } from "./catalogue.ts";
 
 /** The file of a benchmark on this machine. */
 export interface BenchmarkFile {
@@ -26,7 +26,6 @@ export interface FetchBenchmarkOptions {
 
 const MOST_BYTES = 64 * 2 ** 20;
 const LONGEST_SECONDS = 300;
-const aBenchmark = required(objectWith("a benchmark of the catalogue"));
 
 const sha256Of = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 

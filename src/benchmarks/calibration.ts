@@ -1,4 +1,4 @@
-import { listOf, objectWith, required } from "../options.ts";
+import { listOf, required, ruleOf, text, truth } from "../options.ts";
 
 /** Two opinions on one answer. */
 export interface JudgedAnswer {
@@ -22,6 +22,8 @@ export interface Calibration {
   readonly onlyRules: readonly string[];
 }
 
+const aJudgedAnswer = ruleOf<JudgedAnswer>({ id: required(text), correct: required(truth), judged: truth });
+
 /**
  * Compares a judge's verdicts with the rules: agreement, Cohen's kappa (Cohen 1960), and what they disagree on.
  *
@@ -37,7 +39,7 @@ export interface Calibration {
  * ```
  */
 export const calibrate = (answers: readonly JudgedAnswer[]): Calibration => {
-  required(listOf(objectWith("a judged answer")))(answers, "calibrate: the answers");
+  listOf(aJudgedAnswer)(answers, "calibrate: the answers");
   const both = answers.filter(({ judged }) => judged !== undefined);
   const n = both.length;
   const share = (fits: (answer: JudgedAnswer) => boolean): number => both.filter(fits).length / n;

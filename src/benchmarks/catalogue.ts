@@ -1,4 +1,4 @@
-import { required, text } from "../options.ts";
+import { address, count, listOf, name, number, required, ruleOf, text } from "../options.ts";
 import type { TaskFormat } from "../tasks/index.ts";
 
 /** Where a file comes from, and how it is known to be the right one. */
@@ -34,6 +34,23 @@ export interface Benchmark {
   readonly instructions?: string;
   readonly protocol: Protocol;
 }
+
+/** What a benchmark may be, of the catalogue or of a program. */
+export const aBenchmark = required(
+  ruleOf<Benchmark>({
+    name: required(name),
+    title: required(name),
+    format: required(name),
+    n: required(count),
+    scorer: required(text),
+    licence: required(text),
+    source: ruleOf<BenchmarkSource>({ url: required(address), sha256: text }),
+    instructions: text,
+    protocol: required(
+      ruleOf<Protocol>({ tools: required(listOf(text)), turns: required(count), seconds: required(number()) }),
+    ),
+  }),
+);
 
 /** AgentFlow's evaluation: ten sets, four tools, ten turns, five minutes a question. */
 const published: Protocol = {

@@ -1,3 +1,4 @@
+import { anything, checked, listOf, number, objectWith, recordOf, required, ruleOf, text } from "../options.ts";
 import { type Accuracy, compare, type Interval, type Outcomes } from "../train/index.ts";
 import type { Calibration } from "./calibration.ts";
 
@@ -104,11 +105,77 @@ const SIGNIFICANT = 0.05;
 export const compareOutcomes = (
   before: Outcomes,
   after: Outcomes,
-  { maxDrop }: { readonly maxDrop?: number | undefined } = {},
+  options: { readonly maxDrop?: number | undefined } = {},
 ): EvalComparison => {
+  recordOf(anything)(before, "compareOutcomes: the outcomes before");
+  recordOf(anything)(after, "compareOutcomes: the outcomes after");
+  const { maxDrop } = checked("compareOutcomes", options, { maxDrop: number({ most: 1 }) });
   const { points, interval, p } = compare({ outcomes: before }, { outcomes: after });
   const changed = (from: boolean): string[] =>
     Object.keys(before).filter((id) => (before[id] === 1) === from && (after[id] === 1) !== from);
   const regressed = maxDrop === undefined ? points < 0 && p < SIGNIFICANT : -points > maxDrop;
   return { points, interval, p, gained: changed(false), lost: changed(true), regressed };
 };
+
+const figure = required(number({ least: Number.NEGATIVE_INFINITY }));
+const range = required(listOf(figure, { least: 2 }));
+const words = required(text);
+const wordList = required(listOf(words));
+
+/** What a report may be that is read from a file: the fields that a page of it shows. */
+export const aReport = ruleOf<
+  Pick<
+    EvalReport,
+    | "set"
+    | "tasks"
+    | "players"
+    | "n"
+    | "accuracy"
+    | "interval"
+    | "f1"
+    | "families"
+    | "crashed"
+    | "limitsHit"
+    | "averageTurns"
+    | "toolErrorRate"
+    | "toolShares"
+    | "used"
+    | "seconds"
+    | "baseline"
+    | "benchmark"
+    | "judge"
+    | "against"
+    | "items"
+  >
+>(
+  {
+    set: words,
+    tasks: words,
+    players: required(listOf(ruleOf<EvalReport["players"][number]>({ role: words, id: words, where: words }))),
+    n: figure,
+    accuracy: figure,
+    interval: range,
+    f1: number(),
+    families: required(recordOf(ruleOf<Accuracy>({ n: figure, accuracy: figure, interval: range }))),
+    crashed: figure,
+    limitsHit: figure,
+    averageTurns: figure,
+    toolErrorRate: figure,
+    toolShares: required(recordOf(figure)),
+    used: required(ruleOf<EvalReport["used"]>({ promptTokens: figure, sampledTokens: figure, dollars: figure })),
+    seconds: figure,
+    baseline: text,
+    benchmark: objectWith("a benchmark"),
+    judge: objectWith("what a judge said"),
+    against: objectWith("a comparison"),
+    items: required(
+      listOf(
+        ruleOf<Pick<EvalItem, "id" | "question" | "expected" | "tools" | "seconds">>(
+          { id: words, question: words, expected: wordList, tools: wordList, seconds: figure },
+          { others: "any" },
+        ),
+      ),
+    ),
+  },
+  { others: "any" },
+);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ModelError } from "../errors.ts";
 import type { ChatModel, ChatReply } from "../model.ts";
-import { abortSignal as aSignal, checked, count, listOf, objectWith, required } from "../options.ts";
+import { abortSignal as aSignal, checked, count, listOf, objectWith, required, ruleOf, text } from "../options.ts";
 import { randomKey } from "../random.ts";
 import { mapConcurrently } from "../train/index.ts";
 
@@ -68,6 +68,12 @@ const shown = ({ question, expected, answer }: Pick<AnswerToJudge, "question" | 
 
 const PROMPT_SHA256 = hashOf([INSTRUCTIONS, shown({ question: "", expected: [""], answer: "" })]);
 const REPLY_TOKENS = 512;
+const anAnswer = ruleOf<AnswerToJudge>({
+  id: required(text),
+  question: required(text),
+  expected: required(listOf(text)),
+  answer: required(text),
+});
 
 /** The verdict of a reply: the last one that it names. */
 const verdictIn = (reply: string): boolean | undefined => {
@@ -98,7 +104,7 @@ export const judgeAnswers = async (
   options: JudgeOptions = {},
 ): Promise<Judgements> => {
   required(objectWith("a chat model", "complete"))(model, "judgeAnswers: the model");
-  required(listOf(objectWith("an answer to judge")))(answers, "judgeAnswers: the answers");
+  listOf(anAnswer)(answers, "judgeAnswers: the answers");
   const {
     concurrency = 16,
     known,

@@ -1,7 +1,6 @@
-import { objectWith, required } from "../options.ts";
 import { escapeHtml, htmlPage } from "../page-style.ts";
 import { hundredths, percentOf } from "../percent.ts";
-import type { EvalItem, EvalReport } from "./eval-report.ts";
+import { aReport, type EvalItem, type EvalReport } from "./eval-report.ts";
 import { figuresOf, verdictOf } from "./report-markdown.ts";
 
 const CELL = 2000;
@@ -35,7 +34,7 @@ const itemRow = (item: EvalItem, change: string): string =>
  * ```
  */
 export const reportHtml = (report: EvalReport): string => {
-  required(objectWith("a report of eval"))(report, "reportHtml: the report");
+  aReport(report, "reportHtml: the report");
   const { benchmark, set, players, families, items, against, tasks } = report;
   const title = benchmark?.title ?? set;
   const [gained, lost] = [new Set(against?.gained), new Set(against?.lost)];

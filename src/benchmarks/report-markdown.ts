@@ -1,7 +1,6 @@
-import { objectWith, required } from "../options.ts";
 import { hundredths, percentOf } from "../percent.ts";
 import type { Interval } from "../train/index.ts";
-import type { EvalComparison, EvalItem, EvalJudge, EvalReport } from "./eval-report.ts";
+import { aReport, type EvalComparison, type EvalItem, type EvalJudge, type EvalReport } from "./eval-report.ts";
 
 /** A figure of a report, in words. */
 export type Figure = readonly [what: string, figure: string];
@@ -75,7 +74,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
  * ```
  */
 export const reportMarkdown = (report: EvalReport): string => {
-  required(objectWith("a report of eval"))(report, "reportMarkdown: the report");
+  aReport(report, "reportMarkdown: the report");
   const { benchmark, set, players, families, items } = report;
   const names = Object.keys(families);
   return `${[
