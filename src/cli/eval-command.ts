@@ -2,13 +2,15 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { compareOutcomes, type EvalReport, reportHtml, reportMarkdown } from "../benchmarks/index.ts";
 import { messageOf, StoreError } from "../errors.ts";
+import { jsonSchemaOf } from "../flow/schema.ts";
 import { defined } from "../options.ts";
 import { hashOfConfig } from "../setup/config-file.ts";
 import { openSetUp, type SetUp } from "../setup/set-up.ts";
 import { writeDurably } from "../store/durable.ts";
 import type { Task } from "../task.ts";
+import { toolsetOf } from "../tool.ts";
 import type { Outcomes } from "../train/index.ts";
-import { type DoneBefore, hashOfTasks, openCache, openDone, together } from "./done-before.ts";
+import { type DoneBefore, hashOf, hashOfTasks, openCache, openDone, together } from "./done-before.ts";
 import { type Contender, contenderOf, setUpFor } from "./eval-baseline.ts";
 import { judgeItems } from "./eval-judge.ts";
 import type { EvalOptions } from "./eval-options.ts";
@@ -18,6 +20,7 @@ import { reportLines } from "./eval-words.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { version } from "./version.ts";
 import { percent } from "./words.ts";
 
 /**
@@ -150,6 +153,7 @@ const settingsOf = async (
   { flow, settings }: Contender,
   players: EvalReport["players"],
 ): Promise<EvalReport["settings"]> => ({
+  agentflow: version,
   players,
   weights: engine?.policy("planner").version,
   seed,
@@ -160,7 +164,13 @@ const settingsOf = async (
   modules,
   context,
   quantisation,
-  tools: Object.keys(flow.tools),
+  tools: Object.fromEntries(
+    Object.entries(toolsetOf(flow.tools)).map(([name, { description, inputSchema }]) => [
+      name,
+      hashOf([description, jsonSchemaOf(inputSchema)]),
+    ]),
+  ),
+  instructions: flow.instructions,
   budget: flow.budget,
   maxTurns,
   solution,

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../errors.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
 import { recipes } from "../learn/recipe.ts";
-import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
@@ -33,12 +32,9 @@ import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { addStoredCommands } from "./stored-commands.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
+import { version } from "./version.ts";
 import { guarded } from "./waiting.ts";
 import { watchCommand } from "./watch.ts";
-
-const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
-  readonly version: string;
-};
 
 const FAILED = 1;
 const WRONG_CALL = 2;
@@ -58,7 +54,7 @@ const refuseLongArguments = (): void => {
 
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
-  .version(manifest.version)
+  .version(version)
   .hook("preAction", (_, command) => findProject(command))
   .exitOverride()
   // Names of subcommands are long: their descriptions wrap all the same.
