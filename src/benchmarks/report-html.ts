@@ -7,8 +7,14 @@ const CELL = 2000;
 const cell = (text: string, kind = ""): string =>
   `<td${kind === "" ? "" : ` class="${kind}"`}>${escapeHtml(text.length > CELL ? `${text.slice(0, CELL)}…` : text)}</td>`;
 const row = (...cells: readonly string[]): string => `<tr>${cells.join("")}</tr>`;
-const table = (head: readonly string[], rows: readonly string[]): string =>
-  `<table>${head.length === 0 ? "" : `<thead><tr>${head.map((name) => `<th>${escapeHtml(name)}</th>`).join("")}</tr></thead>`}<tbody>${rows.join("\n")}</tbody></table>`;
+/** A column: a name, or one of figures, which stand to the right. */
+type Column = string | { readonly figures: string };
+const heading = (column: Column): string =>
+  typeof column === "string"
+    ? `<th>${escapeHtml(column)}</th>`
+    : `<th class="number">${escapeHtml(column.figures)}</th>`;
+const table = (head: readonly Column[], rows: readonly string[]): string =>
+  `<table>${head.length === 0 ? "" : `<thead><tr>${head.map(heading).join("")}</tr></thead>`}<tbody>${rows.join("\n")}</tbody></table>`;
 
 const itemRow = (item: EvalItem, change: string): string =>
   row(
@@ -69,10 +75,15 @@ export const reportHtml = (report: EvalReport): string => {
         ["role", "model", "where"],
         players.map(({ role, id, where }) => row(cell(role), cell(id), cell(where))),
       ),
-      ...(familyRows.length < 2 ? [] : ["<h2>Families</h2>", table(["family", "accuracy", "95 %", "n"], familyRows)]),
+      ...(familyRows.length < 2
+        ? []
+        : [
+            "<h2>Families</h2>",
+            table(["family", { figures: "accuracy" }, { figures: "95 %" }, { figures: "n" }], familyRows),
+          ]),
       "<h2>Tasks</h2>",
       table(
-        ["task", "question", "expected", "answer", "", "tools", "s"],
+        ["task", "question", "expected", "answer", "", "tools", { figures: "s" }],
         items.map((item) => itemRow(item, changeOf(item))),
       ),
     ].join("\n"),

@@ -12,7 +12,7 @@ import { toolsetOf } from "../tool.ts";
 import type { Outcomes } from "../train/index.ts";
 import { type DoneBefore, hashOf, hashOfTasks, openCache, openDone, together } from "./done-before.ts";
 import { type Contender, contenderOf, setUpFor } from "./eval-baseline.ts";
-import { judgeItems } from "./eval-judge.ts";
+import { judgeItems, type OpenJudge, openJudge } from "./eval-judge.ts";
 import type { EvalOptions } from "./eval-options.ts";
 import { meanF1, type Ran, runEvaluation } from "./eval-run.ts";
 import { type EvalSource, evalSource } from "./eval-source.ts";
@@ -41,12 +41,14 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
       options.against === undefined ? undefined : await readReport(options.against, hashOfTasks(tasks), source.name);
     const setUp = await openSetUp(setUpFor(options, source), process.env);
     let contender: Contender | undefined;
+    let judge: OpenJudge | undefined;
     let done: DoneBefore | undefined;
     try {
+      if (options.judge !== undefined) judge = await openJudge(options.judge);
       contender = await contenderOf(setUp, source, options);
       const { flow } = contender;
       const players = contender.players ?? setUp.players.map(({ role, id, where }) => ({ role, id, where }));
-      const settings = await settingsOf(options, setUp, contender, players);
+      const settings = setUp.redact.value(await settingsOf(options, setUp, contender, players));
       done = await openStores(options, tasks, settings);
       if (setUp.chosen !== undefined) labelled(screen, "planner", setUp.chosen.why, { paint: screen.dim });
       const ran = await runEvaluation({
@@ -55,8 +57,8 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
           screen.live(`${now}/${all} tasks, ${percent(solved / now)} right`);
         },
       });
-      if (options.judge !== undefined) screen.live("the judge reads the answers");
-      const judged = options.judge === undefined ? undefined : await judgeItems(ran.items, options, abortSignal);
+      if (judge !== undefined) screen.live("the judge reads the answers");
+      const judged = judge === undefined ? undefined : await judgeItems(ran.items, judge.model, options, abortSignal);
       screen.clear();
       const { outcomes } = ran.report;
       const { maxDrop } = options;
@@ -81,6 +83,7 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
     } finally {
       await done?.close().catch(() => undefined);
       await contender?.dispose();
+      await judge?.dispose();
       await setUp.dispose();
     }
   } finally {
