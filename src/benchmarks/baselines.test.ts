@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createFlow } from "../flow/flow.ts";
-import { scriptedModel } from "../testing/index.ts";
+import { scriptedModel, tabularPolicy, wordTokenizer } from "../testing/index.ts";
 import { tool } from "../tool.ts";
+import { evaluate, flowGrpo } from "../train/index.ts";
 import { modelAlone, react, toolOrder, withExperience } from "./index.ts";
 
 const query = { type: "object", properties: { query: { type: "string" } }, required: ["query"] };
@@ -41,6 +42,42 @@ describe("baselines", () => {
     const ended = await createFlow(react({ tools: { look }, budget: { turns: 3 } }, endless)).solve("?");
     expect(ended).toMatchObject({ status: "partial", usage: { turns: 3 } });
     expect("answer" in ended).toBe(false);
+  });
+
+  it("ReAct: GRPO trains the single policy on its own answers", { timeout: 60_000 }, async () => {
+    const numbers = { red: "7", green: "8", blue: "9" };
+    const [actions, values] = [["look", "final_answer"], Object.values(numbers)];
+    const tokenizer = wordTokenizer([
+      "<answer>",
+      "which",
+      "number",
+      "has",
+      ...actions,
+      ...Object.keys(numbers),
+      ...values,
+    ]);
+    const only = (allowed: readonly string[]): number[] =>
+      Array.from({ length: tokenizer.vocabularySize }, (_, id) =>
+        allowed.some((word) => tokenizer.idOf(word) === id) ? 0 : -12,
+      );
+    const form = [only(actions), only(values), only(["<end>"])];
+    const lineBreak = tokenizer.idOf("\n") ?? -1;
+    const policy = tabularPolicy({
+      tokenizer,
+      initial: (prefix) => form[prefix.length - 1 - prefix.lastIndexOf(lineBreak)] ?? only(["<end>"]),
+    });
+    const flow = createFlow(react({ tools: { look } }, policy));
+    const tasks = Object.entries(numbers).map(([colour, answer]) => ({
+      ...{ id: colour, question: `which number has ${colour}`, turnLimit: 2, sealed: answer },
+    }));
+    const reward = ({ sealed }: { readonly sealed: string }, said: string | undefined): number =>
+      Number(said === sealed);
+    const rewards: number[] = [];
+    const options = { flow, train: [policy], tasks, reward, steps: 14, seed: 3, tasksPerStep: 3, learningRate: 0.4 };
+    for await (const step of flowGrpo(options)) rewards.push(step.reward.mean);
+    expect(rewards[0]).toBeLessThan(0.6);
+    const many = tasks.flatMap((task) => Array.from({ length: 20 }, (_, i) => ({ ...task, id: `${task.id}-${i}` })));
+    expect((await evaluate({ flow, tasks: many, reward, policies: [policy] })).accuracy).toBeGreaterThan(0.9);
   });
 
   it("fixed order: every tool in its turn, an address for the one that takes it", async () => {

@@ -1,7 +1,15 @@
+import type { Policy } from "../engine.ts";
 import { ConfigError } from "../errors.ts";
 import type { ExperienceStore } from "../experience.ts";
 import type { FlowOptions } from "../flow/flow.ts";
-import { experiencedPlanner, modelPlanner, ruleExecutor, ruleVerifier, turnCount } from "../flow/index.ts";
+import {
+  experiencedPlanner,
+  type ModelPlannerOptions,
+  modelPlanner,
+  ruleExecutor,
+  ruleVerifier,
+  turnCount,
+} from "../flow/index.ts";
 import { knownFields, readable } from "../learn/planners/candidates.ts";
 import { metered } from "../metered.ts";
 import type { ChatModel } from "../model.ts";
@@ -18,6 +26,7 @@ export const baselines = {
   "fixed-order": "the same tools in the same order for every question (--tools names the order)",
   untrained: "the planner before any training; what was trained is not used",
   "flow-grpo": "the planner that Flow-GRPO trained (--policy, else the newest run here, else the one that is shipped)",
+  "offline-sft": "the planner that imitated solved plans offline (--policy: a run of agentflow sft)",
   "large-planner": "a larger model that was not trained plans (--planner), the other modules stay",
   experience: "the untrained planner, shown what solved earlier tasks like this one (--experience)",
 } as const;
@@ -93,7 +102,7 @@ const FINISH = "final_answer";
 /**
  * A flow with a single policy in the manner of ReAct: one model thinks, writes each call and ends by calling
  * `final_answer`. There is no analyst, no judge of memory and no generator beside it. A solve that does not end with that
- * call has no answer.
+ * call has no answer. The model may be a policy: `flowGrpo` then trains the single policy on the reward of its own answers.
  *
  * @example
  * ```ts
@@ -106,9 +115,8 @@ const FINISH = "final_answer";
  * const result = await createFlow(react({ tools: { calculate } }, model)).solve("What is 17 * 23?");
  * ```
  */
-export const react = (flow: FlowOptions, model: ChatModel): FlowOptions => {
+export const react = (flow: FlowOptions, model: ChatModel | Policy, options: ModelPlannerOptions = {}): FlowOptions => {
   checkFlow(flow, "react: the flow");
-  aModel(model, "react: the model");
   const finish = tool<{ answer: string }>({
     description: "Ends the task: the answer alone, a number, date or name, without unit and without a sentence.",
     inputSchema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"] },
@@ -117,7 +125,7 @@ export const react = (flow: FlowOptions, model: ChatModel): FlowOptions => {
   return {
     ...withoutModules(flow),
     tools: { ...toolsetOf(flow.tools), [FINISH]: finish },
-    planner: modelPlanner(model),
+    planner: modelPlanner(model, options),
     executor: ruleExecutor(),
     verifier: stopsAt((called) => called === FINISH),
     generator: (state, context) =>

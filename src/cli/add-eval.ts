@@ -59,6 +59,8 @@ export const addEval = (command: Command): void => {
         command.error("error: --max-drop needs --against: the report whose accuracy may not fall");
       if (options.baseline === "large-planner" && options.planner === undefined)
         command.error("error: --baseline large-planner needs --planner: the larger model");
+      if (options.baseline === "offline-sft" && options.policy === undefined)
+        command.error("error: --baseline offline-sft needs --policy: a run of agentflow sft");
       if (options.baseline === "untrained" && options.policy !== undefined)
         command.error("error: --baseline untrained uses no trained weights: leave --policy out");
       process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
