@@ -5,6 +5,7 @@ import { formats } from "../tasks/task-file.ts";
 import { budgetOf, wholeNumber } from "./command-options.ts";
 import { checkCommand } from "./eval-check.ts";
 import { evalCommand } from "./eval-command.ts";
+import { wrap } from "./text-width.ts";
 
 /** Reads points of accuracy, 0 to 100, as a share. */
 const pointsOf = (text: string): number => {
@@ -12,6 +13,13 @@ const pointsOf = (text: string): number => {
   if (text.trim() !== "" && points >= 0 && points <= 100) return points / 100;
   throw new InvalidArgumentError("Accepted is a number of points from 0 to 100.");
 };
+
+/** What each baseline is, in 80 columns. */
+const baselineLines = (): string[] =>
+  Object.entries(baselines).flatMap(([name, about]) =>
+    wrap(about, 80 - INDENT).map((line, i) => `${(i === 0 ? `  ${name}` : "").padEnd(INDENT)}${line}`),
+  );
+const INDENT = 17;
 
 /** `agentflow eval`. */
 export const addEval = (command: Command): void => {
@@ -46,12 +54,7 @@ export const addEval = (command: Command): void => {
     .option("--resume", "resume an interrupted evaluation (with --out)", false)
     .option("--json", "print one JSON object to stdout, progress to stderr", false)
     .option("--quiet", "print only the accuracy", false)
-    .addHelpText(
-      "after",
-      `\nBaselines:\n${Object.entries(baselines)
-        .map(([name, about]) => `  ${name.padEnd(15)}${about}`)
-        .join("\n")}`,
-    )
+    .addHelpText("after", `\nBaselines:\n${baselineLines().join("\n")}`)
     .action(async (set, { check, ...options }, command: Command) => {
       if (options.resume && options.out === undefined)
         command.error("error: --resume needs --out: an evaluation resumes from what stands beside its report");
