@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as main from "agentflow";
+import * as benchmarks from "agentflow/benchmarks";
 import * as onnx from "agentflow/engines/onnx";
 import * as models from "agentflow/models";
 import * as sandbox from "agentflow/sandbox";
@@ -70,6 +71,7 @@ const calls: readonly (readonly unknown[])[] = [
 
 const parts: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   main,
+  benchmarks,
   train,
   tools,
   tasks,

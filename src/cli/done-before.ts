@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import type { SolveResult } from "../flow/flow.ts";
 import { defined } from "../options.ts";
@@ -28,7 +29,7 @@ interface Row extends Done {
 }
 
 /** What tells a task from every other one, whatever number it has in its file. */
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+export const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
 const taskHash = ({ question, sealed }: Task): string => hashOf([question, sealed]);
 
 /** What tells a list of tasks from every other one. */
@@ -36,13 +37,15 @@ export const hashOfTasks = (tasks: readonly Task[]): string => hashOf(tasks.map(
 
 /**
  * Opens the file at `path`, which was begun with `settings`: all that a result depends on besides its task. Without
- * `resume` what another evaluation left there goes. Throws `StoreError` where settings or tasks are not those of the file.
+ * `resume` what another evaluation left there goes. Throws `StoreError` where settings or tasks are not those of the file,
+ * unless tasks of others are to be left as they are.
  */
 export const openDone = async (
   path: string,
   tasks: readonly Task[],
   settings: Readonly<Record<string, unknown>>,
   resume: boolean,
+  { ofOthers = "refuse" }: { readonly ofOthers?: "refuse" | "leave" } = {},
 ): Promise<DoneBefore> => {
   if (!resume) await rm(path, { force: true });
   const [first, ...rows] = (resume ? await readLines(path) : []) as [
@@ -60,9 +63,10 @@ export const openDone = async (
     if (differs !== undefined)
       throw refuse(`it began with ${differs} ${shown(begun[differs])}, and now it is ${shown(settings[differs])}`);
     const other = rows.find(({ id, task }) => hashes.get(id) !== task);
-    if (other !== undefined) throw refuse(`its task ${other.id} is not one of these tasks`);
+    if (other !== undefined && ofOthers === "refuse") throw refuse(`its task ${other.id} is not one of these tasks`);
   }
-  const known = new Map(rows.map(({ id, usage, trajectory }) => [id, { usage, trajectory }]));
+  const ours = rows.filter(({ id, task }) => hashes.get(id) === task);
+  const known = new Map(ours.map(({ id, usage, trajectory }) => [id, { usage, trajectory }]));
   const writer = lineWriter(path);
   if (first === undefined) writer.append({ settings });
   return {
@@ -71,6 +75,33 @@ export const openDone = async (
     close: () => writer.close(),
   };
 };
+
+/**
+ * Results that any evaluation may use, in a folder: a file for each way to solve, by the hash of its settings. A task is
+ * known by its id, question and key.
+ */
+export const openCache = async (
+  folder: string,
+  tasks: readonly Task[],
+  settings: Readonly<Record<string, unknown>>,
+): Promise<DoneBefore> => {
+  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+    throw new StoreError(`Cannot keep results in ${folder}: ${cause.message}`, { cause });
+  });
+  const path = join(folder, `${hashOf(settings).slice(0, 32)}.jsonl`);
+  return openDone(path, tasks, settings, true, { ofOthers: "leave" });
+};
+
+/** Several stores of results as one: what any of them knows is known, and each keeps what it has not. */
+export const together = (stores: readonly DoneBefore[]): DoneBefore => ({
+  of: (task) => stores.map((store) => store.of(task)).find((done) => done !== undefined),
+  keep: (task, done) => {
+    for (const store of stores) if (store.of(task) === undefined) store.keep(task, done);
+  },
+  close: async () => {
+    for (const store of stores) await store.close();
+  },
+});
 
 const shown = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing";

@@ -1,16 +1,14 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { setNames } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
 import { recipes } from "../learn/recipe.ts";
-import { packageFolder } from "../package-folder.ts";
 import { redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { BUILT_IN_MODEL } from "../setup/local-model.ts";
-import { formats } from "../tasks/task-file.ts";
+import { addEval } from "./add-eval.ts";
 import {
   budgetOf,
   findProject,
@@ -22,9 +20,9 @@ import {
   sharesOf,
   wholeNumber,
 } from "./command-options.ts";
+import { addData } from "./data-command.ts";
 import { doctor } from "./doctor.ts";
 import { addEngineCommands } from "./engine-command.ts";
-import { checkCommand, evalCommand } from "./eval-command.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { addInit } from "./init.ts";
 import { INTERRUPTED, Interruption } from "./interrupt.ts";
@@ -34,12 +32,9 @@ import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
 import { addStoredCommands } from "./stored-commands.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
+import { version } from "./version.ts";
 import { guarded } from "./waiting.ts";
 import { watchCommand } from "./watch.ts";
-
-const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
-  readonly version: string;
-};
 
 const FAILED = 1;
 const WRONG_CALL = 2;
@@ -59,7 +54,7 @@ const refuseLongArguments = (): void => {
 
 const program = new Command("agentflow")
   .description("Agents that learn in the flow.")
-  .version(manifest.version)
+  .version(version)
   .hook("preAction", (_, command) => findProject(command))
   .exitOverride()
   // Names of subcommands are long: their descriptions wrap all the same.
@@ -237,29 +232,8 @@ withSetUp(program.command("solve"))
     else process.exitCode = await solve(question ?? "", { ...options, out: store ? out : undefined });
   });
 
-withSetUp(program.command("eval"))
-  .description("measure accuracy, with intervals, on a file of tasks or a set of the Almanac")
-  .argument(
-    "[set or file]",
-    `${setNames.join(", ")}, or a file: JSON, JSON lines, CSV or Parquet (default: what the project holds out, else heldOutPages)`,
-  )
-  .addOption(
-    new Option("--format <format>", "format of the file (default: recognised by its fields)").choices([...formats]),
-  )
-  .option("--check", "only check that each key, given back, is right; calls no model", false)
-  .option("--limit <number>", "use only the first <number> tasks", wholeNumber(1))
-  .option("--concurrency <number>", "solve this many questions at once", wholeNumber(1, 1024), 16)
-  .option("--out <file>", "write the report to this file")
-  .option("--against <file>", "compare with an earlier report on the same tasks")
-  .option("--resume", "resume an interrupted evaluation (with --out)", false)
-  .option("--json", "print one JSON object to stdout, progress to stderr", false)
-  .option("--quiet", "print only the accuracy", false)
-  .action(async (set, { check, ...options }, command: Command) => {
-    if (options.resume && options.out === undefined)
-      command.error("error: --resume needs --out: an evaluation resumes from what stands beside its report");
-    process.exitCode = await (check ? checkCommand : evalCommand)(set, options);
-  });
-
+addEval(withSetUp(program.command("eval")));
+addData(program);
 addServe(withSetUp(program.command("serve")));
 
 withSetUp(program.command("doctor"))

@@ -64,7 +64,8 @@ export const measureBaselines = async (options: BaselineOptions): Promise<Baseli
   return { ...baselines, oracle: await measure(environment.oracle(taskOf)) };
 };
 
-const bestOrder = async (options: BaselineOptions): Promise<readonly string[]> => {
+/** The order of tools that solves most of some training tasks. */
+export const bestOrder = async (options: Omit<BaselineOptions, "sets" | "onStage">): Promise<readonly string[]> => {
   const { environment, tools, seed, concurrency, searchTasks, abortSignal } = options;
   const { families, fixedOrder, reward } = environment;
   const sample = Array.from({ length: searchTasks }, (_, i) => families[i % families.length]).flatMap((family, i) =>

@@ -1,4 +1,3 @@
-import { openAlmanac } from "../almanac/environment.ts";
 import { type AgentFlowConfig, type ModelSettings, type RoleName, roleNames } from "../config.ts";
 import type { Engine, Policy } from "../engine.ts";
 import { openEngine } from "../engines/onnx/index.ts";
@@ -15,7 +14,6 @@ import { modelVerifier } from "../flow/model/verifier.ts";
 import { type Cast, castOf } from "../learn/cast.ts";
 import { type ModuleName, trainableNames } from "../learn/modules.ts";
 import { chooseRecipe } from "../learn/recipe.ts";
-import { silentModel } from "../learn/silent-model.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import type { Generator } from "../module.ts";
@@ -23,10 +21,11 @@ import { defined } from "../options.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { openExperience } from "../store/experience.ts";
-import { type Toolset, toolsetOf } from "../tool.ts";
+import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
 import { localName, type RemoteModel, remoteModel } from "./remote-model.ts";
+import { openTools, pickTools } from "./tools.ts";
 import { type ChosenPlanner, trainedPlanner, turnsOf } from "./trained-planner.ts";
 
 export interface SetUpOptions {
@@ -39,6 +38,10 @@ export interface SetUpOptions {
   readonly runs?: string | undefined;
   /** The model of all roles that a configuration names none for. */
   readonly model?: string | undefined;
+  /** The planner's own model: goes before the configuration's. */
+  readonly planner?: string | undefined;
+  /** Without a configuration's tools: those over the web itself instead of the Almanac's. @default false */
+  readonly live?: boolean | undefined;
   readonly modules?: readonly ModuleName[] | undefined;
   readonly context?: number | undefined;
   readonly quantisation?: "int8" | "int4" | "none" | undefined;
@@ -99,7 +102,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
   const asked: ModelSettings | undefined = options.model ?? variables.AGENTFLOW_MODEL ?? config?.model;
   const tries = defined({ attempts: options.attempts });
   const remote = asked === undefined ? undefined : await remoteModel(asked, variables, tries);
-  const roles = await remoteRoles(config?.roles ?? {}, variables, tries);
+  const roles = await remoteRoles({ ...config?.roles, ...defined({ planner: options.planner }) }, variables, tries);
   const localNeeded = options.policy !== undefined || (remote === undefined && !coversAll(roles));
   const isNamed = options.policy !== undefined || asked !== undefined || roles.planner !== undefined;
   const chosen = options.runs === undefined || isNamed ? undefined : await trainedPlanner(options.runs, loaded);
@@ -109,7 +112,8 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     const cast = engine === undefined ? undefined : castLocal(engine, options);
     const model = remote?.model ?? cast?.model;
     const parts = partsOf(remote?.model, roles, cast?.flow, options);
-    const tools = pick(await toolsOf(config, options.seed, model), options.tools);
+    const opened = await openTools(config, options, model, variables);
+    const tools = pickTools(opened.tools, options.tools);
     const budget = {
       ...defined({ turns: loaded === undefined ? await turnsOf(named.policy) : undefined }),
       ...config?.budget,
@@ -141,6 +145,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       redact: redactor(secrets),
       dispose: async () => {
         await experience?.close();
+        await opened.close();
         await engine?.dispose();
       },
     };
@@ -290,21 +295,3 @@ const playersOf = (
       ...(engine?.chat === undefined ? {} : { model: engineModel(engine.policy("base")) }),
     };
   });
-
-/** The project's tools; without a project those of the Almanac. */
-const toolsOf = async (
-  config: AgentFlowConfig | undefined,
-  seed: number,
-  model: ChatModel | undefined,
-): Promise<Toolset> => {
-  if (config?.tools !== undefined) return toolsetOf(config.tools);
-  return (await openAlmanac(seed)).tools(model ?? silentModel);
-};
-
-const pick = (tools: Toolset, names: readonly string[] | undefined): Toolset => {
-  if (names === undefined) return tools;
-  const missing = names.find((name) => !Object.hasOwn(tools, name));
-  if (missing !== undefined)
-    throw new ConfigError(`There is no tool "${missing}": accepted are ${Object.keys(tools).join(", ")}.`);
-  return Object.fromEntries(names.flatMap((name) => (tools[name] === undefined ? [] : [[name, tools[name]]])));
-};

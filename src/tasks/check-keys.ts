@@ -50,8 +50,10 @@ export const checkKeys = (tasks: readonly Task<AnswerKey>[]): readonly KeyFault[
     if (sealed.answers.length === 0 && sealed.index === undefined && sealed.kind !== "expression24")
       return [{ id, key: "", problem: "there is no key: no answer can be right" }];
     const faults: KeyFault[] = problem === undefined ? [] : [{ id, key: sealed.answers.join(" | "), problem }];
+    // An expression that equals a key is right: what it comes to is seen without the keys.
+    const scored = sealed.kind === "expression24" ? { ...sealed, answers: [] } : sealed;
     for (const key of sealed.answers)
-      if (!scoreAnswer(sealed, key).correct)
+      if (!scoreAnswer(scored, key).correct)
         faults.push({ id, key, problem: "given back as an answer, it is not right" });
     const { choices = [], index } = sealed;
     const option = index === undefined ? undefined : choices[index];

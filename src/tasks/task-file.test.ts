@@ -44,7 +44,7 @@ describe("a file of tasks", () => {
     ["aime", { ID: "2024-I-1", Problem: "Find it.", Answer: 204 }, "2024-I-1", "number", ["204"]],
     ["amc", { id: 5, problem: "Find it.", answer: 27.0 }, "5", "number", ["27"]],
     ["gsm8k", { question: "How many?", answer: "First, then.\n#### 1,042" }, "0", "number", ["1,042"]],
-    ["game24", { pid: 1, question: [1, 1, 4, 6], answer: ["(1+1+1)*8"] }, "1", "expression24", []],
+    ["game24", { pid: 1, question: [1, 1, 4, 6], answer: ["4×(6+1-1)"] }, "1", "expression24", ["4×(6+1-1)"]],
     ["flashrag", { id: "f", question: "Who?", golden_answers: ["Ann", "Anne"] }, "f", "text", ["Ann", "Anne"]],
     [
       "a training file",

@@ -276,14 +276,15 @@ const readers: Readonly<Record<TaskFormat, (record: RecordOf, fields: Fields, se
     question: text("question"),
     key: keyed([text("answer").split("####").at(-1)?.trim() ?? ""], "any"),
   }),
-  game24: (record, { text }) => {
+  game24: (record, { text, texts }) => {
     const given = record.Puzzles ?? record.question ?? record.numbers;
     const numbers =
       (Array.isArray(given) ? given.map(Number) : text("Puzzles", "question").match(/\d+/g)?.map(Number)) ?? [];
     return {
       id: record.Rank ?? record.rank ?? record.pid,
       question: `Use the numbers ${numbers.join(", ")}, each exactly once, with + - * / and parentheses to make 24. Answer with the expression.`,
-      key: { kind: "expression24", answers: [], numbers },
+      // Solutions, where the file has some: any other one is as right.
+      key: { kind: "expression24", answers: Array.isArray(record.answer) ? texts("answer") : [], numbers },
     };
   },
   flashrag: (record, { text, texts, maybe }) => {
