@@ -89,6 +89,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
   const [replay, { sampler, begun }] = [await replayOf(parts), await drawnFrom(parts)];
+  let workers: Record<string, string[]> = {};
   const training = flowGrpo<EnvironmentSealed>({
     ...grpoOptions(parts, replay),
     begun,
@@ -98,6 +99,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       sampler.record(rollout.task, rollout.reward);
       journal.record(rollout);
       run.appendTrajectory(rowOf(rollout));
+      noteWorker(workers, rollout);
     },
   });
 
@@ -126,7 +128,9 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.endedAsTold = outOfTime || impatient;
     const last = ending || impatient;
     run.appendMetrics({ ...metrics, ...defined({ validation: accuracy }) });
-    run.appendTimings({ step: index, ...timings });
+    // Who made a trajectory is chance, as wall time is.
+    run.appendTimings({ step: index, ...timings, ...(Object.keys(workers).length > 0 && { workers }) });
+    workers = {};
     journal.stepDone(index);
     if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });
     if (stopped || last || (index + 1) % every === 0) {
@@ -165,6 +169,16 @@ const spentBefore = (
   validate: 0,
   ...from?.spent,
 });
+
+/** Worker → the trajectories of a step that it made, by their ids. */
+const noteWorker = (
+  workers: Record<string, string[]>,
+  { trajectory: { worker, id } }: Pick<Rollout, "trajectory">,
+): void => {
+  if (worker === undefined) return;
+  workers[worker] ??= [];
+  workers[worker].push(id);
+};
 
 /** What was sampled, without prompts and probabilities, which the journal has. */
 const rowOf = ({

@@ -27,7 +27,7 @@ import { filesThatDiffer, notCovered } from "./verify-files.ts";
 import { integrityOf, requireThisVersion } from "./verify-integrity.ts";
 import { comparing, Difference, readKeptRows } from "./verify-rows.ts";
 
-export interface VerifyOptions extends Omit<ResumeOptions, "stopSignal"> {
+export interface VerifyOptions extends Omit<ResumeOptions, "stopSignal" | "queue"> {
   /** One step, counted from 1. @default the whole run */
   readonly step?: number | undefined;
   /** Told of each step, counted from 1, that came out the same. */

@@ -14,3 +14,4 @@ export { type RemotePlannerOptions, remotePlanner } from "./remote-planner.ts";
 export { openSetUp, type Player, type SetUp, type SetUpOptions } from "./set-up.ts";
 export { type NamedAgain, type OpenedAgain, openedAgain } from "./stored-run.ts";
 export { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";
+export { workerTexts } from "./worker-texts.ts";

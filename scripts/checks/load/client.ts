@@ -30,7 +30,9 @@ export interface ClientFigures {
   readonly mixedUp: number;
   readonly processorMs: number;
   readonly seconds: number;
+  /** At most, and before the first request. */
   readonly megabytes: number;
+  readonly megabytesBefore: number;
   readonly mostAtOnce: number;
   readonly delayMs: number;
 }
@@ -84,7 +86,8 @@ const run = async (options: ClientOptions): Promise<ClientFigures> => {
   };
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  let megabytes = 0;
+  const megabytesBefore = process.memoryUsage.rss() / 2 ** 20;
+  let megabytes = megabytesBefore;
   const watch = setInterval(() => {
     megabytes = Math.max(megabytes, process.memoryUsage.rss() / 2 ** 20);
   }, 50);
@@ -109,7 +112,16 @@ const run = async (options: ClientOptions): Promise<ClientFigures> => {
   const seconds = (performance.now() - begun) / 1000;
   clearInterval(watch);
   delay.disable();
-  const figures = { requests, lost, mixedUp, processorMs: (user + system) / 1000, seconds, megabytes, mostAtOnce };
+  const figures = {
+    requests,
+    lost,
+    mixedUp,
+    processorMs: (user + system) / 1000,
+    seconds,
+    megabytes,
+    megabytesBefore,
+    mostAtOnce,
+  };
   await engine.dispose();
   return { ...figures, delayMs: delay.percentile(99) / 1e6 };
 };

@@ -33,7 +33,7 @@ const openDouble = async (): Promise<string> => {
       encodeSampleResponse({ sequences: [{ stopReason: "stop", tokens, logProbs }], promptLogProbs: undefined }),
     );
   };
-  const answers: Readonly<Record<string, (body: Record<string, never>) => object>> = {
+  const answers: Readonly<Record<string, (body: Readonly<Record<string, unknown>>) => object>> = {
     create_session: () => ({ session_id: "s" }),
     create_model: () => later(0, json({ model_id: "m" })),
     save_weights_for_sampler: () => later(0, json({ sampling_session_id: "sampler" })),
