@@ -19,6 +19,7 @@ import {
   noConfigOption,
   positive,
   seedOption,
+  serverAddress,
   sharesOf,
   wholeNumber,
 } from "./command-options.ts";
@@ -36,6 +37,7 @@ import { addStoredCommands } from "./stored-commands.ts";
 import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
 import { guarded } from "./waiting.ts";
 import { watchCommand } from "./watch.ts";
+import { addWorker } from "./worker.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
   readonly version: string;
@@ -95,7 +97,8 @@ program
     "--model <folder>",
     `start from this planner: a run, a model folder or a pulled model (default: ${BUILT_IN_MODEL}; for a project, a small one made for its tools)`,
   )
-  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)")
+  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)", serverAddress)
+  .option("--queue <where>", "let workers do the rollouts (see worker): local, or a server of NATS, nats://host:4222")
   .option(
     "--modules <list>",
     `modules that the model plays: ${moduleNames.join(",")} (default: all)`,
@@ -273,6 +276,7 @@ withSetUp(program.command("doctor"))
 addInit(program);
 addStoredCommands(program);
 addEngineCommands(program);
+addWorker(program);
 
 guardStreams();
 takeReports();

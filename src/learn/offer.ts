@@ -39,8 +39,6 @@ export interface OfferParts {
   readonly replies: ReplyLog | undefined;
   readonly emit: Emit;
   readonly clock: Clock;
-  /** @default 15 */
-  readonly leaseSeconds?: number | undefined;
 }
 
 /** A run whose solves are done by workers, and how that ends. */
@@ -57,7 +55,8 @@ const ATTEMPTS = 5;
  * and gives a trajectory, each solve counts once, and its random numbers are those of its place, whoever does it.
  */
 export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
-  const { queue, run, settings, recipe, learning, replies, emit, clock, leaseSeconds = 15 } = parts;
+  const { queue, run, settings, recipe, learning, replies, emit, clock } = parts;
+  const { leaseSeconds = 15 } = queue;
   const { engine, environment, planner, policies, verdicts, turnsLeft, tokenizer } = learning;
   const about: RunAbout = {
     protocol: 1,

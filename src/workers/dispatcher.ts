@@ -118,9 +118,13 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     }
     give();
   };
+  let watched = clock.now();
   const watch = (): void => {
     cancelWatch?.();
     const now = clock.now();
+    // A run that was held up itself has not listened: nobody was silent.
+    if (now - watched > 500 * leaseSeconds) for (const worker of heard.keys()) heard.set(worker, now);
+    watched = now;
     for (const [worker, last] of heard) if (now - last > 1000 * leaseSeconds) lose(worker);
     if (heard.size > 0 && !closed) cancelWatch = clock.after(250 * leaseSeconds, watch);
     else cancelWatch = undefined;
@@ -183,7 +187,10 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
         return {};
       }
       heard.set(worker, clock.now());
-      if (cancelWatch === undefined) watch();
+      if (cancelWatch === undefined) {
+        watched = clock.now();
+        watch();
+      }
       if (type === "hello") return about;
       if (type === "beat") return {};
       if (type === "take") return take(worker);

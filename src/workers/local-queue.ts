@@ -4,6 +4,7 @@ import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { ConfigError, EngineError, messageOf } from "../errors.ts";
+import { checked, type Rules, seconds } from "../options.ts";
 import { readMessage } from "./message.ts";
 import { LONGEST_ANSWER_SECONDS, type RolloutQueue, type WorkerLink } from "./queue.ts";
 
@@ -16,6 +17,11 @@ interface Meeting {
   readonly port: number;
   readonly token: string;
 }
+
+/** How long a worker may be silent. */
+export type LocalQueueOptions = Pick<RolloutQueue, "leaseSeconds">;
+
+export const queueRules: Rules<LocalQueueOptions> = { leaseSeconds: seconds };
 
 /**
  * Workers on this machine: the run listens on loopback, and a file in its folder, which only this user may read, says where
@@ -30,7 +36,8 @@ interface Meeting {
  * const run = learn({ environment: almanac(), folder: "runs", seed: 7, queue: localQueue() });
  * ```
  */
-export const localQueue = (): RolloutQueue => ({
+export const localQueue = (options: LocalQueueOptions = {}): RolloutQueue => ({
+  ...checked("localQueue", options, queueRules),
   open: async ({ folder }, answer) => {
     const token = randomBytes(24).toString("base64url");
     const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, response) => {

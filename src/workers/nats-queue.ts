@@ -4,15 +4,16 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { ConfigError, EngineError, messageOf } from "../errors.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { checked, name, type Rules, required } from "../options.ts";
+import { type LocalQueueOptions, queueRules } from "./local-queue.ts";
 import { readMessage } from "./message.ts";
 import { LONGEST_ANSWER_SECONDS, type Message, type RolloutQueue, type WorkerLink } from "./queue.ts";
 
-export interface NatsQueueOptions {
+export interface NatsQueueOptions extends LocalQueueOptions {
   /** A server of NATS: `nats://[user:password@]host:4222`, or `tls://…`. */
   readonly url: string;
 }
 
-const optionRules: Rules<NatsQueueOptions> = { url: required(name) };
+const optionRules: Rules<NatsQueueOptions> = { ...queueRules, url: required(name) };
 
 /** Messages that are longer travel compressed: prompts are lists of numbers. */
 const SHORT = 4096;
@@ -34,8 +35,9 @@ const LONGEST_MESSAGE = 64 * 2 ** 20;
  * ```
  */
 export const natsQueue = (options: NatsQueueOptions): RolloutQueue => {
-  const { url } = checked("natsQueue", options, optionRules);
+  const { url, leaseSeconds } = checked("natsQueue", options, optionRules);
   return {
+    leaseSeconds,
     open: async ({ id }, answer) => {
       const connection = await connectTo(url);
       const { max_payload: most = 2 ** 20 } = connection.info ?? {};

@@ -16,6 +16,8 @@ export interface QueueRun {
  * is one: messages may be lost or come twice.
  */
 export interface RolloutQueue {
+  /** A worker that gives no sign of life for this long is lost: what it had under way is done again. @default 15 */
+  readonly leaseSeconds?: number | undefined;
   /** Answers messages from now on. */
   open(run: QueueRun, answer: Answering): Promise<OpenQueue>;
 }

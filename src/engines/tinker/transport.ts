@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request as plainRequest } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
-import { EngineError } from "../../errors.ts";
+import { EngineError, messageOf } from "../../errors.ts";
 import type { Transport } from "./http.ts";
 
 /** Bytes of one answer: a result of training has two numbers a token. */
@@ -41,11 +41,14 @@ export const httpTransport = (url: string): Transport & { close(): void } => {
       outgoing.setTimeout(1000 * timeoutSeconds, () =>
         outgoing.destroy(new EngineError(`The server did not answer within ${timeoutSeconds} s.`)),
       );
-      outgoing.once("error", reject);
+      outgoing.once("error", (cause) => reject(abortSignal?.aborted === true ? cause : unreachable(url, cause)));
       outgoing.end(body);
     });
   return Object.assign(send, { close: () => agent.destroy() });
 };
+
+const unreachable = (url: string, cause: Error): EngineError =>
+  cause instanceof EngineError ? cause : new EngineError(`${url} cannot be reached: ${messageOf(cause)}.`, { cause });
 
 const headersOf = ({ headers }: IncomingMessage): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
