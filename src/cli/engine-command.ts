@@ -10,6 +10,7 @@ import { ConfigError, messageOf } from "../errors.ts";
 import { defined } from "../options.ts";
 import { BUILT_IN_MODEL, findModel, findModelPath } from "../setup/local-model.ts";
 import { jsonOption, serverAddress, wholeNumber } from "./command-options.ts";
+import { addEngineStart } from "./engine-start.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { wrap } from "./text-width.ts";
@@ -141,6 +142,8 @@ export const addEngineCommands = (program: Command): void => {
     .action(async (options) => {
       process.exitCode = await serve(options);
     });
+
+  addEngineStart(engine);
 
   const looks = [
     ["probe", "find out what a server does where the protocol leaves it open, on a scratch model", probe],
