@@ -149,7 +149,7 @@ export const work = async (options: WorkOptions): Promise<number> => {
     try {
       await Promise.all(Array.from({ length: concurrency }, lane));
     } catch (error) {
-      // The other lanes may have been told that the run is over.
+      // The run may be over, as other lanes have heard.
       if (!abortSignal.aborted && !(error instanceof RunGone && (await link.ended()))) throw error;
     }
     if (abortSignal.aborted) await calls.call({ type: "leave" }).catch(() => undefined);

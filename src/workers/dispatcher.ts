@@ -203,7 +203,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       ...local,
       solve: (asked, { id, randomKey, versions, from, abortSignal, ...others } = {}) => {
         const query = typeof asked === "string" ? undefined : asked;
-        // What cannot be told to another process is done in this one.
+        // What another process cannot get is done in this one.
         if (query === undefined || id === undefined || randomKey === undefined || Object.keys(others).length > 0)
           return local.solve(asked, { ...others, ...defined({ id, randomKey, versions, from, abortSignal }) });
         const job: Job = { flow: name, query, id, randomKey, ...defined({ versions, from }) };

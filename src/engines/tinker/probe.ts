@@ -112,7 +112,11 @@ const probed = async (client: BareClient, session: string): Promise<Pick<ProbeRe
   const reduction = await reductionOf(client, model, mask);
   findings.push(
     finding("RL losses take a mask", mask ? "yes" : "no"),
-    finding("losses are", reduction ?? "neither sums nor means of sums", reduction ? "" : "no coefficient would be exact"),
+    finding(
+      "losses are",
+      reduction ?? "neither sums nor means of sums",
+      reduction ? "" : "no coefficient would be exact",
+    ),
     await alignment(client, model),
     ...(await sampling(client, model)),
     await orderOfExecution(client, model),
