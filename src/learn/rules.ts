@@ -79,9 +79,7 @@ const recipeRule = ruleOf<Recipe>({
       reading: required(share),
     }),
   ),
-  exercises: required(
-    ruleOf<Recipe["exercises"]>({ ...descent, sequences: required(whole), pool: required(whole) }),
-  ),
+  exercises: required(ruleOf<Recipe["exercises"]>({ ...descent, sequences: required(whole), pool: required(whole) })),
   successes: required(ruleOf<Recipe["successes"]>({ ...descent, sequences: required(whole) })),
   families: required(
     ruleOf<Recipe["families"]>({

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { type Answering, LONGEST_ANSWER_SECONDS, type Message, type WorkerLink } from "./queue.ts";
@@ -23,6 +24,8 @@ export class RunGone extends EngineError {}
 /** A worker's calls over a link, each under a number: sent again until there is an answer. */
 export const openCalls = ({ link, worker, clock, patienceSeconds }: CallsOptions): Calls => {
   const closing = new AbortController();
+  // Every message under way listens to it.
+  setMaxListeners(0, closing.signal);
   /** Numbers of calls under way, the oldest first. */
   const underWay = new Set<number>();
   let next = 0;
