@@ -9,7 +9,7 @@ import { readMessage } from "./message.ts";
 import { LONGEST_ANSWER_SECONDS, type RolloutQueue, type WorkerLink } from "./queue.ts";
 
 /** Says in a run's folder where its workers meet it. */
-export const QUEUE_FILE = ".queue.json";
+const QUEUE_FILE = ".queue.json";
 
 const LONGEST_MESSAGE = 64 * 2 ** 20;
 
