@@ -135,7 +135,7 @@ export type {
   Verifier,
 } from "./module.ts";
 export { deriveKey, type Random, type RandomKey, random, randomKey, uniform } from "./random.ts";
-export type { CallPlace, Reply, ReplyLog } from "./reply-log.ts";
+export type { CallPlace, Reply, ReplyEntry, ReplyLog } from "./reply-log.ts";
 export type { RedactedStream, Redactor } from "./secrets/redact.ts";
 export { type Query, queryOf, type Reward, type RolloutCost, type Task, type Utterance } from "./task.ts";
 export {

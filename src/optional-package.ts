@@ -13,6 +13,7 @@ const features: Readonly<Record<string, readonly string[]>> = {
   "Reading Parquet files": ["hyparquet", "hyparquet-compressors"],
   "Connecting to MCP servers": ["@modelcontextprotocol/client"],
   "Serving MCP": ["@modelcontextprotocol/server"],
+  "Workers on other machines": ["@nats-io/transport-node"],
   "Running Python on Pyodide": ["pyodide"],
   "Installing Python for WASI": ["fflate"],
   "Running models natively": [RUNTIME, "koffi"],

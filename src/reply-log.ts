@@ -20,5 +20,11 @@ export type Reply = (
  */
 export interface ReplyLog {
   /** The reply that this call got before, if it was made; else `keep` takes the new one, and resolves once it is written. */
-  open(place: CallPlace): { readonly known: Reply | undefined; keep(reply: Reply): Promise<void> };
+  open(place: CallPlace): ReplyEntry | Promise<ReplyEntry>;
+}
+
+/** One call in a log: the reply that it got before, or where the new one is kept. */
+export interface ReplyEntry {
+  readonly known: Reply | undefined;
+  keep(reply: Reply): Promise<void>;
 }

@@ -128,4 +128,6 @@ export interface Trajectory {
   readonly stopReason: StopReason;
   /** An infrastructure failure: the trajectory is not a sample. */
   readonly failure?: string;
+  /** The worker that made it; absent where the run's own process did. In a run's folder `timings.jsonl` has it. */
+  readonly worker?: string;
 }

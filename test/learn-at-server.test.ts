@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { learn, resume } from "agentflow/learn";
+import { learn, resume, verify } from "agentflow/learn";
 import { leverEnvironment, leverPolicy } from "agentflow/testing";
 import { describe, expect, it } from "vitest";
 import type { Engine, Policy } from "../src/engine.ts";
@@ -64,5 +64,22 @@ describe("a run of learning at a server", () => {
     expect(await rowsOf(folder)).toEqual(undisturbed);
     await planner.dispose();
     await died.planner.dispose();
+
+    // The server is not asked again.
+    const found = await verify(folder, { environment });
+    expect(found).toMatchObject({ verified: true, steps: 0, differences: [] });
+    expect(found.covered).toEqual([
+      expect.stringMatching(/^rewards of \d+ answers in evaluations/),
+      "the mean reward of 3 steps, from their rows",
+    ]);
+    expect(found.notCovered[0]).toMatch(
+      /^samples, log-probabilities, gradients and weights: they were made at 127\.0\.0\.1:1/,
+    );
+    const generous = leverEnvironment({ reward: () => 1 });
+    const other = await verify(folder, { environment: generous });
+    expect(other.verified).toBe(false);
+    expect(other.differences[0]).toMatch(
+      /trajectories\.jsonl: before, task test\S+: its reward is 0, and scored again 1/,
+    );
   });
 });

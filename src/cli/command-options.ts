@@ -15,6 +15,12 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Accepted is a whole number from ${least} to ${most}.`);
   };
 
+/** Reads the address of a server; anything else is a wrong call. */
+export const serverAddress = (text: string): string => {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InvalidArgumentError("Accepted is the address of a server, such as http://127.0.0.1:8210.");
+};
+
 /** Reads names with commas between. */
 export const names = (text: string): string[] => text.split(",").map((name) => name.trim());
 

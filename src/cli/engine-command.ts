@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { openEngine } from "../engines/onnx/engine.ts";
 import { checkConformance, probeServer } from "../engines/tinker/index.ts";
 import { listen, tinkerServer } from "../engines/tinker-server/index.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, messageOf } from "../errors.ts";
 import { defined } from "../options.ts";
 import { BUILT_IN_MODEL, findModel, findModelPath } from "../setup/local-model.ts";
-import { jsonOption, wholeNumber } from "./command-options.ts";
+import { jsonOption, serverAddress, wholeNumber } from "./command-options.ts";
+import { addEngineStart } from "./engine-start.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { wrap } from "./text-width.ts";
@@ -32,12 +34,13 @@ interface ServeOptions {
 const serve = async ({ model: name, host, port, checkpoints, learns, context }: ServeOptions): Promise<number> => {
   const screen = openScreen();
   const interrupts = listenToInterrupts(() => undefined);
+  const folder = resolve(checkpoints);
+  await requireWritable(folder);
   const model = await findModel(name);
   const engine = await openEngine(model, defined({ learns, contextLength: context }));
   try {
     const given = keyOf(process.env);
     const token = given ?? `tml-${randomBytes(24).toString("base64url")}`;
-    const folder = resolve(checkpoints);
     const tokenizer = resolve(await findModelPath(name));
     const server = tinkerServer({ engine, folder, token, model: name, tokenizer });
     const { url, close } = await listen(server, { port, host });
@@ -51,6 +54,21 @@ const serve = async ({ model: name, host, port, checkpoints, learns, context }: 
   } finally {
     interrupts.close();
     await engine.dispose();
+  }
+};
+
+/** Tries it, before anybody trains what could not be saved. Throws `ConfigError`. */
+const requireWritable = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, `.trial-${process.pid}`);
+    await writeFile(file, "");
+    await rm(file);
+  } catch (cause) {
+    throw new ConfigError(
+      `Checkpoints cannot be written to ${folder}: ${messageOf(cause)}. Choose another folder with --checkpoints.`,
+      { cause },
+    );
   }
 };
 
@@ -125,6 +143,8 @@ export const addEngineCommands = (program: Command): void => {
       process.exitCode = await serve(options);
     });
 
+  addEngineStart(engine);
+
   const looks = [
     ["probe", "find out what a server does where the protocol leaves it open, on a scratch model", probe],
     ["conformance", "check a server against the rules of the protocol, one by one", conformance],
@@ -133,7 +153,7 @@ export const addEngineCommands = (program: Command): void => {
     engine
       .command(name)
       .description(description)
-      .argument("<url>", "the server, without /api/v1")
+      .argument("<url>", "the server, without /api/v1", serverAddress)
       .option("--model <name>", "base model, by the server's name for it (default: its first)")
       .option(...jsonOption)
       .addHelpText("after", "\nEnvironment: TINKER_API_KEY, the server's key.")

@@ -9,6 +9,7 @@ import { BUILT_IN_MODEL, findRun, type LocalModelOptions, localPlanner } from ".
 import { projectFile } from "../setup/project-file.ts";
 import { remotePlanner } from "../setup/remote-planner.ts";
 import { openedAgain } from "../setup/stored-run.ts";
+import { localQueue, natsQueue, type RolloutQueue } from "../workers/index.ts";
 import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
 import { learnView } from "./learn-view.ts";
@@ -24,6 +25,8 @@ export interface LearnCommandOptions extends LearnSettings, Pick<LocalModelOptio
   readonly config?: string | undefined;
   /** Address of a server that trains. */
   readonly engine?: string | undefined;
+  /** Where workers meet the run: `local`, or a server of NATS. */
+  readonly queue?: string | undefined;
   /** Only check the project. */
   readonly check?: boolean | undefined;
   readonly resume?: string | undefined;
@@ -73,13 +76,15 @@ const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: 
   if (options.resume !== undefined) {
     const { root, id } = await findRun(options.resume);
     const folder = join(root, id);
-    return resume(folder, { ...(await openedAgain(folder, options, process.env)), ...signals });
+    const queue = queueAt(options.queue);
+    return resume(folder, { ...(await openedAgain(folder, options, process.env)), ...signals, queue });
   }
   const { out, model, config, context, quantisation, engine } = options;
   const isDefault = model === undefined && context === undefined && quantisation === undefined;
   return learn({
     ...settingsOf(options),
     ...signals,
+    queue: queueAt(options.queue),
     folder: out,
     environment: config === undefined ? almanac() : await projectFile(config, process.env),
     planner:
@@ -89,6 +94,12 @@ const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: 
           ? undefined
           : localPlanner(model ?? BUILT_IN_MODEL, { context, quantisation }),
   });
+};
+
+/** The queue by the name of its place. */
+const queueAt = (where: string | undefined): RolloutQueue | undefined => {
+  if (where === undefined) return undefined;
+  return where === "local" ? localQueue() : natsQueue({ url: where });
 };
 
 /** `learn --check`: what a check of the project finds. Returns the exit code: 1 when training would be vain. */

@@ -17,6 +17,7 @@ import {
   noConfigOption,
   positive,
   seedOption,
+  serverAddress,
   sharesOf,
   wholeNumber,
 } from "./command-options.ts";
@@ -35,6 +36,7 @@ import { guardStreams, openScreen, sideScreen } from "./terminal.ts";
 import { version } from "./version.ts";
 import { guarded } from "./waiting.ts";
 import { watchCommand } from "./watch.ts";
+import { addWorker } from "./worker.ts";
 
 const FAILED = 1;
 const WRONG_CALL = 2;
@@ -90,7 +92,8 @@ program
     "--model <folder>",
     `start from this planner: a run, a model folder or a pulled model (default: ${BUILT_IN_MODEL}; for a project, a small one made for its tools)`,
   )
-  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)")
+  .option("--engine <url>", "sample and train at a server of the Tinker API (with TINKER_API_KEY)", serverAddress)
+  .option("--queue <where>", "let workers do the rollouts (see worker): local, or a server of NATS, nats://host:4222")
   .option(
     "--modules <list>",
     `modules that the model plays: ${moduleNames.join(",")} (default: all)`,
@@ -247,6 +250,7 @@ withSetUp(program.command("doctor"))
 addInit(program);
 addStoredCommands(program);
 addEngineCommands(program);
+addWorker(program);
 
 guardStreams();
 takeReports();

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readStoredOptions } from "../learn/stored-options.ts";
 import { type Verification, verify } from "../learn/verify.ts";
 import { integrityOf, requireThisVersion } from "../learn/verify-integrity.ts";
 import { findRun } from "../setup/local-model.ts";
@@ -29,19 +30,25 @@ export const verifyCommand = async (
     await requireThisVersion(folder);
     // Nothing is opened for a run whose files are not what they were.
     const damage = await integrityOf(folder);
+    // Of a run at a server nothing is asked there: its address need not be named again.
+    const written = damage.length > 0 ? {} : (await readStoredOptions(folder)).written;
+    const engine = typeof written.engine === "string" ? written.engine : undefined;
     const found: Verification =
       damage.length > 0
         ? { run: id, verified: false, steps: 0, sameMachine: undefined, differences: damage, notCovered: [] }
         : await verify(folder, {
-            ...(await openedAgain(folder, named, process.env)),
+            ...(await openedAgain(folder, { ...named, engine }, process.env)),
             step,
             onStep: (done) => screen.live(`verified step ${done}`),
             abortSignal: interrupts.abortSignal,
           });
     screen.clear();
-    const { run, verified, steps, sameMachine, differences, notCovered } = found;
+    const { run, verified, steps, sameMachine, differences, notCovered, covered } = found;
     const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
-    if (verified)
+    if (verified && covered !== undefined) {
+      screen.line(`verified  what of ${run} can be done again without its server`);
+      for (const one of covered) screen.line(`done again  ${one}`);
+    } else if (verified)
       screen.line(
         `verified  ${counted(steps, "step")} of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
       );
@@ -56,6 +63,7 @@ export const verifyCommand = async (
         sameMachine: sameMachine ?? null,
         difference: differences[0] ?? null,
         differences,
+        ...(covered && { covered }),
         notCovered,
       });
     return verified ? 0 : 1;

@@ -19,7 +19,7 @@ export const keptReply = async (
   { replies, redact, meter, usage, ask }: Asking,
   place: CallPlace,
 ): Promise<Observation> => {
-  const { known, keep } = replies.open(place);
+  const { known, keep } = await replies.open(place);
   if (known !== undefined) {
     meter.charge(known.spent ?? {});
     if ("observation" in known) return known.observation;

@@ -53,3 +53,4 @@ export type { Agreement } from "./verifier-imitation.ts";
 export { type Verification, type VerifyOptions, verify } from "./verify.ts";
 export { integrityOf } from "./verify-integrity.ts";
 export { type WatchOptions, type WatchReport, watch } from "./watch.ts";
+export { type WorkerTexts, type WorkOptions, work } from "./work.ts";

@@ -8,6 +8,7 @@ import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, newRunId, type Run, reopenRun } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
 import type { Emit, LearnHappening } from "./event.ts";
+import { type Offered, offerRollouts } from "./offer.ts";
 import type { LearnOptions, LearnSignals } from "./options.ts";
 import { learnInRun } from "./phases.ts";
 import { plannerSource } from "./planner-source.ts";
@@ -22,7 +23,9 @@ import { closeAll, type Learning, openLearning } from "./start.ts";
 import { keyThatDiffers, OPTIONS_VERSION } from "./stored-options.ts";
 
 /** What has to be named again to resume a run: nothing is opened or run because a run's folder names it. */
-export interface ResumeOptions extends Pick<LearnOptions, "environment" | "planner" | "clock">, LearnSignals {}
+export interface ResumeOptions
+  extends Pick<LearnOptions, "environment" | "planner" | "queue" | "clock">,
+    LearnSignals {}
 
 /**
  * A run of learning: evaluates the planner, measures baselines, trains it in the flow by Flow-GRPO, evaluates it again on
@@ -166,12 +169,14 @@ const runSession = async (session: Session): Promise<LearnReport> => {
   const replies = replyJournal(resumed?.folder);
   let learning: Learning | undefined;
   let run: Run | undefined;
+  let offered: Offered | undefined;
+  // With rollouts ahead of training no run repeats, whatever its tools answer.
+  const keptReplies = (settings.maxStaleness ?? 0) > 0 ? undefined : replies;
   try {
     await replies.enter("opening");
     const environment = await options.environment.open({
       seed: settings.seed,
-      // With rollouts ahead of training no run repeats, whatever its tools answer.
-      replies: (settings.maxStaleness ?? 0) > 0 ? undefined : replies,
+      replies: keptReplies,
       onStage: (stage) => emit({ type: "stage", stage: `${options.environment.name}: ${stage}` }),
       abortSignal: early,
     });
@@ -199,9 +204,12 @@ const runSession = async (session: Session): Promise<LearnReport> => {
       if (state !== undefined) await policy.importState(state);
     }
     emit(runStart(run, settings, learning, resumed === undefined ? undefined : (stored?.state.after.index ?? -1) + 1));
+    const { queue } = options;
+    if (queue !== undefined)
+      offered = await offerRollouts({ queue, run, settings, recipe, learning, replies: keptReplies, emit, clock });
     const report = await learnInRun({
       settings,
-      learning,
+      learning: offered?.learning ?? learning,
       config,
       run,
       replies,
@@ -216,6 +224,7 @@ const runSession = async (session: Session): Promise<LearnReport> => {
     return report;
   } finally {
     try {
+      await offered?.close();
       await replies.close();
     } finally {
       await closeAll(run, learning);

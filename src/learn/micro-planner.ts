@@ -54,7 +54,7 @@ export interface MicroPlannerOptions {
  */
 export const makeMicroPlanner = async (
   options: MicroPlannerOptions,
-): Promise<{ readonly engine: Engine; readonly policy: Policy }> => {
+): Promise<{ readonly engine: Engine; readonly policy: Policy; readonly tokenizer: unknown }> => {
   const { environment, recipe, seed, onStep, abortSignal } = options;
   const { steps, plans, exercises, learningRate } = recipe.coldStart;
   const form = promptsOf(recipe);
@@ -102,7 +102,7 @@ export const makeMicroPlanner = async (
       abortSignal,
     });
     for await (const { step, loss } of training) onStep(step + 1, steps, loss);
-    return { engine, policy };
+    return { engine, policy, tokenizer };
   } catch (error) {
     await engine.dispose();
     throw error;

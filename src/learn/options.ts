@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Engine } from "../engine.ts";
 import type { EnvironmentSource } from "../environment.ts";
+import type { RolloutQueue } from "../workers/queue.ts";
 import type { PlannerSource } from "./planner-source.ts";
 import type { Recipe } from "./recipe.ts";
 import type { AskedSettings } from "./settings.ts";
@@ -28,6 +29,11 @@ export interface LearnOptions extends AskedSettings, LearnSignals {
   readonly planner?: PlannerSource | Engine | undefined;
   /** How to train and to measure. @default chosen by what learns, see `chooseRecipe` */
   readonly recipe?: Recipe | undefined;
+  /**
+   * Where workers meet the run: they do its solves, in other processes (`localQueue`, `natsQueue` of `agentflow/workers`).
+   * Changes time and not results. @default all solves are done in this process
+   */
+  readonly queue?: RolloutQueue | undefined;
   /** Where the run's folder is made. @default "runs" */
   readonly folder?: string | undefined;
   /** @default the machine's clock */

@@ -14,6 +14,7 @@ import { stepRows } from "./diagnosis.ts";
 import { type Evaluated, evaluateSets, type FailureFigures, gainOf, underFailures } from "./evaluation.ts";
 import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
+import { madeBy, withoutWorker } from "./made-by.ts";
 import type { RunSignals } from "./options.ts";
 import { aboutPrompts, type Recipe } from "./recipe.ts";
 import { setsOf } from "./record.ts";
@@ -102,7 +103,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
     const spent = now() - begun;
     seconds.evaluate += spent;
     store(run, title, sets, evaluated);
-    run.appendTimings({ evaluation: title, seconds: spent });
+    run.appendTimings({ evaluation: title, seconds: spent, ...madeBy(evaluated.trajectories.values()) });
     emit({ type: "evaluation-end", phase: title, figures: evaluated.figures, seconds: spent });
     return evaluated;
   };
@@ -234,7 +235,8 @@ const whereCallsFail = async (
 /** Every evaluated trajectory, in the order of the tasks. */
 const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories }: Evaluated): void => {
   for (const set of setNames)
-    for (const { id, sealed } of sets[set])
+    for (const { id, sealed } of sets[set]) {
+      const made = trajectories.get(id);
       run.appendTrajectory({
         phase,
         set,
@@ -242,8 +244,9 @@ const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories
         family: sealed.family,
         expected: sealed.answer,
         reward: outcomes[set][id],
-        trajectory: trajectories.get(id),
+        trajectory: made && withoutWorker(made),
       });
+    }
 };
 
 /** One policy's weights are the run's; several lie in folders by their names. */

@@ -26,6 +26,8 @@ export interface OpenedPlanner {
   readonly verdicts?: boolean | undefined;
   /** Whether it was trained on prompts that say how many turns are left, where that is known. */
   readonly turnsLeft?: boolean | undefined;
+  /** The tokenizer.json of a planner that was made for the tools: workers have no other way to it. */
+  readonly tokenizer?: unknown;
 }
 
 /** A planner that each run opens for itself: a model in a folder, or one that is made for the tools. */

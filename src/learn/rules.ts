@@ -126,7 +126,11 @@ export const openingRules = {
   abortSignal,
 };
 
-export const resumeRules = { ...openingRules, stopSignal: abortSignal };
+export const resumeRules = {
+  ...openingRules,
+  stopSignal: abortSignal,
+  queue: objectWith("a queue, such as localQueue()", "open"),
+};
 
 export const learnRules: Rules<LearnOptions> = {
   ...settingRules,

@@ -10,6 +10,7 @@ import {
   flowGrpo,
   type Rollout,
 } from "../train/index.ts";
+import type { Trajectory } from "../trajectory.ts";
 import { noBeginnings, openBeginnings } from "./beginnings.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay, poolOf, type Replay } from "./demonstration-pool.ts";
@@ -17,6 +18,7 @@ import { runDiagnostics } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import { journalOf } from "./journal.ts";
 import { keepBest } from "./keep-best.ts";
+import { madeBy } from "./made-by.ts";
 import type { RunSignals } from "./options.ts";
 import { learningRateOf } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
@@ -89,6 +91,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   await run.turnJournal(spent.steps, Math.max(0, spent.steps - 2 * every));
   await replies.enter("replay");
   const [replay, { sampler, begun }] = [await replayOf(parts), await drawnFrom(parts)];
+  const made: Trajectory[] = [];
   const training = flowGrpo<EnvironmentSealed>({
     ...grpoOptions(parts, replay),
     begun,
@@ -98,6 +101,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
       sampler.record(rollout.task, rollout.reward);
       journal.record(rollout);
       run.appendTrajectory(rowOf(rollout));
+      made.push(rollout.trajectory);
     },
   });
 
@@ -126,7 +130,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
     spent.endedAsTold = outOfTime || impatient;
     const last = ending || impatient;
     run.appendMetrics({ ...metrics, ...defined({ validation: accuracy }) });
-    run.appendTimings({ step: index, ...timings });
+    run.appendTimings({ step: index, ...timings, ...madeBy(made.splice(0)) });
     journal.stepDone(index);
     if (accuracy !== undefined) emit({ type: "validation-end", step: index + 1, accuracy });
     if (stopped || last || (index + 1) % every === 0) {

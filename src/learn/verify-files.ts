@@ -15,7 +15,7 @@ export const notCovered = [
 
 /** Files that nothing is done again for: what comes and goes, what is wall time, and what is read to do it again. */
 const isApart = (name: string): boolean =>
-  /^(?:\.owner|index\.sqlite|replies\/)/.test(name) || name === "timings.jsonl" || name === "seal.json";
+  /^(?:\.owner|\.queue|index\.sqlite|replies\/)/.test(name) || name === "timings.jsonl" || name === "seal.json";
 
 /** Values that are not done again, by file. They are taken as they were kept. */
 const loose: readonly (readonly [RegExp, readonly (readonly string[])[]])[] = [

@@ -62,7 +62,8 @@ const checkWeights = async (folder: string): Promise<void> => {
   const inside = await readdir(weights, { withFileTypes: true }).catch(() => []);
   const several = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(weights, name));
   // A run that was interrupted has none yet.
-  if (inside.length > 0)
+  // Those that a server keeps have no manifest here.
+  if (inside.length > 0 && !(await exists(join(weights, "tinker.json"))))
     for (const place of several.length === 0 ? [weights] : several)
       await verifyManifest(place).catch((error: unknown) => {
         throw new Difference(messageOf(error));

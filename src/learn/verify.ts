@@ -25,9 +25,10 @@ import { keyThatDiffers, OPTIONS_VERSION, readJson, readStoredOptions, type Stor
 import { type DoneBefore, train } from "./training.ts";
 import { filesThatDiffer, notCovered } from "./verify-files.ts";
 import { integrityOf, requireThisVersion } from "./verify-integrity.ts";
+import { serverOf, verifyRemote } from "./verify-remote.ts";
 import { comparing, Difference, readKeptRows } from "./verify-rows.ts";
 
-export interface VerifyOptions extends Omit<ResumeOptions, "stopSignal"> {
+export interface VerifyOptions extends Omit<ResumeOptions, "stopSignal" | "queue"> {
   /** One step, counted from 1. @default the whole run */
   readonly step?: number | undefined;
   /** Told of each step, counted from 1, that came out the same. */
@@ -44,6 +45,8 @@ export interface Verification {
   readonly sameMachine: boolean | undefined;
   /** What differs, a line each that begins with the name of a file. */
   readonly differences: readonly string[];
+  /** Of a run at a server, which cannot be done again as a whole: what was. */
+  readonly covered?: readonly string[];
   /** What doing it again cannot tell. */
   readonly notCovered: readonly string[];
 }
@@ -71,7 +74,7 @@ const nothing = (): void => undefined;
 /**
  * Verifies a stored run: first its files against the hashes that were kept of them, which takes no time; then the run is
  * done again, and everything that comes out is compared with what is there, row by row and file by file. What cannot be
- * done again is listed. Environment and planner are named again, as for `resume`. Throws `ConfigError` for what is not a run
+ * done again is listed; of a run at a server these are samples, gradients and weights, and its answers are scored again. Environment and planner are named again, as for `resume`. Throws `ConfigError` for what is not a run
  * or does not repeat.
  *
  * @example
@@ -118,6 +121,11 @@ export const verify = async (folder: string, options: VerifyOptions): Promise<Ve
     });
     await replies.enter("opening");
     const environment = await options.environment.open({ seed: settings.seed, replies, abortSignal });
+    const server = serverOf(stored);
+    if (server !== undefined) {
+      const found = await verifyRemote(folder, server, stored, environment);
+      return { run, verified: found.differences.length === 0, steps: 0, sameMachine: undefined, ...found };
+    }
     const planner = plannerSource(options.planner, environment);
     const now = secondsOf(clock);
     learning = await openLearning({ settings, environment, planner, recipe, emit: nothing, now, abortSignal });

@@ -12,5 +12,7 @@ export { projectFile } from "./project-file.ts";
 export { type RemoteModel, remoteModel, type Tries } from "./remote-model.ts";
 export { type RemotePlannerOptions, remotePlanner } from "./remote-planner.ts";
 export { openSetUp, type Player, type SetUp, type SetUpOptions } from "./set-up.ts";
+export { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "./skyrl.ts";
 export { type NamedAgain, type OpenedAgain, openedAgain } from "./stored-run.ts";
 export { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";
+export { workerTexts } from "./worker-texts.ts";

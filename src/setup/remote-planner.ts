@@ -1,12 +1,10 @@
-import { chatTemplateOf } from "../engines/onnx/engine-parts.ts";
-import { openModelFiles } from "../engines/onnx/files/open-model.ts";
-import { loadTokenizer } from "../engines/onnx/text/tokenizer.ts";
 import { openTinkerEngine, probeServer } from "../engines/tinker/index.ts";
 import type { EnvironmentVariables } from "../environment-variables.ts";
 import { ConfigError } from "../errors.ts";
 import type { PlannerSource } from "../learn/planner-source.ts";
 import { defined } from "../options.ts";
-import { findModelPath, findPlayers } from "./local-model.ts";
+import { findPlayers } from "./local-model.ts";
+import { modelTexts } from "./worker-texts.ts";
 
 export interface RemotePlannerOptions {
   /** A server of the Tinker API, without `/api/v1`. */
@@ -48,11 +46,7 @@ export const remotePlanner = (
         `Nothing should be trained at ${url}: its gradients are not those that are asked for (agentflow engine probe ${url}).`,
       );
     const { adapters: _, model: __, ...players } = await findPlayers(name);
-    const files = await openModelFiles(await findModelPath(name));
-    await files.tensors.close();
-    const tokenizer = await loadTokenizer(files.tokenizer, files.tokenizerConfig);
-    const chat = await chatTemplateOf(files);
-    const { endIds } = files;
+    const { tokenizer, chat, endIds } = await modelTexts(name);
     const engine = await openTinkerEngine({
       url,
       apiKey,

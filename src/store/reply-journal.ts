@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../files/file-calls.ts";
-import type { Reply, ReplyLog } from "../reply-log.ts";
+import type { CallPlace, Reply, ReplyEntry, ReplyLog } from "../reply-log.ts";
 import type { LineWriter } from "./lines.ts";
 import { appendReplies, callHash, type ReplyRow, readReplies, replyRow } from "./reply-rows.ts";
 
@@ -15,6 +15,7 @@ export interface ReplyJournalOptions {
  * run that is done again (after a crash, or to verify it) gets the replies that it got; what is not there is asked.
  */
 export interface ReplyJournal extends ReplyLog {
+  open(place: CallPlace): ReplyEntry;
   /** From here on calls belong to this part of the run, which begins at its first call. Throws `StoreError`. */
   enter(part: string): Promise<void>;
   /** Replies are written into this run's folder from now on; until then they are held. The caller owns the run. */

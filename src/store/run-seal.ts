@@ -9,7 +9,7 @@ export type Seal = Readonly<Record<string, Extent>>;
 export const SEAL = "seal.json";
 
 /** What comes and goes beside the files of a run: who owns it, the index that queries make, and the seal itself. */
-const isOutside = (name: string): boolean => /^(?:\.owner|index\.sqlite)/.test(name) || name === SEAL;
+const isOutside = (name: string): boolean => /^(?:\.owner|\.queue|index\.sqlite)/.test(name) || name === SEAL;
 
 /** Files of a run by name, with `/` between folders; links and other things that are not files have their names too. */
 const namesIn = async (folder: string): Promise<string[]> =>

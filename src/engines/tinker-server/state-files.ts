@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, open as openToRead, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, open as openToRead, readdir, readFile, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
 import { open, remove, rename, sync, syncFolder, write } from "../../files/file-calls.ts";
@@ -112,7 +112,12 @@ export const stateFiles = (root: string): StateFiles => {
         () => true,
         () => false,
       ),
-    remove: (model, kind, name) => remove(fileOf(model, kind, name)),
+    remove: async (model, kind, name) => {
+      await remove(fileOf(model, kind, name));
+      // A model without checkpoints is no training run any more; a folder that still holds some stays.
+      for (const folder of [folderOf(model, kind), dirname(folderOf(model, kind))])
+        await rmdir(folder).catch(() => undefined);
+    },
     models: async () => (await namesIn(root)).map(decodeURIComponent),
     list: async (model) => {
       const all: StoredState[] = [];

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import { EngineError, messageOf } from "../../errors.ts";
-import { API, type HttpRequest, JSON_TYPE, PROTOBUF_TYPE, type Transport } from "./http.ts";
+import { API, type HttpRequest, type HttpResponse, JSON_TYPE, PROTOBUF_TYPE, type Transport } from "./http.ts";
 import {
   type Datum,
   decodeForwardBackwardOutput,
@@ -40,6 +40,8 @@ export interface BareClient {
   step(model: ScratchModel, learningRate: number): Promise<number | undefined>;
   sampler(model: ScratchModel, number: number): Promise<string>;
   draw(sampler: string, number: number, changes?: object): Promise<SampleResponse>;
+  /** Unloads a model and deletes the checkpoints that it left, as far as the server does this. */
+  sweep(model: string): Promise<void>;
 }
 
 /** Tokens that every vocabulary has. */
@@ -92,7 +94,7 @@ export const bareClient = (
 ): BareClient => {
   const send: BareClient["send"] = async (method, path, body) => {
     const binary = body instanceof Uint8Array;
-    const response = await transport({
+    const response = await reached(transport, {
       method,
       path: `${API}${path}`,
       headers: { "x-api-key": apiKey, accept: PROTOBUF_TYPE, "content-type": binary ? PROTOBUF_TYPE : JSON_TYPE },
@@ -145,12 +147,24 @@ export const bareClient = (
     const [, norm] = metrics.find(([name]) => name.includes("grad_norm")) ?? [];
     return typeof norm === "number" ? norm : undefined;
   };
+  const sweep: BareClient["sweep"] = async (model) => {
+    const answer = await post("unload_model", { model_id: model, type: "unload_model" });
+    // One that is gone already is refused, which is as well.
+    if (answer.status === 200) await result(answer, 10);
+    const { json } = await send("GET", `training_runs/${model}/checkpoints`);
+    const listed = (Array.isArray(json.checkpoints) ? json.checkpoints : []) as { readonly tinker_path?: unknown }[];
+    for (const { tinker_path: path } of listed) {
+      const [of, ...rest] = String(path).replace("tinker://", "").split("/");
+      if (of === model) await send("DELETE", `training_runs/${model}/checkpoints/${rest.join("/")}`);
+    }
+  };
   return {
     send,
     post,
     result,
     run,
     step,
+    sweep,
     norm: (model) => step(model, 0),
     session: async () => {
       const answer = await post("create_session", {
@@ -208,6 +222,14 @@ export const bareClient = (
       return decodeSampleResponse(bytes);
     },
   };
+};
+
+const reached = async (transport: Transport, request: HttpRequest): Promise<HttpResponse> => {
+  try {
+    return await transport(request);
+  } catch (cause) {
+    throw new EngineError(`${messageOf(cause)} Start the server, or check its address and port.`, { cause });
+  }
 };
 
 const requireGood = (path: string, { status, json }: BareAnswer): void => {

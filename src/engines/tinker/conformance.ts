@@ -25,7 +25,7 @@ export interface ConformanceReport {
 const RULES: readonly Rule[] = [...trainingRules, ...orderRules, ...samplingRules];
 
 /**
- * Holds a server to the rules of the Tinker API, one by one, on models that it unloads. Rules that are broken are in the
+ * Holds a server to the rules of the Tinker API, one by one, on models that it unloads, checkpoints included. Rules that are broken are in the
  * report; it throws `EngineError` only when there is nothing to test.
  *
  * @example
@@ -65,10 +65,7 @@ const keeps = async (client: BareClient, base: string, check: Rule[1]): Promise<
   } catch (error) {
     return { kept: false, found: messageOf(error) };
   } finally {
-    // One that is gone already is refused, which is as well.
-    for (const { id } of models) {
-      const answer = await client.post("unload_model", { model_id: id, type: "unload_model" }).catch(() => undefined);
-      if (answer?.status === 200) await client.result(answer, 10);
-    }
+    // What a server does not delete is not what is checked here.
+    for (const { id } of models) await client.sweep(id).catch(() => undefined);
   }
 };

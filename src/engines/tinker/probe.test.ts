@@ -150,3 +150,21 @@ describe("the conformance suite", () => {
     expect(averaged.map(({ rule }) => rule)).toContain("losses are sums over sequences, not means");
   });
 });
+
+describe("what a look at a server leaves", () => {
+  it("is nothing", async () => {
+    const server = serverInProcess({ engine: uneven() });
+    await probeServer(at(server.handle));
+    await checkConformance(at(server.handle));
+    const listed = await server.handle({ method: "GET", path: "/api/v1/training_runs?limit=100", headers: {} });
+    expect(jsonIn(listed)).toMatchObject({ training_runs: [], cursor: { total_count: 0 } });
+  });
+
+  it("is a message with address, cause and remedy where nobody listens", async () => {
+    const dead = { url: "http://127.0.0.1:9", apiKey: "tml-test" };
+    for (const look of [probeServer, checkConformance])
+      await expect(look(dead)).rejects.toThrow(
+        "http://127.0.0.1:9 cannot be reached: connect ECONNREFUSED 127.0.0.1:9. Start the server, or check its address and port.",
+      );
+  });
+});

@@ -51,8 +51,8 @@ export interface ProbeReport {
 const CLOSE = 1e-3;
 
 /**
- * Finds out what a server does where the protocol leaves it open, on a scratch model that it unloads. Throws
- * `EngineError` when the server cannot train at all.
+ * Finds out what a server does where the protocol leaves it open, on scratch models that it unloads, their checkpoints
+ * included. Throws `EngineError` when the server cannot be reached or cannot train at all.
  *
  * @example
  * ```ts
@@ -70,28 +70,60 @@ export const probeServer = async (options: ProbeOptions): Promise<ProbeReport> =
     const base = options.model ?? (await firstModel(bareClient(transport, apiKey, "")));
     const client = bareClient(transport, apiKey, base);
     const session = await client.session();
-    const model = await client.model(session, 0);
-    const findings: Finding[] = [];
-    const mask = await takesMask(client, model);
-    const reduction = await reductionOf(client, model, mask);
-    findings.push(
-      finding("RL losses take a mask", mask ? "yes" : "no"),
-      finding(
-        "losses are",
-        reduction ?? "neither sums nor means of sums",
-        reduction ? "" : "no coefficient would be exact",
-      ),
-      await alignment(client, model),
-      ...(await sampling(client, model)),
-      await orderOfExecution(client, model),
-      await createFromState(client, model, session),
-    );
-    findings.push(await leak(client, model, session));
-    await client.post(`sessions/${session}/finish`, { reason: { type: "success" }, detail: null });
-    return { url, model: base, dialect: dialectFor(reduction, mask), findings };
+    return { url, model: base, ...(await withoutTraces(client, session, (scratch) => probed(scratch, session))) };
   } finally {
     sockets?.close();
   }
+};
+
+/** Work with a client all of whose models are swept away after it, with its session. */
+const withoutTraces = async <Result>(
+  client: BareClient,
+  session: string,
+  work: (client: BareClient) => Promise<Result>,
+): Promise<Result> => {
+  const made: string[] = [];
+  const noted: BareClient = {
+    ...client,
+    model: async (session, number) => {
+      const model = await client.model(session, number);
+      made.push(model.id);
+      return model;
+    },
+    run: async (path, body) => {
+      const answer = await client.run(path, body);
+      if (path === "load_weights" && typeof answer.json.model_id === "string") made.push(answer.json.model_id);
+      return answer;
+    },
+  };
+  try {
+    return await work(noted);
+  } finally {
+    for (const id of made) await client.sweep(id).catch(() => undefined);
+    const finished = { reason: { type: "success" }, detail: null };
+    await client.post(`sessions/${session}/finish`, finished).catch(() => undefined);
+  }
+};
+
+const probed = async (client: BareClient, session: string): Promise<Pick<ProbeReport, "dialect" | "findings">> => {
+  const model = await client.model(session, 0);
+  const findings: Finding[] = [];
+  const mask = await takesMask(client, model);
+  const reduction = await reductionOf(client, model, mask);
+  findings.push(
+    finding("RL losses take a mask", mask ? "yes" : "no"),
+    finding(
+      "losses are",
+      reduction ?? "neither sums nor means of sums",
+      reduction ? "" : "no coefficient would be exact",
+    ),
+    await alignment(client, model),
+    ...(await sampling(client, model)),
+    await orderOfExecution(client, model),
+    await createFromState(client, model, session),
+  );
+  findings.push(await leak(client, model, session));
+  return { dialect: dialectFor(reduction, mask), findings };
 };
 
 const finding = (what: string, found: string, means = ""): Finding => ({ what, found, means });

@@ -35,8 +35,10 @@ export const createSampling = ({ connection, tokenizer, contextLength, inFlight 
     const { abortSignal } = request;
     for (let n = 1; ; n += 1)
       try {
-        const body = bodyOf(session, numberOf(session), request, contextLength);
-        const answer = await connection.post("asample", body, { abortSignal });
+        // Not in a variable: a thousand samples that are waited for would keep as many prompts.
+        const answer = await connection.post("asample", bodyOf(session, numberOf(session), request, contextLength), {
+          abortSignal,
+        });
         return await connection.result(answer, "Sample", { abortSignal });
       } catch (error) {
         // A sample that was let go of is drawn again: it changes nothing.
@@ -88,7 +90,8 @@ const bodyOf = (
   { prompt, maxTokens, stopIds, stop = [], temperature = 1, topK = -1, topP = 1, randomKey }: SampleRequest,
   contextLength: number,
 ): object => {
-  const tokens = prompt.flatMap(({ ids }) => ids);
+  const [first] = prompt;
+  const tokens = prompt.length === 1 && first !== undefined ? first.ids : prompt.flatMap(({ ids }) => ids);
   const room = contextLength - tokens.length;
   if (tokens.length === 0 || room < 1)
     throw new EngineError(`The prompt has ${tokens.length} tokens: accepted are 1 to ${contextLength - 1}.`);
