@@ -1,0 +1,6 @@
+/** Stored runs, read for people and for other programs: why a planner does what it does, a report, other formats. */
+export type { Choice, Likelihood } from "./choices.ts";
+export type { VersionName } from "./planners-of-run.ts";
+export type { Counterfactual } from "./solves.ts";
+export type { ChoiceTraining, TrainedGroup, TrainedRollout } from "./training-of-task.ts";
+export { type WeighedChoice, type Why, type WhyOptions, type WhySolve, type WhyTurn, why } from "./why.ts";
