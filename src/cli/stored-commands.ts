@@ -8,6 +8,7 @@ import { queryCommand } from "./query-command.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { verifyCommand } from "./verify.ts";
+import { addWhy } from "./why.ts";
 
 /** `agentflow runs`: what is stored of runs. */
 const addRuns = (program: Command): void => {
@@ -218,5 +219,5 @@ const addExport = (program: Command): void => {
 
 /** The commands on what is stored: runs, experience, models, sandboxes, adapters. */
 export const addStoredCommands = (program: Command): void => {
-  for (const add of [addRuns, addExperience, addModel, addSandbox, addExport]) add(program);
+  for (const add of [addRuns, addWhy, addExperience, addModel, addSandbox, addExport]) add(program);
 };
