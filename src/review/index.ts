@@ -1,6 +1,9 @@
 /** Stored runs, read for people and for other programs: why a planner does what it does, a report, other formats. */
+
+export type { Chart } from "./charts/chart.ts";
 export type { Choice, Likelihood } from "./choices.ts";
 export type { VersionName } from "./planners-of-run.ts";
+export { type RunReport, reportOnRun } from "./report.ts";
 export type { Counterfactual } from "./solves.ts";
 export type { ChoiceTraining, TrainedGroup, TrainedRollout } from "./training-of-task.ts";
 export { type WeighedChoice, type Why, type WhyOptions, type WhySolve, type WhyTurn, why } from "./why.ts";
