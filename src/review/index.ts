@@ -1,7 +1,18 @@
 /** Stored runs, read for people and for other programs: why a planner does what it does, a report, other formats. */
 
 export type { Chart } from "./charts/chart.ts";
+export { type PngWriter, pngWriter } from "./charts/png.ts";
 export type { Choice, Likelihood } from "./choices.ts";
+export {
+  type ExportedRun,
+  type ExportFilters,
+  type ExportRunOptions,
+  exportRun,
+  type TrajectoryFormat,
+  trajectoryFormats,
+} from "./export.ts";
+export { trajectoryOfAtif } from "./formats/read-atif.ts";
+export { importAtif } from "./import.ts";
 export type { VersionName } from "./planners-of-run.ts";
 export { type RunReport, reportOnRun } from "./report.ts";
 export type { Counterfactual } from "./solves.ts";

@@ -1,0 +1,33 @@
+import { ConfigError } from "../../errors.ts";
+import { optionalPackage } from "../../optional-package.ts";
+
+/** Pixels of a picture for each one of its chart. */
+const SCALE = 2;
+
+/** Chart pictures as PNG. */
+export type PngWriter = (svg: string) => Uint8Array;
+
+/**
+ * Draws SVG as PNG on white, twice its size. Throws `ConfigError` where the package for it is missing, or where the machine
+ * has no font to write with.
+ */
+export const pngWriter = async (): Promise<PngWriter> => {
+  const { Resvg } = await optionalPackage("@resvg/resvg-js", () => import("@resvg/resvg-js"));
+  const draw = (svg: string): Uint8Array =>
+    new Resvg(svg, {
+      background: "#ffffff",
+      fitTo: { mode: "zoom", value: SCALE },
+      font: { loadSystemFonts: true, sansSerifFamily: "DejaVu Sans" },
+    })
+      .render()
+      .asPng();
+  // Without a font it would leave out every word and say nothing.
+  const written = new Resvg(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="15">W</text></svg>',
+  );
+  if (written.getBBox() === undefined)
+    throw new ConfigError(
+      "Pictures as PNG need a font, and this machine has none: install one (such as fonts-dejavu-core), or use the SVG files.",
+    );
+  return draw;
+};
