@@ -51,9 +51,9 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./learn",
   },
   almanac: { imports: [...ground, "learn/planners", "tasks", "tools"], lines: 1300, export: "./almanac" },
-  review: { imports: [...ground, "flow", "train", "store", "learn"], lines: 2600, export: "./review" },
+  review: { imports: [...ground, "flow", "train", "store", "learn"], lines: 2800, export: "./review" },
   setup: { imports: [...belowSetup, "engines/tinker"], lines: 950, export: "./setup" },
-  server: { imports: [...belowSetup, "setup", "review"], lines: 3700, export: "./server" },
+  server: { imports: [...belowSetup, "setup", "review"], lines: 3800, export: "./server" },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
@@ -67,7 +67,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 4260 },
+  cli: { imports: ["*"], lines: 4600 },
 };
 
 const FILE_LINES = 300;

@@ -8,9 +8,9 @@ import type { PlannersOfRun, PlannerVersion } from "./planners-of-run.ts";
 /** How likely a planner is to say a plan, in natural logarithms: the whole text is the tool, and the sub-goal after it. */
 export interface Likelihood {
   readonly logProb: number;
-  /** Of the tool's name alone; null for a text that is no plan. */
+  /** Of the tool's name alone; null for a text that is not a plan. */
   readonly tool: number | null;
-  /** Of the rest once the tool is said; null for a text that is no plan. */
+  /** Of the rest once the tool is said; null for a text that is not a plan. */
   readonly subGoal: number | null;
 }
 

@@ -42,6 +42,6 @@ const readDocument = async (file: string): Promise<unknown> => {
   try {
     return parseJson(await readFile(file, "utf8"), RUN_FILE_LIMITS);
   } catch (cause) {
-    throw new StoreError(`${file} is no JSON that can be read: ${messageOf(cause)}.`, { cause });
+    throw new StoreError(`${file} is not JSON that can be read: ${messageOf(cause)}.`, { cause });
   }
 };

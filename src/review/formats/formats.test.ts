@@ -21,7 +21,7 @@ let outs = 0;
 const exported = async (options: Pick<ExportRunOptions, "format"> & Partial<ExportRunOptions>, ending = "") => {
   outs += 1;
   const out = join(scratch, `out-${outs}${ending}`);
-  return { out, ...(await exportRun(run, { out, version: "0.1.0", ...options })) };
+  return exportRun(run, { out, version: "0.1.0", ...options });
 };
 
 /** Files of a folder with their texts, or the text of a file. */
@@ -142,7 +142,7 @@ const turnOf = (module: string, turn: number): fc.Arbitrary<TrainedTurn> =>
       turn,
       prompt,
       ids: sampled,
-      behaviourLogProbs: sampled.map((id) => -id / 1000),
+      behaviourLogProbs: sampled.map((id) => -(id + 1) / 1000),
     }));
 
 const trajectories: fc.Arbitrary<Trajectory> = entries.chain((memory) =>

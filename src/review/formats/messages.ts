@@ -31,7 +31,7 @@ export const messagesOf = ({ query, memory, answer }: Trajectory): readonly Chat
         ],
       }),
     },
-    // Without a call there is nothing that a tool could answer to: the refusal is told as what happens.
+    // Without a call there is nothing that a tool could answer to: the refusal is what happens next.
     call === undefined
       ? { role: "user", content: outcomeText(observation) }
       : { role: "tool", content: outcomeText(observation), tool_call_id: callId(index) },
