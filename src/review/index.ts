@@ -13,7 +13,7 @@ export {
 } from "./export.ts";
 export { trajectoryOfAtif } from "./formats/read-atif.ts";
 export { importAtif } from "./import.ts";
-export type { VersionName } from "./planners-of-run.ts";
+export type { OpenPlannersOptions, VersionName } from "./planners-of-run.ts";
 export { type RunReport, reportOnRun } from "./report.ts";
 export type { Counterfactual } from "./solves.ts";
 export type { ChoiceTraining, TrainedGroup, TrainedRollout } from "./training-of-task.ts";

@@ -4,6 +4,9 @@ import { optionalPackage } from "../../optional-package.ts";
 /** Pixels of a picture for each one of its chart. */
 const SCALE = 2;
 
+/** Common families by name: what a system's own one is, this library does not know. */
+const FAMILIES = "Arial, Helvetica, Roboto, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif";
+
 /** Chart pictures as PNG. */
 export type PngWriter = (svg: string) => Uint8Array;
 
@@ -14,10 +17,10 @@ export type PngWriter = (svg: string) => Uint8Array;
 export const pngWriter = async (): Promise<PngWriter> => {
   const { Resvg } = await optionalPackage("@resvg/resvg-js", () => import("@resvg/resvg-js"));
   const draw = (svg: string): Uint8Array =>
-    new Resvg(svg, {
+    new Resvg(svg.replaceAll("system-ui, sans-serif", FAMILIES), {
       background: "#ffffff",
       fitTo: { mode: "zoom", value: SCALE },
-      font: { loadSystemFonts: true, sansSerifFamily: "DejaVu Sans" },
+      font: { loadSystemFonts: true },
     })
       .render()
       .asPng();
