@@ -4,7 +4,8 @@ import { queryOf } from "../task.ts";
 import { stepOf, type Trajectory } from "../trajectory.ts";
 import type { Candidate, ChoicePoint } from "./choices.ts";
 import type { PlannersOfRun } from "./planners-of-run.ts";
-import type { Counterfactual, Solved } from "./solves.ts";
+import type { Solved } from "./solves.ts";
+import type { Counterfactual } from "./why-types.ts";
 
 /** Two solves are at the same point when all that a planner sees of it is the same. */
 export const keyOf = ({ memory }: Trajectory, turn: number): string => JSON.stringify(memory.slice(0, turn - 1));

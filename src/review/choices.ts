@@ -4,24 +4,7 @@ import { deriveKey, type RandomKey } from "../random.ts";
 import { mapConcurrently } from "../train/index.ts";
 import type { Step, TrainedTurn } from "../trajectory.ts";
 import type { PlannersOfRun, PlannerVersion } from "./planners-of-run.ts";
-
-/** How likely a planner is to say a plan, in natural logarithms: the whole text is the tool, and the sub-goal after it. */
-export interface Likelihood {
-  readonly logProb: number;
-  /** Of the tool's name alone; null for a text that is not a plan. */
-  readonly tool: number | null;
-  /** Of the rest once the tool is said; null for a text that is not a plan. */
-  readonly subGoal: number | null;
-}
-
-/** A plan at one turn, and how likely both planners are to make it there. */
-export interface Choice {
-  readonly text: string;
-  readonly tool: string;
-  readonly subGoal: string;
-  readonly before: Likelihood;
-  readonly after: Likelihood;
-}
+import type { Choice, Likelihood } from "./why-types.ts";
 
 /** The state before a turn: what a planner is asked, and what it said if it was asked. */
 export interface ChoicePoint {

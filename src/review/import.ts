@@ -26,7 +26,9 @@ const MOST_BYTES = 64 * 2 ** 20;
  * const { report } = learnFromTrajectories({ environment: almanac(), trajectories, steps: 50 });
  * ```
  */
-export async function* importAtif(path: string): AsyncGenerator<Trajectory> {
+export const importAtif = (path: string): AsyncGenerator<Trajectory> => trajectoriesIn(path);
+
+async function* trajectoriesIn(path: string): AsyncGenerator<Trajectory> {
   const files = await filesIn(path, /\.jsonl?$/);
   if (files.length === 0) throw new ConfigError(`${path} has no files that end in .json or .jsonl.`);
   for (const file of files) {

@@ -2,7 +2,6 @@
 
 export type { Chart } from "./charts/chart.ts";
 export { type PngWriter, pngWriter } from "./charts/png.ts";
-export type { Choice, Likelihood } from "./choices.ts";
 export {
   type ExportedRun,
   type ExportFilters,
@@ -13,8 +12,18 @@ export {
 } from "./export.ts";
 export { trajectoryOfAtif } from "./formats/read-atif.ts";
 export { importAtif } from "./import.ts";
-export type { OpenPlannersOptions, VersionName } from "./planners-of-run.ts";
 export { type RunReport, reportOnRun } from "./report.ts";
-export type { Counterfactual } from "./solves.ts";
 export type { ChoiceTraining, TrainedGroup, TrainedRollout } from "./training-of-task.ts";
-export { type WeighedChoice, type Why, type WhyOptions, type WhySolve, type WhyTurn, why } from "./why.ts";
+export { why } from "./why.ts";
+export type {
+  Choice,
+  Counterfactual,
+  Likelihood,
+  OpenPlannersOptions,
+  VersionName,
+  WeighedChoice,
+  Why,
+  WhyOptions,
+  WhySolve,
+  WhyTurn,
+} from "./why-types.ts";

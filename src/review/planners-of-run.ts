@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import type { Engine, Policy } from "../engine.ts";
-import type { Environment, EnvironmentSource } from "../environment.ts";
+import type { Policy } from "../engine.ts";
+import type { Environment } from "../environment.ts";
 import { ConfigError, StoreError } from "../errors.ts";
 import { castOf } from "../learn/cast.ts";
 import { loadState, type StoredState } from "../learn/checkpoint-state.ts";
 import type { LearnHappening } from "../learn/event.ts";
-import { type PlannerSource, plannerSource } from "../learn/planner-source.ts";
+import { plannerSource } from "../learn/planner-source.ts";
 import type { LearnSettings } from "../learn/settings.ts";
 import { type Learning, openLearning } from "../learn/start.ts";
 import { readJson, readStoredOptions } from "../learn/stored-options.ts";
@@ -13,9 +13,7 @@ import type { Planner } from "../module.ts";
 import { stepsIn } from "../store/checkpoint.ts";
 import { replyJournal } from "../store/reply-journal.ts";
 import { exists } from "../store/run-folder.ts";
-
-/** A version of what a run trained: as it began, as it ended, or after a step whose checkpoint is kept. */
-export type VersionName = "start" | "end" | number;
+import type { OpenPlannersOptions, VersionName } from "./why-types.ts";
 
 /** A version that can be sampled and scored. */
 export interface PlannerVersion {
@@ -36,18 +34,6 @@ export interface PlannersOfRun {
   readonly before: PlannerVersion;
   readonly after: PlannerVersion;
   dispose(): Promise<void>;
-}
-
-export interface OpenPlannersOptions {
-  /** The environment that the run was made in, named again: nothing is opened because a run's folder names it. */
-  readonly environment: EnvironmentSource;
-  /** What the run began with. @default what the environment has for its tools */
-  readonly planner?: PlannerSource | Engine | undefined;
-  /** @default ["start", "end"] */
-  readonly versions?: readonly [before: VersionName, after: VersionName] | undefined;
-  /** Told what is being done, for people. */
-  readonly onStage?: ((stage: string) => void) | undefined;
-  readonly abortSignal: AbortSignal;
 }
 
 /** Opens a run's two planners. Throws `ConfigError` for a run that does not have them, and `StoreError`. */

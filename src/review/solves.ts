@@ -6,14 +6,7 @@ import { queryOf } from "../task.ts";
 import { stepOf, type Trajectory } from "../trajectory.ts";
 import type { PlannersOfRun, PlannerVersion } from "./planners-of-run.ts";
 import type { StoredRow } from "./stored-rows.ts";
-
-/** What is asked about a task: what comes of it when the new planner is made to say something else in one turn. */
-export interface Counterfactual {
-  /** The turn, from 1, in which the other choice is made; earlier turns stay as they were. */
-  readonly from: number;
-  /** What is said there: a tool and a sub-goal, `web_search q1`. */
-  readonly choose: string;
-}
+import type { Counterfactual } from "./why-types.ts";
 
 /** A solve of one of the two planners. */
 export interface Solved {

@@ -14,86 +14,14 @@ import {
   ruleOf,
 } from "../options.ts";
 import { randomKey } from "../random.ts";
-import type { Trajectory } from "../trajectory.ts";
 import { keyOf, pointsOf } from "./choice-points.ts";
-import { type Choice, choicesAt } from "./choices.ts";
+import { choicesAt } from "./choices.ts";
 import { taskIn, taskNamed } from "./find-task.ts";
-import { type OpenPlannersOptions, openPlanners, type VersionName } from "./planners-of-run.ts";
+import { openPlanners } from "./planners-of-run.ts";
 import { metTasks, rowsOfTask } from "./rows-of-task.ts";
-import { actionsOf, type Counterfactual, requireChoice, type Solved, solvedBy, solvedOtherwise } from "./solves.ts";
-import { type ChoiceTraining, partingOf, type TrainedGroup, trainingOf } from "./training-of-task.ts";
-
-export interface WhyOptions extends Omit<OpenPlannersOptions, "abortSignal"> {
-  readonly counterfactual?: Counterfactual | undefined;
-  /** Plans that each planner draws at a turn, to find what else it would say. @default 16 */
-  readonly draws?: number | undefined;
-  /** Other choices that are shown a turn. @default 4 */
-  readonly alternatives?: number | undefined;
-  readonly abortSignal?: AbortSignal | undefined;
-}
-
-/** A choice, with what training made of it. */
-export interface WeighedChoice extends Choice {
-  /** Rollouts of the task that made it after the same turns; null where none did. */
-  readonly training: ChoiceTraining | null;
-}
-
-export interface WhyTurn {
-  readonly turn: number;
-  /** What was said, what was called and what came of it. */
-  readonly text: string;
-  readonly call: Trajectory["memory"][number]["call"] | null;
-  readonly observation: Trajectory["memory"][number]["observation"];
-  readonly verdict: Trajectory["memory"][number]["verdict"];
-  /** What was said, with its likelihood under both planners; null where no text was sampled. */
-  readonly taken: WeighedChoice | null;
-  /** What else either planner would say here, the likeliest under the new one first. */
-  readonly alternatives: readonly WeighedChoice[];
-}
-
-/** How a planner solved the task. */
-export interface WhySolve {
-  readonly version: VersionName;
-  /** Content hash of its weights. */
-  readonly weights: string;
-  /** Whether the run had stored this solve; else it was solved now, with the draws of an evaluation. */
-  readonly stored: boolean;
-  readonly status: Trajectory["status"];
-  readonly stopReason: string;
-  readonly answer: string | null;
-  /** Null where it was not a sample. */
-  readonly reward: number | null;
-  readonly turns: readonly WhyTurn[];
-}
-
-/** Why a run's planner solves a task as it does: JSON, the same for the same run. */
-export interface Why {
-  readonly schemaVersion: 1;
-  readonly run: string;
-  readonly task: {
-    readonly id: string;
-    readonly question: string;
-    readonly family: string;
-    readonly expected: string;
-  };
-  readonly before: WhySolve;
-  readonly after: WhySolve;
-  /** The first turn in which the two differ; null where they are the same. */
-  readonly partedAt: number | null;
-  readonly training: {
-    /** Groups of rollouts of this task, by step; none where training never met it. */
-    readonly groups: readonly TrainedGroup[];
-    /** What a turn's own step added to its rollout's advantage: `none` where all its turns share that. */
-    readonly stepCredit: string;
-    /** Whether rewards were dealt out at random, as a control: advantages are then not of these rewards. */
-    readonly permutedRewards: boolean;
-  };
-  readonly counterfactual?: Counterfactual & {
-    /** How likely both planners were to say it there. */
-    readonly choice: WeighedChoice | null;
-    readonly solve: WhySolve;
-  };
-}
+import { actionsOf, requireChoice, type Solved, solvedBy, solvedOtherwise } from "./solves.ts";
+import { partingOf, type TrainedGroup, trainingOf } from "./training-of-task.ts";
+import type { Choice, Counterfactual, WeighedChoice, Why, WhyOptions, WhySolve } from "./why-types.ts";
 
 const counterfactualRule = ruleOf<Counterfactual>({ from: required(count), choose: required(name) });
 const isVersion = (value: unknown, of: string): void => {

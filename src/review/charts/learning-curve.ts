@@ -3,7 +3,7 @@ import type { RunRecord } from "../run-record.ts";
 import { type Chart, chartOf, circle, colour, line, path, smoothed, text } from "./chart.ts";
 
 const [WIDTH, HEIGHT] = [760, 300];
-const PLOT = { left: 52, right: 560, top: 16, bottom: 258 };
+const PLOT = { left: 52, right: 540, top: 16, bottom: 258 };
 /** Steps over which rewards are averaged. */
 const WINDOW = 10;
 /** Between the baselines of labels that stand above each other. */

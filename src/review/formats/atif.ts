@@ -3,7 +3,7 @@ import type { MemoryEntry, TrainedTurn, Trajectory } from "../../trajectory.ts";
 import { argumentsOf, callId, type Exported, outcomeText } from "./exported.ts";
 
 /** Version of the Agent Trajectory Interchange Format (Harbor) that is written. */
-export const ATIF_VERSION = "ATIF-v1.8";
+const ATIF_VERSION = "ATIF-v1.8";
 
 export interface AtifToolCall {
   readonly tool_call_id: string;
