@@ -7,7 +7,8 @@ import { learn } from "../learn/learn.ts";
 import type { PlannerSource } from "../learn/planner-source.ts";
 import { leverEnvironment } from "../testing/index.ts";
 import { storedRows } from "./stored-rows.ts";
-import { type WhyOptions, why } from "./why.ts";
+import { why } from "./why.ts";
+import type { WhyOptions } from "./why-types.ts";
 
 /** Opens the planner that the run began with, each time anew. */
 const planner: PlannerSource = { name: "levers", open: async () => ({ engine: leverEngine() }) };

@@ -13,6 +13,16 @@ export type PngWriter = (svg: string) => Uint8Array;
 /**
  * Draws SVG as PNG on white, twice its size. Throws `ConfigError` where the package for it is missing, or where the machine
  * has no font to write with.
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from "node:fs/promises";
+ * import { pngWriter, reportOnRun } from "agentflow/review";
+ *
+ * const draw = await pngWriter();
+ * for (const { name, svg } of (await reportOnRun("runs/2026-11-29-1412-7f3a")).charts)
+ *   await writeFile(`${name}.png`, draw(svg));
+ * ```
  */
 export const pngWriter = async (): Promise<PngWriter> => {
   const { Resvg } = await optionalPackage("@resvg/resvg-js", () => import("@resvg/resvg-js"));
