@@ -10,8 +10,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import type { LearnReport } from "../src/learn/index.ts";
+import { reportOnRun } from "../src/review/index.ts";
 import { readRun } from "../src/store/index.ts";
-import { learningCurve } from "./learning-curve.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined)
@@ -38,6 +38,7 @@ await engine.policy("planner").save(join(root, "models/agentflow-tiny-trained"),
 await engine.dispose();
 await copyFile(join(run.folder, "familiarity.json"), join(root, "models/agentflow-tiny-trained/familiarity.json"));
 
-const rows = run.metrics as { readonly reward: { readonly mean: number }; readonly validation?: number }[];
-await writeFile(join(root, "docs/learning-curve.svg"), learningCurve(rows, report));
+const curve = (await reportOnRun(run.folder)).charts.find(({ name }) => name === "learning-curve");
+if (curve === undefined) throw new TypeError(`${folder} has no steps to draw a curve of.`);
+await writeFile(join(root, "docs/learning-curve.svg"), curve.svg);
 console.log(`models/agentflow-tiny-trained and docs/learning-curve.svg are of ${report.run}`);

@@ -19,6 +19,7 @@ const features: Readonly<Record<string, readonly string[]>> = {
   "Running models natively": [RUNTIME, "koffi"],
   "Running models on WebAssembly": ["onnxruntime-web"],
   "Querying runs on Node.js before 22.16": ["libsql"],
+  "Drawing charts as PNG": ["@resvg/resvg-js"],
 };
 
 /** The ranges that the manifest accepts, by name. */

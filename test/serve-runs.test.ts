@@ -2,6 +2,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Schema, Validator } from "@cfworker/json-schema";
 import { learn, resume } from "agentflow/learn";
+import { type Why, why } from "agentflow/review";
 import type { ListeningServer } from "agentflow/server";
 import { leverEnvironment } from "agentflow/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -61,6 +62,12 @@ beforeAll(async () => {
     training: {
       start: (asked, signals) => learn({ ...settings, planner: leverEngine(), ...asked, ...signals }),
       resume: (run, signals) => resume(run, { environment: settings.environment, planner: leverEngine(), ...signals }),
+      explain: (run, task, asked) =>
+        why(run, task, {
+          environment: settings.environment,
+          planner: { name: "levers", open: async () => ({ engine: leverEngine() }) },
+          ...asked,
+        }),
     },
   });
   ({ id } = await jsonOf<{ id: string }>(ask(server, "/api/runs", { seed: 3, steps: 4 })));
@@ -280,5 +287,29 @@ describe("trajectories", () => {
     await appendFile(join(folder, server.run, "trajectories.jsonl"), "{broken}\n");
     const response = await ask(server, `/api/trajectories?run=${server.run}`);
     expect([response.status, await response.text()]).toEqual([500, expect.stringContaining("is damaged: line")]);
+  });
+});
+
+describe("why a run's planner solves a task as it does", () => {
+  const task = encodeURIComponent("test/heldOutPages/0");
+
+  it("is told, with what another choice leads to", async () => {
+    const { before, after, counterfactual } = await jsonOf<Why>(
+      ask(server, `/api/runs/${id}/why/${task}?from=1&choose=${encodeURIComponent("press left")}`),
+    );
+    expect([before.version, after.version]).toEqual(["start", "end"]);
+    expect(after.turns[0]?.taken?.after.logProb).toBeLessThan(0);
+    expect(counterfactual?.solve).toMatchObject({ answer: "left", reward: 1 });
+  });
+
+  it.each([
+    ["none", "", 400, /near ones are/],
+    [task, "?from=1", 400, /belong together/],
+    [task, "?before=first", 400, /before/],
+    [task, "?before=1&after=end", 400, /no checkpoint of step 1/],
+  ])("is refused of %s%s", async (of, query, status, message) => {
+    const response = await ask(server, `/api/runs/${id}/why/${of}${query}`);
+    expect(response.status).toBe(status);
+    expect(JSON.stringify(await response.json())).toMatch(message);
   });
 });

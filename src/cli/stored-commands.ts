@@ -1,13 +1,17 @@
 import { type Command, Option } from "commander";
+import { trajectoryFormats } from "../review/index.ts";
 import { jsonOption, LARGEST, outOption, wholeNumber } from "./command-options.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
+import { addFilters, addImport, exportTrajectories, isTrajectoryFormat } from "./export-trajectories.ts";
 import { list, pull, remove } from "./model-command.ts";
 import { score } from "./model-score.ts";
 import { queryCommand } from "./query-command.ts";
+import { addReport } from "./report.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
 import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { verifyCommand } from "./verify.ts";
+import { addWhy } from "./why.ts";
 
 /** `agentflow runs`: what is stored of runs. */
 const addRuns = (program: Command): void => {
@@ -193,30 +197,37 @@ Environment: AGENTFLOW_CACHE (cache folder).`,
     });
 };
 
-/** `agentflow export`: a trained adapter for other programs. */
+/** `agentflow export`: a trained adapter, or a run's trajectories, for other programs. */
 const addExport = (program: Command): void => {
-  program
+  const command = program
     .command("export")
-    .description("export a trained adapter, or its base with it, and verify it by reading it back")
-    .argument("<run or folder>", "a run that trained an adapter, its id in runs/, or an adapter folder")
+    .description("export a trained adapter, or a run's trajectories, for other programs")
+    .argument("<run or folder>", "a run, its id in runs/, or an adapter folder")
     .addOption(
-      new Option("--format <format>", "peft: folder for PEFT and vLLM; gguf: file for llama.cpp; merged: model folder")
-        .choices(["peft", "gguf", "merged"])
+      new Option(
+        "--format <format>",
+        "weights, read back to verify them: peft (folder for PEFT and vLLM), gguf (file for llama.cpp), merged (model folder); trajectories: atif (Harbor; folder or .jsonl), session-traces (folder for the Hugging Face Hub), inspect (log for inspect view), messages (JSON lines for supervised training)",
+      )
+        .choices(["peft", "gguf", "merged", ...trajectoryFormats])
         .makeOptionMandatory(),
     )
-    .requiredOption("--out <path>", "folder to write, or file for GGUF")
+    .requiredOption("--out <path>", "folder or file to write")
     .option("--base <model>", "base model of the adapter (default: the one it names)")
     .addOption(
       new Option("--type <type>", "type of merged weights").choices(["float32", "bfloat16"]).default("float32"),
-    )
+    );
+  addFilters(command)
     .option("--json", "print one JSON object to stdout, progress to stderr", false)
     .option("--quiet", "do not show progress", false)
-    .action(async (source, options) => {
-      process.exitCode = await exportCommand(source, options);
+    .action(async (source, { format, ...options }) => {
+      process.exitCode = isTrajectoryFormat(format)
+        ? await exportTrajectories(source, format, options)
+        : await exportCommand(source, { format, ...options });
     });
 };
 
 /** The commands on what is stored: runs, experience, models, sandboxes, adapters. */
 export const addStoredCommands = (program: Command): void => {
-  for (const add of [addRuns, addExperience, addModel, addSandbox, addExport]) add(program);
+  for (const add of [addRuns, addWhy, addReport, addExport, addImport, addExperience, addModel, addSandbox])
+    add(program);
 };

@@ -1,4 +1,4 @@
-import type { Observation, Trajectory } from "../trajectory.ts";
+import type { MemoryEntry, Observation } from "../trajectory.ts";
 import { clip, pad } from "./text-width.ts";
 
 /** What came of a call, in a few words. */
@@ -17,14 +17,23 @@ export const argumentOf = (input: unknown, subGoal: string): string => {
     : values.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(", ");
 };
 
+/** What a transcript shows of a solve. */
+export interface Transcribed {
+  readonly memory: readonly (Pick<MemoryEntry, "index" | "step" | "observation"> & {
+    readonly call?: MemoryEntry["call"] | undefined;
+  })[];
+  readonly answer?: string | undefined;
+  readonly stopReason: string;
+}
+
 /** How a solve ended, in one line. */
-const endingOf = ({ answer, stopReason }: Trajectory): string =>
+const endingOf = ({ answer, stopReason }: Transcribed): string =>
   answer === undefined
     ? `no answer (${stopReason})`
     : `${answer}${stopReason === "answered" ? "" : ` (${stopReason})`}`;
 
-/** A trajectory as lines of at most `width`: two a turn, then the answer. */
-export const transcript = (trajectory: Trajectory, width: number): string[] => [
+/** A solve as lines of at most `width`: two a turn, then the answer. */
+export const transcript = (trajectory: Transcribed, width: number): string[] => [
   ...trajectory.memory.flatMap(({ index, step, call, observation }) => [
     clip(`${index} ${step.tool === "" ? step.raw : `${step.tool} ${argumentOf(call?.input, step.subGoal)}`}`, width),
     clip(`  → ${outcomeOf(observation)}`, width),

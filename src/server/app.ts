@@ -37,6 +37,7 @@ import { runRoutes } from "./runs.ts";
 import { openServeRecord } from "./serve-record.ts";
 import { type ServedFlow, servedModels } from "./served-models.ts";
 import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
+import { whyRoute } from "./why-route.ts";
 
 export interface ServerOptions {
   /** By the names under which clients ask for them. */
@@ -163,6 +164,7 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     ...learningRoutes(flows),
     ...runRoutes(folder, control),
     ...trajectoryRoutes(folder, indexes, record.placeOf),
+    whyRoute(folder, training?.explain),
     ...mcpRoutes(mcp, ending.signal),
     healthRoute(access, models, admission, record, health),
   ];

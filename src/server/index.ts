@@ -6,7 +6,7 @@ export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
 export type { McpStreams } from "./mcp-streams.ts";
 export { openServed, type ServedSetUp, type ServedSetUpOptions } from "./open-served.ts";
 export type { Versions } from "./policy-hash.ts";
-export type { RunStarter } from "./run-control.ts";
+export type { Explain, RunStarter } from "./run-control.ts";
 export {
   type LearnedVersion,
   type LearningStatus,

@@ -13,6 +13,7 @@ import { secondsOf } from "../learn/run-stream.ts";
 import { settingsOf } from "../learn/settings.ts";
 import { openLearning } from "../learn/start.ts";
 import { defined } from "../options.ts";
+import { why } from "../review/index.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
 import { loadConfig } from "../setup/config-file.ts";
@@ -78,6 +79,8 @@ export const openServed = async (
       learn({ environment: await environment(), folder, seed, ...settings, ...signals }),
     resume: async (run, signals) =>
       resume(run, { ...(await openedAgain(run, defined({ config }), variables)), ...signals }),
+    explain: async (run, task, asked) =>
+      why(run, task, { ...(await openedAgain(run, defined({ config }), variables)), ...asked }),
   };
   if (options.learn) return openLearner(options, await environment(), training, variables);
   const setUp = await openSetUp({ ...options, runs: folder }, variables);

@@ -1,14 +1,24 @@
 import { messageOf } from "../errors.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import type { AskedSettings, LearnRun, LearnSignals } from "../learn/index.ts";
+import type { Why, WhyOptions } from "../review/index.ts";
 import { RequestError } from "./request-error.ts";
 import type { Passing } from "./run-feed.ts";
+
+/** Explains how a run came to solve a task, by the run's folder. */
+export type Explain = (
+  folder: string,
+  task: string,
+  options: Pick<WhyOptions, "counterfactual" | "versions" | "abortSignal">,
+) => Promise<Why>;
 
 /** How this server trains. Whoever starts it names environment and planner; a request only chooses settings. */
 export interface RunStarter {
   start(settings: AskedSettings, signals: LearnSignals): Promise<LearnRun> | LearnRun;
   /** Resumes a run by its folder. */
   resume?(folder: string, signals: LearnSignals): Promise<LearnRun> | LearnRun;
+  /** Explains a run's planners. */
+  readonly explain?: Explain;
 }
 
 /** The run of learning that this process works on, one at a time. */

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { PlainSchema } from "../flow/input/plain-schema.ts";
 import { readJson } from "../learn/stored-options.ts";
+import { groupsIn } from "../review/training-of-task.ts";
 import { openTrajectoryIndex, type TrajectoryIndex } from "../store/trajectory-index.ts";
-import { type AdvantageKind, advantages } from "../train/index.ts";
+import type { AdvantageKind } from "../train/index.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 import { folderOf } from "./runs.ts";
@@ -181,20 +182,20 @@ const groupsOf = async (folder: string, run: string, step: number, index: Trajec
     `SELECT id, task, family, reward, answer, turns FROM trajectories WHERE phase = 'train' AND step = ${step} ORDER BY id`,
     { limit: 10_000 },
   );
-  return Array.from({ length: Math.ceil(rows.length / size) }, (_, g) => {
-    const group = rows.slice(g * size, (g + 1) * size);
-    const rewards = group.map(([, , , reward]) => (typeof reward === "number" ? reward : undefined));
-    const compared = advantages(rewards, config.advantage as AdvantageKind | undefined);
-    return {
-      task: group[0]?.[1] ?? null,
-      family: group[0]?.[2] ?? null,
-      rollouts: group.map(([id, , , reward, answer, turns], i) => ({
-        id: `${run}:${id}`,
-        reward,
-        advantage: compared[i] ?? null,
-        answer,
-        turns,
-      })),
-    };
-  });
+  const rollouts = rows.map(([id, task, family, reward, answer, turns]) => ({
+    ...{ id, task, family, answer, turns },
+    reward: typeof reward === "number" ? reward : undefined,
+  }));
+  const by = { groupSize: size, advantage: (config.advantage ?? "paper") as AdvantageKind };
+  return groupsIn(rollouts, by).map(({ rows: group, advantages }) => ({
+    task: group[0]?.task ?? null,
+    family: group[0]?.family ?? null,
+    rollouts: group.map(({ id, reward, answer, turns }, i) => ({
+      id: `${run}:${id}`,
+      reward: reward ?? null,
+      advantage: advantages[i] ?? null,
+      answer,
+      turns,
+    })),
+  }));
 };
