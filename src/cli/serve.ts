@@ -69,6 +69,7 @@ const serve = async (options: ServeOptions): Promise<number> => {
       concurrency,
       training: setUp.training,
       redact: setUp.redact,
+      experience: setUp.experience,
       onFault: (error: unknown) => sideScreen().line(`fault     ${setUp.redact(messageOf(error))}`),
     };
     const server = mcp
@@ -80,9 +81,10 @@ const serve = async (options: ServeOptions): Promise<number> => {
     line("kept in", join(folder, server.run));
     if (server.url !== undefined) {
       line("serving", `${server.url}/v1, model ${MODEL}${options.learn ? ", learning from feedback" : ""}`);
+      line("open", pageAddress(server.url, set === undefined ? token : undefined));
       line("token", set === undefined ? token : "as AGENTFLOW_TOKEN says");
       line("end", "Ctrl-C: answers under way finish first");
-      if (json) writeJson({ schemaVersion: 1, url: server.url, token, model: MODEL, run: server.run });
+      if (json) writeJson({ schemaVersion: 1, url: server.url, page: pageAddress(server.url, token), token, model: MODEL, run: server.run });
     }
     try {
       await (mcp ? Promise.race([server.serveMcp(stdio()), endAsked()]) : endAsked());
@@ -94,6 +96,10 @@ const serve = async (options: ServeOptions): Promise<number> => {
     await setUp.dispose();
   }
 };
+
+/** Where the dashboard is: logged in with a token, which browsers keep to themselves in this part of an address. */
+export const pageAddress = (url: string, token?: string): string =>
+  `${url}/${token === undefined ? "" : `#token=${token}`}`;
 
 /** Settles with the first signal to end; the second one ends the process as it always does. */
 const endAsked = (): Promise<void> =>

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { PlainSchema } from "../flow/input/plain-schema.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
+import { diagnosisOfRun } from "../learn/diagnosis.ts";
 import type { AskedSettings } from "../learn/index.ts";
 import { readJson } from "../learn/stored-options.ts";
 import { defined } from "../options.ts";
@@ -135,6 +136,26 @@ export const runRoutes = (root: string, control: RunControl): readonly Route[] =
         .filter(({ step }) => step > after);
       const page = later.slice(0, most);
       return Response.json({ steps: page, next: later.length > most ? (page.at(-1)?.step ?? null) : null });
+    },
+  }),
+  route({
+    method: "get",
+    path: "/api/runs/:id/diagnosis",
+    summary: "Names what keeps a run from learning, or kept it for a while, by its metrics.",
+    reply: {
+      description: "In the order in which it began; `until` is there of what is gone.",
+      schema: objectOf({
+        diagnosis: listOf(
+          objectOf({ cause: text, since: count, until: count, seen: text, advice: text, families: listOf(text) }, [
+            "until",
+            "families",
+          ]),
+        ),
+      }),
+    },
+    handle: async ({ path }) => {
+      const metrics = await readLines(join(await folderOf(root, path.id), "metrics.jsonl"));
+      return Response.json({ diagnosis: diagnosisOfRun({ metrics }) });
     },
   }),
   route({

@@ -22,7 +22,7 @@ import type { Generator } from "../module.ts";
 import { defined } from "../options.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
-import { openExperience } from "../store/experience.ts";
+import { type FolderExperience, openExperience } from "../store/experience.ts";
 import { type Toolset, toolsetOf } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
@@ -73,6 +73,8 @@ export interface SetUp {
   readonly chosen: ChosenPlanner | undefined;
   /** Takes all secrets out that the environment, the models and the tools hold. */
   readonly redact: Redactor;
+  /** Memory across tasks, where the configuration names a folder for it. */
+  readonly experience: FolderExperience | undefined;
   dispose(): Promise<void>;
 }
 
@@ -139,6 +141,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       policies: parts.planner === undefined || parts.planner !== cast?.flow.planner ? [] : policiesOf(engine, cast),
       chosen,
       redact: redactor(secrets),
+      experience,
       dispose: async () => {
         await experience?.close();
         await engine?.dispose();
