@@ -48,6 +48,8 @@ export const oneLine = (text: string, most = 200): string => {
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 };
 
+export const counted = (n: number, thing: string): string => `${whole(n)} ${thing}${n === 1 ? "" : "s"}`;
+
 /** A value as JSON, or the text that it is. */
 export const shown = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value, null, 1) ?? "").replace(/\n\s*/g, " ");
