@@ -52,7 +52,7 @@ const parts: Readonly<Record<string, Part>> = {
   },
   almanac: { imports: [...ground, "learn/planners", "tasks", "tools"], lines: 1300, export: "./almanac" },
   setup: { imports: [...belowSetup, "engines/tinker"], lines: 950, export: "./setup" },
-  server: { imports: [...belowSetup, "setup"], lines: 3700, export: "./server" },
+  server: { imports: [...belowSetup, "setup"], lines: 4700, export: "./server" },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },
@@ -66,7 +66,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 4260 },
+  cli: { imports: ["*"], lines: 4400 },
 };
 
 const FILE_LINES = 300;
@@ -76,6 +76,7 @@ const FUNCTION_LINES = 80;
 const longer: Readonly<Record<string, string>> = {
   "store/trajectory-index.ts": "one schema, and the statements that fill and seal it",
   "flow/loop.ts": "one solve from question to answer, in the order in which it happens",
+  "setup/set-up.ts": "one flow from names to parts, in the order in which they are opened",
   "tasks/task-file.ts": "one reader a format, and the table that tells formats apart",
 };
 

@@ -6,6 +6,7 @@ import { agentServer } from "../server/app.ts";
 import { listen } from "../server/listen.ts";
 import { openServed, type ServedSetUpOptions } from "../server/open-served.ts";
 import { names, positive, wholeNumber } from "./command-options.ts";
+import { endAsked, pageAddress } from "./page-address.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, sideScreen, stdio, writeJson } from "./terminal.ts";
 
@@ -84,7 +85,15 @@ const serve = async (options: ServeOptions): Promise<number> => {
       line("open", pageAddress(server.url, set === undefined ? token : undefined));
       line("token", set === undefined ? token : "as AGENTFLOW_TOKEN says");
       line("end", "Ctrl-C: answers under way finish first");
-      if (json) writeJson({ schemaVersion: 1, url: server.url, page: pageAddress(server.url, token), token, model: MODEL, run: server.run });
+      if (json)
+        writeJson({
+          schemaVersion: 1,
+          url: server.url,
+          page: pageAddress(server.url, token),
+          token,
+          model: MODEL,
+          run: server.run,
+        });
     }
     try {
       await (mcp ? Promise.race([server.serveMcp(stdio()), endAsked()]) : endAsked());
@@ -96,13 +105,3 @@ const serve = async (options: ServeOptions): Promise<number> => {
     await setUp.dispose();
   }
 };
-
-/** Where the dashboard is: logged in with a token, which browsers keep to themselves in this part of an address. */
-export const pageAddress = (url: string, token?: string): string =>
-  `${url}/${token === undefined ? "" : `#token=${token}`}`;
-
-/** Settles with the first signal to end; the second one ends the process as it always does. */
-const endAsked = (): Promise<void> =>
-  new Promise((end) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end());
-  });

@@ -18,5 +18,5 @@ export {
   serveLearning,
 } from "./served-learning.ts";
 export type { ServedFlow } from "./served-models.ts";
-export { listenViewer, type Viewer, type ViewerOptions, type WatchedRun } from "./viewer.ts";
 export type { Trial, TrialEnd, TrialOptions } from "./trial.ts";
+export { listenViewer, type Viewer, type ViewerOptions, type WatchedRun } from "./viewer.ts";

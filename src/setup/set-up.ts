@@ -73,7 +73,7 @@ export interface SetUp {
   readonly chosen: ChosenPlanner | undefined;
   /** Takes all secrets out that the environment, the models and the tools hold. */
   readonly redact: Redactor;
-  /** Memory across tasks, where the configuration names a folder for it. */
+  /** Of the folder that the configuration names for it. */
   readonly experience: FolderExperience | undefined;
   dispose(): Promise<void>;
 }
@@ -124,7 +124,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     return {
       flow: {
         ...parts,
-        ...(experience === undefined ? {} : { experience: { store: experience, source: "solve" } }),
+        ...(experience && { experience: { store: experience, source: "solve" } }),
         tools,
         budget,
         secrets,

@@ -33,7 +33,8 @@ const validationTasks = (config: RunConfig): number => {
   return typeof tasks === "number" && tasks > 0 ? tasks : 0;
 };
 
-const numberOr = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
+const numberOr = (value: unknown): number | null =>
+  typeof value === "number" && Number.isFinite(value) ? value : null;
 
 type Metric = (row: StepRow) => unknown;
 const line = (steps: readonly StepRow[], label: string, colour: string, of: Metric): Line => ({
@@ -57,7 +58,9 @@ const toolMix = (steps: readonly StepRow[]): Line[] => {
   const lines = shown.map((tool, i) => line(steps, tool, kinds[i] ?? "--faint", (row) => sharesOf(row)[tool] ?? 0));
   if (rest.length > 0)
     lines.push(
-      line(steps, `${rest.length} others`, "--faint", (row) => rest.reduce((sum, tool) => sum + (sharesOf(row)[tool] ?? 0), 0)),
+      line(steps, `${rest.length} others`, "--faint", (row) =>
+        rest.reduce((sum, tool) => sum + (sharesOf(row)[tool] ?? 0), 0),
+      ),
     );
   return lines;
 };

@@ -9,7 +9,11 @@ export interface DiffRow<Item> {
 const MOST = 400;
 
 /** Two lists by their longest common subsequence; neighbours that differ stand side by side. */
-export const diffOf = <Item>(left: readonly Item[], right: readonly Item[], keyOf: (item: Item) => string): DiffRow<Item>[] => {
+export const diffOf = <Item>(
+  left: readonly Item[],
+  right: readonly Item[],
+  keyOf: (item: Item) => string,
+): DiffRow<Item>[] => {
   const [ours, theirs] = [left.slice(0, MOST), right.slice(0, MOST)];
   const [keys, others] = [ours.map(keyOf), theirs.map(keyOf)];
   const lengths = Array.from({ length: keys.length + 1 }, () => new Array<number>(others.length + 1).fill(0));
@@ -17,7 +21,8 @@ export const diffOf = <Item>(left: readonly Item[], right: readonly Item[], keyO
   for (let i = keys.length - 1; i >= 0; i -= 1)
     for (let j = others.length - 1; j >= 0; j -= 1) {
       const row = lengths[i];
-      if (row !== undefined) row[j] = keys[i] === others[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+      if (row !== undefined)
+        row[j] = keys[i] === others[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
     }
   const rows: DiffRow<Item>[] = [];
   let [i, j] = [0, 0];

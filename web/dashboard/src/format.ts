@@ -40,11 +40,15 @@ export const duration = (seconds: number | null | undefined): string => {
 export const shortHash = (hash: string | null | undefined): string => hash?.slice(0, 10) ?? NONE;
 
 /** `heldOutPages` → `held out pages`. */
-export const words = (name: string): string => name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
+export const words = (name: string): string =>
+  name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
 
 /** One line of a text that may be long. */
 export const oneLine = (text: string, most = 200): string => {
-  const line = text.slice(0, most * 4).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, most * 4)
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 };
 

@@ -7,7 +7,10 @@ export interface Place {
 export const placeOf = (hash: string): Place => {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return {
-    parts: path.split("/").filter((part) => part !== "").map(decodeURIComponent),
+    parts: path
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decodeURIComponent),
     query: Object.fromEntries(new URLSearchParams(query)),
   };
 };

@@ -63,7 +63,10 @@ export const logAfter = (log: RunLog, events: readonly StreamEvent[]): RunLog =>
         next = { ...next, doing: String(data.stage) };
         break;
       case "evaluation-progress":
-        next = { ...next, doing: `evaluation ${String(data.phase)}: ${String(data.done)} of ${String(data.total)} tasks` };
+        next = {
+          ...next,
+          doing: `evaluation ${String(data.phase)}: ${String(data.done)} of ${String(data.total)} tasks`,
+        };
         break;
       case "imitation-step":
         next = { ...next, doing: `imitation: step ${String(data.step)} of ${String(data.steps)}` };

@@ -15,6 +15,7 @@ export interface TurnCard {
 
 /** What the events of a solve come to. */
 export interface SolveLog {
+  /** Who answers, as people read it. */
   readonly model: string;
   readonly policy: string | null;
   readonly trajectory: string | undefined;

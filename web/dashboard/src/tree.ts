@@ -18,7 +18,11 @@ const keyOf = ({ tool, subGoal, status, text }: GroupStep): string => JSON.strin
 
 /** The tree of the states of a group: rollouts share a state as long as they did the same and saw the same. */
 export const treeOf = (rollouts: readonly Rollout[]): TreeNode =>
-  nodeOf(undefined, 0, rollouts.map((rollout, place) => ({ place, rollout })));
+  nodeOf(
+    undefined,
+    0,
+    rollouts.map((rollout, place) => ({ place, rollout })),
+  );
 
 const nodeOf = (
   step: GroupStep | undefined,

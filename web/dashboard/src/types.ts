@@ -26,7 +26,9 @@ export interface RunSummary {
   readonly seed?: number;
   readonly steps?: number;
   readonly stepsDone?: number;
-  readonly gain: Readonly<Record<string, { readonly points: number; readonly interval: readonly [number, number] }>> | null;
+  readonly gain: Readonly<
+    Record<string, { readonly points: number; readonly interval: readonly [number, number] }>
+  > | null;
 }
 
 export type RunConfig = Readonly<Record<string, unknown>>;
