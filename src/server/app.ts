@@ -42,7 +42,8 @@ import { openServeRecord } from "./serve-record.ts";
 import { type ServedFlow, servedModels } from "./served-models.ts";
 import { solveEventsRoute } from "./solve-events.ts";
 import { tokenizersFor } from "./token-texts.ts";
-import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
+import { trajectoryRoutes } from "./trajectories.ts";
+import { trajectoryLines } from "./trajectory-lines.ts";
 
 export interface ServerOptions {
   /** By the names under which clients ask for them. */
@@ -162,7 +163,7 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
   const version = packageVersion();
   const mcp = (): Promise<McpServerFactory> => mcpFactory(answer, Object.keys(flows), version);
   const control = runControl(training, onFault);
-  const indexes = openIndexes(now);
+  const lines = trajectoryLines();
   const routes: Route[] = [
     aboutRoute({
       version,
@@ -179,14 +180,14 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
     feedbackRoute(flows, record, (reason) => redactor([token])(redact(reason)), now),
     ...learningRoutes(flows),
     ...runRoutes(folder, control),
-    ...groupRoutes(folder, indexes),
+    ...groupRoutes(folder, lines),
     ...trajectoryRoutes({
       root: folder,
-      indexes,
+      lines,
       placeOf: record.placeOf,
       tokenizers: tokenizersFor(tokenizersOf(flows)),
     }),
-    ...compareRoutes(folder, indexes),
+    ...compareRoutes(folder, lines),
     ...experienceRoutes(experience),
     ...mcpRoutes(mcp, ending.signal),
     healthRoute(access, models, admission, record, health),
@@ -201,7 +202,6 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
       closing ??= closeAll(admission, ending, graceSeconds).finally(async () => {
         for (const { learning } of Object.values(flows)) await learning?.close();
         await control.close();
-        await indexes.close();
         await record.close();
       });
       return closing;

@@ -1,14 +1,20 @@
-import type { TrajectoryIndex } from "../store/trajectory-index.ts";
-import { type Accuracy, accuracyOf, type PairedDifference, pairedCounts, pairedDifference } from "../train/index.ts";
+import type { TrajectoryRows } from "../store/trajectory-rows.ts";
+import {
+  type Accuracy,
+  accuracyOf,
+  mean,
+  type PairedDifference,
+  pairedCounts,
+  pairedDifference,
+} from "../train/index.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 import { folderOf } from "./runs.ts";
 import { count, listOf, nullable, number, objectOf, text } from "./schema.ts";
-import { type Indexes, quoted } from "./trajectories.ts";
+import { evaluatedFilter, type TrajectoryLines } from "./trajectory-lines.ts";
 
 /** Rows of one evaluation that are read, at most. */
 const MOST_TASKS = 20_000;
-const MOST_TURNS = 400_000;
 /** Tool orders, and tasks that came out differently, that a comparison shows. */
 const MOST_ORDERS = 12;
 const MOST_CHANGED = 200;
@@ -25,13 +31,17 @@ const orderSchema = objectOf({ tools: listOf(text), left: number, right: number 
 const side = objectOf({ run: text, phase: text, tasks: count, averageTurns: number });
 
 /** What evaluations a run holds, and two of them side by side. */
-export const compareRoutes = (root: string, indexes: Indexes): readonly Route[] => {
-  const openOf = async (run: string | undefined): Promise<TrajectoryIndex> => indexes.of(await folderOf(root, run));
+export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Route[] => {
+  const evaluatedIn = async (run: string | undefined): Promise<readonly NumberedRow[]> => {
+    const folder = await folderOf(root, run);
+    const numbers = (await lines.find(folder, evaluatedFilter)).slice(0, MOST_TASKS);
+    return (await lines.read(folder, numbers)).map((row, i) => ({ ...row, line: numbers[i] ?? 0 }));
+  };
   const sideOf = async (given: string | undefined, param: string): Promise<Side> => {
     const [run, phase] = (given ?? "").split(":");
     if (run === undefined || phase === undefined || phase === "")
       throw new RequestError(400, `${param} is ${JSON.stringify(given ?? "")}: accepted is <run>:<phase>.`, { param });
-    const found = evaluationOf(await openOf(run), run, phase);
+    const found = evaluationOf(await evaluatedIn(run), run, phase);
     if (found.tasks.size === 0)
       throw new RequestError(404, `The run ${run} has no scored tasks of the phase ${JSON.stringify(phase)}.`, {
         code: "no_evaluation",
@@ -49,10 +59,16 @@ export const compareRoutes = (root: string, indexes: Indexes): readonly Route[] 
         schema: objectOf({ evaluations: listOf(objectOf({ phase: text, tasks: count, reward: number })) }),
       },
       handle: async ({ path }) => {
-        const { rows } = (await openOf(path.id)).query(
-          "SELECT phase, count(*), avg(reward) FROM trajectories WHERE reward IS NOT NULL AND phase <> 'train' GROUP BY phase ORDER BY min(id)",
-        );
-        return Response.json({ evaluations: rows.map(([phase, tasks, reward]) => ({ phase, tasks, reward })) });
+        const phases = new Map<string, number[]>();
+        for (const { trajectory } of await evaluatedIn(path.id)) {
+          const phase = String(trajectory.plain.phase);
+          const known = phases.get(phase);
+          if (known === undefined) phases.set(phase, [Number(trajectory.plain.reward)]);
+          else known.push(Number(trajectory.plain.reward));
+        }
+        return Response.json({
+          evaluations: [...phases].map(([phase, rewards]) => ({ phase, tasks: rewards.length, reward: mean(rewards) })),
+        });
       },
     }),
     route({
@@ -105,38 +121,24 @@ interface Side {
   readonly orders: ReadonlyMap<string, number>;
 }
 
-const evaluationOf = (index: TrajectoryIndex, run: string, phase: string): Side => {
-  const where = `WHERE t.phase = ${quoted(phase)} AND t.reward IS NOT NULL`;
-  const { rows } = index.query(
-    `SELECT t.id, t.task_set, t.task, t.family, t.question, t.reward FROM trajectories t ${where} ORDER BY t.id`,
-    { limit: MOST_TASKS },
-  );
+type NumberedRow = TrajectoryRows & { readonly line: number };
+
+const evaluationOf = (rows: readonly NumberedRow[], run: string, phase: string): Side => {
   const tasks = new Map<string, ScoredTask>();
-  for (const [id, set, task, family, question, reward] of rows)
-    tasks.set(`${set ?? ""}\n${task ?? id}`, {
-      line: Number(id),
-      set: String(set ?? "all"),
-      task: String(task ?? id),
-      family: textOr(family),
-      question: textOr(question),
-      reward: Number(reward),
-    });
-  const called = new Map<number, string[]>();
-  const turns = index.query(
-    `SELECT t.id, u.tool FROM trajectories t JOIN turns u ON u.trajectory = t.id ${where} ORDER BY t.id, u.turn`,
-    { limit: MOST_TURNS },
-  ).rows;
-  for (const [id, tool] of turns) {
-    const known = called.get(Number(id));
-    if (known === undefined) called.set(Number(id), [String(tool)]);
-    else known.push(String(tool));
-  }
   const orders = new Map<string, number>();
-  for (const tools of called.values()) {
-    const order = tools.join("\n");
+  let turnsInAll = 0;
+  for (const { line, trajectory, turns } of rows) {
+    const { plain, texts } = trajectory;
+    if (plain.phase !== phase) continue;
+    const [set, task] = [String(plain.task_set ?? "all"), String(plain.task ?? line)];
+    const { question } = texts;
+    const family = textOr(plain.family);
+    tasks.set(`${set}\n${task}`, { line, set, task, family, question, reward: Number(plain.reward) });
+    turnsInAll += turns.length;
+    const order = turns.map((turn) => String(turn.plain.tool)).join("\n");
     orders.set(order, (orders.get(order) ?? 0) + 1);
   }
-  return { run, phase, tasks, turns: turns.length, orders };
+  return { run, phase, tasks, turns: turnsInAll, orders };
 };
 
 const textOr = (value: unknown): string | null => (typeof value === "string" ? value : null);

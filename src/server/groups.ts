@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { readJson } from "../learn/stored-options.ts";
-import type { TrajectoryIndex } from "../store/trajectory-index.ts";
+import type { TrajectoryRows } from "../store/trajectory-rows.ts";
 import { type AdvantageKind, advantages } from "../train/index.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 import { folderOf } from "./runs.ts";
 import { count, listOf, nullable, number, objectOf, text } from "./schema.ts";
 import { journalRows } from "./stored-trajectory.ts";
-import type { Indexes } from "./trajectories.ts";
+import { columnFilter, type TrajectoryLines } from "./trajectory-lines.ts";
 
 const rollout = {
   id: text,
@@ -24,7 +24,7 @@ const turn = objectOf({
 });
 
 /** The groups that were compared in a step of training, and one of them turn by turn. */
-export const groupRoutes = (root: string, indexes: Indexes): readonly Route[] => [
+export const groupRoutes = (root: string, lines: TrajectoryLines): readonly Route[] => [
   route({
     method: "get",
     path: "/api/runs/:id/groups",
@@ -41,7 +41,7 @@ export const groupRoutes = (root: string, indexes: Indexes): readonly Route[] =>
     handle: async ({ path, query }) => {
       const folder = await folderOf(root, path.id);
       if (query.step === undefined) throw new RequestError(400, "Name the step.", { param: "step" });
-      const groups = await groupsOf(folder, path.id ?? "", Number(query.step), await indexes.of(folder));
+      const groups = await groupsOf(folder, path.id ?? "", Number(query.step), lines);
       return Response.json({ groups });
     },
   }),
@@ -62,18 +62,20 @@ export const groupRoutes = (root: string, indexes: Indexes): readonly Route[] =>
       const [step, place] = [path.step, path.group].map((given) =>
         /^\d{1,9}$/.test(given ?? "") ? Number(given) : -1,
       );
-      const index = await indexes.of(folder);
-      const groups = step === undefined || step < 0 ? [] : await groupsOf(folder, path.id ?? "", step, index);
+      const groups = step === undefined || step < 0 ? [] : await groupsOf(folder, path.id ?? "", step, lines);
       const group = groups[place ?? -1];
       if (group === undefined || step === undefined)
         throw new RequestError(404, `Step ${path.step} has ${groups.length} groups, and no group ${path.group}.`, {
           code: "no_group",
         });
       const before = groups.slice(0, place).reduce((sum, { rollouts }) => sum + rollouts.length, 0);
-      return Response.json(await withTurns(folder, step, group, before, index));
+      return Response.json(await withTurns(folder, step, group, before, lines));
     },
   }),
 ];
+
+/** Rollouts of one step that are shown, at most. */
+const MOST_ROLLOUTS = 10_000;
 
 interface GroupRollout {
   readonly id: string;
@@ -96,28 +98,26 @@ const groupsOf = async (
   folder: string,
   run: string,
   step: number,
-  index: TrajectoryIndex,
+  lines: TrajectoryLines,
 ): Promise<readonly StoredGroup[]> => {
   const config = ((await readJson(join(folder, "config.json")))?.config ?? {}) as Readonly<Record<string, unknown>>;
   const size = typeof config.groupSize === "number" && config.groupSize > 0 ? config.groupSize : 1;
-  const { rows } = index.query(
-    `SELECT id, task, family, reward, answer, stop_reason, turns FROM trajectories WHERE phase = 'train' AND step = ${step} ORDER BY id`,
-    { limit: 10_000 },
-  );
+  const numbers = (await lines.find(folder, columnFilter({ phase: "train", step }))).slice(0, MOST_ROLLOUTS);
+  const rows = await lines.read(folder, numbers);
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, g) => {
-    const group = rows.slice(g * size, (g + 1) * size);
-    const rewards = group.map(([, , , reward]) => (typeof reward === "number" ? reward : undefined));
+    const group = rows.slice(g * size, (g + 1) * size).map(({ trajectory }) => trajectory);
+    const rewards = group.map(({ plain }) => (typeof plain.reward === "number" ? plain.reward : undefined));
     const compared = advantages(rewards, config.advantage as AdvantageKind | undefined);
     return {
-      task: textOr(group[0]?.[1]),
-      family: textOr(group[0]?.[2]),
-      rollouts: group.map(([id, , , , answer, stopReason, turns], i) => ({
-        id: `${run}:${id}`,
+      task: textOr(group[0]?.plain.task),
+      family: textOr(group[0]?.plain.family),
+      rollouts: group.map(({ plain, texts }, i) => ({
+        id: `${run}:${numbers[g * size + i]}`,
         reward: rewards[i] ?? null,
         advantage: compared[i] ?? null,
-        answer: textOr(answer),
-        stopReason: textOr(stopReason),
-        turns: Number(turns),
+        answer: texts.answer,
+        stopReason: textOr(plain.stop_reason),
+        turns: Number(plain.turns),
       })),
     };
   });
@@ -129,28 +129,26 @@ const withTurns = async (
   step: number,
   group: StoredGroup,
   before: number,
-  index: TrajectoryIndex,
+  lines: TrajectoryLines,
 ): Promise<object> => {
-  const lines = group.rollouts.map(({ id }) => Number(id.split(":")[1]));
-  const { rows } = index.query(
-    `SELECT trajectory, turn, tool, sub_goal FROM turns WHERE trajectory IN (${lines.join(", ")}) ORDER BY trajectory, turn`,
-    { limit: 100_000 },
-  );
+  const numbers = group.rollouts.map(({ id }) => Number(id.split(":")[1]));
+  const rows = await lines.read(folder, numbers);
   const kept = await observationsOf(folder, step, before, group.rollouts.length);
   return {
     ...group,
     rollouts: group.rollouts.map((one, i) => ({
       ...one,
-      steps: rows
-        .filter(([trajectory]) => trajectory === lines[i])
-        .map(([, place, tool, subGoal]) => ({
-          tool: String(tool),
-          subGoal: textOr(subGoal) ?? "",
-          ...(kept[i]?.[Number(place) - 1] ?? { status: null, text: null }),
-        })),
+      steps: stepsOf(rows[i], kept[i] ?? []),
     })),
   };
 };
+
+const stepsOf = (row: TrajectoryRows | undefined, kept: readonly ShownObservation[]): object[] =>
+  (row?.turns ?? []).map(({ plain, texts }, i) => ({
+    tool: String(plain.tool),
+    subGoal: texts.sub_goal ?? "",
+    ...(kept[i] ?? { status: null, text: null }),
+  }));
 
 interface ShownObservation {
   readonly status: string | null;

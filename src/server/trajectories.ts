@@ -1,16 +1,16 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Tokenizer } from "../engine.ts";
 import type { PlainSchema } from "../flow/input/plain-schema.ts";
-import { openTrajectoryIndex, type TrajectoryIndex } from "../store/trajectory-index.ts";
+import { defined } from "../options.ts";
+import type { TrajectoryRows } from "../store/trajectory-rows.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 import { folderOf } from "./runs.ts";
 import { count, listOf, nullable, number, objectOf, text } from "./schema.ts";
 import { storedTrajectory } from "./stored-trajectory.ts";
 import { shownSamples } from "./token-texts.ts";
+import { columnFilter, type LineFilter, type TrajectoryLines } from "./trajectory-lines.ts";
 
-/** Columns of the index that a list shows. */
+/** What a list shows of each. */
 const columns = [
   ...["id", "phase", "step", "task_set", "task", "family", "trajectory", "status", "stop_reason", "reward", "turns"],
   ...["errors", "tokens", "policy_version", "question", "expected", "answer"],
@@ -21,68 +21,6 @@ const listed = objectOf({
   id: { type: "string", description: "`<run>:<line>`, for /api/trajectories/:id." },
 });
 
-/** How long an index is used before new rows are looked for: to extend it copies it. */
-const FRESH_MS = 5000;
-/** Indexes that stay open. */
-const MOST_OPEN = 4;
-
-interface Opened {
-  readonly index: Promise<TrajectoryIndex>;
-  /** Of the rows when it was opened: their size and when they were written. */
-  readonly rows: string;
-  at: number;
-}
-
-/** The indexes of runs, each opened once, and again when it is old and there are new rows. */
-export interface Indexes {
-  of(folder: string): Promise<TrajectoryIndex>;
-  close(): Promise<void>;
-}
-
-const rowsIn = (folder: string): Promise<string> =>
-  stat(join(folder, "trajectories.jsonl")).then(
-    ({ size, mtimeMs }) => `${size} ${mtimeMs}`,
-    () => "",
-  );
-
-export const openIndexes = (now: () => number): Indexes => {
-  const opened = new Map<string, Opened>();
-  const drop = async (folder: string): Promise<void> => {
-    const one = opened.get(folder);
-    opened.delete(folder);
-    await (await one?.index.catch(() => undefined))?.close();
-  };
-  return {
-    of: async (folder) => {
-      const known = opened.get(folder);
-      if (known !== undefined && now() - known.at < FRESH_MS) return known.index;
-      const rows = await rowsIn(folder);
-      const same = opened.get(folder);
-      if (same !== undefined && (same.rows === rows || same !== known)) {
-        same.at = now();
-        return same.index;
-      }
-      const index = openTrajectoryIndex({ folder });
-      // One that failed is tried again.
-      index.catch(() => opened.delete(folder));
-      opened.delete(folder);
-      opened.set(folder, { index, rows, at: now() });
-      // Whoever reads the old one has read it by then.
-      const closeOld = async (): Promise<void> => (await same?.index)?.close();
-      void index.then(closeOld, closeOld).catch(() => undefined);
-      const [oldest] = opened.keys();
-      if (opened.size > MOST_OPEN && oldest !== undefined) await drop(oldest);
-      return index;
-    },
-    close: async () => {
-      for (const folder of [...opened.keys()]) await drop(folder);
-    },
-  };
-};
-
-/** A text in SQL. */
-export const quoted = (value: string): string => `'${value.replace(/'/g, "''").replace(/\0/g, "")}'`;
-
 const filters: Readonly<Record<string, PlainSchema>> = {
   phase: { type: "string", maxLength: 40 },
   step: count,
@@ -91,12 +29,21 @@ const filters: Readonly<Record<string, PlainSchema>> = {
   set: { type: "string", maxLength: 40 },
   status: { enum: ["solved", "partial", "failed"] },
 };
-const columnOf = (filter: string): string => (filter === "set" ? "task_set" : filter);
+
+const filterOf = ({ set, step, ...wanted }: Readonly<Record<string, string>>): LineFilter | undefined => {
+  const all = { ...wanted, ...defined({ task_set: set, step: step === undefined ? undefined : Number(step) }) };
+  return Object.keys(all).length === 0 ? undefined : columnFilter(all);
+};
+
+const listedOf = ({ trajectory: { plain, texts } }: TrajectoryRows): object => {
+  const { question, expected, answer } = texts;
+  return { ...plain, question, expected, answer };
+};
 
 export interface TrajectoryRoutesOptions {
   /** Folder of the runs. */
   readonly root: string;
-  readonly indexes: Indexes;
+  readonly lines: TrajectoryLines;
   /** Where the trajectory of one of the latest answers stands, as `<run>:<line>`. */
   readonly placeOf: (trajectory: string) => Promise<string | undefined>;
   /** What the tokens of a run may be read with. */
@@ -119,7 +66,7 @@ const placesIn =
   };
 
 /** What the flow did: lists by run, and one trajectory in full. */
-export const trajectoryRoutes = ({ root, indexes, placeOf, tokenizers }: TrajectoryRoutesOptions): readonly Route[] => {
+export const trajectoryRoutes = ({ root, lines, placeOf, tokenizers }: TrajectoryRoutesOptions): readonly Route[] => {
   const placed = placesIn(root, placeOf);
   return [
     route({
@@ -141,28 +88,16 @@ export const trajectoryRoutes = ({ root, indexes, placeOf, tokenizers }: Traject
         const { run, limit = "100", before, offset = "0", ...wanted } = query;
         if (run === undefined)
           throw new RequestError(400, "Name the run whose trajectories you want.", { param: "run" });
-        const index = await indexes.of(await folderOf(root, run));
-        const conditions = Object.entries(wanted).map(([name, value]) =>
-          name === "step" ? `step = ${Number(value)}` : `${columnOf(name)} = ${quoted(value)}`,
-        );
-        const where = (more: readonly string[]): string => {
-          const all = [...conditions, ...more];
-          return all.length === 0 ? "" : ` WHERE ${all.join(" AND ")}`;
-        };
-        const most = Number(limit);
-        const cursor = where(before === undefined ? [] : [`id < ${Number(before)}`]);
-        // Rows are counted off by their numbers alone; texts are looked up for those of the page.
-        const page = index.query(
-          `SELECT ${columns.join(", ")} FROM trajectories WHERE id IN (SELECT id FROM trajectories${cursor} ORDER BY id DESC LIMIT ${most + 1} OFFSET ${Number(offset)}) ORDER BY id DESC`,
-          { limit: most },
-        );
-        const [[total = 0] = []] = index.query(`SELECT count(*) FROM trajectories${where([])}`).rows;
-        const trajectories = page.rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i]])));
-        const next = page.truncated ? (trajectories.at(-1)?.id ?? null) : null;
+        const folder = await folderOf(root, run);
+        const found = await lines.find(folder, filterOf(wanted));
+        const older = before === undefined ? found : found.filter((line) => line < Number(before));
+        const end = Math.max(0, older.length - Number(offset));
+        const page = older.slice(Math.max(0, end - Number(limit)), end).reverse();
+        const rows = await lines.read(folder, page);
         return Response.json({
-          total,
-          trajectories: trajectories.map((one) => ({ ...one, id: `${run}:${one.id}` })),
-          next,
+          total: found.length,
+          trajectories: rows.map((row, i) => ({ ...listedOf(row), id: `${run}:${page[i]}` })),
+          next: end > page.length ? (page.at(-1) ?? null) : null,
         });
       },
     }),

@@ -11,7 +11,8 @@ import { RequestError } from "./request-error.ts";
 import { type RunControl, runControl } from "./run-control.ts";
 import { runRoutes } from "./runs.ts";
 import { tokenizersFor } from "./token-texts.ts";
-import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
+import { trajectoryRoutes } from "./trajectories.ts";
+import { trajectoryLines } from "./trajectory-lines.ts";
 
 /** A run of learning under way elsewhere, which viewers may follow and stop. */
 export interface WatchedRun extends Pick<RunControl, "current" | "passing"> {
@@ -20,7 +21,7 @@ export interface WatchedRun extends Pick<RunControl, "current" | "passing"> {
 }
 
 export interface ViewerOptions
-  extends Pick<ListenOptions, "token" | "host" | "port" | "hosts" | "folder" | "dashboard" | "onFault" | "now"> {
+  extends Pick<ListenOptions, "token" | "host" | "port" | "hosts" | "folder" | "dashboard" | "onFault"> {
   /** @default none can be stopped */
   readonly watched?: WatchedRun | undefined;
 }
@@ -40,7 +41,6 @@ const optionRules: Rules<ViewerOptions> = {
   dashboard: name,
   watched: objectWith("a run under way", "stop", "passing"),
   onFault: callback,
-  now: callback,
 };
 
 /**
@@ -58,11 +58,11 @@ const optionRules: Rules<ViewerOptions> = {
  */
 export const listenViewer = async (options: ViewerOptions): Promise<Viewer> => {
   checked("listenViewer", options, optionRules);
-  const { token, folder = "runs", watched, onFault = () => undefined, now = Date.now } = options;
+  const { token, folder = "runs", watched, onFault = () => undefined } = options;
   const dashboard = await openDashboard(options.dashboard);
   const ending = new AbortController();
   const live = liveCalls();
-  const indexes = openIndexes(now);
+  const lines = trajectoryLines();
   const control = controlOf(watched, onFault);
   const routes = [
     aboutRoute({
@@ -74,9 +74,9 @@ export const listenViewer = async (options: ViewerOptions): Promise<Viewer> => {
       current: () => control.current,
     }),
     ...runRoutes(folder, control),
-    ...groupRoutes(folder, indexes),
-    ...trajectoryRoutes({ root: folder, indexes, placeOf: async () => undefined, tokenizers: tokenizersFor([]) }),
-    ...compareRoutes(folder, indexes),
+    ...groupRoutes(folder, lines),
+    ...trajectoryRoutes({ root: folder, lines, placeOf: async () => undefined, tokenizers: tokenizersFor([]) }),
+    ...compareRoutes(folder, lines),
   ];
   ending.signal.addEventListener("abort", () => live.abortAll(ending.signal.reason), { once: true });
   return listening(
@@ -86,7 +86,6 @@ export const listenViewer = async (options: ViewerOptions): Promise<Viewer> => {
         fetch: async (request: Request) => app.fetch(request),
         close: async () => {
           ending.abort(new RequestError(503, "The server is shutting down.", { code: "shutting_down" }));
-          await indexes.close();
         },
       };
     },
