@@ -1,3 +1,5 @@
+import { takeTokenFromAddress } from "./token.ts";
+
 /** Where the page is, from the address: `#/runs/<id>?step=3` has the parts `runs` and `<id>`. */
 export interface Place {
   readonly parts: readonly string[];
@@ -15,6 +17,8 @@ export const placeOf = (hash: string): Place => {
   };
 };
 
+// Before the address is read: a token in it must not stay there, nor in the history, and is not a page.
+takeTokenFromAddress();
 let place = $state.raw<Place>(placeOf(location.hash));
 addEventListener("hashchange", () => {
   place = placeOf(location.hash);
