@@ -1,6 +1,7 @@
 /**
- * Measures how the dashboard's server holds 100,000 trajectories: a run is made up, its list is opened with no index yet,
- * by a server that finds one, and at places far down. Fails when a page of an indexed run takes longer than a second.
+ * Measures how the dashboard's server holds 100,000 trajectories: a run is made up, and its list is opened by a server that
+ * has never seen it, and at places far down, with and without a filter. Fails when opening it, or a page of the whole list,
+ * takes longer than a second.
  *
  *   npm run check:dashboard [-- --rows 100000]
  */
@@ -81,26 +82,22 @@ try {
   );
   const file = createWriteStream(join(folder, "trajectories.jsonl"));
   for (let i = 0; i < rows; i += 1)
-    if (!file.write(`${JSON.stringify(i % 5 === 0 ? evaluated(i) : trained(i))}\n`))
-      await once(file, "drain");
+    if (!file.write(`${JSON.stringify(i % 5 === 0 ? evaluated(i) : trained(i))}\n`)) await once(file, "drain");
   file.end();
   await finished(file);
   const list = `/api/trajectories?run=${id}&limit=100`;
-  const first = await listenViewer({ folder: root, token: TOKEN, port: 0 });
-  await measure("first page, while there is no index", list, first.url);
-  await first.close();
   const viewer = await listenViewer({ folder: root, token: TOKEN, port: 0 });
-  await measure("first page, of an index that is there", list, viewer.url);
+  await measure("first page, by a server that just started", list, viewer.url);
   for (const [what, path] of [
     ["first page again", list],
     ["in the middle", `${list}&offset=${rows / 2}`],
     ["near the end", `${list}&offset=${rows - 100}`],
-    ["of one phase, far down", `${list}&phase=train&offset=${Math.floor(rows / 2)}`],
-    ["of one family", `${list}&family=family-7`],
+    ["of one phase, far down; the first time", `${list}&phase=train&offset=${Math.floor(rows / 2)}`],
+    ["of one family; the first time", `${list}&family=family-7`],
   ] as const)
     await measure(what, path, viewer.url);
   await viewer.close();
-  const slow = measured.slice(1).filter(({ seconds }) => seconds > MOST_SECONDS);
+  const slow = measured.filter(({ what, seconds }) => !what.includes("the first time") && seconds > MOST_SECONDS);
   console.log(`dashboard: ${rows} trajectories, ${slow.length} pages slower than ${MOST_SECONDS} s`);
   if (slow.length > 0) process.exitCode = 1;
 } finally {

@@ -5,7 +5,9 @@ import { learn } from "../src/learn/learn.ts";
 import { leverEnvironment } from "../src/testing/index.ts";
 import { leverEngine, quick, tempFolder } from "./learn-double.ts";
 
-it("shows a run beside it, stops it from the page, and lets it be when the page is gone", { timeout: 300_000 }, async () => {
+it("shows a run beside it, stops it from the page, and lets it be when the page is gone", {
+  timeout: 300_000,
+}, async () => {
   const folder = await tempFolder();
   const stop = new AbortController();
   const stopped: boolean[] = [];
@@ -35,8 +37,7 @@ it("shows a run beside it, stops it from the page, and lets it be when the page 
     if (event.type === "run-start") id = event.run;
     if (event.type !== "step-end" || asked !== undefined) continue;
     const { current } = (await (await fetch(`${origin}/api/about`, { headers })).json()) as { current: string | null };
-    if (current === id)
-      asked = fetch(`${origin}/api/runs/${id}/stop`, { method: "POST", headers, body: "{}" });
+    if (current === id) asked = fetch(`${origin}/api/runs/${id}/stop`, { method: "POST", headers, body: "{}" });
   }
   expect((await asked)?.status).toBe(200);
   expect(stopped).toEqual([false]);
@@ -44,12 +45,23 @@ it("shows a run beside it, stops it from the page, and lets it be when the page 
   expect(interrupted).toBe(true);
   const { state } = (await (await fetch(`${origin}/api/runs/${id}`, { headers })).json()) as { state: string };
   expect(state).toBe("interrupted");
-  const { steps } = (await (await fetch(`${origin}/api/runs/${id}/metrics`, { headers })).json()) as { steps: object[] };
+  const { steps } = (await (await fetch(`${origin}/api/runs/${id}/metrics`, { headers })).json()) as {
+    steps: object[];
+  };
   expect(steps).toHaveLength(stepsDone);
   ui.close();
   // Its process ends with the run; what is shown then goes nowhere.
   ui.show({ type: "stage", stage: "over" });
-  for (let i = 0; i < 200 && (await fetch(origin).then(() => true, () => false)); i += 1) await wait(50);
+  for (
+    let i = 0;
+    i < 200 &&
+    (await fetch(origin).then(
+      () => true,
+      () => false,
+    ));
+    i += 1
+  )
+    await wait(50);
   await expect(fetch(origin)).rejects.toThrow();
   expect(failures).toEqual([]);
 });

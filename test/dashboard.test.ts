@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,9 @@ describe("what is built", () => {
 
 const program = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path !== undefined && existsSync(path));
 if (program === undefined)
-  process.stderr.write("The dashboard is not driven in a browser: there is no /usr/bin/chromium, and $CHROMIUM names none.\n");
+  process.stderr.write(
+    "The dashboard is not driven in a browser: there is no /usr/bin/chromium, and $CHROMIUM names none.\n",
+  );
 
 describe.skipIf(program === undefined)("in a browser", () => {
   const profile = mkdtempSync(join(tmpdir(), "agentflow-chromium-"));
@@ -102,7 +104,10 @@ describe.skipIf(program === undefined)("in a browser", () => {
     const found = await page.evaluate(
       `axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + " " + nodes[0].target))`,
     );
-    expect((found as string[]).filter((one) => /^(?:serious|critical)/.test(one)), what).toEqual([]);
+    expect(
+      (found as string[]).filter((one) => /^(?:serious|critical)/.test(one)),
+      what,
+    ).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), what).toBeLessThanOrEqual(0);
   };
 
@@ -142,7 +147,11 @@ describe.skipIf(program === undefined)("in a browser", () => {
   });
 
   it("opens a stored run, its groups, a tree and a difference, in both colour schemes and on a phone", async () => {
-    for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 390]] as const) {
+    for (const [scheme, width] of [
+      ["light", 1280],
+      ["dark", 1280],
+      ["light", 390],
+    ] as const) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize({ width, height: 844 });
       await open(`runs/${run}?step=3`, new RegExp(run));
@@ -177,16 +186,32 @@ describe.skipIf(program === undefined)("in a browser", () => {
     }
   });
 
-  it("is used by keys alone", async () => {
-    await open(`runs/${run}/trajectories`, /Trajectories/);
+  it("scrolls through 100,000 trajectories, and is used by keys alone", async () => {
+    const many = "2026-01-01-0000-0000";
+    mkdirSync(join(folder, many));
+    writeFileSync(join(folder, many, "config.json"), JSON.stringify({ schemaVersion: 1, config: { groupSize: 8 } }));
+    const row = (i: number): string =>
+      JSON.stringify({
+        schemaVersion: 1,
+        phase: "train",
+        step: Math.floor(i / 8),
+        family: "f",
+        reward: i % 2,
+        actions: ["look left"],
+      });
+    writeFileSync(
+      join(folder, many, "trajectories.jsonl"),
+      Array.from({ length: 100_000 }, (_, i) => `${row(i)}\n`).join(""),
+    );
+    await open(`runs/${many}/trajectories`, /Trajectories 100,000/);
     await page.locator("[data-place='0'] a").waitFor();
     await page.getByRole("list", { name: "Trajectories" }).focus();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("End");
     const focused = (): Promise<unknown> => page.evaluate("document.activeElement?.getAttribute('href')");
-    await expect.poll(focused, { timeout: 10_000 }).toBe(`#/trajectories/${encodeURIComponent(`${run}:1`)}`);
+    await expect.poll(focused, { timeout: 10_000 }).toBe(`#/trajectories/${encodeURIComponent(`${many}:1`)}`);
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { level: 1, name: /which lever/ }).waitFor();
+    await page.getByRole("heading", { level: 1, name: "f" }).waitFor();
     const theme = page.getByRole("button", { name: /Colours/ });
     for (const expected of ["light", "dark", "auto"]) {
       await theme.focus();
@@ -196,7 +221,9 @@ describe.skipIf(program === undefined)("in a browser", () => {
   });
 
   it("follows a run that is under way, stops it and resumes it", async () => {
-    const { id } = (await (await ask(server, "/api/runs", { seed: 4, steps: 20_000, evalTasks: 2 })).json()) as { id: string };
+    const { id } = (await (await ask(server, "/api/runs", { seed: 4, steps: 20_000, evalTasks: 2 })).json()) as {
+      id: string;
+    };
     await open(`runs/${id}`, new RegExp(id));
     await page.getByText(/step [3-9]\d* of 20000/).waitFor();
     await page.getByRole("button", { name: "Stop now" }).click();

@@ -39,7 +39,9 @@ const json = async <Body>(path: string, body?: object): Promise<Body> =>
 
 describe("the page's files", () => {
   it("need no token, run no inline code, and are cached by their hash", async () => {
-    const [html, script] = await Promise.all(["/", "/assets/index-abc.js"].map((path) => fetch(`${server.url}${path}`)));
+    const [html, script] = await Promise.all(
+      ["/", "/assets/index-abc.js"].map((path) => fetch(`${server.url}${path}`)),
+    );
     expect(html?.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(html?.headers.get("cache-control")).toBe("no-cache");
     const policy = html?.headers.get("content-security-policy") ?? "";
@@ -52,7 +54,13 @@ describe("the page's files", () => {
   });
 
   it("are those that were built, and no path leads elsewhere", async () => {
-    for (const path of ["/notes.txt", "/assets/", "/assets/..%2f..%2fconfig.json", "/%2e%2e/page/index.html", "/index.html"])
+    for (const path of [
+      "/notes.txt",
+      "/assets/",
+      "/assets/..%2f..%2fconfig.json",
+      "/%2e%2e/page/index.html",
+      "/index.html",
+    ])
       expect((await fetch(`${server.url}${path}`)).status, path).toBe(401);
     expect((await fetch(`${server.url}/`, { method: "POST" })).status).toBe(401);
     expect((await fetch(`${server.url}/`, { headers: { origin: "https://elsewhere.example" } })).status).toBe(403);
@@ -111,18 +119,24 @@ describe("what the pages read", () => {
     expect(group.rollouts[2]?.steps.map(({ status }) => status)).toEqual(
       stored.journal.turns.map(({ observation }) => observation.status),
     );
-    for (const path of ["3/99", "99/0", "x/0"]) expect((await ask(server, `/api/runs/${run}/groups/${path}`)).status).toBe(404);
+    for (const path of ["3/99", "99/0", "x/0"])
+      expect((await ask(server, `/api/runs/${run}/groups/${path}`)).status).toBe(404);
   });
 
   it("compares two evaluations in pairs", async () => {
-    const { evaluations } = await json<{ evaluations: { phase: string; tasks: number }[] }>(`/api/runs/${run}/evaluations`);
+    const { evaluations } = await json<{ evaluations: { phase: string; tasks: number }[] }>(
+      `/api/runs/${run}/evaluations`,
+    );
     expect(evaluations.map(({ phase }) => phase)).toEqual(["before", "after"]);
     const compared = await json<{
       sets: { name: string; left: { n: number }; difference: { n: number; points: number } }[];
       orders: { likelier: { left: number; right: number }[]; rarer: { left: number; right: number }[] };
       changed: { left: { id: string; reward: number }; right: { id: string; reward: number } }[];
     }>(`/api/compare?left=${run}:before&right=${run}:after`);
-    expect(compared.sets.map(({ name, left }) => [name, left.n])).toEqual([["heldOutPages", 4], ["heldOutFamily", 2]]);
+    expect(compared.sets.map(({ name, left }) => [name, left.n])).toEqual([
+      ["heldOutPages", 4],
+      ["heldOutFamily", 2],
+    ]);
     for (const { left, right } of compared.orders.likelier) expect(right).toBeGreaterThan(left);
     for (const { left, right } of compared.orders.rarer) expect(right).toBeLessThan(left);
     const gained = compared.changed.reduce((sum, { left, right }) => sum + right.reward - left.reward, 0);
@@ -130,13 +144,18 @@ describe("what the pages read", () => {
     expect(gained).toBeCloseTo(points);
     const same = await json<typeof compared>(`/api/compare?left=${run}:after&right=${run}:after`);
     expect([same.changed, same.orders]).toEqual([[], { likelier: [], rarer: [] }]);
-    for (const [query, status] of [["left=x", 400], [`left=${run}:none&right=${run}:after`, 404]] as const)
+    for (const [query, status] of [
+      ["left=x", 400],
+      [`left=${run}:none&right=${run}:after`, 404],
+    ] as const)
       expect((await ask(server, `/api/compare?${query}`)).status).toBe(status);
   });
 
   it("pages anywhere, with and without a filter, and sees rows that come later", async () => {
     const list = (query: string) =>
-      json<{ total: number; trajectories: { id: string }[]; next: number | null }>(`/api/trajectories?run=${run}${query}`);
+      json<{ total: number; trajectories: { id: string }[]; next: number | null }>(
+        `/api/trajectories?run=${run}${query}`,
+      );
     const all = await list("&limit=500");
     expect((await list("&offset=5&limit=3")).trajectories).toEqual(all.trajectories.slice(5, 8));
     expect(await list(`&offset=${all.total}`)).toMatchObject({ total: all.total, trajectories: [], next: null });
@@ -160,7 +179,10 @@ describe("what the pages read", () => {
   it("lists experience by source, and forgets one", async () => {
     expect(await json("/api/experience?source=solve")).toMatchObject({
       total: 2,
-      sources: [{ source: "solve", kept: 2 }, { source: "people", kept: 1 }],
+      sources: [
+        { source: "solve", kept: 2 },
+        { source: "people", kept: 1 },
+      ],
       experience: [{ plan: [{ tool: "look" }, { tool: "press" }] }, {}],
     });
     expect(await json("/api/experience/prune", { source: "solve" })).toEqual({ forgotten: 2, kept: 1 });

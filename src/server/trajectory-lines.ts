@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
@@ -9,8 +10,8 @@ import { rowsOf, type TrajectoryRows } from "../store/trajectory-rows.ts";
 export interface LineFilter {
   /** Names it: what was found is kept under this name, and only new lines are looked at later. */
   readonly key: string;
-  /** Whether the bytes of a line may be wanted: what surely is not need not be parsed. */
-  readonly may: (line: Buffer) => boolean;
+  /** Whether the bytes of a line say that it fits, or does not; undefined where it has to be parsed. */
+  readonly says: (line: Buffer) => boolean | undefined;
   readonly fits: (row: TrajectoryRows) => boolean;
 }
 
@@ -85,14 +86,17 @@ const extend = async (known: Known, path: string): Promise<void> => {
   const from = starts.at(-1) ?? 0;
   if (size <= from) return;
   let at = from;
-  for await (const line of streamLines(path, from)) {
-    at += line.length;
-    starts.push(at);
-    numbers.push(starts.length - 1);
+  // Line breaks are all that is looked for: a line that is not wanted is not even put together.
+  for await (const chunk of createReadStream(path, { start: from, highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, end + 1)) {
+      starts.push(at + end + 1);
+      numbers.push(starts.length - 1);
+    }
+    at += chunk.length;
   }
 };
 
-const matching = async (known: Known, path: string, { key, may, fits }: LineFilter): Promise<readonly number[]> => {
+const matching = async (known: Known, path: string, { key, says, fits }: LineFilter): Promise<readonly number[]> => {
   const { starts, numbers, found } = known;
   const before = found.get(key) ?? { lines: [], looked: 0 };
   found.delete(key);
@@ -104,7 +108,7 @@ const matching = async (known: Known, path: string, { key, may, fits }: LineFilt
   for await (const line of streamLines(path, starts[before.looked])) {
     if (before.looked >= numbers.length) break;
     const number = before.looked + 1;
-    if (may(line) && fits(rowsOf(checkedRow(line, path, number)))) before.lines.push(number);
+    if (says(line) ?? fits(rowsOf(checkedRow(line, path, number)))) before.lines.push(number);
     before.looked = number;
     await pace(line.length);
   }
@@ -139,15 +143,30 @@ const readFrom = async (known: Known, path: string, lines: readonly number[]): P
 
 type Plain = TrajectoryRows["trajectory"]["plain"];
 
+/** How our writers begin a row: what stands here need not be parsed. */
+const HEAD = /^\{"schemaVersion":1,"phase":"([^"\\]{0,40})"(?:,"step":(\d{1,15}))?[,}]/;
+/** Where that ends, at the latest. */
+const HEAD_BYTES = 120;
+
 /** Lines whose columns have these values. A row that our writers wrote has each of them in its bytes. */
 export const columnFilter = (wanted: Partial<Plain>): LineFilter => {
   const columns = Object.entries(wanted) as [keyof Plain, Plain[keyof Plain]][];
   const bytes = columns.map(([column, value]) =>
     Buffer.from(column === "step" ? `"step":${value}` : JSON.stringify(value)),
   );
+  const others = columns.filter(([column]) => column !== "phase" && column !== "step");
   return {
     key: JSON.stringify(columns),
-    may: (line) => bytes.every((part) => line.includes(part)),
+    says: (line) => {
+      if (!bytes.every((part) => line.includes(part))) return false;
+      const [head, phase, step] = HEAD.exec(line.toString("latin1", 0, HEAD_BYTES)) ?? [];
+      if (head === undefined || others.length > 0 || (wanted.step !== undefined && step === undefined))
+        return undefined;
+      return (
+        (wanted.phase === undefined || wanted.phase === phase) &&
+        (wanted.step === undefined || wanted.step === Number(step))
+      );
+    },
     fits: ({ trajectory }) => columns.every(([column, value]) => trajectory.plain[column] === value),
   };
 };
@@ -157,6 +176,6 @@ const TRAINED = Buffer.from('"phase":"train"');
 /** Lines of tasks that were scored outside of training. */
 export const evaluatedFilter: LineFilter = {
   key: "evaluated",
-  may: (line) => !line.subarray(0, 100).includes(TRAINED),
+  says: (line) => (line.subarray(0, HEAD_BYTES).includes(TRAINED) ? false : undefined),
   fits: ({ trajectory: { plain } }) => plain.phase !== "train" && plain.reward !== null,
 };
