@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type ListeningServer, serveLearning } from "agentflow/server";
 import { openExperience } from "agentflow/store";
 import { leverEnvironment, leverPolicy } from "agentflow/testing";
+import axe from "axe-core";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildDashboard } from "../scripts/packing/build-dashboard.ts";
@@ -45,7 +45,6 @@ if (program === undefined)
 describe.skipIf(program === undefined)("in a browser", () => {
   const profile = mkdtempSync(join(tmpdir(), "agentflow-chromium-"));
   const folder = scratchFolder();
-  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   const faults: string[] = [];
   let server: ListeningServer;
   let browser: BrowserContext;
@@ -100,7 +99,7 @@ describe.skipIf(program === undefined)("in a browser", () => {
   };
   /** Nothing serious for people who read otherwise, and nothing that is wider than the window. */
   const check = async (what: string): Promise<void> => {
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     const found = await page.evaluate(
       `axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + " " + nodes[0].target))`,
     );

@@ -2,7 +2,7 @@ import { eventsIn, type StreamEvent } from "./events.ts";
 import { token } from "./token.ts";
 
 /** What a server said in place of an answer. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   constructor(status: number, message: string) {

@@ -6,7 +6,7 @@ export interface Place {
   readonly query: Readonly<Record<string, string>>;
 }
 
-export const placeOf = (hash: string): Place => {
+const placeOf = (hash: string): Place => {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return {
     parts: path
