@@ -53,7 +53,8 @@ export const openLearnUi = ({ folder, onOpen, onFailure, onStop }: LearnUiOption
   child.on("message", (message: FromViewer) => {
     if (message.type === "stop") return onStop(message.now);
     isOpen = true;
-    onOpen(message.page);
+    // A token that somebody set is not printed.
+    onOpen(AGENTFLOW_TOKEN ? message.page.replace(/#.*$/s, "") : message.page);
   });
   const gone = (why: string): void => {
     if (!isClosed) onFailure(why);
