@@ -2,7 +2,7 @@
  * Builds `dist`: declarations from the compiler, and code bundled so that importing the package reads few files. What
  * `createFlow` imports at once is one file, `core.js`, and what the index names beside it another; what is loaded on demand
  * are files of their own, so that a bundle of `createFlow` holds little else. What several entry points share besides lies in chunks. Each
- * module is in one file, so that a class is the same one wherever it is imported from.
+ * module is in one file, so that a class is the same one wherever it is imported from. The dashboard is a folder beside them.
  *
  *   npm run build [-- --out dist]
  */
@@ -11,6 +11,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildCode } from "./packing/build-code.ts";
+import { buildDashboard } from "./packing/build-dashboard.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
@@ -44,4 +45,5 @@ await buildCode({
     ...threadModules,
   ],
 });
+await buildDashboard(join(out, "dashboard"));
 chmodSync(join(out, "cli", "main.js"), 0o755);

@@ -84,7 +84,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 5600 },
+  cli: { imports: ["*"], lines: 5700 },
 };
 
 const FILE_LINES = 300;
@@ -94,6 +94,7 @@ const FUNCTION_LINES = 80;
 const longer: Readonly<Record<string, string>> = {
   "store/trajectory-index.ts": "one schema, and the statements that fill and seal it",
   "flow/loop.ts": "one solve from question to answer, in the order in which it happens",
+  "setup/set-up.ts": "one flow from names to parts, in the order in which they are opened",
   "tasks/task-file.ts": "one reader a format, and the table that tells formats apart",
 };
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { almanac } from "../almanac/environment.ts";
 import { ConfigError } from "../errors.ts";
@@ -12,9 +13,10 @@ import { openedAgain } from "../setup/stored-run.ts";
 import { localQueue, natsQueue, type RolloutQueue } from "../workers/index.ts";
 import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
+import { type LearnUi, openLearnUi } from "./learn-ui.ts";
 import { learnView } from "./learn-view.ts";
 import { conclude } from "./learn-words.ts";
-import type { Screen } from "./screen.ts";
+import { labelled, type Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 
@@ -29,6 +31,8 @@ export interface LearnCommandOptions extends LearnSettings, Pick<LocalModelOptio
   readonly queue?: string | undefined;
   /** Only check the project. */
   readonly check?: boolean | undefined;
+  /** Show the run in a page of the browser. */
+  readonly ui?: boolean | undefined;
   readonly resume?: string | undefined;
   readonly acceptChangedConfig?: boolean | undefined;
   readonly json: boolean;
@@ -43,10 +47,14 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
     screen.line("Ending early: what is under way is finished, evaluated and saved. Ctrl-C again stops at once."),
   );
   const view = learnView(screen, { ownTools: config !== undefined });
+  let ui: LearnUi | undefined;
   try {
     if (check) return await checkCommand(options, screen, interrupts);
-    const run = await runOf(options, interrupts);
+    const stops = stopsOf(interrupts);
+    const run = await runOf(options, stops);
+    if (options.ui === true) ui = openUi(await rootOf(options), screen, stops);
     for await (const event of run) {
+      ui?.show(event);
       if (event.type === "training-start") interrupts.stopAtOnce = false;
       view.show(event);
     }
@@ -65,13 +73,40 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
       screen.line(`Stopped at once; ${view.start.folder} keeps what was written until now.`);
     throw error;
   } finally {
+    ui?.close();
     interrupts.close();
     screen.clear();
   }
 };
 
+/** What ends a run early: Ctrl-C, and the buttons of its page. */
+interface Stops extends Pick<Interrupts, "abortSignal" | "stopSignal"> {
+  readonly stop: (now: boolean) => void;
+}
+
+const stopsOf = (interrupts: Interrupts): Stops => {
+  const [stop, abort] = [new AbortController(), new AbortController()];
+  const stopSignal = AbortSignal.any([interrupts.stopSignal, stop.signal]);
+  const abortSignal = AbortSignal.any([interrupts.abortSignal, abort.signal]);
+  // Every solve under way listens to them.
+  setMaxListeners(0, stopSignal, abortSignal);
+  return { stopSignal, abortSignal, stop: (now) => (now ? abort : stop).abort(new Interruption()) };
+};
+
+const openUi = (folder: string, screen: Screen, { stop }: Stops): LearnUi =>
+  openLearnUi({
+    folder,
+    onOpen: (page) => labelled(screen, "open", page),
+    onFailure: (why) => screen.line(`The page is gone (${why}). The run continues.`),
+    onStop: stop,
+  });
+
+/** The folder that a run lies in, beside others. */
+const rootOf = async ({ resume: run, out }: LearnCommandOptions): Promise<string> =>
+  run === undefined ? out : (await findRun(run)).root;
+
 /** A new run, or one that is resumed. */
-const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: Interrupts): Promise<LearnRun> => {
+const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: Stops): Promise<LearnRun> => {
   const signals = { abortSignal, stopSignal };
   if (options.resume !== undefined) {
     const { root, id } = await findRun(options.resume);

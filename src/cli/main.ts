@@ -157,6 +157,9 @@ program
     sharesOf,
   )
   .option("--permute-rewards", "shuffle the rewards (a control: nothing should be learnt)", false)
+  .addOption(
+    new Option("--ui", "show the run in a page of the browser while it learns").default(false).conflicts("watch"),
+  )
   .option("--json", "print one JSON object to stdout, progress to stderr", false)
   .option("--quiet", "do not show progress", false)
   .action(async ({ watch: watched, every, rounds, ...options }) => {

@@ -6,6 +6,7 @@ import { agentServer } from "../server/app.ts";
 import { listen } from "../server/listen.ts";
 import { openServed, type ServedSetUpOptions } from "../server/open-served.ts";
 import { names, positive, wholeNumber } from "./command-options.ts";
+import { endAsked, pageAddress } from "./page-address.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, sideScreen, stdio, writeJson } from "./terminal.ts";
 
@@ -69,6 +70,7 @@ const serve = async (options: ServeOptions): Promise<number> => {
       concurrency,
       training: setUp.training,
       redact: setUp.redact,
+      experience: setUp.experience,
       onFault: (error: unknown) => sideScreen().line(`fault     ${setUp.redact(messageOf(error))}`),
     };
     const server = mcp
@@ -80,9 +82,18 @@ const serve = async (options: ServeOptions): Promise<number> => {
     line("kept in", join(folder, server.run));
     if (server.url !== undefined) {
       line("serving", `${server.url}/v1, model ${MODEL}${options.learn ? ", learning from feedback" : ""}`);
+      line("open", pageAddress(server.url, set === undefined ? token : undefined));
       line("token", set === undefined ? token : "as AGENTFLOW_TOKEN says");
       line("end", "Ctrl-C: answers under way finish first");
-      if (json) writeJson({ schemaVersion: 1, url: server.url, token, model: MODEL, run: server.run });
+      if (json)
+        writeJson({
+          schemaVersion: 1,
+          url: server.url,
+          page: pageAddress(server.url, token),
+          token,
+          model: MODEL,
+          run: server.run,
+        });
     }
     try {
       await (mcp ? Promise.race([server.serveMcp(stdio()), endAsked()]) : endAsked());
@@ -94,9 +105,3 @@ const serve = async (options: ServeOptions): Promise<number> => {
     await setUp.dispose();
   }
 };
-
-/** Settles with the first signal to end; the second one ends the process as it always does. */
-const endAsked = (): Promise<void> =>
-  new Promise((end) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end());
-  });

@@ -9,6 +9,7 @@ import { score } from "./model-score.ts";
 import { queryCommand } from "./query-command.ts";
 import { addReport } from "./report.ts";
 import { forkCommand, listCommand, pruneCommand, showCommand } from "./runs-command.ts";
+import { runsUiCommand } from "./runs-ui.ts";
 import { listSandboxes, pullSandbox } from "./sandbox-command.ts";
 import { verifyCommand } from "./verify.ts";
 import { addWhy } from "./why.ts";
@@ -33,6 +34,17 @@ const addRuns = (program: Command): void => {
     .option(...jsonOption)
     .action(async (name, options) => {
       process.exitCode = await showCommand(name, options);
+    });
+
+  runs
+    .command("ui")
+    .description("open the dashboard on stored and live runs, without a model")
+    .option(...outOption)
+    .option("--port <number>", "listen on this port of loopback; 0 takes a free one", wholeNumber(0, 65_535), 8787)
+    .option(...jsonOption)
+    .addHelpText("after", "\nAGENTFLOW_TOKEN sets the token (default: a new one, printed at the start).")
+    .action(async (options) => {
+      process.exitCode = await runsUiCommand(options);
     });
 
   runs

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { McpServerFactory } from "@modelcontextprotocol/server";
-import { Hono } from "hono";
+import type { Tokenizer } from "../engine.ts";
 import {
   callback,
   checked,
@@ -14,29 +13,37 @@ import {
   ruleOf,
   truth,
 } from "../options.ts";
-import { packageFolder } from "../package-folder.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
-import { type Access, accessOf } from "./access.ts";
+import type { FolderExperience } from "../store/experience.ts";
+import { aboutRoute } from "./about.ts";
+import { accessOf } from "./access.ts";
 import { type Admission, admissionOf } from "./admission.ts";
 import { answerer } from "./answering.ts";
 import { chatCompletions } from "./chat-completions.ts";
+import { compareRoutes } from "./compare.ts";
+import { openDashboard } from "./dashboard.ts";
+import { experienceRoutes } from "./experience-routes.ts";
 import { feedbackRoute } from "./feedback.ts";
+import { groupRoutes } from "./groups.ts";
 import { healthRoute } from "./health.ts";
 import type { HealthCheck } from "./health-check.ts";
+import { appOf, packageVersion } from "./http-app.ts";
 import { learningRoutes } from "./learning-routes.ts";
-import { type LiveCalls, liveCalls } from "./live-calls.ts";
+import { liveCalls } from "./live-calls.ts";
 import { mcpFactory, mcpRoutes, serveMcpOn } from "./mcp.ts";
 import type { McpStreams } from "./mcp-streams.ts";
 import { modelsRoute } from "./models.ts";
-import { openApiOf } from "./openapi.ts";
-import { errorResponse, RequestError, refusalOf } from "./request-error.ts";
+import { RequestError } from "./request-error.ts";
 import { responses } from "./responses.ts";
-import { type Route, readerOf, route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { type RunStarter, runControl } from "./run-control.ts";
 import { runRoutes } from "./runs.ts";
 import { openServeRecord } from "./serve-record.ts";
 import { type ServedFlow, servedModels } from "./served-models.ts";
-import { openIndexes, trajectoryRoutes } from "./trajectories.ts";
+import { solveEventsRoute } from "./solve-events.ts";
+import { tokenizersFor } from "./token-texts.ts";
+import { trajectoryRoutes } from "./trajectories.ts";
+import { trajectoryLines } from "./trajectory-lines.ts";
 import { whyRoute } from "./why-route.ts";
 
 export interface ServerOptions {
@@ -56,6 +63,10 @@ export interface ServerOptions {
   readonly training?: RunStarter | undefined;
   /** Takes secrets out of what people say of answers before it is kept; the token always is. @default none */
   readonly redact?: Redactor | undefined;
+  /** Memory across tasks that is shown, and pruned. @default none */
+  readonly experience?: FolderExperience | undefined;
+  /** Folder of the built dashboard, which is served at `/`. @default the package's own */
+  readonly dashboard?: string | undefined;
   /** What `/healthz` looks at besides the disk. @default [] */
   readonly health?: readonly HealthCheck[] | undefined;
   /** Told of faults of the server, which clients only learn the existence of. @default nobody */
@@ -99,22 +110,13 @@ const optionRules: Rules<ServerOptions> = {
   concurrency: count,
   waiting: count,
   training: objectWith("what starts runs", "start"),
+  experience: objectWith("what openExperience returns", "list", "prune"),
+  dashboard: name,
   health: listOf(ruleOf<HealthCheck>({ name: required(name), check: required(callback) })),
   redact: callback,
   onFault: callback,
   now: callback,
 };
-
-const manifest = (): { readonly version: string } =>
-  JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as { readonly version: string };
-
-const safeHeaders = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  "cross-origin-resource-policy": "same-origin",
-} as const;
 
 /**
  * Serves flows by OpenAI's protocols, with the checks that a local server needs: Host, Origin, token, sizes. Throws
@@ -138,7 +140,14 @@ const safeHeaders = {
 export const agentServer = async (options: ServerOptions): Promise<AgentServer> => {
   checked("agentServer", options, optionRules);
   const { flows, token, hosts = LOOPBACK, folder = "runs", concurrency = 64, waiting = 2048 } = options;
-  const { health = [], training, redact = redactor([]), onFault = () => undefined, now = Date.now } = options;
+  const {
+    health = [],
+    training,
+    experience,
+    redact = redactor([]),
+    onFault = () => undefined,
+    now = Date.now,
+  } = options;
   const access = accessOf(token, hosts);
   const models = servedModels(flows);
   const record = await openServeRecord(folder, { flows: models.list() });
@@ -152,30 +161,40 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
       flows[flow].learning.learner.answered({ id: known.trajectory, answer: known.answer }, known.query);
       flows[flow].learning.judge(known.trajectory, reward, undefined);
     }
-  const { version } = manifest();
+  const version = packageVersion();
   const mcp = (): Promise<McpServerFactory> => mcpFactory(answer, Object.keys(flows), version);
   const control = runControl(training, onFault);
-  const indexes = openIndexes(now);
+  const lines = trajectoryLines();
   const routes: Route[] = [
+    aboutRoute({
+      version,
+      flows,
+      starts: training !== undefined,
+      resumes: training?.resume !== undefined,
+      experience: experience !== undefined,
+      current: () => control.current,
+    }),
     chatCompletions(answer, now),
     responses(answer, now),
+    solveEventsRoute(answer),
     modelsRoute(models, now()),
     feedbackRoute(flows, record, (reason) => redactor([token])(redact(reason)), now),
     ...learningRoutes(flows),
     ...runRoutes(folder, control),
-    ...trajectoryRoutes(folder, indexes, record.placeOf),
+    ...groupRoutes(folder, lines),
+    ...trajectoryRoutes({
+      root: folder,
+      lines,
+      placeOf: record.placeOf,
+      tokenizers: tokenizersFor(tokenizersOf(flows)),
+    }),
     whyRoute(folder, training?.explain),
+    ...compareRoutes(folder, lines),
+    ...experienceRoutes(experience),
     ...mcpRoutes(mcp, ending.signal),
     healthRoute(access, models, admission, record, health),
   ];
-  const described: Route = route({
-    method: "get",
-    path: "/openapi.json",
-    summary: "Describes this interface.",
-    reply: { description: "OpenAPI 3.1.", schema: { type: "object" } },
-    handle: () => Response.json(openApiOf([...routes, described], version)),
-  });
-  const app = appOf([...routes, described], access, live, onFault);
+  const app = appOf(routes, { access, live, dashboard: await openDashboard(options.dashboard), onFault });
   let closing: Promise<void> | undefined;
   return {
     run: record.run.id,
@@ -185,13 +204,17 @@ export const agentServer = async (options: ServerOptions): Promise<AgentServer> 
       closing ??= closeAll(admission, ending, graceSeconds).finally(async () => {
         for (const { learning } of Object.values(flows)) await learning?.close();
         await control.close();
-        await indexes.close();
         await record.close();
       });
       return closing;
     },
   };
 };
+
+/** What the served versions write with. */
+const tokenizersOf = (flows: ServerOptions["flows"]): readonly Tokenizer[] => [
+  ...new Set(Object.values(flows).flatMap(({ policies = [] }) => policies.map(({ engine }) => engine.tokenizer))),
+];
 
 const closeAll = async (admission: Admission, ending: AbortController, graceSeconds: number): Promise<void> => {
   admission.close();
@@ -204,54 +227,4 @@ const closeAll = async (admission: Admission, ending: AbortController, graceSeco
   clearTimeout(timer);
   ending.abort(new RequestError(503, "The server is shutting down.", { code: "shutting_down" }));
   await empty;
-};
-
-/** Every request goes through the same door: place, token, route, schema; and every response gets the same headers. */
-const appOf = (routes: readonly Route[], access: Access, live: LiveCalls, onFault: (error: unknown) => void): Hono => {
-  const app = new Hono();
-  const refuse = (thrown: unknown): Response => {
-    const refusal = refusalOf(thrown);
-    if (refusal.status >= 500) onFault(refusal.cause ?? thrown);
-    return secured(errorResponse(refusal));
-  };
-  app.use(async ({ req }, next) => {
-    access.requirePlace(req.raw);
-    const isOpen = routes.some(
-      ({ open, method, path }) =>
-        open && path === req.path && method.toUpperCase() === (req.method === "HEAD" ? "GET" : req.method),
-    );
-    if (!isOpen) access.requireToken(req.raw);
-    await next();
-  });
-  for (const one of routes) {
-    const read = readerOf(one);
-    app.on(one.method.toUpperCase(), one.path, async ({ req }) => {
-      const { abortSignal, end } = live.begin(req.raw.signal);
-      let isStreamed = false;
-      try {
-        const path = req.param() as Readonly<Record<string, string>>;
-        const given = await read(req.raw);
-        const response = await one.handle({ request: req.raw, path, ...given, abortSignal, leave: end });
-        isStreamed = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
-        return secured(response);
-      } finally {
-        // A stream ends its call itself.
-        if (!isStreamed) end();
-      }
-    });
-  }
-  app.notFound(({ req }) =>
-    refuse(
-      new RequestError(404, `There is no ${req.method} ${req.path}: /openapi.json lists what there is.`, {
-        code: "no_route",
-      }),
-    ),
-  );
-  app.onError((error) => refuse(error));
-  return app;
-};
-
-const secured = (response: Response): Response => {
-  for (const [header, value] of Object.entries(safeHeaders)) response.headers.set(header, value);
-  return response;
 };

@@ -6,7 +6,8 @@ export { type ListeningServer, type ListenOptions, listen } from "./listen.ts";
 export type { McpStreams } from "./mcp-streams.ts";
 export { openServed, type ServedSetUp, type ServedSetUpOptions } from "./open-served.ts";
 export type { Versions } from "./policy-hash.ts";
-export type { Explain, RunStarter } from "./run-control.ts";
+export type { Explain, RunControl, RunStarter } from "./run-control.ts";
+export type { Passing } from "./run-feed.ts";
 export {
   type LearnedVersion,
   type LearningStatus,
@@ -18,3 +19,4 @@ export {
 } from "./served-learning.ts";
 export type { ServedFlow } from "./served-models.ts";
 export type { Trial, TrialEnd, TrialOptions } from "./trial.ts";
+export { listenViewer, type Viewer, type ViewerOptions, type WatchedRun } from "./viewer.ts";

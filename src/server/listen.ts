@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Server as HttpServer } from "node:http";
 import { isIP } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -41,33 +41,45 @@ const SILENT_MS = 120_000;
  * await server.close();
  * ```
  */
-export const listen = async ({
-  host = "127.0.0.1",
-  port = 8787,
-  hosts = [],
-  ...options
-}: ListenOptions): Promise<ListeningServer> => {
+export const listen = ({ host, port, hosts, ...options }: ListenOptions): Promise<ListeningServer> =>
+  listening((known) => agentServer({ ...options, hosts: known }), { host, port, hosts });
+
+/** Where a server listens, and under which names it is known. */
+export type Place = Pick<ListenOptions, "host" | "port" | "hosts">;
+
+/** What answers requests, and ends. */
+interface App {
+  fetch(request: Request): Promise<Response>;
+  close(options?: { readonly graceSeconds?: number }): Promise<void>;
+}
+
+/** Puts a listener in front of what `open` makes for the hosts that requests may name. Throws `ConfigError`. */
+export const listening = async <Server extends App>(
+  open: (hosts: readonly string[]) => Promise<Server>,
+  { host = "127.0.0.1", port = 8787, hosts = [] }: Place,
+): Promise<Server & { readonly url: string }> => {
   if (!isLoopback(host) && hosts.length === 0)
     throw new ConfigError(
       `${host} is reached from other machines: name the hosts under which it is, such as --allow-host agents.example.org.`,
     );
-  let app: AgentServer | undefined;
+  let app: App | undefined;
   const notYet = (): Response => errorResponse(new RequestError(503, "The server is starting."));
   const server = createAdaptorServer({
     fetch: (request) => app?.fetch(request) ?? notYet(),
     overrideGlobalObjects: false,
     serverOptions: { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS, connectionsCheckingInterval: 1000 },
-  }) as Server;
+  }) as HttpServer;
   server.setTimeout(SILENT_MS);
   const bound = await boundPort(server, host, port);
+  let running: Server;
   try {
     const own = ["127.0.0.1", "localhost", "[::1]"].map((name) => `${name}:${bound}`);
-    app = await agentServer({ ...options, hosts: [...own, ...hosts] });
+    running = await open([...own, ...hosts]);
+    app = running;
   } catch (error) {
     server.close();
     throw error;
   }
-  const running = app;
   return {
     ...running,
     url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${bound}`,
@@ -90,7 +102,7 @@ export const listen = async ({
 const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 
-const boundPort = (server: Server, host: string, port: number): Promise<number> =>
+const boundPort = (server: HttpServer, host: string, port: number): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once("error", (error) =>
       reject(

@@ -23,6 +23,7 @@ import { remoteModel } from "../setup/remote-model.ts";
 import { openSetUp, type SetUpOptions } from "../setup/set-up.ts";
 import { openedAgain } from "../setup/stored-run.ts";
 import { type ChosenPlanner, trainedPlanner, turnsOf } from "../setup/trained-planner.ts";
+import type { FolderExperience } from "../store/experience.ts";
 import type { RunStarter } from "./run-control.ts";
 import { serveLearning } from "./served-learning.ts";
 import type { ServedFlow } from "./served-models.ts";
@@ -46,6 +47,8 @@ export interface ServedSetUp {
   /** Who plans, for people. */
   readonly planner: string;
   readonly redact: Redactor;
+  /** Memory across tasks, where the configuration names a folder for it. */
+  readonly experience: FolderExperience | undefined;
   /** Where weights that learnt while serving are kept, once there is a folder for them. */
   keepIn(folder: string): void;
   dispose(): Promise<void>;
@@ -95,6 +98,7 @@ export const openServed = async (
     training,
     planner: setUp.chosen?.why ?? `${planner?.id ?? "rules"}, ${planner?.where ?? ""}`,
     redact: setUp.redact,
+    experience: setUp.experience,
     keepIn: () => undefined,
     dispose: setUp.dispose,
   };
@@ -161,6 +165,7 @@ const openLearner = async (
       training,
       planner: why,
       redact: redactor(secretsOf(variables)),
+      experience: undefined,
       keepIn: (folder) => {
         kept = folder;
       },

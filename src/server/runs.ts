@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { PlainSchema } from "../flow/input/plain-schema.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
+import { diagnosisOfRun } from "../learn/diagnosis.ts";
 import type { AskedSettings } from "../learn/index.ts";
 import { readJson } from "../learn/stored-options.ts";
 import { defined } from "../options.ts";
@@ -75,6 +76,28 @@ const settings: Readonly<Record<string, PlainSchema>> = {
   guard: { type: "boolean" },
 };
 
+const diagnosisRoute = (root: string): Route =>
+  route({
+    method: "get",
+    path: "/api/runs/:id/diagnosis",
+    summary: "Names what keeps a run from learning, or kept it for a while, by its metrics.",
+    reply: {
+      description: "In the order in which it began; `until` is there of what is gone.",
+      schema: objectOf({
+        diagnosis: listOf(
+          objectOf({ cause: text, since: count, until: count, seen: text, advice: text, families: listOf(text) }, [
+            "until",
+            "families",
+          ]),
+        ),
+      }),
+    },
+    handle: async ({ path }) => {
+      const metrics = await readLines(join(await folderOf(root, path.id), "metrics.jsonl"));
+      return Response.json({ diagnosis: diagnosisOfRun({ metrics }) });
+    },
+  });
+
 /** Runs of learning: stored and live ones, and the one of this server. */
 export const runRoutes = (root: string, control: RunControl): readonly Route[] => [
   route({
@@ -137,6 +160,7 @@ export const runRoutes = (root: string, control: RunControl): readonly Route[] =
       return Response.json({ steps: page, next: later.length > most ? (page.at(-1)?.step ?? null) : null });
     },
   }),
+  diagnosisRoute(root),
   route({
     method: "get",
     path: "/api/runs/:id/events",

@@ -41,6 +41,16 @@ const MOST_A_STEP = 5000;
 
 /** The n-th trajectory of a step in the journal, with its observations put in. */
 const journalOf = async (folder: string, step: number, place: number): Promise<Row | undefined> => {
+  let at = 0;
+  for await (const row of journalRows(folder, step)) {
+    if (at === place) return row;
+    at += 1;
+  }
+  return undefined;
+};
+
+/** The trajectories of a step in the journal, in their order, with their observations put in; none once they are gone. */
+export async function* journalRows(folder: string, step: number): AsyncGenerator<Row> {
   const names = await readdir(join(folder, "journal")).catch(() => []);
   const firsts = names
     .flatMap((name) => {
@@ -49,21 +59,16 @@ const journalOf = async (folder: string, step: number, place: number): Promise<R
     })
     .sort((a, b) => b.first - a.first);
   const [file] = firsts;
-  if (file === undefined) return undefined;
+  if (file === undefined) return;
   const path = join(folder, "journal", file.name);
   const replies = new Map<unknown, unknown>();
   let number = 0;
-  let at = 0;
   for await (const bytes of streamLines(path)) {
     number += 1;
     const row = parseLine(bytes, path, number) as Row;
     if (row.reply !== undefined) replies.set(row.reply, row.observation);
     if (typeof row.trajectory !== "string" || !row.trajectory.startsWith(`${step}/`)) continue;
-    if (at === place) {
-      const turns = (Array.isArray(row.turns) ? row.turns : []) as readonly Row[];
-      return { ...row, turns: turns.map((turn) => ({ ...turn, observation: replies.get(turn.observation) ?? null })) };
-    }
-    at += 1;
+    const turns = (Array.isArray(row.turns) ? row.turns : []) as readonly Row[];
+    yield { ...row, turns: turns.map((turn) => ({ ...turn, observation: replies.get(turn.observation) ?? null })) };
   }
-  return undefined;
-};
+}

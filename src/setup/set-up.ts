@@ -20,7 +20,7 @@ import type { Generator } from "../module.ts";
 import { defined } from "../options.ts";
 import { type Redactor, redactor } from "../secrets/redact.ts";
 import { secretsOf } from "../secrets/secrets.ts";
-import { openExperience } from "../store/experience.ts";
+import { type FolderExperience, openExperience } from "../store/experience.ts";
 import type { Toolset } from "../tool.ts";
 import { loadConfig } from "./config-file.ts";
 import { BUILT_IN_MODEL, engineOptions, findModel, findPlayers, type Players } from "./local-model.ts";
@@ -76,6 +76,8 @@ export interface SetUp {
   readonly chosen: ChosenPlanner | undefined;
   /** Takes all secrets out that the environment, the models and the tools hold. */
   readonly redact: Redactor;
+  /** Of the folder that the configuration names for it. */
+  readonly experience: FolderExperience | undefined;
   dispose(): Promise<void>;
 }
 
@@ -126,7 +128,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
     return {
       flow: {
         ...parts,
-        ...(experience === undefined ? {} : { experience: { store: experience, source: "solve" } }),
+        ...(experience && { experience: { store: experience, source: "solve" } }),
         tools,
         budget,
         secrets,
@@ -143,6 +145,7 @@ export const openSetUp = async (options: SetUpOptions, variables: EnvironmentVar
       policies: parts.planner === undefined || parts.planner !== cast?.flow.planner ? [] : policiesOf(engine, cast),
       chosen,
       redact: redactor(secrets),
+      experience,
       dispose: async () => {
         await experience?.close();
         await opened.close();

@@ -63,6 +63,13 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
   });
   let known = ((await readLines(file)) as Stored[]).filter(isStored).slice(-most);
   let writer = lineWriter(file);
+  let last: Promise<unknown> = Promise.resolve();
+  /** One change at a time: what is recorded while a source is forgotten must not go with the old file. */
+  const inTurn = <Result>(change: () => Promise<Result>): Promise<Result> => {
+    const done = last.then(change, change);
+    last = done.catch(() => undefined);
+    return done;
+  };
   /** Of each that is known, the words of its shape. */
   const words = new WeakMap(known.map((one) => [one, wordsOf(one.shape)]));
 
@@ -78,26 +85,28 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
         .sort((a, b) => b.alike - a.alike || (b.one.reward ?? 0.5) - (a.one.reward ?? 0.5));
       return found.slice(0, limit).map(({ one: { shape: _, ...experience } }) => experience);
     },
-    record: async (trajectory, { source, reward }) => {
-      const stored = storedOf(trajectory, source, reward);
-      writer.append(stored);
-      await writer.flush();
-      words.set(stored, wordsOf(stored.shape));
-      known = [...known, stored].slice(-most);
-    },
-    prune: async (source) => {
-      const kept = known.filter((one) => one.source !== source);
-      const gone = known.length - kept.length;
-      if (gone === 0) return 0;
-      await writer.close();
-      const draft = `${file}.tmp`;
-      await writeFile(draft, kept.map((one) => `${JSON.stringify({ schemaVersion: 1, ...one })}\n`).join(""));
-      await rename(draft, file);
-      known = kept;
-      writer = lineWriter(file);
-      return gone;
-    },
-    close: () => writer.close(),
+    record: (trajectory, { source, reward }) =>
+      inTurn(async () => {
+        const stored = storedOf(trajectory, source, reward);
+        writer.append(stored);
+        await writer.flush();
+        words.set(stored, wordsOf(stored.shape));
+        known = [...known, stored].slice(-most);
+      }),
+    prune: (source) =>
+      inTurn(async () => {
+        const kept = known.filter((one) => one.source !== source);
+        const gone = known.length - kept.length;
+        if (gone === 0) return 0;
+        await writer.close();
+        const draft = `${file}.tmp`;
+        await writeFile(draft, kept.map((one) => `${JSON.stringify({ schemaVersion: 1, ...one })}\n`).join(""));
+        await rename(draft, file);
+        known = kept;
+        writer = lineWriter(file);
+        return gone;
+      }),
+    close: () => inTurn(() => writer.close()),
   };
 };
 
