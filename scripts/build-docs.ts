@@ -5,7 +5,7 @@
  *
  *   npm run build:docs
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkSite } from "./docs/check-site.ts";
@@ -18,10 +18,10 @@ const pages = join(site, "pages");
 const dist = join(site, "dist");
 
 const run = (program: string, ...args: readonly string[]): void => {
-  execFileSync(process.execPath, [join(site, "node_modules", program), ...args], {
-    cwd: site,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const { status, output } = spawnSync(process.execPath, [join(site, "node_modules", program), ...args], { cwd: site });
+  if (status === 0) return;
+  console.error(output.join(""));
+  throw new Error(`${program} ended with ${status}`);
 };
 
 const started = performance.now();

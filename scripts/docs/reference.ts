@@ -23,6 +23,14 @@ const withoutModifiers = (text: string): string =>
     return `${rows.map((row) => cellsOf(row).toSpliced(2, 1).join("|")).join("\n")}\n`;
   });
 
+/** TypeDoc numbers a heading whose name another one has in other letters; the site numbers none of them. */
+const withPlainAnchors = (text: string): string => {
+  const titles = [...text.matchAll(/^#+ (\w+)(?:\(\))?$/gm)].map(([, title = ""]) => title.toLowerCase());
+  return text.replace(/\]\(#(\w+)-1\)/g, (link, name: string) =>
+    titles.filter((title) => title === name).length > 1 ? link : `](#${name})`,
+  );
+};
+
 /** The pages of the interfaces: each module under the name by which it is imported, and an overview. */
 const writeInterfaces = (root: string, api: string): void => {
   const modules = (readdirSync(api, { recursive: true }) as string[])
@@ -35,7 +43,7 @@ const writeInterfaces = (root: string, api: string): void => {
     const text = readFileSync(join(api, `${name}.md`), "utf8")
       .replace(/^# .*\n/, `# ${imported(name)}\n\n${aboutEntry(root, name)}\n`)
       .replaceAll(/\]\(((?:\.\.\/)*)index\.md/g, "]($1agentflow.md");
-    writeFileSync(join(api, `${name}.md`), withoutModifiers(text));
+    writeFileSync(join(api, `${name}.md`), withPlainAnchors(withoutModifiers(text)));
   }
   renameSync(join(api, `${ROOT_MODULE}.md`), join(api, "agentflow.md"));
   const rows = modules.map((name) => `| [\`${imported(name)}\`](./${pageOf(name)}.md) | ${aboutEntry(root, name)} |`);
@@ -63,13 +71,19 @@ const sectionOf = (api: string, module: string, name: string): string => {
 
 /** The properties of an interface as a table, with links as seen from `reference/`. */
 const propertiesOf = (api: string, module: string, name: string): string => {
-  const [table = ""] = /(?:^\| (?!Type Parameter).*\n?)+/m.exec(sectionOf(api, module, name)) ?? [];
-  if (!table.includes("| Property |")) throw new Error(`${name} has no properties`);
+  const [table = ""] = /^\| Property \|.*\n(?:\|.*\n?)+/m.exec(sectionOf(api, module, name)) ?? [];
+  if (table === "") throw new Error(`${name} has no properties`);
   return table
     .replaceAll(/<a id="[^"]*"><\/a> /g, "")
     .replaceAll("](#", `](../api/${module}.md#`)
     .replaceAll(/\]\((?!\.\.)(\w[\w/-]*\.md)/g, "](../api/$1");
 };
+
+/** A union of names as a list. */
+const namesIn = (api: string, module: string, name: string): string =>
+  [...(/```ts\n(.*?)```/s.exec(sectionOf(api, module, name))?.[1] ?? "").matchAll(/"([^"]+)"/g)]
+    .map(([, each]) => `\`${each}\``)
+    .join(", ");
 
 /** Every class of errors, and what it is for. */
 const errorsTable = (api: string): string => {
@@ -98,7 +112,8 @@ export const writeReference = (root: string, pages: string): void => {
       .replace("<!-- errors -->", () => errorsTable(api))
       .replaceAll(/<!-- properties (\S+) (\w+) -->/g, (_, module, interfaceName) =>
         propertiesOf(api, module, interfaceName),
-      );
+      )
+      .replaceAll(/<!-- names (\S+) (\w+) -->/g, (_, module, union) => namesIn(api, module, union));
     writeFileSync(join(reference, name), text);
   }
 };
