@@ -20,7 +20,9 @@ export const checkSite = (dist: string, base: string): SiteReport => {
   const faults: string[] = [];
   let links = 0;
   for (const [file, html] of pages) {
-    for (const [, address = ""] of html.matchAll(/<(?:script|link|img|iframe)\b[^>]*?\s(?:src|href)="((?:https?:)?\/\/[^"]*)"/g))
+    for (const [, address = ""] of html.matchAll(
+      /<(?:script|link|img|iframe)\b[^>]*?\s(?:src|href)="((?:https?:)?\/\/[^"]*)"/g,
+    ))
       faults.push(`${file} loads ${address}, from another host`);
     for (const [, link = ""] of html.matchAll(/<a\b[^>]*?\shref="([^"]*)"/g)) {
       if (/^(?:https?:|mailto:)/.test(link)) continue;

@@ -37,7 +37,11 @@ const runsOf = (cells: readonly Cell[]): Run[] => {
     else runs.push({ column, text: letter, look });
   }
   return runs
-    .map(({ column, text, look }) => ({ column: column + text.length - text.trimStart().length, text: text.trim(), look }))
+    .map(({ column, text, look }) => ({
+      column: column + text.length - text.trimStart().length,
+      text: text.trim(),
+      look,
+    }))
     .filter(({ text }) => text !== "");
 };
 
@@ -66,7 +70,8 @@ export const shownLines = (chunks: readonly Chunk[]): readonly ShownLine[] => {
       if (command === "m") look = looks[codes ?? ""] ?? "plain";
       else if (command === "K") line.length = codes === "2" ? 0 : Math.min(line.length, column);
       else if (command === "G") column = Number(codes || 1) - 1;
-      else if (command !== undefined) throw new Error(`A terminal command that is not known here: ${JSON.stringify(part)}`);
+      else if (command !== undefined)
+        throw new Error(`A terminal command that is not known here: ${JSON.stringify(part)}`);
       else if (part === "\n") {
         rows.push([]);
         column = 0;
