@@ -45,7 +45,7 @@ const examplesPage = (root: string): string => {
   const programs = names
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map(({ name }) => {
-      const [, about = "", code = ""] = /^\/\*\* (.*?) \*\/\n(.*)$/s.exec(read(name)) ?? [, "", read(name)];
+      const [, about = "", code = ""] = /^\/\*\* (.*?) \*\/\n(.*)$/s.exec(read(name)) ?? ["", "", read(name)];
       const title = name.replace(/\.ts$/, "");
       return `## ${title}\n\n${about.replace(/\n \* ?/g, " ")}\n\n\`\`\`sh\nnpx tsx examples/${name}\n\`\`\`\n\n\`\`\`ts\n${code.trim()}\n\`\`\`\n`;
     });
