@@ -135,7 +135,17 @@ const gpuConfig = (gpus: number, nodes: number, tensorParallel: number): Readonl
   "generator.inference_engine.gpu_memory_utilization": 0.7,
 });
 
-/** A command as a person types it. */
+/**
+ * A command as a person types it.
+ *
+ * @example
+ * ```ts
+ * import { commandLine, skyrlCommands } from "agentflow/setup";
+ *
+ * const [command] = skyrlCommands({ model: "Qwen/Qwen2.5-7B-Instruct", folder: "/data/skyrl" });
+ * if (command !== undefined) console.log(commandLine(command));
+ * ```
+ */
 export const commandLine = ({ variables, argv }: Pick<SkyrlCommand, "variables" | "argv">): string =>
   [...Object.entries(variables).map(([variable, value]) => `${variable}=${quoted(value)}`), ...argv.map(quoted)].join(
     " ",
