@@ -131,13 +131,13 @@ const draw = (
 const answerOf = (question: string, named: readonly string[], plan: readonly string[]): string => {
   const inOrder = [...named].sort((a, b) => question.indexOf(a) - question.indexOf(b));
   const rows: Readonly<Record<string, { readonly value: string | number }>>[] = [];
-  const valueOf = (term: string): string | number => {
+  const termValue = (term: string): string | number => {
     const [, entity, at, field = ""] = /^(?:q(\d)|@(\d)\.(\w+))$/.exec(term) ?? [];
     return entity === undefined ? (rows[Number(at) - 1]?.[field]?.value ?? "") : (inOrder[Number(entity) - 1] ?? "");
   };
   for (const action of plan) {
     const [tool = "", ...terms] = action.split(" ");
-    const values = terms.map(valueOf);
+    const values = terms.map(termValue);
     if (tool === "report") return String(values[0]);
     if (tool === "compare") return String(Math.abs(Number(values[0]) - Number(values[1])));
     rows.push(world[tool as Kind].get(String(values[0])) ?? {});
@@ -167,3 +167,19 @@ export const tasks = (split: Split, seed: number, count: number): ArchipelagoTas
 
 export const reward = ({ sealed }: ArchipelagoTask, answer: string | undefined): number =>
   Number(answer === sealed.answer);
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** The task that a question is, where it is one of ours, whoever it names; undefined for any other question. */
+export const recognise = (question: string): ArchipelagoTask | undefined => {
+  const asked = question.trim();
+  for (const { name: family, names, wordings, plan } of families)
+    for (const wording of wordings) {
+      const pattern = new RegExp(`^${escaped(wording).replace(/\\\{(\d)\\\}/g, "(?<n$1>.{1,40})")}$`);
+      const groups = pattern.exec(asked)?.groups;
+      const named = names.map((_, i) => groups?.[`n${i + 1}`] ?? "");
+      if (groups !== undefined && names.every((kind, i) => world[kind].has(named[i] ?? "")))
+        return { id: "asked", question: asked, sealed: { family, plan, answer: answerOf(asked, named, plan) } };
+    }
+  return undefined;
+};

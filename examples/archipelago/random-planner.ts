@@ -29,15 +29,14 @@ const callsOf = (state: FlowState): ReadonlyMap<string, readonly string[]> => {
     ...state.analysis.entities.map((_, i) => `q${i + 1}`),
     ...fields.filter(({ unit }) => unit === undefined).map(({ reference }) => reference),
   ];
-  const valueOf = (reference: string): string => String(resolve(reference, state)?.value);
+  const textOf = (reference: string): string => String(resolve(reference, state)?.value);
   const seen = new Set(state.memory.map(({ call }) => JSON.stringify(call)));
   const lookUps = LOOK_UPS.map((tool): [string, string[]] => [
     tool,
     names
       .filter(
         (reference) =>
-          world[tool].has(valueOf(reference)) &&
-          !seen.has(JSON.stringify({ tool, input: { name: valueOf(reference) } })),
+          world[tool].has(textOf(reference)) && !seen.has(JSON.stringify({ tool, input: { name: textOf(reference) } })),
       )
       .map((reference) => `${tool} ${reference}`),
   ]);

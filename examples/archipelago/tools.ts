@@ -42,7 +42,7 @@ const calculation = (description: string, count: number, compute: (values: reado
   });
 
 export const tools: Toolset = {
-  ferry: lookUp("ferry", "A ferry by its name: its captain, the island where it is at home, its seats, its age."),
+  ferry: lookUp("ferry", "A ferry by its name: its captain, the island where it is at home, its seats, its speed."),
   captain: lookUp("captain", "A captain by name: the ferry, the island of birth, years at sea."),
   island: lookUp("island", "An island by its name: the ferry that calls there, its people, its height."),
   compare: calculation("How far two numbers of one unit are apart.", 2, ([a = 0, b = 0]) => Math.abs(a - b)),

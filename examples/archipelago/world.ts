@@ -18,15 +18,10 @@ const names = (draws: Random): Readonly<Record<Kind, readonly string[]>> => ({
     .shuffle(words("Mar Sel Cor Hal Nor Wil Tam Pel Bri Fen", "low kie ana cyon dic ona"))
     .slice(0, COUNT.ferry),
   captain: draws
-    .shuffle(
-      words("Ada Ivo Lena Otto Runa Sven Tove Yrsa", " Brand| Holm| Lund| Moe| Rask| Strand| Vik| Dahl").map((one) =>
-        one.replace("|", ""),
-      ),
-    )
+    .shuffle(words("Ada Ivo Lena Otto Runa Sven Tove Yrsa", "_Brand _Holm _Lund _Moe _Rask _Strand _Vik _Dahl"))
+    .map((name) => name.replace("_", " "))
     .slice(0, COUNT.captain),
-  island: draws
-    .shuffle(words("Tor Kel Ras Ork Lun Sten Vag Hest", "say ness holm øy vik".replace("øy", "oy")))
-    .slice(0, COUNT.island),
+  island: draws.shuffle(words("Tor Kel Ras Ork Lun Sten Vag Hest", "say ness holm oy vik")).slice(0, COUNT.island),
 });
 
 const text = (value: string): Field => ({ kind: "text", value });
@@ -45,7 +40,7 @@ const makeWorld = (): World => {
           captain: text(crews[i] ?? ""),
           island: text(draws.pick(island)),
           seats: number(between(20, 400), "seat"),
-          age: number(between(1, 40), "year"),
+          speed: number(between(8, 40), "knot"),
         },
       ]),
     ),
