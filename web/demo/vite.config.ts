@@ -37,7 +37,9 @@ const nodeModules = (): Plugin => ({
 });
 
 /** Files of `public` that the page loads. */
-const PUBLIC_FILES = ["config.json", "tokenizer.json", "model.safetensors"].map((name) => `planner/${name}`).concat("icon.svg");
+const PUBLIC_FILES = ["config.json", "tokenizer.json", "model.safetensors"]
+  .map((name) => `planner/${name}`)
+  .concat("icon.svg");
 
 const RUNTIME_FILE = "assets/runtime.bin";
 

@@ -41,7 +41,10 @@ export const measure = ({ greedy, policy }: Pick<DemoPlanner, "greedy" | "policy
 
 /** Distinct plans among rollouts, the likeliest first. */
 export const planShares = (group: Group<ArchipelagoTask["sealed"]>): readonly PlanShare[] => {
-  const each = advantages(group.rollouts_G.map((rollout) => rollout.reward));
+  const each = advantages(
+    group.rollouts_G.map((rollout) => rollout.reward),
+    RECIPE.advantage,
+  );
   const byPlan = new Map<string, { actions: readonly string[]; count: number; reward: number; advantage: number }>();
   for (const [i, { trajectory, reward: got = 0 }] of group.rollouts_G.entries()) {
     const actions = trajectory.memory.map(({ step }) => step.raw.trim());
@@ -80,7 +83,7 @@ export async function* learning(
     groupSize: RECIPE.groupSize,
     tasksPerStep: RECIPE.tasksPerStep,
     learningRate: linearSchedule({ ...RECIPE.learningRate, steps }),
-    advantage: "no-std",
+    advantage: RECIPE.advantage,
     optimiser: { beta2: 0.97 },
     beta: 0,
     klEvery: 0,

@@ -1,6 +1,7 @@
 /** What the page shows, put together from what its worker says. */
-import { RECIPE } from "./recipe.ts";
+
 import type { Asked, Message, Request } from "./messages.ts";
+import { RECIPE } from "./recipe.ts";
 
 export interface Measured {
   readonly step: number;
@@ -63,7 +64,8 @@ export class Demo {
 
   constructor() {
     this.#worker.onmessage = ({ data }: MessageEvent<Message>) => this.#take(data);
-    this.#worker.onerror = ({ message }) => this.#take({ type: "failed", message: message || "The worker could not start." });
+    this.#worker.onerror = ({ message }) =>
+      this.#take({ type: "failed", message: message || "The worker could not start." });
   }
 
   #say(request: Request): void {
@@ -76,7 +78,12 @@ export class Demo {
     this.#say({ type: "ask", question });
   }
 
-  learn(options: { readonly seed: number; readonly shuffled: boolean; readonly steps?: number; readonly measured?: number }): void {
+  learn(options: {
+    readonly seed: number;
+    readonly shuffled: boolean;
+    readonly steps?: number;
+    readonly measured?: number;
+  }): void {
     this.seed = options.seed;
     this.shuffled = options.shuffled;
     this.steps = options.steps ?? RECIPE.steps;
