@@ -1,6 +1,6 @@
 /** Everything that decides a run, besides its seed. */
 export const RECIPE = {
-  steps: 90,
+  steps: 80,
   tasksPerStep: 16,
   groupSize: 8,
   /** Each advantage is divided by the mean of its group, so that what is rarely right weighs more. */
