@@ -23,6 +23,8 @@ interface Measured {
   readonly after: number;
   readonly n: number;
   readonly seconds: number;
+  /** Processor time of the browser in that time: what a busy machine does besides is not in it. */
+  readonly processor: number;
   readonly version: string;
   readonly solved: boolean;
   readonly bytes: number;
@@ -40,8 +42,10 @@ const measure = async (seed: number, shuffled: boolean): Promise<Measured> => {
   await tab.goOffline();
   await page.reload();
   await page.waitForSelector('main[data-phase="ready"]');
+  const loaded = tab.processorSeconds() ?? Number.NaN;
   await page.click("button.primary");
   await page.waitForSelector('main[data-phase="learnt"]');
+  const processor = (tab.processorSeconds() ?? Number.NaN) - loaded;
   const label = (await page.getAttribute(".curve svg", "aria-label")) ?? "";
   const points = [...label.matchAll(/steps (\d+) % of (\d+)/g)].map(([, percent, n]) => [Number(percent), Number(n)]);
   return {
@@ -49,6 +53,7 @@ const measure = async (seed: number, shuffled: boolean): Promise<Measured> => {
     after: points.at(-1)?.[0] ?? Number.NaN,
     n: points.at(-1)?.[1] ?? 0,
     seconds: Number(await page.getAttribute("main", "data-seconds")),
+    processor,
     version: (await page.getAttribute("main", "data-version")) ?? "",
     solved: (await page.getAttribute(".answer", "data-right")) === "true",
     bytes: tab.transferred(),
@@ -59,9 +64,9 @@ const problems: string[] = [];
 const expect = (holds: boolean, words: string): void => {
   if (!holds) problems.push(words);
 };
-const show = (name: string, { before, after, n, seconds, bytes, version, solved }: Measured): void =>
+const show = (name: string, { before, after, n, seconds, processor, bytes, version, solved }: Measured): void =>
   console.log(
-    `${name}: ${before} % -> ${after} % of ${n} unseen tasks, ${seconds.toFixed(1)} s, ${(bytes / 1e6).toFixed(2)} MB, first question ${solved ? "solved" : "not solved"}, weights ${version.slice(0, 12)}`,
+    `${name}: ${before} % -> ${after} % of ${n} unseen tasks, ${seconds.toFixed(1)} s (${processor.toFixed(1)} s of processor), ${(bytes / 1e6).toFixed(2)} MB, first question ${solved ? "solved" : "not solved"}, weights ${version.slice(0, 12)}`,
   );
 
 const only = process.argv.includes("--quick");

@@ -17,7 +17,7 @@ if (browser === undefined)
   process.stderr.write("demo: no Chromium here (apt-get install chromium): the page is not tested\n");
 
 /** A short run: enough to see that it learns, whatever the machine does besides. */
-const STEPS = 24;
+const STEPS = 16;
 const TASKS = 96;
 
 describe("questions about the archipelago", () => {
@@ -72,6 +72,14 @@ describe.skipIf(browser === undefined)("the page in Chromium", () => {
       percent: Number(percent),
     }));
   };
+
+  it("can be read by everybody", async () => {
+    await tab.page.addScriptTag({ path: join(root, "node_modules/axe-core/axe.min.js") });
+    const violations = (await tab.page.evaluate(
+      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html))",
+    )) as readonly string[];
+    expect(violations).toEqual([]);
+  });
 
   it("fails at first, learns without a network, and gives its planner to the command line", async () => {
     expect(await tab.page.getAttribute(".answer", "data-right")).toBe("false");

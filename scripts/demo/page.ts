@@ -1,5 +1,5 @@
 /** The built page in Chromium: a static server on loopback that sends files as they are, and a tab. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -31,7 +31,29 @@ export interface DemoTab extends AsyncDisposable {
   /** From now on nothing answers. */
   goOffline(): Promise<void>;
   readonly address: string;
+  /** Processor time of the whole browser until now, in seconds; undefined where there is no /proc. */
+  processorSeconds(): number | undefined;
 }
+
+/** Ticks of a second in /proc. */
+const TICKS = 100;
+
+/** Of all processes that name a profile in their command line. */
+const processorSeconds = (profile: string): number | undefined => {
+  if (!existsSync("/proc/self/stat")) return undefined;
+  let ticks = 0;
+  for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+    try {
+      if (!readFileSync(`/proc/${id}/cmdline`, "utf8").includes(profile)) continue;
+      const fields = readFileSync(`/proc/${id}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // It ended meanwhile.
+    }
+  return ticks / TICKS;
+};
 
 export interface TabOptions {
   readonly width?: number;
@@ -85,6 +107,7 @@ export const openDemo = async (
     context,
     address,
     transferred: () => sent,
+    processorSeconds: () => processorSeconds(profile),
     goOffline: async () => {
       closed = true;
       await close();
