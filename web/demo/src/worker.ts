@@ -2,6 +2,7 @@
 import { zipSync } from "fflate";
 import { env } from "onnxruntime-web";
 import { openWebRuntime } from "../../../src/engines/onnx/carriers/ort-web.ts";
+import { oneAtATime } from "../../../src/engines/onnx/policies.ts";
 import { ask } from "./ask.ts";
 import { learning } from "./learning.ts";
 import type { Message, Request } from "./messages.ts";
@@ -57,9 +58,12 @@ let resume: (() => void) | undefined;
 let paused: Promise<void> | undefined;
 let stop = new AbortController();
 
-const askNow = async (planner: DemoPlanner): Promise<void> => {
-  if (question !== "") say({ type: "asked", ...(await ask(planner, question, step)) });
-};
+/** One question at a time: a run looks at its question while a person may ask another. */
+const asking = oneAtATime();
+const askNow = (planner: DemoPlanner): Promise<void> =>
+  asking.exclusive(async () => {
+    if (question !== "") say({ type: "asked", ...(await ask(planner, question, step)) });
+  });
 
 const goOn = (): void => {
   resume?.();
