@@ -62,7 +62,7 @@ describe.skipIf(browser === undefined)("the page in Chromium", () => {
     tab.page.on("pageerror", ({ message }) => errors.push(message));
     await tab.page.goto(`${tab.address}?steps=${STEPS}&tasks=${TASKS}`);
     await tab.page.waitForSelector(".answer strong");
-  });
+  }, 120_000);
   afterAll(() => tab[Symbol.asyncDispose]());
 
   const measuredIn = async (): Promise<readonly { readonly step: number; readonly percent: number }[]> => {
