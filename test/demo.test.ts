@@ -127,7 +127,7 @@ describe.skipIf(browser === undefined)("the page in Chromium", () => {
       const out = execFileSync(
         process.execPath,
         ["--import", "tsx", "src/cli/main.ts", ...solve, "--policy", join(folder, "planner"), "--no-store", "--json"],
-        { cwd: root, encoding: "utf8" },
+        { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
       );
       expect(JSON.parse(out)).toMatchObject({ answer: question?.sealed.answer });
     } finally {
