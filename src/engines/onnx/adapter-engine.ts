@@ -4,20 +4,14 @@ import { EngineError } from "../../errors.ts";
 import { defined } from "../../options.ts";
 import { createBasePolicy } from "./base-policy.ts";
 import { elementsOf, floatsOf, type Runtime } from "./carriers/runtime.ts";
-import {
-  chatTemplateOf,
-  describeEngine,
-  hashOfModel,
-  type OpenEngineOptions,
-  oneAtATime,
-  policiesByName,
-} from "./engine-parts.ts";
+import { chatTemplateOf, describeEngine, hashOfModel, type OpenEngineOptions } from "./engine-parts.ts";
 import { type AdapterFolder, readAdapter, writeAdapter } from "./files/adapter-files.ts";
 import type { ModelFiles } from "./files/model-files.ts";
 import { allocateLora, initialiseLora, type LoraConfig, loraConfigOf } from "./lora.ts";
 import { createLoraPolicy } from "./lora-policy.ts";
 import { parameterShapes } from "./model-config.ts";
 import { requireMemory } from "./model-memory.ts";
+import { oneAtATime, policiesByName } from "./policies.ts";
 import { createQuantisedSampler, type QuantisedSampler } from "./sampling/quantised-sampler.ts";
 import { textRules } from "./text/text-rules.ts";
 import { loadTokenizer } from "./text/tokenizer.ts";

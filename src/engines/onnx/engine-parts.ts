@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { ChatTemplate, Policy, PolicyOptions } from "../../engine.ts";
+import type { ChatTemplate } from "../../engine.ts";
 import { count, name, number, oneOf, type Rules, recordOf } from "../../options.ts";
 import type { Runtime } from "./carriers/runtime.ts";
 import type { ModelFiles } from "./files/model-files.ts";
@@ -32,7 +32,6 @@ export interface OpenEngineOptions {
   readonly adapters?: Readonly<Record<string, string>>;
 }
 
-/** Runs one native call of a kind at a time: two would share the same memory. */
 /** What each option of an engine accepts. */
 export const engineRules: Rules<OpenEngineOptions> = {
   runtime: oneOf("native", "wasm"),
@@ -45,46 +44,15 @@ export const engineRules: Rules<OpenEngineOptions> = {
   adapters: recordOf(name),
 };
 
-export const oneAtATime = (): {
-  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Resolves when none is. */
-  readonly idle: () => Promise<void>;
-} => {
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    exclusive: (work) => {
-      const mine = last.then(work, work);
-      last = mine.catch(() => undefined);
-      return mine;
-    },
-    // A call that has ended may have begun the next one by the time that this is known.
-    idle: async () => {
-      for (let seen: unknown; seen !== last; await seen) seen = last;
-    },
-  };
-};
-
-/** The policies of an engine by name, each made when it is first asked for. */
-export const policiesByName = (
-  make: (name: string, options: PolicyOptions) => Policy,
-): ((name: string, options?: PolicyOptions) => Policy) => {
-  const made = new Map<string, Policy>();
-  return (name, options = {}) => {
-    const policy = made.get(name) ?? make(name, options);
-    made.set(name, policy);
-    return policy;
-  };
-};
-
 /** What runs where: for people, and for the fingerprint of a run. */
 export const describeEngine = (
   { description }: Runtime,
   model: string,
   parameters: number,
-): Readonly<Record<string, string | number>> => ({
-  ...description,
-  model,
-  parameters,
+): Readonly<Record<string, string | number>> => ({ ...description, model, parameters, ...describeHost() });
+
+/** The machine and what runs this program. */
+export const describeHost = (): Readonly<Record<string, string | number>> => ({
   cpu: cpus()[0]?.model ?? "unknown",
   platform: `${process.platform}-${process.arch}`,
   node: process.version,

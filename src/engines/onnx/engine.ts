@@ -1,44 +1,18 @@
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../../engine.ts";
-import { ConfigError, EngineError } from "../../errors.ts";
 import { checked, defined, name, required } from "../../options.ts";
 import { packageFolder } from "../../package-folder.ts";
-import { randomKey } from "../../random.ts";
 import { createAdapterEngine } from "./adapter-engine.ts";
 import { openRuntime } from "./carriers/open-runtime.ts";
-import { elementsOf, floatsOf, type Runtime } from "./carriers/runtime.ts";
+import { elementsOf, type Runtime } from "./carriers/runtime.ts";
 import { selfTest } from "./carriers/self-test.ts";
-import {
-  chatTemplateOf,
-  describeEngine,
-  engineRules,
-  type OpenEngineOptions,
-  oneAtATime,
-  policiesByName,
-} from "./engine-parts.ts";
+import { chatTemplateOf, describeHost, engineRules, type OpenEngineOptions } from "./engine-parts.ts";
 import { isAdapterFolder, readAdapterBase } from "./files/adapter-files.ts";
 import { writeModelFolder } from "./files/checkpoint.ts";
-import type { ModelFiles } from "./files/model-files.ts";
 import { openModelFiles } from "./files/open-model.ts";
-import { createFullPolicy, type FullPolicyParts } from "./full-policy.ts";
-import { initialise } from "./initialise.ts";
-import { type ModelConfig, parameterShapes } from "./model-config.ts";
+import { fullEngine, type ModelSource } from "./full-engine.ts";
+import { parameterShapes } from "./model-config.ts";
 import { requireMemory } from "./model-memory.ts";
-import { createSampler, type Sampler } from "./sampling/sampler.ts";
-import { textRules } from "./text/text-rules.ts";
-import { loadTokenizer, type TokenizerJson } from "./text/tokenizer.ts";
-import { createTrainer, type Trainer } from "./training/trainer.ts";
-import { allocateWeights } from "./weights.ts";
-
-/** What `createEngine` makes an engine from: a model folder's contents, or fresh weights from a seed. */
-export interface ModelSource extends Partial<Pick<ModelFiles, "tokenizerConfig" | "chatTemplate" | "endIds">> {
-  readonly name: string;
-  readonly config: ModelConfig;
-  readonly tokenizer: TokenizerJson;
-  readonly tensors?: Readonly<Record<string, Float32Array>>;
-  /** Of fresh weights. @default 0 */
-  readonly seed?: number;
-}
 
 /** Folders of the models that the package ships. */
 const BUILT_IN: Readonly<Record<string, URL>> = {
@@ -110,78 +84,9 @@ const openRuntimeOf = async ({ threads, runtime: carrier }: OpenEngineOptions): 
  */
 export const createEngine = async (source: ModelSource, options: OpenEngineOptions = {}): Promise<Engine> => {
   const runtime = await openRuntimeOf(options);
-  const tokenizer = await loadTokenizer(source.tokenizer, source.tokenizerConfig);
-  const chat = await chatTemplateOf(source);
-  if (tokenizer.vocabularySize > source.config.vocab_size) {
-    throw new EngineError(
-      `The tokenizer has ${tokenizer.vocabularySize} tokens, the model only ${source.config.vocab_size}.`,
-    );
-  }
-  const base = allocateWeights(runtime, source.config);
-  if (source.tensors) {
-    for (const [name, tensor] of base.tensors) floatsOf(tensor).set(source.tensors[name] ?? []);
-  } else initialise(base, source.config, randomKey(source.seed ?? 0, "weights"));
-
-  // Training and sampling run side by side: one fills the time that the other leaves idle between its native calls.
-  const training = oneAtATime();
-  const sampling = oneAtATime();
-  let closed = false;
-  const requireOpen = (): void => {
-    if (closed) throw new EngineError("This engine is closed.");
-  };
-  // Made on first use: who only samples pays for no trainer, and the other way round.
-  let sampler: Sampler | undefined;
-  let trainer: Trainer | undefined;
-  const parts: FullPolicyParts = {
-    base,
-    allocate: () => allocateWeights(runtime, source.config),
-    exclusive: training.exclusive,
-    sampler: () => {
-      requireOpen();
-      sampler ??= createSampler(runtime, source.config, {
-        exclusive: sampling.exclusive,
-        text: textRules(tokenizer, source.tokenizer, source.config.vocab_size),
-        ...defined({ slots: options.slots }),
-      });
-      return sampler;
-    },
-    // A history that is let go of needs no sampler to be made, and may outlive the engine.
-    release: (history) => sampler?.release(history),
-    trainer: () => {
-      requireOpen();
-      trainer ??= createTrainer(runtime, source.config);
-      return trainer;
-    },
+  return fullEngine(runtime, source, {
+    description: describeHost(),
     save: (folder, weights, about) => writeModelFolder(folder, { ...source, weights, about }),
-  };
-  const engine: Engine = {
-    model: source.name,
-    tokenizer,
-    contextLength: source.config.max_position_embeddings,
-    learns: "weights",
-    endIds: source.endIds ?? [],
-    ...defined({ chat }),
-    description: describeEngine(
-      runtime,
-      source.name,
-      [...base.tensors.values()].reduce((sum, tensor) => sum + floatsOf(tensor).length, 0),
-    ),
-    policy: policiesByName((name, { lora }) => {
-      if (lora !== undefined)
-        throw new ConfigError(
-          `The engine of ${source.name} trains all weights. For adapters open it with { learns: "adapters" }.`,
-        );
-      return createFullPolicy(name, engine, parts);
-    }),
-    dispose: async () => {
-      if (closed) return;
-      closed = true;
-      // A session must not go under a call.
-      await Promise.all([training.idle(), sampling.idle()]);
-      sampler?.dispose();
-      trainer?.dispose();
-      runtime.dispose();
-    },
-  };
-  return engine;
+    ...defined({ chat: await chatTemplateOf(source), slots: options.slots }),
+  });
 };

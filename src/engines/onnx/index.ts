@@ -1,5 +1,5 @@
 export { cacheFolder } from "../../cache-folder.ts";
-export { createEngine, type ModelSource, openEngine } from "./engine.ts";
+export { createEngine, openEngine } from "./engine.ts";
 export type { OpenEngineOptions } from "./engine-parts.ts";
 export type { AdapterFolder } from "./files/adapter-files.ts";
 export { type ExportFormat, type ExportOptions, exportAdapter, verifyExport } from "./files/export.ts";
@@ -16,6 +16,7 @@ export {
 } from "./files/model-cache.ts";
 export type { ModelFiles, TensorSource } from "./files/model-files.ts";
 export type { WrittenType } from "./files/safetensors-writer.ts";
+export type { ModelSource } from "./full-engine.ts";
 export type { LoraConfig } from "./lora.ts";
 export type { LayerType, ModelConfig, ModelType, RopeScaling } from "./model-config.ts";
 export { loadTokenizer, type TokenizerJson } from "./text/tokenizer.ts";

@@ -138,3 +138,6 @@ export const parameterShapes = (config: ModelConfig): ReadonlyMap<string, readon
   if (headOf(config) === "lm_head.weight") shapes.set("lm_head.weight", [vocab_size, d]);
   return shapes;
 };
+
+/** Whether a weight is that of a norm, from which `norm_offset` is missing in a checkpoint. */
+export const isNorm = (name: string): boolean => /norm\.weight$/.test(name);

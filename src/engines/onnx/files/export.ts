@@ -14,9 +14,9 @@ import {
   text,
 } from "../../../options.ts";
 import { loraShapes } from "../lora.ts";
+import { isNorm } from "../model-config.ts";
 import { readAdapter, writeAdapterTensors } from "./adapter-files.ts";
 import { readGgufAdapter, writeGgufAdapter } from "./gguf-adapter.ts";
-import { isNorm } from "./hub-folder.ts";
 import { type Adapter, type MergeOptions, mergedTensor, writeMergedModel } from "./merge.ts";
 import type { ModelFiles } from "./model-files.ts";
 import { openModelFiles } from "./open-model.ts";

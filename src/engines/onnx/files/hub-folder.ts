@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { messageOf, StoreError } from "../../../errors.ts";
 import { defined } from "../../../options.ts";
-import { type ModelConfig, parameterShapes } from "../model-config.ts";
+import { isNorm, type ModelConfig, parameterShapes } from "../model-config.ts";
 import { endIdsOf } from "../text/end-ids.ts";
 import { fitTokenizer, type TokenizerJson } from "../text/tokenizer.ts";
 import { isRecord } from "./fields.ts";
@@ -89,9 +89,6 @@ const checkpointNames = (
     ]),
   );
 };
-
-/** Whether a weight is that of a norm, from which `norm_offset` is missing in a checkpoint. */
-export const isNorm = (name: string): boolean => /norm\.weight$/.test(name);
 
 /** The tensors of a folder, read when they are asked for. What the config asks for is all there, in its shape, and nothing else. */
 const openTensors = async (folder: string, names: ReadonlySet<string>, config: ModelConfig): Promise<TensorSource> => {
