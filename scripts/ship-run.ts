@@ -26,7 +26,7 @@ const { seed, almanac, groupSize, tasksPerStep } = report.config;
 await engine.policy("planner").save(join(root, "models/agentflow-tiny-trained"), {
   base: "agentflow-tiny",
   model: "agentflow-tiny-trained",
-  command: `npx agentflow learn --seed ${seed}, stopped after step ${report.stepsDone} of ${report.config.steps}; npx tsx scripts/ship-run.ts runs/${report.run}`,
+  command: `npx agentflow learn --seed ${seed}, after step ${report.stepsDone} of ${report.config.steps}; npx tsx scripts/ship-run.ts runs/${report.run}`,
   run: report.run,
   seed,
   steps: report.stepsDone,
