@@ -94,7 +94,7 @@ export const learnView = (
         screen.line();
         break;
       case "training-start":
-        progress = trainingProgress(screen, event.steps, evaluationSeconds);
+        progress = trainingProgress(screen, event.steps, evaluationSeconds, start?.minutes);
         break;
       case "step-end":
         progress?.step(event.metrics, event.timings);

@@ -29,9 +29,12 @@ export const introduction = (start: RunStart): readonly (readonly [label: string
 const TRAINING_SHARE = 0.8;
 
 /** How long the rest of a run takes, in seconds, from what its first evaluation took on this machine. */
-export const forecast = ({ tasks, steps, tasksPerStep, groupSize }: RunStart, evaluationSeconds: number): number => {
-  const rollouts = steps * tasksPerStep * groupSize;
-  return (evaluationSeconds / Math.max(1, tasks)) * (rollouts * (1 + TRAINING_SHARE) + tasks);
+export const forecast = (
+  { tasks, steps, tasksPerStep, groupSize, minutes = Number.POSITIVE_INFINITY }: RunStart,
+  evaluationSeconds: number,
+): number => {
+  const training = (evaluationSeconds / Math.max(1, tasks)) * steps * tasksPerStep * groupSize * (1 + TRAINING_SHARE);
+  return Math.min(training, 60 * minutes) + evaluationSeconds;
 };
 
 /** How many calls of tools the rest of a run makes, from how many turns its first evaluation took. */

@@ -25,16 +25,27 @@ export const sparkline = (values: readonly number[], width = SPARKS): string => 
   }).join("");
 };
 
-/** Shows training: one redrawn line in a terminal, one line a step elsewhere. `after` is what follows, in seconds. */
-export const trainingProgress = (screen: Screen, steps: number, after: number): Progress => {
+/**
+ * Shows training: one redrawn line in a terminal, one line a step elsewhere. `after` is what follows, in seconds; after
+ * `minutes` of training it stops.
+ */
+export const trainingProgress = (
+  screen: Screen,
+  steps: number,
+  after: number,
+  minutes = Number.POSITIVE_INFINITY,
+): Progress => {
   const rewards: number[] = [];
   const times: number[] = [];
+  let spent = 0;
   let validation: number | undefined;
   return {
     step: ({ index, reward, groups, toolErrorRate }, { rollOut, train, publish }) => {
       rewards.push(reward.mean);
       times.push(rollOut + train + publish);
-      const left = duration((steps - index - 1) * mean(times.slice(-RECENT)) + after);
+      spent += rollOut + train + publish;
+      const training = Math.min((steps - index - 1) * mean(times.slice(-RECENT)), Math.max(0, 60 * minutes - spent));
+      const left = duration(training + after);
       const valid = validation === undefined ? "–" : percent(validation);
       const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;
       const figures = `reward ${percent(reward.mean)} · validation ${valid} · errors ${percent(toolErrorRate)}`;

@@ -28,6 +28,8 @@ export type LearnHappening =
       readonly steps: number;
       readonly tasksPerStep: number;
       readonly groupSize: number;
+      /** Minutes of training after which it stops, where they are limited. */
+      readonly minutes?: number;
       /** The step that a resumed run continues after; 0 when it had none. */
       readonly resumedAfter?: number;
     }

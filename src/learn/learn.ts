@@ -252,6 +252,6 @@ const runStart = (
     steps,
     tasksPerStep: recipe.grpo.tasksPerStep,
     groupSize: recipe.grpo.groupSize,
-    ...defined({ resumedAfter }),
+    ...defined({ minutes: settings.minutes, resumedAfter }),
   };
 };
