@@ -5,7 +5,8 @@
  *
  *   npm run check:demo
  */
-import { chromiumPath, openDemo } from "./demo/page.ts";
+import { chromiumPath } from "./chromium.ts";
+import { openDemo } from "./demo/page.ts";
 
 const SEEDS = [1, 2, 3];
 const MOST = { before: 30, seconds: 90, bytes: 15e6, control: 45 };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,6 +8,7 @@ import { leverEnvironment, leverPolicy } from "agentflow/testing";
 import axe from "axe-core";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumArguments, chromiumPath } from "../scripts/chromium.ts";
 import { buildDashboard } from "../scripts/packing/build-dashboard.ts";
 import { learn, resume } from "../src/learn/learn.ts";
 import { leverEngine, quick, readRun, trajectoryOf } from "./learn-double.ts";
@@ -36,10 +37,10 @@ describe("what is built", () => {
   });
 });
 
-const program = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path !== undefined && existsSync(path));
+const program = chromiumPath();
 if (program === undefined)
   process.stderr.write(
-    "The dashboard is not driven in a browser: there is no /usr/bin/chromium, and $CHROMIUM names none.\n",
+    "The dashboard is not driven in a browser: Chromium is not installed, and $CHROMIUM_PATH names none.\n",
   );
 
 describe.skipIf(program === undefined)("in a browser", () => {
@@ -76,10 +77,7 @@ describe.skipIf(program === undefined)("in a browser", () => {
     });
     browser = await chromium.launchPersistentContext(profile, {
       executablePath: program ?? "",
-      args: [
-        ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-        ...["--disable-background-networking", "--disable-component-update"],
-      ],
+      args: [...chromiumArguments],
     });
     page = await browser.newPage();
     page.setDefaultTimeout(30_000);

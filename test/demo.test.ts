@@ -7,7 +7,8 @@ import { unzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { families, recognise, reward, taskAt, tasks } from "../examples/archipelago/questions.ts";
 import { world } from "../examples/archipelago/world.ts";
-import { chromiumPath, type DemoTab, openDemo } from "../scripts/demo/page.ts";
+import { chromiumPath } from "../scripts/chromium.ts";
+import { type DemoTab, openDemo } from "../scripts/demo/page.ts";
 import { readModelFolder } from "../src/engines/onnx/files/checkpoint.ts";
 import { createHash as browserHash } from "../web/demo/src/node/crypto.ts";
 

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { chromiumArguments } from "../chromium.ts";
 
 const dist = join(import.meta.dirname, "../../web/demo/dist");
 
@@ -16,12 +17,6 @@ const TYPES: Readonly<Record<string, string>> = {
   ".json": "application/json",
   ".svg": "image/svg+xml",
 };
-
-/** Where Chromium is; undefined where it is not installed. */
-export const chromiumPath = (): string | undefined =>
-  [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-    (path) => path !== undefined && existsSync(path),
-  );
 
 export interface DemoTab extends AsyncDisposable {
   readonly page: Page;
@@ -91,15 +86,7 @@ export const openDemo = async (
     viewport: { width, height },
     colorScheme,
     acceptDownloads: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    args: [...chromiumArguments],
   });
   let closed = false;
   return {
