@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { createFlow } from "agentflow";
 import { mcpTools } from "agentflow/tools";
@@ -63,6 +63,29 @@ describe("a client of the Model Context Protocol", () => {
     expect(await reply(2)).toMatchObject({ content: [{ text: "15 million" }, {}] });
     input.end();
     await ended;
+  });
+
+  it("that has said all gets its last answer, and one for what is no JSON", async () => {
+    const server = await serveForTest({ flows: { research: { flow: cityFlow(slowModel(50)) } } });
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+    const call = { name: "solve", arguments: { question: QUESTION } };
+    const said = [
+      { jsonrpc: "2.0", id: 1, method: "initialize", params },
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", id: 2, method: "tools/call", params: call },
+    ].map((message) => JSON.stringify(message));
+    const replies: string[] = [];
+    await server.serveMcp({
+      input: Readable.from([[...said.slice(0, 2), "what?", ""].join("\n"), said[2]]),
+      write: (text) => void replies.push(text),
+    });
+    const answers = replies.map((text) => JSON.parse(text) as { id: number | null; error?: { code: number } });
+    expect(answers.map(({ id, error }) => [id, error?.code])).toEqual([
+      [null, -32700],
+      [1, undefined],
+      [2, undefined],
+    ]);
+    expect(replies.at(-1)).toContain("15 million");
   });
 
   it("that cancels ends the solve", async () => {

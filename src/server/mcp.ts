@@ -7,7 +7,7 @@ import { type Answer, answerText } from "./answering.ts";
 import { conversationOf } from "./asked.ts";
 import { BODY_BYTES } from "./body.ts";
 import { readToEnd } from "./chat-completions.ts";
-import type { McpStreams } from "./mcp-streams.ts";
+import { answeredLines, type McpStreams } from "./mcp-streams.ts";
 import { RequestError } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
 
@@ -68,7 +68,8 @@ export const mcpFactory = async (
 };
 
 /** Speaks with one client over its streams, until it closes them. */
-export const serveMcpOn = async (factory: McpServerFactory, { input, write }: McpStreams): Promise<void> => {
+export const serveMcpOn = async (factory: McpServerFactory, streams: McpStreams): Promise<void> => {
+  const { input, write } = answeredLines(streams);
   const { StdioServerTransport, serveStdio } = await import("@modelcontextprotocol/server/stdio");
   const readable = Readable.from(input);
   const writable = new Writable({
