@@ -170,7 +170,7 @@ describe("agentflow eval", () => {
       ]);
       writeFileSync(tasks, '\n{"question":"Which?","choices":["red","blue"],"answer":"green"}\n');
       const refused = await agentflow(["eval", tasks, "--check"]);
-      expect(refused.code).toBe(1);
+      expect(refused.code).toBe(2);
       expect(refused.stderr).toMatch(/record 0 \(line 2\): the key "green" names no option/);
     },
     SLOW,

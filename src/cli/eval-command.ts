@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import { compareOutcomes, type EvalReport, reportHtml, reportMarkdown } from "../benchmarks/index.ts";
-import { messageOf, StoreError } from "../errors.ts";
+import { ConfigError, messageOf } from "../errors.ts";
 import { jsonSchemaOf } from "../flow/schema.ts";
 import { defined } from "../options.ts";
 import { hashOfConfig } from "../setup/config-file.ts";
@@ -35,6 +36,9 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
   const { abortSignal } = interrupts;
   const begun = performance.now();
   try {
+    for (const file of [out, markdown, html])
+      if (file !== undefined && !existsSync(dirname(resolve(file))))
+        throw new ConfigError(`There is no folder ${dirname(file)} for ${basename(file)}: make it first.`);
     const source = await evalSource(set, options);
     const tasks = source.tasks.slice(0, options.limit ?? Number.POSITIVE_INFINITY);
     const earlier =
@@ -183,18 +187,18 @@ const settingsOf = async (
 
 /** Outcomes of an earlier report on the very same tasks. */
 const readReport = async (path: string, tasks: string, set: string): Promise<Outcomes> => {
-  if (!existsSync(path)) throw new StoreError(`There is no report ${path}: name one that eval --out has written.`);
+  if (!existsSync(path)) throw new ConfigError(`There is no report ${path}: name one that eval --out has written.`);
   let report: Partial<EvalReport>;
   try {
     report = JSON.parse(await readFile(path, "utf8")) as Partial<EvalReport>;
   } catch (error) {
-    throw new StoreError(`Cannot read the report ${path}: ${messageOf(error)}`, { cause: error });
+    throw new ConfigError(`Cannot read the report ${path}: ${messageOf(error)}`, { cause: error });
   }
   const { schemaVersion, outcomes } = report;
   if (schemaVersion !== 1 || typeof outcomes !== "object" || outcomes === null)
-    throw new StoreError(`${path} is not a report of eval (schemaVersion 1, outcomes).`);
+    throw new ConfigError(`${path} is not a report of eval (schemaVersion 1, outcomes).`);
   if (report.tasks !== tasks)
-    throw new StoreError(
+    throw new ConfigError(
       `${path} is a report on ${report.tasks === undefined ? "tasks that it does not name" : "other tasks"} (${report.set}, ${Object.keys(outcomes).length} tasks) than these of ${set}: only results on the same questions and keys are compared. Evaluate both on the same file.`,
     );
   return outcomes;

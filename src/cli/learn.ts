@@ -15,7 +15,7 @@ import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
 import { type LearnUi, openLearnUi } from "./learn-ui.ts";
 import { learnView } from "./learn-view.ts";
-import { conclude } from "./learn-words.ts";
+import { conclude, shellWord } from "./learn-words.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { openScreen, writeJson } from "./terminal.ts";
@@ -57,6 +57,10 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
       ui?.show(event);
       if (event.type === "training-start") interrupts.stopAtOnce = false;
       view.show(event);
+      if (event.type === "run-start" && options.queue !== undefined) {
+        const place = options.queue === "local" ? event.folder : `${options.queue}/${event.run}`;
+        screen.line(`Workers   it waits for them: npx agentflow worker ${shellWord(place)}`);
+      }
     }
     const report = await run.report;
     const { start } = view;
@@ -134,7 +138,10 @@ const runOf = async (options: LearnCommandOptions, { abortSignal, stopSignal }: 
 /** The queue by the name of its place. */
 const queueAt = (where: string | undefined): RolloutQueue | undefined => {
   if (where === undefined) return undefined;
-  return where === "local" ? localQueue() : natsQueue({ url: where });
+  if (where === "local") return localQueue();
+  if (!/^(?:nats|tls):\/\/./.test(where))
+    throw new ConfigError(`--queue is ${JSON.stringify(where)}: accepted are local and nats://<host>:<port>.`);
+  return natsQueue({ url: where });
 };
 
 /** `learn --check`: what a check of the project finds. Returns the exit code: 1 when training would be vain. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, TaskError } from "../errors.ts";
 import { algorithmNames } from "../learn/algorithms.ts";
 import { moduleNames, trainableNames } from "../learn/modules.ts";
 import { recipes } from "../learn/recipe.ts";
@@ -200,7 +200,7 @@ const withSetUp = (command: Command): Command =>
     .option(...noConfigOption)
     .option(
       "--policy <run or folder>",
-      `use these weights: a run, its id in runs/, a folder, or agentflow-tiny-trained (default: ${BUILT_IN_MODEL})`,
+      "use these weights: a run, its id in runs/, a folder, or agentflow-tiny-trained (default: solve and serve take the newest finished run here, else agentflow-tiny-trained; other commands agentflow-tiny)",
     )
     .option(
       "--model <model>",
@@ -270,6 +270,6 @@ try {
   else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
   else {
     showFailure(error);
-    process.exitCode = error instanceof ConfigError ? WRONG_CALL : FAILED;
+    process.exitCode = error instanceof ConfigError || error instanceof TaskError ? WRONG_CALL : FAILED;
   }
 }
