@@ -65,3 +65,42 @@ it("shows a run beside it, stops it from the page, and lets it be when the page 
   await expect(fetch(origin)).rejects.toThrow();
   expect(failures).toEqual([]);
 });
+
+it("tells an open page how the run ended before it goes", { timeout: 300_000 }, async () => {
+  const folder = await tempFolder();
+  const failures: string[] = [];
+  let page: string | undefined;
+  const ui = openLearnUi({
+    folder,
+    onOpen: (address) => {
+      page = address;
+    },
+    onFailure: (why) => void failures.push(why),
+    onStop: () => undefined,
+  });
+  while (page === undefined && failures.length === 0) await wait(50);
+  const { origin, hash } = new URL(page ?? "");
+  const headers = { authorization: `Bearer ${hash.replace("#token=", "")}` };
+  const run = learn({
+    environment: leverEnvironment(),
+    recipe: quick,
+    folder,
+    planner: leverEngine(),
+    seed: 3,
+    steps: 4,
+  });
+  let followed: Response | undefined;
+  for await (const event of run) {
+    ui.show(event);
+    if (event.type === "run-start") {
+      const { run: id } = event;
+      // What this process tells the other one comes there after a while.
+      while (((await (await fetch(`${origin}/api/about`, { headers })).json()) as { current: unknown }).current !== id)
+        await wait(20);
+      followed = await fetch(`${origin}/api/runs/${id}/events`, { headers });
+    }
+  }
+  expect(ui.close()).toBe(true);
+  expect(await followed?.text()).toMatch(/event: finish\n.*\n\n$/);
+  expect(failures).toEqual([]);
+});

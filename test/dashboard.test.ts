@@ -158,6 +158,10 @@ describe.skipIf(program === undefined)("in a browser", () => {
       expect(ground).toBe(scheme === "light" ? "rgb(251, 251, 250)" : "rgb(19, 20, 22)");
       await check(`run ${scheme} ${width}`);
     }
+    const list = page.getByRole("list", { name: /^Steps/ });
+    expect(await list.getByRole("listitem").all()).toHaveLength(12);
+    expect(await list.getByRole("listitem").first().textContent()).toMatch(/^\s*step\s*12\b/);
+    expect(await list.getByText("…").count()).toBe(0);
     await page.locator("li .name").first().click();
     await page.getByRole("heading", { name: "Where its rollouts parted" }).waitFor();
     expect(await page.locator(".leaf").count()).toBe(4);
@@ -206,7 +210,20 @@ describe.skipIf(program === undefined)("in a browser", () => {
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("End");
     const focused = (): Promise<unknown> => page.evaluate("document.activeElement?.getAttribute('href')");
-    await expect.poll(focused, { timeout: 10_000 }).toBe(`#/trajectories/${encodeURIComponent(`${many}:1`)}`);
+    const oldest = `#/trajectories/${encodeURIComponent(`${many}:1`)}`;
+    await expect.poll(focused, { timeout: 10_000 }).toBe(oldest);
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement?.closest('[role=list]') ?? null")).toBeNull();
+    await page.keyboard.press("Shift+Tab");
+    expect(await focused()).toBe(oldest);
+    await page.keyboard.press("Shift+Tab");
+    expect(await page.evaluate("document.activeElement?.textContent")).toBe("Refresh");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe(oldest);
+    await page.keyboard.press("Home");
+    await expect.poll(focused, { timeout: 10_000 }).toBe(`#/trajectories/${encodeURIComponent(`${many}:100000`)}`);
+    await page.keyboard.press("End");
+    await expect.poll(focused, { timeout: 10_000 }).toBe(oldest);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "f" }).waitFor();
     const theme = page.getByRole("button", { name: /Colours/ });
@@ -227,6 +244,18 @@ describe.skipIf(program === undefined)("in a browser", () => {
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByRole("button", { name: "Stop now" }).click();
     await page.getByRole("button", { name: "Resume" }).waitFor();
+    // Opened before the first step, and followed since.
+    const newest = async (): Promise<unknown> =>
+      page.evaluate(
+        "[document.querySelector('[role=status]').textContent.match(/step (\\d+)/)[1], document.querySelector('[data-place=\"0\"]').textContent.match(/step\\s*(\\d+)/)[1]]",
+      );
+    await expect.poll(async () => new Set((await newest()) as string[]).size).toBe(1);
+    expect(
+      await page
+        .getByRole("list", { name: /^Steps/ })
+        .getByText("…")
+        .count(),
+    ).toBe(0);
   });
 
   it("had nothing to say on the console but the token that was refused", () => {

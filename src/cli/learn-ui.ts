@@ -10,7 +10,8 @@ import type { FromViewer, ToViewer } from "./runs-ui.ts";
 export interface LearnUi {
   /** Passes an event on, or leaves it out while the one before is still under way. */
   show(event: LearnHappening | LearnFinish<unknown>): void;
-  close(): void;
+  /** Lets it end, once open pages know how the run ended. True where there was one. */
+  close(): boolean;
 }
 
 export interface LearnUiOptions {
@@ -92,8 +93,10 @@ export const openLearnUi = ({ folder, onOpen, onFailure, onStop }: LearnUiOption
       else if (event.type !== "finish" && passing.has(event.type)) send({ type: "event", event });
     },
     close: () => {
+      const wasOpen = isOpen && !isClosed;
       isClosed = true;
       if (child.connected) child.disconnect();
+      return wasOpen;
     },
   };
 };

@@ -48,11 +48,15 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
   );
   const view = learnView(screen, { ownTools: config !== undefined });
   let ui: LearnUi | undefined;
+  let root = "";
   try {
     if (check) return await checkCommand(options, screen, interrupts);
     const stops = stopsOf(interrupts);
     const run = await runOf(options, stops);
-    if (options.ui === true) ui = openUi(await rootOf(options), screen, stops);
+    if (options.ui === true) {
+      root = await rootOf(options);
+      ui = openUi(root, screen, stops);
+    }
     for await (const event of run) {
       ui?.show(event);
       if (event.type === "training-start") interrupts.stopAtOnce = false;
@@ -77,7 +81,7 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
       screen.line(`Stopped at once; ${view.start.folder} keeps what was written until now.`);
     throw error;
   } finally {
-    ui?.close();
+    if (ui?.close() === true) screen.line(pageEnds(root));
     interrupts.close();
     screen.clear();
   }
@@ -104,6 +108,9 @@ const openUi = (folder: string, screen: Screen, { stop }: Stops): LearnUi =>
     onFailure: (why) => screen.line(`The page is gone (${why}). The run continues.`),
     onStop: stop,
   });
+
+const pageEnds = (root: string): string =>
+  `The page ends with the run; \`agentflow runs ui${root === "runs" ? "" : ` --out ${root}`}\` shows it again.`;
 
 /** The folder that a run lies in, beside others. */
 const rootOf = async ({ resume: run, out }: LearnCommandOptions): Promise<string> =>

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import { listenViewer, type WatchedRun } from "../server/viewer.ts";
@@ -51,6 +52,11 @@ export const runsUiCommand = async ({ out, port, json }: RunsUiOptions): Promise
   return 0;
 };
 
+/** How long pages may take to hear how a run ended; its folder is looked at each second. */
+const LAST_MS = 3000;
+/** How long they may ask for what they show of it. */
+const AFTER_MS = 1000;
+
 /** The run of the process that started this one, if it did. */
 const parentRun = ():
   | { readonly watched: WatchedRun; readonly ended: Promise<void>; tell(message: FromViewer): void }
@@ -64,9 +70,19 @@ const parentRun = ():
   });
   // Ctrl-C goes to both: the run ends in its own time, and is seen until then.
   process.on("SIGINT", () => undefined);
-  const tell = (message: FromViewer): void => void process.send?.(message);
+  const tell = (message: FromViewer): void => {
+    if (process.connected) process.send?.(message);
+  };
+  const disconnected = new Promise<void>((end) => void process.once("disconnect", () => end()));
+  /** Whoever follows the run leaves with its last event. */
+  const told = async (): Promise<void> => {
+    await disconnected;
+    if (listeners.size === 0) return;
+    for (let waited = 0; listeners.size > 0 && waited < LAST_MS; waited += 50) await wait(50);
+    await wait(AFTER_MS);
+  };
   return {
-    ended: new Promise((end) => void process.once("disconnect", () => end())),
+    ended: told(),
     tell,
     watched: {
       get current() {

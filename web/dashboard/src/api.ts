@@ -62,11 +62,16 @@ const LONGEST_WAIT_MS = 15_000;
 
 /**
  * Follows a stream that can be resumed: after a break it is asked for again from the last numbered event on, with pauses
- * that grow. Ends after `last`; `onBreak` says whether there is a connection.
+ * that grow. Ends after `last`, and with a connection where `isOver`; `onBreak` says whether there is one.
  */
 export async function* follow(
   path: string,
-  { last, signal, onBreak }: { last: string; signal: AbortSignal; onBreak: (isBroken: boolean) => void },
+  {
+    last,
+    signal,
+    onBreak,
+    isOver,
+  }: { last: string; signal: AbortSignal; onBreak: (isBroken: boolean) => void; isOver: () => boolean },
 ): AsyncGenerator<StreamEvent> {
   let after = "0";
   let wait = FIRST_WAIT_MS;
@@ -85,7 +90,7 @@ export async function* follow(
       if (signal.aborted) return;
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) throw error;
     }
-    if (signal.aborted) return;
+    if (signal.aborted || isOver()) return;
     onBreak(true);
     await new Promise((next) => setTimeout(next, wait));
     wait = Math.min(LONGEST_WAIT_MS, wait * 2);
