@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { movingPicture } from "./picture/moving-picture.ts";
 import { type Chunk, shownLines } from "./picture/terminal-screen.ts";
 
-const COMMAND = 'npx agentflow solve "What is the population of Ghana?"';
+const COMMAND = 'npx agentflow solve --no-store "How many isotopes does the element Iron have?"';
 const LONGEST = 8;
 const MOST_BYTES = 60_000;
 
