@@ -28,10 +28,12 @@ const textOf = ({ column, text, look }: Run, y: number): string => {
  * A session as an animated SVG: CSS alone, both colour schemes, played three times. Who prefers no motion gets the last
  * frame, and so does whoever shows no animations. `speed` 2 plays it twice as fast as it was.
  */
-export const movingPicture = (lines: readonly ShownLine[], command: string, speed: number): string => {
-  const last = Math.max(...lines.map(({ from }) => from)) / speed;
+export const movingPicture = (all: readonly ShownLine[], command: string, speed: number): string => {
+  const last = Math.max(...all.map(({ from }) => from)) / speed;
   const total = last + HELD;
   const share = (seconds: number): string => `${((100 * seconds) / speed / total).toFixed(2)}%`;
+  // What was there for less than can be told is left out.
+  const lines = all.filter(({ from, until }) => until === undefined || share(from) !== share(until));
   const height = BAR + (Math.max(...lines.map(({ row }) => row)) + 3) * ROW;
   const width = 2 * MARGIN + COLUMNS * COLUMN;
   const baseline = (row: number): number => BAR + (row + 2) * ROW;
