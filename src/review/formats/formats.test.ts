@@ -117,7 +117,10 @@ describe("the formats of other programs", () => {
     const { trajectory } = JSON.parse(stored) as { readonly trajectory: Trajectory };
     expect(trajectory.status).toBe("solved");
     const [wrong, back] = [join(scratch, "wrong.jsonl"), join(scratch, "wrong-back.jsonl")];
-    await writeFile(wrong, `${JSON.stringify(atifOf({ trajectory, run: "r", reward: 0 }, { version: "1", model: "m" }))}\n`);
+    await writeFile(
+      wrong,
+      `${JSON.stringify(atifOf({ trajectory, run: "r", reward: 0 }, { version: "1", model: "m" }))}\n`,
+    );
     const writer = lineWriter(back);
     for await (const one of importAtif(wrong)) {
       expect(one.reward).toBe(0);
