@@ -11,7 +11,7 @@ export interface MetTask {
   readonly question: string | undefined;
 }
 
-/** A run did not meet the task that was named. */
+/** A run did not meet the task that was named: the message says which tasks are near. */
 export class UnknownTaskError extends ConfigError {}
 
 const NEAR = 5;
