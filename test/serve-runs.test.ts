@@ -5,9 +5,9 @@ import { learn, resume } from "agentflow/learn";
 import { type Why, why } from "agentflow/review";
 import type { ListeningServer } from "agentflow/server";
 import { leverEnvironment } from "agentflow/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { leverEngine, quick } from "./learn-double.ts";
-import { ask, chatBody, closeServers, scratchFolder, serveForTest } from "./serve-double.ts";
+import { ask, chatBody, closeServers, scratchFolder, serveForTest, TOKEN } from "./serve-double.ts";
 
 interface Event {
   readonly id: string | undefined;
@@ -302,8 +302,51 @@ describe("why a run's planner solves a task as it does", () => {
     expect(counterfactual?.solve).toMatchObject({ answer: "left", reward: 1 });
   });
 
+  it("is told to five at a time: one under way, four that wait, and of those none whose client has gone", async () => {
+    const told: string[] = [];
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const busy = await serveForTest({
+      folder,
+      training: {
+        start: () => Promise.reject(new Error("none")) as never,
+        explain: async (_, of) => {
+          told.push(of);
+          await held;
+          return {} as Why;
+        },
+      },
+    });
+    const left = new AbortController();
+    const about = (of: string, signal?: AbortSignal) =>
+      fetch(`${busy.url}/api/runs/${id}/why/${of}`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+        ...(signal !== undefined && { signal }),
+      });
+    const first = about("a");
+    await vi.waitFor(() => expect(told).toEqual(["a"]));
+    const gone = about("b", left.signal).catch(() => "gone");
+    const others = ["c", "d", "e"].map((of) => about(of));
+    await new Promise((later) => setTimeout(later, 300));
+    const refused = await vi.waitFor(async () => {
+      const response = await about("f", AbortSignal.timeout(300));
+      expect(response.status).toBe(429);
+      return response;
+    });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    left.abort();
+    expect(await gone).toBe("gone");
+    await new Promise((later) => setTimeout(later, 300));
+    release();
+    for (const one of [first, ...others]) expect((await one).status).toBe(200);
+    expect(told).not.toContain("b");
+  });
+
   it.each([
-    ["none", "", 400, /near ones are/],
+    ["none", "", 404, /met no task/],
+    ["test%2FheldOutPage%2F0", "", 404, /near ones are/],
     [task, "?from=1", 400, /belong together/],
     [task, "?before=first", 400, /before/],
     [task, "?before=1&after=end", 400, /no checkpoint of step 1/],

@@ -8,6 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "../setup/skyrl.ts";
 import { wholeNumber } from "./command-options.ts";
 import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
+import { shellWord } from "./learn-words.ts";
 import { openScreen } from "./terminal.ts";
 
 interface StartOptions extends Omit<SkyrlOptions, "folder"> {
@@ -36,7 +37,7 @@ const start = async ({ run, folder, checkout, ...options }: StartOptions): Promi
   }
   screen.line();
   screen.line(screen.dim("# then, with any text for a key"));
-  screen.line(`TINKER_API_KEY=tml-any agentflow learn --engine http://127.0.0.1:${port} --model ${model}`);
+  screen.line(`TINKER_API_KEY=tml-any agentflow learn --engine http://127.0.0.1:${port} --model ${shellWord(model)}`);
   if (!run) return 0;
   if (nodes > 1)
     throw new ConfigError("Several machines are started one by one: run the commands above on them, without --run.");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
 import { ConfigError } from "../errors.ts";
+import { isSolved } from "../learn/from-trajectories.ts";
 import { packageFolder } from "../package-folder.ts";
 import {
   type ExportFilters,
@@ -17,7 +18,7 @@ import { exists } from "../store/run-folder.ts";
 import { jsonOption } from "./command-options.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, sideScreen, writeJson } from "./terminal.ts";
-import { counted } from "./words.ts";
+import { counted, countedTrajectories } from "./words.ts";
 
 export const isTrajectoryFormat = (format: string): format is TrajectoryFormat =>
   trajectoryFormats.some((one) => one === format);
@@ -56,7 +57,7 @@ export const exportTrajectories = async (
       abortSignal: interrupts.abortSignal,
     });
     screen.clear();
-    screen.line(screen.good("written"), `  ${out}: ${written} trajectories as ${format}`);
+    screen.line(screen.good("written"), `  ${out}: ${countedTrajectories(written)} as ${format}`);
     if (leftOut > 0)
       screen.line(
         screen.dim(`left out ${counted(leftOut, "rollout")} of training, kept as what the planner said alone`),
@@ -89,7 +90,7 @@ export const addImport = (program: Command): void => {
         for await (const trajectory of importAtif(path)) {
           writer.append(trajectory);
           read += 1;
-          if (trajectory.status === "solved" && trajectory.memory.length > 0) solved += 1;
+          if (isSolved(trajectory) && trajectory.memory.length > 0) solved += 1;
           progress.live(`${read} read`);
         }
       } finally {
@@ -99,7 +100,7 @@ export const addImport = (program: Command): void => {
       if (json) writeJson({ schemaVersion: 1, out, trajectories: read, solved });
       else
         openScreen().line(
-          `${out}: ${read} trajectories, ${solved} of them solved (agentflow sft --from imitates those)`,
+          `${out}: ${countedTrajectories(read)}, ${solved} of them solved (agentflow sft --from imitates those)`,
         );
     });
 };

@@ -6,6 +6,7 @@ import { findRun, localPlanner } from "../setup/local-model.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { learnView } from "./learn-view.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { counted, countedTrajectories } from "./words.ts";
 
 export interface SftCommandOptions {
   readonly seed: number;
@@ -42,7 +43,7 @@ export const sftCommand = async (options: SftCommandOptions): Promise<number> =>
     const report = await run.report;
     if (json) writeJson(report);
     screen.line(
-      `Imitated ${report.trajectories} trajectories in ${report.steps} steps of ${options.batch}, loss ${report.loss.toFixed(3)}`,
+      `Imitated ${countedTrajectories(report.trajectories)} in ${counted(report.steps, "step")} of ${options.batch}, loss ${report.loss.toFixed(3)}`,
     );
     screen.line(`Run      ${join(out, report.run)}`);
     return 0;

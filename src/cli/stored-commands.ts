@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { ConfigError } from "../errors.ts";
 import { trajectoryFormats } from "../review/index.ts";
 import { jsonOption, LARGEST, outOption, wholeNumber } from "./command-options.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
@@ -231,7 +232,12 @@ const addExport = (program: Command): void => {
   addFilters(command)
     .option("--json", "print one JSON object to stdout, progress to stderr", false)
     .option("--quiet", "do not show progress", false)
-    .action(async (source, { format, ...options }) => {
+    .action(async (source, { format, ...options }, own: Command) => {
+      const weightsOnly = ["base", "type"].find((option) => own.getOptionValueSource(option) === "cli");
+      if (isTrajectoryFormat(format) && weightsOnly !== undefined)
+        throw new ConfigError(
+          `--${weightsOnly} is given with --format ${format}, which writes trajectories: it is accepted with peft, gguf and merged. Leave it out.`,
+        );
       process.exitCode = isTrajectoryFormat(format)
         ? await exportTrajectories(source, format, options)
         : await exportCommand(source, { format, ...options });

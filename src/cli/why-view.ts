@@ -1,5 +1,6 @@
 import type { TrainedGroup, WeighedChoice, Why, WhySolve, WhyTurn } from "../review/index.ts";
 import { stepOf } from "../trajectory.ts";
+import { shellWord } from "./learn-words.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { cellsOf, clip, pad, padStart } from "./text-width.ts";
 import { sideBySide, type Transcribed, transcript } from "./transcript.ts";
@@ -12,8 +13,11 @@ const MOST_COLUMN = 100;
 /** Groups of training that are shown; --json has all. */
 const GROUPS_SHOWN = 3;
 
-/** Shows why a planner solves a task as it does, in lines that fit the screen. */
-export const showWhy = (screen: Screen, found: Why): void => {
+/**
+ * Shows why a planner solves a task as it does, in lines that fit the screen. `command` is what was typed, the task aside:
+ * the run, and the options that it is opened with.
+ */
+export const showWhy = (screen: Screen, found: Why, command: readonly string[]): void => {
   const { task, before, after, partedAt, counterfactual } = found;
   labelled(screen, "Question", task.question);
   labelled(screen, "Task", `${task.id}, ${task.family}, expected answer ${task.expected}`);
@@ -27,13 +31,9 @@ export const showWhy = (screen: Screen, found: Why): void => {
   for (const group of found.training.groups.slice(-GROUPS_SHOWN)) showGroup(screen, group);
   if (counterfactual === undefined) {
     const turn = partedAt ?? 1;
-    const other = after.turns[turn - 1]?.alternatives[0];
-    if (other !== undefined)
-      screen.line(
-        screen.dim(
-          clip(`Another choice: agentflow why ${found.run} … --from ${turn} --choose "${other.text}"`, screen.width),
-        ),
-      );
+    // What a shell would not take back as it is shown is not offered.
+    const other = after.turns[turn - 1]?.alternatives.find(({ text }) => text !== "" && !/\p{Cc}/u.test(text));
+    if (other !== undefined) showNext(screen, command, task.id, turn, other.text);
     return;
   }
   const { from, choose, solve, choice } = counterfactual;
@@ -42,6 +42,19 @@ export const showWhy = (screen: Screen, found: Why): void => {
   screen.line();
   for (const line of sideBySide(titled("as it is", after, column), titled("otherwise", solve, column), column))
     screen.line(line);
+};
+
+/** The command that shows another choice, to be copied: its lines are not cut. */
+const showNext = (
+  screen: Screen,
+  [run = "", ...options]: readonly string[],
+  task: string,
+  turn: number,
+  plan: string,
+): void => {
+  screen.line("Another choice:");
+  screen.line(`  ${["npx agentflow why", ...[run, task].map(shellWord)].join(" ")} \\`);
+  screen.line(`    ${[...options.map(shellWord), "--from", turn, "--choose", shellWord(plan)].join(" ")}`);
 };
 
 const trainingLine = ({ training: { groups, permutedRewards, stepCredit } }: Why): string => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { ConfigError } from "../errors.ts";
 import { type VersionName, why } from "../review/index.ts";
 import { findRun } from "../setup/local-model.ts";
 import { type NamedAgain, openedAgain } from "../setup/stored-run.ts";
@@ -53,11 +54,26 @@ export const addWhy = (program: Command): void => {
     });
 };
 
+/** The options that a run is opened with, as they are typed. */
+const optionsOf = (
+  { config, model, acceptChangedConfig }: NamedAgain,
+  versions: WhyCommandOptions["versions"],
+): readonly string[] => [
+  ...(config === undefined ? [] : ["--config", config]),
+  ...(model === undefined ? [] : ["--model", model]),
+  ...(versions === undefined ? [] : ["--versions", versions.join(",")]),
+  ...(acceptChangedConfig === true ? ["--accept-changed-config"] : []),
+];
+
 const whyCommand = async (
   run: string,
   task: string,
   { from, choose, versions, draws, alternatives, json, ...named }: WhyCommandOptions,
 ): Promise<void> => {
+  if (choose !== undefined && choose.trim() === "")
+    throw new ConfigError(
+      `--choose is ${JSON.stringify(choose)}: accepted is a tool and a sub-goal, such as "web_search q1". Leave --from and --choose out to see what each planner would say.`,
+    );
   const { root, id } = await findRun(run);
   const folder = join(root, id);
   const progress = sideScreen();
@@ -74,7 +90,7 @@ const whyCommand = async (
     });
     progress.clear();
     if (json) writeJson(found);
-    else showWhy(openScreen(), found);
+    else showWhy(openScreen(), found, [run, ...optionsOf(named, versions)]);
   } finally {
     interrupts.close();
     progress.clear();

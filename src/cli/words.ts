@@ -50,3 +50,6 @@ export const columns = (rows: readonly (readonly string[])[], gap = 2): string[]
 
 /** A number of things in words: `1 turn`, `2 turns`. */
 export const counted = (number: number, thing: string): string => `${number} ${thing}${number === 1 ? "" : "s"}`;
+
+export const countedTrajectories = (number: number): string =>
+  `${number} ${number === 1 ? "trajectory" : "trajectories"}`;

@@ -28,8 +28,12 @@ export interface FromTrajectoriesOptions
     LearnOptions,
     "environment" | "planner" | "recipe" | "folder" | "seed" | "evalTasks" | "validation" | "abortSignal" | "clock"
   > {
-  /** Trajectories to imitate. @default the oracle's plans on training tasks */
-  readonly trajectories?: readonly Trajectory[] | undefined;
+  /**
+   * Trajectories to imitate; of those whose reward is known, only the ones that earned the whole of it.
+   *
+   * @default the oracle's plans on training tasks
+   */
+  readonly trajectories?: readonly (Trajectory & { readonly reward?: number | undefined })[] | undefined;
   /** How many of the oracle's plans. @default 2000 */
   readonly demonstrations?: number | undefined;
   /** @default 300 */
@@ -107,7 +111,8 @@ const imitate = async (
   try {
     const [policy] = learning.policies;
     if (policy === undefined) throw new ConfigError("There is no planner to train.");
-    const shown = options.trajectories ?? (await oraclePlans(environment, demonstrations, seed, abortSignal));
+    const shown =
+      options.trajectories?.filter(unlessWrong) ?? (await oraclePlans(environment, demonstrations, seed, abortSignal));
     const { environment: _, planner: __, clock: ___, abortSignal: ____, trajectories: _____, ...asked } = options;
     run = await createRun(options.folder ?? "runs", newRunId(), {
       command: "sft",
@@ -230,7 +235,7 @@ export const readSolved = async (path: string): Promise<Trajectory[]> => {
     const row = (value ?? {}) as { readonly trajectory?: unknown; readonly reward?: unknown };
     const trajectory = [row.trajectory, row].find(isTrajectory);
     if (trajectory === undefined || trajectory.memory.length === 0) return [];
-    return row.reward === 1 || (row.reward === undefined && trajectory.status === "solved") ? [trajectory] : [];
+    return isSolved({ reward: row.reward, status: trajectory.status }) ? [trajectory] : [];
   });
   if (solved.length === 0)
     throw new StoreError(
@@ -238,6 +243,13 @@ export const readSolved = async (path: string): Promise<Trajectory[]> => {
     );
   return solved;
 };
+
+/** Whether a trajectory solved its task: by its reward, and by how it ended where none is known. */
+export const isSolved = ({ reward, status }: { readonly reward?: unknown; readonly status: string }): boolean =>
+  reward === undefined ? status === "solved" : reward === 1;
+
+/** What a caller chose is imitated, except what is known to be wrong. */
+const unlessWrong = ({ reward = 1 }: { readonly reward?: number | undefined }): boolean => reward === 1;
 
 /** What tells a trajectory from the rows of training, which have no memory. */
 const isTrajectory = (value: unknown): value is Trajectory =>

@@ -50,9 +50,16 @@ export const choicesAt = async (
     const key = deriveKey(options.key, i);
     return [await draw(run, point, before, key, options), await draw(run, point, after, key, options)].flat();
   });
+  // What the planner is asked is known once it is asked: a draw that is not counted, where none is wanted.
+  const asked_P =
+    options.draws > 0
+      ? drawn
+      : await mapConcurrently(points, 1, (point, i) =>
+          draw(run, point, before, deriveKey(options.key, i), { ...options, draws: 1 }),
+        );
   const scored_P = points.map(({ said }, i): readonly Scored[] => {
     const found = drawn[i] ?? [];
-    const prompt = found[0]?.prompt ?? [];
+    const prompt = asked_P[i]?.[0]?.prompt ?? [];
     const all = [...said.map((candidate) => ({ prompt, candidate })), ...found];
     return [...new Map(all.map((one) => [one.candidate.ids.join(), one])).values()];
   });

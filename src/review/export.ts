@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { finished } from "node:stream/promises";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { abortSignal, callback, checked, name, oneOf, type Rules, required, truth } from "../options.ts";
 import { writeDurably } from "../store/durable.ts";
@@ -80,17 +81,56 @@ export const exportRun = async (folder: string, options: ExportRunOptions): Prom
   const id = basename(resolve(folder));
   const { config } = await readRun(dirname(resolve(folder)), id);
   const { model = "unknown" } = (config ?? {}) as { readonly model?: unknown };
-  const source: ExportSource = { run: id, version, model: String(model), began: beganOf(id) };
+  const source: ExportSource = {
+    run: id,
+    version,
+    model: String(model),
+    began: beganOf(id) ?? (await beganByFiles(folder)),
+  };
   if (await isThere(out))
     throw new ConfigError(`${out} is there already, and nothing is written over: remove it, or choose another --out.`);
-  const counted = { leftOut: 0 };
+  const counted: Counted = {
+    leftOut: 0,
+    known: { phase: new Set(), set: new Set(), family: new Set(), task: new Set() },
+  };
   const chosen = (): AsyncGenerator<Exported> => chosenOf(folder, id, options, counted);
   const { [format]: write } = writers;
   const written = await write(chosen, source, options);
   if (written > 0) return { run: id, format, out, written, leftOut: counted.leftOut };
+  requireKnown(id, options, counted);
   throw new ConfigError(
     `Of the run ${id} nothing is left to write: ${counted.leftOut} rollouts of training are kept as what the planner said, without calls and results, and no evaluated trajectory passes the filters.`,
   );
+};
+
+/** When the first of a run's files was written: its configuration, which nothing changes later. */
+const beganByFiles = async (folder: string): Promise<number> => {
+  const { mtimeMs } = await stat(join(folder, "config.json"));
+  return Math.floor(mtimeMs / 1000) * 1000;
+};
+
+/** What a run holds, so that a filter that leaves nothing can be told what there is. */
+interface Counted {
+  leftOut: number;
+  readonly known: Readonly<Record<"phase" | "set" | "family" | "task", Set<string>>>;
+}
+
+/** Throws `ConfigError` for a filter that names what the run has not. */
+const requireKnown = (run: string, options: ExportRunOptions, { known }: Counted): void => {
+  const listOf = (names: ReadonlySet<string>): string => [...names].join(", ") || "none";
+  for (const filter of ["phase", "set", "family", "task"] as const) {
+    const { [filter]: named } = options;
+    if (named === undefined || known[filter].has(named)) continue;
+    const there =
+      filter === "task"
+        ? `it has ${known.task.size} others, such as ${[...known.task][0] ?? "none"}`
+        : filter === "family"
+          ? `its families are ${listOf(known.family)}`
+          : `its evaluation sets are ${listOf(known.set)}, and its phases ${listOf(known.phase)}`;
+    throw new ConfigError(
+      `The run ${run} has no trajectory of the ${filter} ${JSON.stringify(named.slice(0, 200))}: ${there}.`,
+    );
+  }
 };
 
 const isThere = (path: string): Promise<boolean> =>
@@ -103,12 +143,16 @@ async function* chosenOf(
   folder: string,
   run: string,
   { phase, set, family, task, solved = false, abortSignal }: ExportRunOptions,
-  counted: { leftOut: number },
+  counted: Counted,
 ): AsyncGenerator<Exported> {
   counted.leftOut = 0;
   for await (const row of storedRows(folder)) {
     abortSignal?.throwIfAborted();
     const { trajectory, reward } = row;
+    for (const filter of ["phase", "set", "family", "task"] as const) {
+      const { [filter]: value } = row;
+      if (value !== undefined) counted.known[filter].add(value);
+    }
     const passes =
       (phase === undefined || row.phase === phase) &&
       (set === undefined || row.set === set) &&
@@ -160,7 +204,7 @@ const writers: Readonly<Record<TrajectoryFormat, Write>> = {
 /** Writes a file piece by piece, which has its name once it is whole. */
 const intoFile = async (
   chosen: Choose,
-  { out, onProgress }: ExportRunOptions,
+  { out, onProgress, abortSignal }: ExportRunOptions,
   pieceOf: (one: Exported, index: number) => string,
   head = "",
   tail = "",
@@ -168,9 +212,12 @@ const intoFile = async (
   const draft = `${out}.tmp`;
   await mkdir(dirname(resolve(out)), { recursive: true });
   const stream = createWriteStream(draft);
+  // Its error is thrown by what waits for it; without a listener it would end the process.
+  stream.on("error", () => undefined);
   let written = 0;
   try {
     const put = async (text: string): Promise<void> => {
+      if (stream.errored !== null) throw stream.errored;
       if (text !== "" && !stream.write(text)) await once(stream, "drain");
     };
     await put(head);
@@ -181,38 +228,50 @@ const intoFile = async (
     }
     await put(tail);
     stream.end();
-    await once(stream, "close");
+    await finished(stream);
+    abortSignal?.throwIfAborted();
     if (written > 0) await rename(draft, out);
     else await rm(draft, { force: true });
     return written;
   } catch (error) {
     stream.destroy();
+    // A file that is still being opened would come after it was removed.
+    if (!stream.closed) await once(stream, "close").catch(() => undefined);
     await rm(draft, { force: true });
+    abortSignal?.throwIfAborted();
     throw written === 0 || (error as NodeJS.ErrnoException).code !== undefined
       ? new StoreError(`Cannot write ${out}: ${messageOf(error)}`, { cause: error })
       : error;
   }
 };
 
-/** Writes a file a trajectory, named after its place and its task. */
+/** Writes a file a trajectory, named after its place and its task, into a folder that has its name once it is whole. */
 const intoFolder = async (
   chosen: Choose,
-  { out, onProgress }: ExportRunOptions,
+  { out, onProgress, abortSignal }: ExportRunOptions,
   ending: string,
   textOf: (one: Exported) => string,
 ): Promise<number> => {
+  const draft = `${resolve(out)}.${process.pid}.tmp`;
   let written = 0;
-  for await (const one of chosen()) {
-    if (written === 0) await mkdir(out, { recursive: true });
-    written += 1;
-    const task = one.trajectory.query.id.replace(/[^A-Za-z0-9_.-]+/g, "-").slice(0, 80);
-    const place = [String(written).padStart(6, "0"), one.phase, task].filter(
-      (part) => part !== undefined && part !== "",
-    );
-    await writeDurably(join(out, `${place.join("-")}.${ending}`), textOf(one));
-    onProgress?.(written);
+  try {
+    for await (const one of chosen()) {
+      if (written === 0) await mkdir(draft, { recursive: true });
+      written += 1;
+      const task = one.trajectory.query.id.replace(/[^A-Za-z0-9_.-]+/g, "-").slice(0, 80);
+      const place = [String(written).padStart(6, "0"), one.phase, task].filter(
+        (part) => part !== undefined && part !== "",
+      );
+      await writeDurably(join(draft, `${place.join("-")}.${ending}`), textOf(one));
+      onProgress?.(written);
+    }
+    abortSignal?.throwIfAborted();
+    if (written > 0) await rename(draft, out);
+    return written;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
   }
-  return written;
 };
 
 /** Files of a folder in the order of their names, or the file itself. */

@@ -11,7 +11,12 @@ export interface MetTask {
   readonly question: string | undefined;
 }
 
+/** A run did not meet the task that was named: the message says which tasks are near. */
+export class UnknownTaskError extends ConfigError {}
+
 const NEAR = 5;
+/** Texts that share less than this are not like each other. */
+const LEAST_LIKENESS = 0.3;
 
 /** How much of two words' beginnings is the same, and how many pairs of letters they share: enough to find a slip. */
 const likeness = (a: string, b: string): number => {
@@ -34,14 +39,21 @@ export const taskNamed = (run: string, named: string, tasks: readonly MetTask[])
   if (only !== undefined && begun.length === 1) return only;
   const near = (begun.length > 0 ? begun : [...tasks])
     .map((task) => ({ task, like: Math.max(likeness(named, task.id), likeness(named, task.question ?? "")) }))
+    .filter(({ like }) => begun.length > 0 || like >= LEAST_LIKENESS)
     .sort((a, b) => b.like - a.like)
     .slice(0, NEAR)
     .map(({ task: { id, question } }) => (question === undefined ? id : `${id} (${question})`));
-  throw new ConfigError(
+  const others =
+    near.length > 0
+      ? `: near ones are ${near.join(", ")}`
+      : tasks.length === 0
+        ? ": it stored no trajectories"
+        : `, and none of its ${tasks.length} tasks is like it`;
+  const message =
     begun.length > 1
       ? `${begun.length} tasks of the run ${run} begin with ${JSON.stringify(named)}: ${near.join(", ")}. Name one in full.`
-      : `The run ${run} met no task ${JSON.stringify(named.slice(0, 200))}: near ones are ${near.join(", ") || "none, for it stored no trajectories"}. agentflow runs query lists all of them.`,
-  );
+      : `The run ${run} met no task ${JSON.stringify(named.slice(0, 200))}${others}. agentflow runs query lists all of them.`;
+  throw begun.length > 1 ? new ConfigError(message) : new UnknownTaskError(message);
 };
 
 /** The task itself, sealed part included, from the environment that the run was made in. Throws `ConfigError`. */

@@ -5,36 +5,41 @@ import { readLines } from "../store/lines.ts";
 import { RUN_FILE_LIMITS } from "../store/stored-run.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { filesIn } from "./export.ts";
-import { trajectoryOfAtif } from "./formats/read-atif.ts";
+import { type KnownOfAtif, knownOfAtif, trajectoryOfAtif } from "./formats/read-atif.ts";
 
 /** Larger files are no documents of one trajectory. */
 const MOST_BYTES = 64 * 2 ** 20;
 
+/** A trajectory with what its file says of its task, where it says it: what a run's own rows say. */
+export type ImportedTrajectory = Trajectory & KnownOfAtif;
+
 /**
  * The trajectories of ATIF documents: a file, a file of JSON lines, or a folder of either. `learnFromTrajectories` takes
- * them as they are. Throws `ConfigError` where there is nothing, and `StoreError` for what is not ATIF.
+ * them as they are, and imitates none whose file says that it earned less than the whole reward. Throws `ConfigError` where there is nothing, and `StoreError` for what is not ATIF.
  *
  * @example
  * ```ts
- * import type { Trajectory } from "agentflow";
  * import { almanac } from "agentflow/almanac";
  * import { learnFromTrajectories } from "agentflow/learn";
- * import { importAtif } from "agentflow/review";
+ * import { type ImportedTrajectory, importAtif } from "agentflow/review";
  *
- * const trajectories: Trajectory[] = [];
+ * const trajectories: ImportedTrajectory[] = [];
  * for await (const one of importAtif("others")) trajectories.push(one);
  * const { report } = learnFromTrajectories({ environment: almanac(), trajectories, steps: 50 });
  * ```
  */
-export const importAtif = (path: string): AsyncGenerator<Trajectory> => trajectoriesIn(path);
+export const importAtif = (path: string): AsyncGenerator<ImportedTrajectory> => trajectoriesIn(path);
 
-async function* trajectoriesIn(path: string): AsyncGenerator<Trajectory> {
+async function* trajectoriesIn(path: string): AsyncGenerator<ImportedTrajectory> {
   const files = await filesIn(path, /\.jsonl?$/);
   if (files.length === 0) throw new ConfigError(`${path} has no files that end in .json or .jsonl.`);
   for (const file of files) {
     const documents = file.endsWith(".jsonl") ? await readLines(file) : [await readDocument(file)];
     for (const [i, document] of documents.entries())
-      yield trajectoryOfAtif(document, documents.length === 1 ? file : `${file}, line ${i + 1},`);
+      yield {
+        ...trajectoryOfAtif(document, documents.length === 1 ? file : `${file}, line ${i + 1},`),
+        ...knownOfAtif(document),
+      };
   }
 }
 

@@ -10,8 +10,9 @@ export {
   type TrajectoryFormat,
   trajectoryFormats,
 } from "./export.ts";
-export { trajectoryOfAtif } from "./formats/read-atif.ts";
-export { importAtif } from "./import.ts";
+export { UnknownTaskError } from "./find-task.ts";
+export { type KnownOfAtif, trajectoryOfAtif } from "./formats/read-atif.ts";
+export { type ImportedTrajectory, importAtif } from "./import.ts";
 export { type RunReport, reportOnRun } from "./report.ts";
 export type { ChoiceTraining, TrainedGroup, TrainedRollout } from "./training-of-task.ts";
 export { why } from "./why.ts";

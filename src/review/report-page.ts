@@ -23,6 +23,13 @@ export const chartsOf = (record: RunRecord): readonly Chart[] =>
     ...stepCharts(record),
   ].filter((chart) => chart !== undefined);
 
+/** Tells a page that was written here from any other. */
+const REPORT_MARK = markup`<meta name="generator" content="agentflow report">`;
+
+/** Whether a text begins as a report does. */
+export const isReportPage = (text: string): boolean =>
+  text.includes('<meta name="generator" content="agentflow report">');
+
 /** The whole report: one page of HTML that asks for nothing else. */
 export const reportPage = (record: RunRecord): string => {
   const charts = new Map(chartsOf(record).map((chart) => [chart.name, chart]));
@@ -59,7 +66,7 @@ export const reportPage = (record: RunRecord): string => {
     section("Repeat it", repeat(record)),
   ];
   return `<!doctype html>\n${
-    markup`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+    markup`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">${REPORT_MARK}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Run ${record.id}</title><style>${{ markup: reportStyle }}</style></head>
 <body><main>${body}</main></body></html>`.markup

@@ -81,6 +81,12 @@ describe("why a planner solves a task as it does", () => {
     expect(wrong.counterfactual?.solve).toMatchObject({ answer: "up", reward: 0 });
   });
 
+  it("weighs what was said without draws as it does with some", async () => {
+    const [some, none] = [await ask("test/heldOutPages/0"), await ask("test/heldOutPages/0", { draws: 0 })];
+    expect(none.after.turns.map(({ taken }) => taken)).toEqual(some.after.turns.map(({ taken }) => taken));
+    expect(none.after.turns[0]?.taken).not.toBeNull();
+  });
+
   it("compares versions whose checkpoints are kept, and writes nothing", async () => {
     const files = await readdir(folder, { recursive: true });
     const { before, after } = await ask("test/heldOutPages/0", { versions: [5, "end"] });
@@ -98,6 +104,7 @@ describe("why a planner solves a task as it does", () => {
       {},
       /met no task "test\/heldOutPage\/0": near ones are test\/heldOutPages\/\d \(which lever/,
     ],
+    ["zzz", {}, /met no task "zzz", and none of its \d+ tasks is like it\. agentflow runs query lists/],
     ["test/heldOut", {}, /\d tasks of the run .* begin with "test\/heldOut"/],
     ["test/heldOutPages/0", { counterfactual: { from: 9, choose: "press left" } }, /There is no turn 9/],
     [

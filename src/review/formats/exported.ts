@@ -24,11 +24,12 @@ export interface ExportSource {
   readonly began: number;
 }
 
-/** When a run began, by its id; 0 for an id that does not say it. */
-export const beganOf = (run: string): number => {
+/** When a run began, by its id; undefined for a name that does not say it, as of a folder that was renamed. */
+export const beganOf = (run: string): number | undefined => {
   const [, day, hours, minutes] = /^(\d{4}-\d{2}-\d{2})-(\d{2})(\d{2})-/.exec(run) ?? [];
-  const at = Date.parse(`${day}T${hours}:${minutes}:00Z`);
-  return Number.isNaN(at) ? 0 : at;
+  // Checked first: Date.parse reads a time even from words that are none.
+  const at = day === undefined ? Number.NaN : Date.parse(`${day}T${hours}:${minutes}:00Z`);
+  return Number.isNaN(at) ? undefined : at;
 };
 
 /** What came of a call, as its text. */

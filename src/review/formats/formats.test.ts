@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -51,9 +51,45 @@ describe("the formats of other programs", () => {
     expect(JSON.parse(rows[0] ?? "").messages.at(-1)).toEqual({ role: "assistant", content: "1893-12-12" });
     await expect(exported({ format: "atif", family: "none" })).rejects.toThrow(ConfigError);
     await expect(exported({ format: "inspect", phase: "failing" }, ".json")).rejects.toThrow(
-      /nothing is left to write/,
+      /no trajectory of the phase "failing"/,
     );
     expect(await readdir(scratch)).not.toContain(`out-${outs}.json`);
+  });
+
+  it.each([
+    [{ set: "nosuch" }, /no trajectory of the set "nosuch": its evaluation sets are heldOut/],
+    [{ phase: "nosuch" }, /of the phase "nosuch": .* and its phases /],
+    [{ task: "nosuch" }, /of the task "nosuch": it has \d+ others, such as almanac-/],
+  ] as const)("name what there is where %j leaves nothing", async (filter, message) => {
+    await expect(exported({ format: "atif", ...filter })).rejects.toThrow(ConfigError);
+    await expect(exported({ format: "messages", ...filter })).rejects.toThrow(message);
+  });
+
+  it.each([
+    ["atif", ""],
+    ["messages", ".jsonl"],
+  ] as const)("leave nothing of %s behind where they are interrupted", async (format, ending) => {
+    const before = await readdir(scratch);
+    for (const after of [0, 1, 2]) {
+      const stopped = new AbortController();
+      const stop = (written: number) => written === after && stopped.abort(new Error("stopped"));
+      stop(0);
+      const asked = { format, onProgress: stop, abortSignal: stopped.signal };
+      await expect(exported(asked, ending)).rejects.toThrow(/^stopped$/);
+    }
+    expect(await readdir(scratch)).toEqual(before);
+  });
+
+  it("know when a run began whose folder was renamed", async () => {
+    const renamed = join(scratch, "renamed");
+    await cp(run, renamed, { recursive: true });
+    const at = new Date("2026-05-04T03:02:01Z");
+    await utimes(join(renamed, "config.json"), at, at);
+    const out = join(scratch, "renamed-traces");
+    await exportRun(renamed, { format: "session-traces", out, version: "1" });
+    const [file = ""] = await readdir(out);
+    const [, first = ""] = (await readFile(join(out, file), "utf8")).split("\n");
+    expect(JSON.parse(first).message.timestamp).toBe(at.getTime());
   });
 
   it("write over nothing", async () => {
@@ -69,8 +105,29 @@ describe("the formats of other programs", () => {
     await writer.close();
     const [solved, ...others] = await readSolved(file);
     expect(others).toEqual([]);
-    const stored = (await readFile(join(run, "trajectories.jsonl"), "utf8")).split("\n")[1] ?? "";
-    expect(solved).toEqual(JSON.parse(stored).trajectory);
+    const { trajectory, phase, set, task, family, expected, reward } = JSON.parse(
+      (await readFile(join(run, "trajectories.jsonl"), "utf8")).split("\n")[1] ?? "",
+    );
+    expect(solved).toEqual({ ...trajectory, phase, set, task, family, expected, reward });
+    expect(reward).toBe(1);
+  });
+
+  it("keep a reward of 0, however the trajectory says that it ended", async () => {
+    const [, stored = ""] = (await readFile(join(run, "trajectories.jsonl"), "utf8")).split("\n");
+    const { trajectory } = JSON.parse(stored) as { readonly trajectory: Trajectory };
+    expect(trajectory.status).toBe("solved");
+    const [wrong, back] = [join(scratch, "wrong.jsonl"), join(scratch, "wrong-back.jsonl")];
+    await writeFile(
+      wrong,
+      `${JSON.stringify(atifOf({ trajectory, run: "r", reward: 0 }, { version: "1", model: "m" }))}\n`,
+    );
+    const writer = lineWriter(back);
+    for await (const one of importAtif(wrong)) {
+      expect(one.reward).toBe(0);
+      writer.append(one);
+    }
+    await writer.close();
+    await expect(readSolved(back)).rejects.toThrow(/holds no solved trajectories/);
   });
 });
 

@@ -85,6 +85,26 @@ export const trajectoryOfAtif = (document: unknown, place = "The document"): Tra
   };
 };
 
+/** What a file that was written here says of a trajectory's task and of what it earned. */
+export interface KnownOfAtif {
+  readonly phase?: string;
+  readonly set?: string;
+  readonly task?: string;
+  readonly family?: string;
+  readonly expected?: string;
+  readonly reward?: number;
+}
+
+/** Of a document of another agent nothing is known. */
+export const knownOfAtif = (document: unknown): KnownOfAtif => {
+  const { phase, set, task, family, expected, reward } = ownOf(rowOf(document).extra);
+  const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+  return defined({
+    ...{ phase: text(phase), set: text(set), task: text(task), family: text(family), expected: text(expected) },
+    reward: typeof reward === "number" ? reward : undefined,
+  });
+};
+
 /** The step that asks: the one that says so, else the last one of a user before the agent acts. */
 const questionIn = (steps: readonly AtifStep[]): number | undefined => {
   const named = steps.findIndex(({ extra }) => ownOf(extra).part === "question");
