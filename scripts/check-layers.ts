@@ -68,7 +68,7 @@ const parts: Readonly<Record<string, Part>> = {
     lines: 1200,
     export: "./benchmarks",
   },
-  review: { imports: [...ground, "flow", "train", "store", "learn"], lines: 2800, export: "./review" },
+  review: { imports: [...ground, "flow", "train", "store", "learn"], lines: 2900, export: "./review" },
   setup: { imports: [...belowSetup, "engines/tinker"], lines: 1250, export: "./setup" },
   server: { imports: [...belowSetup, "setup", "review"], lines: 5000, export: "./server" },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
@@ -84,7 +84,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 5700 },
+  cli: { imports: ["*"], lines: 5900 },
 };
 
 const FILE_LINES = 300;

@@ -32,7 +32,7 @@ export const movingPicture = (all: readonly ShownLine[], command: string, speed:
   const last = Math.max(...all.map(({ from }) => from)) / speed;
   const total = last + HELD;
   const share = (seconds: number): string => `${((100 * seconds) / speed / total).toFixed(2)}%`;
-  // What was there for less than can be told is left out.
+  // Lines that were there for no time are left out.
   const lines = all.filter(({ from, until }) => until === undefined || share(from) !== share(until));
   const height = BAR + (Math.max(...lines.map(({ row }) => row)) + 3) * ROW;
   const width = 2 * MARGIN + COLUMNS * COLUMN;

@@ -14,7 +14,7 @@ interface Message {
 }
 
 /**
- * The lines of a client, and its answers: a line that is no JSON is answered with −32700, as JSON-RPC asks, and the lines end
+ * The lines of a client, and its answers: a line that is not JSON is answered with −32700, as JSON-RPC asks, and the lines end
  * only when every request has its answer, so that none is lost to a client that has said all it had to say.
  */
 export const answeredLines = ({ input, write }: McpStreams): McpStreams => {
