@@ -109,7 +109,7 @@ const beganByFiles = async (folder: string): Promise<number> => {
   return Math.floor(mtimeMs / 1000) * 1000;
 };
 
-/** What a run holds, so that a filter that leaves nothing is known what there is. */
+/** What a run holds: shown where a filter leaves nothing of it. */
 interface Counted {
   leftOut: number;
   readonly known: Readonly<Record<"phase" | "set" | "family" | "task", Set<string>>>;
