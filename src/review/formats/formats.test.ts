@@ -31,6 +31,31 @@ const textsIn = async (path: string): Promise<unknown> => {
   return Promise.all(names.sort().map(async (name) => [name, await readFile(join(path, name), "utf8")]));
 };
 
+/** Places in a document, as the names that lead there. */
+const placesIn = (value: unknown, at: readonly string[] = []): readonly (readonly string[])[] =>
+  typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([name, inner]) => [[...at, name], ...placesIn(inner, [...at, name])])
+    : [];
+
+it("reads a document with anything at any of its places, or refuses it in words", async () => {
+  const text = await readFile(join(fixtures, "atif/000001-before-almanac-afad9345bd9cd9b2.json"), "utf8");
+  const values = [null, -1, 1e308, "x", [], {}, [null], [{}], true, ["x"]];
+  let read = 0;
+  for (const place of placesIn(JSON.parse(text)))
+    for (const value of values) {
+      const document = JSON.parse(text);
+      const holder = place.slice(0, -1).reduce((found, name) => found[name], document);
+      holder[place.at(-1) ?? ""] = value;
+      try {
+        expect(Object.keys(trajectoryOfAtif(document))).toContain("memory");
+        read += 1;
+      } catch (error) {
+        expect(error, `${place.join(".")} = ${JSON.stringify(value)}`).toBeInstanceOf(StoreError);
+      }
+    }
+  expect(read).toBeGreaterThan(1000);
+});
+
 describe("the formats of other programs", () => {
   it.each([
     ["atif", "atif", ""],

@@ -1,7 +1,7 @@
 import { StoreError } from "../../errors.ts";
 import { defined } from "../../options.ts";
 import { type MemoryEntry, type Observation, stepOf, type TrainedTurn, type Trajectory } from "../../trajectory.ts";
-import type { AtifStep, AtifTrajectory } from "./atif.ts";
+import type { AtifStep } from "./atif.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -45,7 +45,7 @@ export const trajectoryOfAtif = (document: unknown, place = "The document"): Tra
     throw new StoreError(
       `${place} is no ATIF trajectory: accepted is JSON with schema_version "ATIF-v1.…" and at least one step.`,
     );
-  const steps = listed.map(rowOf) as unknown as readonly AtifStep[];
+  const steps = Array.from(listed, rowOf) as readonly Partial<AtifStep>[];
   const own = ownOf(extra);
   const asked = questionIn(steps);
   if (asked === undefined) throw new StoreError(`${place} has no question: no step has the source "user".`);
@@ -55,7 +55,7 @@ export const trajectoryOfAtif = (document: unknown, place = "The document"): Tra
   const answers = last !== undefined && isAnswer(last, own);
   const acting = answers ? agents.slice(0, -1) : agents;
   const conversation = before.map(({ source, message }) => ({
-    role: source === "agent" ? ("assistant" as const) : source,
+    role: source === "agent" ? ("assistant" as const) : source === "system" ? source : ("user" as const),
     text: textOf(message),
   }));
   const memory: MemoryEntry[] = [];
@@ -64,7 +64,7 @@ export const trajectoryOfAtif = (document: unknown, place = "The document"): Tra
     const taken = entriesOf(step, memory.length);
     memory.push(...taken);
     // Its tokens say all of its calls: they are the first one's.
-    if (taken[0] !== undefined) turns.push(...turnsOf(step, taken[0].index));
+    if (taken[0] !== undefined) turns.push(...turnsOf(step, taken[0].index, place));
   }
   const answer = answers ? textOf(last?.message) : undefined;
   const question = textOf(steps[asked]?.message);
@@ -75,7 +75,7 @@ export const trajectoryOfAtif = (document: unknown, place = "The document"): Tra
     schemaVersion: 1,
     id: String(id ?? session ?? "imported"),
     query: { ...query, ...(conversation.length > 0 && { conversation }) },
-    analysis: (own.analysis as Trajectory["analysis"] | undefined) ?? { entities: [], template: question },
+    analysis: isAnalysis(own.analysis) ? own.analysis : { entities: [], template: question },
     memory: memory.map((entry) => (entry.turnsLeft < 0 ? { ...entry, turnsLeft: total - entry.index } : entry)),
     turns: [...turns, ...(listOf(own.sampledLater) as TrainedTurn[])],
     ...defined({ answer, solution }),
@@ -106,7 +106,7 @@ export const knownOfAtif = (document: unknown): KnownOfAtif => {
 };
 
 /** The step that asks: the one that says so, else the last one of a user before the agent acts. */
-const questionIn = (steps: readonly AtifStep[]): number | undefined => {
+const questionIn = (steps: readonly Partial<AtifStep>[]): number | undefined => {
   const named = steps.findIndex(({ extra }) => ownOf(extra).part === "question");
   if (named >= 0) return named;
   const acts = steps.findIndex(({ source, tool_calls: calls }) => source === "agent" && listOf(calls).length > 0);
@@ -116,10 +116,10 @@ const questionIn = (steps: readonly AtifStep[]): number | undefined => {
 };
 
 /** The last word is the answer where it says so; of another agent, where it calls nothing. */
-const isAnswer = ({ extra, tool_calls: calls }: AtifStep, own: Row): boolean =>
+const isAnswer = ({ extra, tool_calls: calls }: Partial<AtifStep>, own: Row): boolean =>
   own.schemaVersion === undefined ? listOf(calls).length === 0 : ownOf(extra).part === "answer";
 
-const entriesOf = (step: AtifStep, taken: number): MemoryEntry[] => {
+const entriesOf = (step: Partial<AtifStep>, taken: number): MemoryEntry[] => {
   const own = ownOf(step.extra);
   const message = textOf(step.message);
   if (own.part === "turn") return [ownEntry(step, own, message)];
@@ -141,7 +141,7 @@ const entriesOf = (step: AtifStep, taken: number): MemoryEntry[] => {
   });
 };
 
-const ownEntry = (step: AtifStep, own: Row, raw: string): MemoryEntry => {
+const ownEntry = (step: Partial<AtifStep>, own: Row, raw: string): MemoryEntry => {
   const [call] = listOf(step.tool_calls).map(rowOf);
   const [result] = listOf(rowOf(step.observation).results).map(rowOf);
   const { status, ...facts } = rowOf(own.observation);
@@ -155,19 +155,32 @@ const ownEntry = (step: AtifStep, own: Row, raw: string): MemoryEntry => {
     step: { tool: String(own.tool ?? ""), subGoal: String(own.subGoal ?? ""), raw },
     ...(call !== undefined && { call: { tool: String(call.function_name), input } }),
     observation,
-    verdict: own.verdict as MemoryEntry["verdict"],
+    verdict: isVerdict(own.verdict) ? own.verdict : { decision: "continue", reason: "" },
     turnsLeft: Number(own.turnsLeft ?? 0),
   };
 };
 
+const isAnalysis = (value: unknown): value is Trajectory["analysis"] => {
+  const { entities, template } = rowOf(value);
+  return typeof template === "string" && Array.isArray(entities) && entities.every((one) => typeof one === "string");
+};
+const isVerdict = (value: unknown): value is MemoryEntry["verdict"] =>
+  ["continue", "stop"].includes(String(rowOf(value).decision)) && typeof rowOf(value).reason === "string";
+
 /** What was sampled in a step, in the order in which it was. */
-const turnsOf = ({ metrics, extra }: AtifStep, index: number): TrainedTurn[] => {
+const turnsOf = ({ metrics, extra }: Partial<AtifStep>, index: number, place: string): TrainedTurn[] => {
   const own = ownOf(extra);
   const others = listOf(own.others) as readonly TrainedTurn[];
-  const { prompt_token_ids: prompt, completion_token_ids: ids, logprobs } = metrics ?? ({} as Partial<AtifTokens>);
+  const tokens = rowOf(metrics);
+  const names = ["prompt_token_ids", "completion_token_ids", "logprobs"];
+  const [prompt, ids, logprobs] = names.map((name) => numbersOf(tokens[name], `${place}: metrics.${name}`));
   if (ids === undefined || prompt === undefined || logprobs === undefined) return [...others];
   const { segments, ...sampled } = rowOf(own.sampled);
-  const cut = listOf(segments) as readonly (readonly [length: number, sampled: boolean])[];
+  const cut = listOf(segments).map((segment) => {
+    const [length, isSampled] = listOf(segment);
+    if (typeof length === "number" && typeof isSampled === "boolean") return [length, isSampled] as const;
+    throw new StoreError(`${place}: a segment is ${JSON.stringify(segment)}: accepted is [length, whether sampled].`);
+  });
   let at = 0;
   const pieces =
     cut.length === 0
@@ -189,4 +202,8 @@ const turnsOf = ({ metrics, extra }: AtifStep, index: number): TrainedTurn[] => 
   return [planned, ...others];
 };
 
-type AtifTokens = NonNullable<AtifTrajectory["steps"][number]["metrics"]>;
+const numbersOf = (value: unknown, what: string): readonly number[] | undefined => {
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value) && value.every((one) => typeof one === "number")) return value;
+  throw new StoreError(`${what} is ${JSON.stringify(value).slice(0, 60)}: accepted is a list of numbers.`);
+};
