@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ChatTemplate, Tokenizer } from "../engine.ts";
 import type { EnvironmentSource } from "../environment.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError, EngineError, messageOf } from "../errors.ts";
 import {
   abortSignal as aSignal,
   callback,
@@ -103,7 +103,11 @@ export const work = async (options: WorkOptions): Promise<number> => {
   let beat: () => void = () => undefined;
   let solves = 0;
   try {
-    const about = (await calls.call({ type: "hello" })) as unknown as RunAbout;
+    const about = await calls.call({ type: "hello" });
+    if (!isRunAbout(about))
+      throw new EngineError(
+        `The run speaks protocol ${JSON.stringify(about.protocol) ?? "none"} of workers, and this worker protocol 1: start both with the same version of agentflow.`,
+      );
     // From here on the run hears of this worker.
     const live = (): void => {
       beat = clock.after(250 * about.leaseSeconds, live);
@@ -159,6 +163,13 @@ export const work = async (options: WorkOptions): Promise<number> => {
     await calls.close();
     await learning?.dispose();
   }
+};
+
+/** Whether a run says what a worker of this version has to know. */
+const isRunAbout = (message: Message): message is Message & RunAbout => {
+  const { protocol, run, leaseSeconds, settings, environment, planner, engine } = message;
+  const areParts = [settings, environment, planner, engine].every((part) => typeof part === "object" && part !== null);
+  return protocol === 1 && typeof run === "string" && Number(leaseSeconds) > 0 && areParts;
 };
 
 /** The run's flows in this process: the same settings, environment and modules, with an engine that asks the run. */
