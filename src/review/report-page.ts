@@ -1,5 +1,6 @@
 import type { SetName } from "../environment.ts";
 import type { PlannerFigures } from "../learn/evaluation.ts";
+import { isPageOf, type Markup, markup, pageOf } from "../markup.ts";
 import { hundredths, percentOf } from "../percent.ts";
 import type { Interval } from "../train/index.ts";
 import { accuracyChart } from "./charts/accuracy.ts";
@@ -8,7 +9,6 @@ import { familyChart } from "./charts/families.ts";
 import { learningCurve } from "./charts/learning-curve.ts";
 import { stepCharts } from "./charts/steps.ts";
 import { toolChart } from "./charts/tools.ts";
-import { type Markup, markup } from "./markup.ts";
 import { commandOf } from "./repeat-words.ts";
 import { reportStyle } from "./report-style.ts";
 import { type RunRecord, setsIn } from "./run-record.ts";
@@ -23,12 +23,10 @@ export const chartsOf = (record: RunRecord): readonly Chart[] =>
     ...stepCharts(record),
   ].filter((chart) => chart !== undefined);
 
-/** Tells a page that was written here from any other. */
-const REPORT_MARK = markup`<meta name="generator" content="agentflow report">`;
+const GENERATOR = "agentflow report";
 
-/** Whether a text begins as a report does. */
-export const isReportPage = (text: string): boolean =>
-  text.includes('<meta name="generator" content="agentflow report">');
+/** Whether a text is a report that was written here. */
+export const isReportPage = (text: string): boolean => isPageOf(GENERATOR, text);
 
 /** The whole report: one page of HTML that asks for nothing else. */
 export const reportPage = (record: RunRecord): string => {
@@ -65,12 +63,8 @@ export const reportPage = (record: RunRecord): string => {
     section("Settings", settings(record)),
     section("Repeat it", repeat(record)),
   ];
-  return `<!doctype html>\n${
-    markup`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">${REPORT_MARK}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Run ${record.id}</title><style>${{ markup: reportStyle }}</style></head>
-<body><main>${body}</main></body></html>`.markup
-  }\n`;
+  const title = `Run ${record.id}`;
+  return pageOf({ title, style: reportStyle, generator: GENERATOR, body: markup`<main>${body}</main>` });
 };
 
 type Block = Markup | undefined;

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { leverEngine, quick, tempFolder } from "../../test/learn-double.ts";
 import { ConfigError } from "../errors.ts";
 import { learn } from "../learn/learn.ts";
+import { markup } from "../markup.ts";
 import { percentOf } from "../percent.ts";
 import { createRun } from "../store/run-folder.ts";
 import { leverEnvironment } from "../testing/index.ts";
 import { pngWriter } from "./charts/png.ts";
-import { markup } from "./markup.ts";
 import { reportOnRun } from "./report.ts";
 
 const root = await tempFolder();

@@ -1,7 +1,7 @@
 import { type SetName, setNames } from "../../environment.ts";
 import type { PlannerFigures } from "../../learn/evaluation.ts";
+import { type Markup, markup } from "../../markup.ts";
 import { percentOf } from "../../percent.ts";
-import { type Markup, markup } from "../markup.ts";
 import type { RunRecord } from "../run-record.ts";
 import { type Chart, chartOf, circle, colour, line, text } from "./chart.ts";
 

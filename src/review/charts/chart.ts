@@ -1,4 +1,4 @@
-import { type Markup, markup } from "../markup.ts";
+import { type Markup, markup } from "../../markup.ts";
 
 /** A picture of a run: SVG that reads on light and on dark. */
 export interface Chart {

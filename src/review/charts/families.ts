@@ -1,5 +1,5 @@
+import { type Markup, markup } from "../../markup.ts";
 import { percentOf } from "../../percent.ts";
-import { type Markup, markup } from "../markup.ts";
 import type { RunRecord } from "../run-record.ts";
 import { type Chart, chartOf, circle, colour, line, shortened, text } from "./chart.ts";
 

@@ -30,3 +30,26 @@ const written = (part: Part): string => {
 export const markup = (texts: TemplateStringsArray, ...parts: readonly Part[]): Markup => ({
   markup: texts.map((text, i) => text + written(parts[i])).join(""),
 });
+
+export interface PageParts {
+  readonly title: string;
+  /** CSS, as it is written into the page. */
+  readonly style: string;
+  /** What wrote it, so that it knows its own pages again. */
+  readonly generator: string;
+  readonly body: Markup;
+}
+
+const generatorMark = (generator: string): Markup => markup`<meta name="generator" content="${generator}">`;
+
+/** A page that stands alone: one file, no script, nothing fetched. */
+export const pageOf = ({ title, style, generator, body }: PageParts): string =>
+  `<!doctype html>\n${
+    markup`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">${generatorMark(generator)}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title><style>${{ markup: style }}</style></head>
+<body>${body}</body></html>`.markup
+  }\n`;
+
+/** Whether a text is a page that this generator wrote. */
+export const isPageOf = (generator: string, text: string): boolean => text.includes(generatorMark(generator).markup);
