@@ -46,11 +46,13 @@ describe("a flow that learns while it serves", () => {
     expect(trajectory.turns.map(({ version }) => version)).toEqual([policy.version]);
   });
 
-  it("waits for the first word on an answer alone", async () => {
+  it("waits for the first word on an answer alone", () => {
     const { learner } = start();
-    const { trajectory } = await learner.solve(red);
-    for (const reward of [1, 0, 1]) expect(learner.feedback(trajectory.id, reward)).toBe(true);
+    for (const id of ["first", "second"]) learner.answered({ id, answer: "red" }, red);
+    for (const reward of [1, 0, 1]) expect(learner.feedback("first", reward)).toBe(true);
     expect(learner.waiting).toBe(1);
+    expect(learner.feedback("second", 1)).toBe(true);
+    expect(learner.waiting).toBe(2);
   });
 
   it("does not serve a version that fails at the gate, and goes on from the one that serves", async () => {
