@@ -88,6 +88,33 @@ describe("a client of the Model Context Protocol", () => {
     expect(replies.at(-1)).toContain("15 million");
   });
 
+  it("that says what is no message is told so, line by line, and loses no answer", async () => {
+    const server = await serveForTest();
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+    const initialize = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    const list = (id: unknown): string => JSON.stringify({ jsonrpc: "2.0", id, method: "tools/list" });
+    const answers: (readonly [unknown, unknown])[] = [];
+    const lines = [
+      ...[initialize, JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })],
+      ...[list(null), list(1.5), "[]", `[${list(3)}]`, "5", "null", "{}"],
+      ...[`"${"x".repeat(2_000_000)}"`, list(4)],
+    ];
+    const bytes = Buffer.from(`${lines.join("\n")}\n`);
+    const parts = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, i) =>
+      bytes.subarray(65_536 * i, 65_536 * (i + 1)),
+    );
+    await server.serveMcp({
+      input: Readable.from(parts),
+      write: (text) => {
+        const { id, error } = JSON.parse(text) as { id: unknown; error?: { code: number } };
+        answers.push([id, error?.code]);
+      },
+    });
+    const refused = answers.filter(([, code]) => code !== undefined).map(([id, code]) => `${id} ${code}`);
+    expect(refused).toEqual([...Array.from({ length: 7 }, () => "null -32600"), "null -32700"]);
+    expect(answers.filter(([, code]) => code === undefined).map(([id]) => id)).toEqual([1, 4]);
+  });
+
   it("that cancels ends the solve", async () => {
     let aborted = 0;
     const model = slowModel(60_000, () => {

@@ -95,10 +95,12 @@ const serve = async (options: ServeOptions): Promise<number> => {
           run: server.run,
         });
     }
+    const client = stdio();
     try {
-      await (mcp ? Promise.race([server.serveMcp(stdio()), endAsked()]) : endAsked());
+      await (mcp ? Promise.race([server.serveMcp(client), endAsked()]) : endAsked());
     } finally {
       await server.close({ graceSeconds: grace });
+      client.leave();
     }
     return 0;
   } finally {

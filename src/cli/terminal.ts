@@ -32,9 +32,15 @@ export const sideScreen = ({ quiet = false } = {}): Screen => screenTo("stderr",
 export const writeJson = (value: object): void => openScreen().json(value);
 
 /** Both streams as a protocol uses them: messages for a program, which nothing makes visible. */
-export const stdio = (): { readonly input: AsyncIterable<Uint8Array>; readonly write: (text: string) => void } => ({
+export const stdio = (): {
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly write: (text: string) => void;
+  /** Reads no more: a client that keeps its end open holds nothing up. */
+  readonly leave: () => void;
+} => ({
   input: process.stdin,
   write: (text) => void streams.stdout.write(text),
+  leave: () => void process.stdin.destroy(),
 });
 
 /** Whether a person can read a prompt on stderr and type an answer. */

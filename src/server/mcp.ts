@@ -80,7 +80,7 @@ export const serveMcpOn = async (factory: McpServerFactory, streams: McpStreams)
     },
   });
   const handle = serveStdio(factory, { transport: new StdioServerTransport(readable, writable) });
-  await new Promise<void>((ended) => void readable.once("end", ended).once("close", ended));
+  await new Promise<void>((ended) => void readable.once("end", ended).once("close", ended).once("error", ended));
   await handle.close();
 };
 
