@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
 import { compareOutcomes, type EvalReport, reportHtml, reportMarkdown } from "../benchmarks/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { jsonSchemaOf } from "../flow/schema.ts";
@@ -19,6 +18,7 @@ import { meanF1, type Ran, runEvaluation } from "./eval-run.ts";
 import { type EvalSource, evalSource } from "./eval-source.ts";
 import { reportLines } from "./eval-words.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { requireFolderAt, requirePlaceFor } from "./places.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -36,9 +36,8 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
   const { abortSignal } = interrupts;
   const begun = performance.now();
   try {
-    for (const file of [out, markdown, html])
-      if (file !== undefined && !existsSync(dirname(resolve(file))))
-        throw new ConfigError(`There is no folder ${dirname(file)} for ${basename(file)}: make it first.`);
+    for (const file of [out, markdown, html]) if (file !== undefined) await requirePlaceFor(file);
+    if (options.cache !== undefined) await requireFolderAt(options.cache);
     const source = await evalSource(set, options);
     const tasks = source.tasks.slice(0, options.limit ?? Number.POSITIVE_INFINITY);
     const earlier =

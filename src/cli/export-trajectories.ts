@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -17,6 +18,7 @@ import { lineWriter } from "../store/lines.ts";
 import { exists } from "../store/run-folder.ts";
 import { jsonOption } from "./command-options.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import { requireOutsideOfRuns, requirePlaceFor } from "./places.ts";
 import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 import { counted, countedTrajectories } from "./words.ts";
 
@@ -46,6 +48,7 @@ export const exportTrajectories = async (
 ): Promise<number> => {
   const screen = openScreen({ json, quiet });
   const { root, id } = await findRun(name);
+  await requireOutsideOfRuns(out);
   const { version } = JSON.parse(readFileSync(new URL("package.json", packageFolder), "utf8")) as {
     readonly version: string;
   };
@@ -84,6 +87,7 @@ export const addImport = (program: Command): void => {
           `${out} is there already, and nothing is written over: remove it, or choose another --out.`,
         );
       const progress = sideScreen();
+      await requirePlaceFor(out);
       let [read, solved] = [0, 0];
       const writer = lineWriter(out);
       try {
@@ -93,8 +97,14 @@ export const addImport = (program: Command): void => {
           if (isSolved(trajectory) && trajectory.memory.length > 0) solved += 1;
           progress.live(`${read} read`);
         }
-      } finally {
+        if (read === 0) throw new ConfigError(`${path} holds no trajectories: accepted are documents of ATIF.`);
         await writer.close();
+      } catch (error) {
+        // Whole or not there.
+        await writer.close().catch(() => undefined);
+        await rm(out, { force: true });
+        throw error;
+      } finally {
         progress.clear();
       }
       if (json) writeJson({ schemaVersion: 1, out, trajectories: read, solved });

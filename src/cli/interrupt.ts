@@ -46,6 +46,10 @@ export const listenToInterrupts = (onAsked: () => void): Interrupts => {
 /** Exit code of a command that Ctrl-C ended. */
 export const INTERRUPTED = 130;
 
+/** Whether an error came of Ctrl-C, whatever it was that could not be done because of it. */
+export const isInterruption = (error: unknown): boolean =>
+  error instanceof Interruption || (error instanceof Error && isInterruption(error.cause));
+
 /** The reason of an abort by Ctrl-C. */
 export class Interruption extends Error {
   override readonly name = "Interruption";

@@ -26,7 +26,7 @@ import { doctor } from "./doctor.ts";
 import { addEngineCommands } from "./engine-command.ts";
 import { showFailure, takeReports } from "./failure.ts";
 import { addInit } from "./init.ts";
-import { INTERRUPTED, Interruption } from "./interrupt.ts";
+import { INTERRUPTED, isInterruption } from "./interrupt.ts";
 import { learnCommand } from "./learn.ts";
 import { addServe } from "./serve.ts";
 import { sftCommand } from "./sft.ts";
@@ -267,7 +267,7 @@ try {
   // The last words of a crash go through the same gate as all others.
   redactor(secretsOf(process.env)).error(error);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_CALL;
-  else if (error instanceof Interruption) process.exitCode = INTERRUPTED;
+  else if (isInterruption(error)) process.exitCode = INTERRUPTED;
   else {
     showFailure(error);
     process.exitCode = error instanceof ConfigError || error instanceof TaskError ? WRONG_CALL : FAILED;

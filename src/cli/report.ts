@@ -1,5 +1,5 @@
-import { mkdir, open, realpath, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { mkdir, open, readdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
 import { pngWriter, reportOnRun } from "../review/index.ts";
@@ -7,6 +7,7 @@ import { isReportPage } from "../review/report-page.ts";
 import { findRun } from "../setup/local-model.ts";
 import { writeDurably } from "../store/durable.ts";
 import { jsonOption } from "./command-options.ts";
+import { realPlace, requireFolderAt, requireOutsideOfRuns, requirePlaceFor } from "./places.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { counted } from "./words.ts";
 
@@ -33,17 +34,12 @@ export const addReport = (program: Command): void => {
 /** Longer than what stands before the mark of a report. */
 const HEAD_BYTES = 4096;
 
-/** Throws `ConfigError` for a place in the run's own folder, and for a file that is no report. */
+/** Throws `ConfigError` for a place among a run's files, its own name in this run's folder aside, and for a file that is no report. */
 const requireOwnPlace = async (file: string, folder: string, run: string): Promise<void> => {
+  await requirePlaceFor(file);
+  const path = await realPlace(file);
+  if (path !== join(await realpath(folder), `report-${run}.html`)) await requireOutsideOfRuns(path);
   const found = await stat(file).catch(() => undefined);
-  // Of a link, where it leads; of a new file, where it would lie.
-  const path = found === undefined ? join(await nearest(dirname(resolve(file))), basename(file)) : await realpath(file);
-  const inside = relative(await realpath(folder), path);
-  const isInside = inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
-  if (isInside && inside !== `report-${run}.html`)
-    throw new ConfigError(
-      `${file} lies in the folder of the run ${run}, whose files say what it did: choose another --out, or leave it out.`,
-    );
   if (found === undefined) return;
   if (found.isFile()) {
     const handle = await open(file);
@@ -59,17 +55,20 @@ const requireOwnPlace = async (file: string, folder: string, run: string): Promi
   );
 };
 
-/** The real path of a folder, also of one that is still to be made. */
-const nearest = async (folder: string): Promise<string> =>
-  realpath(folder).catch(() => {
-    const above = dirname(folder);
-    return above === folder ? folder : nearest(above).then((path) => join(path, basename(folder)));
-  });
+/** Throws `ConfigError` for a folder of a run, and for one that has something in it already. */
+const requireEmpty = async (folder: string): Promise<void> => {
+  await requireFolderAt(folder);
+  await requireOutsideOfRuns(join(folder, "chart"));
+  const files = await readdir(folder).catch(() => []);
+  if (files.length > 0)
+    throw new ConfigError(`${folder} has files already, and none is written over: choose another --charts.`);
+};
 
 const reportCommand = async (name: string, { out, charts: folder, json }: ReportCommandOptions): Promise<void> => {
   const { root, id } = await findRun(name);
   const file = out ?? `report-${id}.html`;
   await requireOwnPlace(file, join(root, id), id);
+  if (folder !== undefined) await requireEmpty(folder);
   // Before anything is written: a missing package is found here.
   const png = folder === undefined ? undefined : await pngWriter();
   const { html, charts } = await reportOnRun(join(root, id));

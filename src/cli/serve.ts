@@ -7,6 +7,7 @@ import { listen } from "../server/listen.ts";
 import { openServed, type ServedSetUpOptions } from "../server/open-served.ts";
 import { names, positive, wholeNumber } from "./command-options.ts";
 import { endAsked, pageAddress } from "./page-address.ts";
+import { requireFolderAt } from "./places.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, sideScreen, stdio, writeJson } from "./terminal.ts";
 
@@ -61,6 +62,7 @@ const serve = async (options: ServeOptions): Promise<number> => {
   const screen = openScreen({ json: json || mcp, quiet });
   const set = process.env.AGENTFLOW_TOKEN || undefined;
   const token = set ?? randomBytes(24).toString("base64url");
+  await requireFolderAt(folder);
   const setUp = await openServed({ ...options, folder }, process.env);
   try {
     const shared = {

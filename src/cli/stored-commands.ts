@@ -238,6 +238,13 @@ const addExport = (program: Command): void => {
         throw new ConfigError(
           `--${weightsOnly} is given with --format ${format}, which writes trajectories: it is accepted with peft, gguf and merged. Leave it out.`,
         );
+      const filter = ["phase", "set", "family", "task", "solved"].find(
+        (option) => own.getOptionValueSource(option) === "cli",
+      );
+      if (!isTrajectoryFormat(format) && filter !== undefined)
+        throw new ConfigError(
+          `--${filter} is given with --format ${format}, which writes weights: it is accepted with ${trajectoryFormats.join(", ")}. Leave it out.`,
+        );
       process.exitCode = isTrajectoryFormat(format)
         ? await exportTrajectories(source, format, options)
         : await exportCommand(source, { format, ...options });

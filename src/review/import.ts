@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { readLines } from "../store/lines.ts";
+import { parseLine, streamLines } from "../store/lines.ts";
 import { RUN_FILE_LIMITS } from "../store/stored-run.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { filesIn } from "./export.ts";
@@ -34,12 +34,21 @@ async function* trajectoriesIn(path: string): AsyncGenerator<ImportedTrajectory>
   const files = await filesIn(path, /\.jsonl?$/);
   if (files.length === 0) throw new ConfigError(`${path} has no files that end in .json or .jsonl.`);
   for (const file of files) {
-    const documents = file.endsWith(".jsonl") ? await readLines(file) : [await readDocument(file)];
-    for (const [i, document] of documents.entries())
-      yield {
-        ...trajectoryOfAtif(document, documents.length === 1 ? file : `${file}, line ${i + 1},`),
-        ...knownOfAtif(document),
-      };
+    for await (const { document, place } of documentsIn(file))
+      yield { ...trajectoryOfAtif(document, place), ...knownOfAtif(document) };
+  }
+}
+
+async function* documentsIn(file: string): AsyncGenerator<{ readonly document: unknown; readonly place: string }> {
+  if (!file.endsWith(".jsonl")) {
+    yield { document: await readDocument(file), place: file };
+    return;
+  }
+  let number = 0;
+  for await (const line of streamLines(file, 0, true)) {
+    number += 1;
+    if (line.toString("utf8").trim() !== "")
+      yield { document: parseLine(line, file, number), place: `${file}, line ${number},` };
   }
 }
 

@@ -137,9 +137,10 @@ export const readLines = async (path: string): Promise<unknown[]> => {
 
 /**
  * The lines of a file from a place on, one by one and with their line breaks, so that the whole never lies in memory;
- * none when the file does not exist. A last line without its line break is left out. Throws `StoreError`.
+ * none when the file does not exist. A last line without its line break is left out, or given as well where the file is
+ * `foreign`: others do not end it. Throws `StoreError`.
  */
-export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffer> {
+export async function* streamLines(path: string, from = 0, foreign = false): AsyncGenerator<Buffer> {
   let begun: Buffer[] = [];
   let length = 0;
   try {
@@ -159,6 +160,7 @@ export async function* streamLines(path: string, from = 0): AsyncGenerator<Buffe
       if (length > LINE_BYTES)
         throw new StoreError(`${path} has a line of more than ${LINE_BYTES} bytes, which nothing of ours writes.`);
     }
+    if (foreign && length > 0) yield Buffer.concat(begun);
   } catch (error) {
     if (error instanceof StoreError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
