@@ -132,7 +132,9 @@ const elsewhere = (root: string, pathOf: (file: string, kind: string) => string 
 const write = async (out: string, options: BuildOptions): Promise<void> => {
   const { outputFiles = [] } = await build(options);
   for (const { path, text } of outputFiles) {
-    const code = text.replace(/"dist:([^"]+)"/g, (_, target: string) => {
+    // No file does anything when it is imported ("sideEffects": false): what is imported for that alone is left out.
+    const used = text.replace(/^import "\.{1,2}\/[^"]+";\n/gm, "");
+    const code = used.replace(/"dist:([^"]+)"/g, (_, target: string) => {
       const from = relative(dirname(path), join(out, target)).replaceAll("\\", "/");
       return JSON.stringify(from.startsWith(".") ? from : `./${from}`);
     });
