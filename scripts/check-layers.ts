@@ -70,7 +70,7 @@ const parts: Readonly<Record<string, Part>> = {
   },
   review: { imports: [...ground, "flow", "train", "store", "learn"], lines: 2900, export: "./review" },
   setup: { imports: [...belowSetup, "engines/tinker"], lines: 1250, export: "./setup" },
-  server: { imports: [...belowSetup, "setup", "review"], lines: 5000, export: "./server" },
+  server: { imports: [...belowSetup, "setup", "review"], lines: 5100, export: "./server" },
   tasks: { imports: ground, lines: 2400, export: "./tasks" },
   tools: { imports: [...ground, "sandbox"], lines: 3350, export: "./tools" },
   sandbox: { imports: ground, lines: 3100, export: "./sandbox" },

@@ -24,7 +24,7 @@ export const requirePlaceFor = async (file: string): Promise<void> => {
   const folder = await stat(dirname(resolve(file))).catch(() => undefined);
   if (folder === undefined)
     throw new ConfigError(`There is no folder ${dirname(file)} for ${basename(file)}: make it.`);
-  if (!folder.isDirectory()) throw new ConfigError(`${dirname(file)} is no folder: name another place for ${file}.`);
+  if (!folder.isDirectory()) throw new ConfigError(`${dirname(file)} is not a folder: name another place for ${file}.`);
   const found = await stat(file).catch(() => undefined);
   if (found?.isDirectory() === true) throw new ConfigError(`${file} is a folder: name a file.`);
 };

@@ -7,11 +7,11 @@ export interface McpStreams {
   readonly write: (text: string) => void;
 }
 
-/** Codes of JSON-RPC for what is no JSON, and for JSON that is no message. */
+/** Codes of JSON-RPC for what is not JSON, and for JSON that is not a message. */
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 
-/** What a line is: a message to pass on, with the id that waits for its answer or waits no longer; or why it is none. */
+/** What a line is: a message to pass on, with the id that waits for its answer or waits no longer; or why it is refused. */
 type Heard =
   | { readonly asks?: string | number; readonly settles?: unknown }
   | { readonly code: number; readonly message: string; readonly id?: string | number };
@@ -54,7 +54,7 @@ export const answeredLines = ({ input, write }: McpStreams): McpStreams => {
   };
   const refuse = (code: number, message: string, id: string | number | null = null): void =>
     write(`${JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } })}\n`);
-  /** Whether a line goes on to the server. */
+  /** Whether a line is passed to the server. */
   const passes = (line: string): boolean => {
     if (line.trim() === "") return false;
     const heard = heardIn(line, pending);
