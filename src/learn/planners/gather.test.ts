@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { contextOf, type MadeTurn, stateOf } from "../../../test/planner-state.ts";
 import { random, randomKey } from "../../random.ts";
 import { stepOf } from "../../trajectory.ts";
-import { gatherThen, referred } from "./gather.ts";
+import { gatherThen } from "./gather.ts";
+import { referred } from "./references.ts";
 
 it("makes the calls of a plan once what they refer to is there, among others, and then what follows", async () => {
   const lengths = new Set<number>();

@@ -1,6 +1,7 @@
 import type { FlowState, ModuleContext, Plan, Planner } from "../../module.ts";
 import type { Random } from "../../random.ts";
 import { failedForNow, stepOf } from "../../trajectory.ts";
+import { referred } from "./references.ts";
 
 /** How an exercise in reading is made. */
 export interface Gathering {
@@ -53,6 +54,3 @@ export const gatherThen = ({ fetches, other, last, draws, others = severalOthers
 };
 
 const severalOthers = (draws: Random): number => (draws.next() < 0.75 ? draws.below(4) : 4 + draws.below(5));
-
-/** Entries that an action refers to. */
-export const referred = (action: string): number[] => [...action.matchAll(/@(\d+)/g)].map(([, entry]) => Number(entry));

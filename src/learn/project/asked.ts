@@ -9,8 +9,10 @@ import type { Reward } from "../../task.ts";
 import type { Field, Toolset } from "../../tool.ts";
 import type { Observation, Trajectory } from "../../trajectory.ts";
 import { calculations, comparisons, type Known, knownFields, operations } from "../planners/candidates.ts";
-import { referred } from "../planners/gather.ts";
+import { inQuestionOrder } from "../planners/question-order.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
+import { referred } from "../planners/references.ts";
+import { MOST_TRIED } from "./confirm.ts";
 import { decisionIn } from "./decision.ts";
 import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
 import { isRare } from "./reach.ts";
@@ -205,12 +207,15 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
       const decided = deciding.get(template);
       // Where something decides, a route without it would be a guess.
       const isWhole = decided !== undefined || deciding.size === 0;
-      if (own !== undefined && isWhole) routes.set(id, joined(decided ?? [], own.plan));
+      if (own !== undefined && isWhole)
+        routes.set(id, inQuestionOrder(joined(decided ?? [], own.plan), decided?.length));
     }
     if (known.length > 0) ways.set(name, known);
+    const answered = shown.filter(({ accepted }) => accepted.size > 0).length;
     const reach = {
       walked: shown.length,
-      answered: shown.filter(({ accepted }) => accepted.size > 0).length,
+      tried: answered === 0 ? 0 : Math.min(family.length, MOST_TRIED),
+      answered,
       turns: Math.max(...family.map(({ turnLimit = turns }) => turnLimit)),
       routes: family.flatMap(({ id }) => {
         const plan = routes.get(id);
@@ -229,13 +234,15 @@ const decidingCalls = (
   shown: readonly Seen[],
   comparison: string | undefined,
   state: string | undefined,
-): ReadonlyMap<string, readonly string[]> =>
-  new Map(
-    shown.flatMap(({ template, truths, cases }) => {
-      const deciding = truths.get(comparison ?? "") ?? cases.get(state ?? "");
-      return deciding === undefined ? [] : [[template, deciding.plan] as const];
-    }),
-  );
+): ReadonlyMap<string, readonly string[]> => {
+  const deciding = new Map<string, readonly string[]>();
+  for (const { template, truths, cases } of shown) {
+    const plan = (truths.get(comparison ?? "") ?? cases.get(state ?? ""))?.plan;
+    // Walks come to the same in detours, too.
+    if (plan !== undefined && plan.length < (deciding.get(template)?.length ?? Infinity)) deciding.set(template, plan);
+  }
+  return deciding;
+};
 
 /** Calls of two plans, those of the first one first and none twice. */
 const joined = (first: readonly string[], second: readonly string[]): readonly string[] => {

@@ -20,8 +20,8 @@ export interface ConfirmOptions<Own> {
 
 /** Plans of a family that are tried on its other tasks, those that answered most of them first. */
 const MOST_PLANS = 6;
-/** Tasks of a family for which a plan is looked for. */
-const MOST_TASKS = 100;
+/** Tasks of a family on which its plans are tried. */
+export const MOST_TRIED = 100;
 
 interface Plan extends Found {
   readonly name: string;
@@ -37,7 +37,7 @@ export const confirmPlans = async <Own>(options: ConfirmOptions<Own>): Promise<v
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   for (const family of families.values()) {
     const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
-    for (const task of family.slice(0, MOST_TASKS)) await confirm(options, task, plans);
+    for (const task of family.slice(0, MOST_TRIED)) await confirm(options, task, plans);
   }
 };
 

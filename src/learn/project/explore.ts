@@ -3,7 +3,7 @@ import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
 import type { FlowState, Planner } from "../../module.ts";
-import { deriveKey, random, randomKey } from "../../random.ts";
+import { deriveKey, type Random, random, randomKey } from "../../random.ts";
 import { placeOf, settledWithin } from "../../settled-within.ts";
 import { queryOf } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
@@ -13,15 +13,7 @@ import { type AnswerOptions, answersOf, askedOf } from "./asked.ts";
 import { confirmPlans } from "./confirm.ts";
 import type { ProjectTask } from "./project-tasks.ts";
 import type { Asked, Seen } from "./seen.ts";
-import {
-  allowedCalls,
-  type Beginnings,
-  beginningsOf,
-  type Fits,
-  isValid,
-  JOINED,
-  type ValidCall,
-} from "./valid-calls.ts";
+import { allowedCalls, beginningsOf, type Fits, isValid, JOINED, type ValidCall } from "./valid-calls.ts";
 
 /** What a tool did when it was called with real arguments. */
 export interface ToolRecord {
@@ -59,7 +51,7 @@ const SHORT_WALKS = 2;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
 const MOST_LONG = 12;
-/** Calls with values from where such as have worked come from, too, until they are a source like any other. */
+/** Hopeful calls from one source that may be in vain, until it is a source like any other. */
 const MOST_HOPES = 4;
 /** What a walk may take: a tool that never answers would hold a run before it begins. */
 const WALK_SECONDS = 300;
@@ -82,16 +74,17 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
   const seen = new Map<string, Seen>();
   const ask = answersOf(options, (tool, observation) => record(records, tool, observation));
   const longest = Math.ceil(LONG_WALK * turns);
+  const walker = walking(calculators, fits);
   const walk = createFlow({
     ...options.flow,
     budget: { ...options.flow.budget, turns: longest },
-    planner: leastTried(calculators, fits),
+    planner: walker(leastTried),
     // Continues with whatever is there.
     verifier: { ...ruleVerifier(), judge: () => ({ decision: "continue", reason: "" }) },
     loopDetectors: [],
     tools: rememberingPlaces(tools, places),
   });
-  const longWalk = walk.with({ planner: whatWorks(calculators, fits) });
+  const longWalk = walk.with({ planner: walker(whatWorks) });
   const walked = fewOfEach(random(randomKey(seed, "explored")).shuffle(tasks), MOST_OF_FAMILY);
   for (let round = 0; round < WALKS; round += 1) {
     const isLong = round >= SHORT_WALKS;
@@ -176,73 +169,121 @@ const record = (records: Records, tool: string, observation: Observation, place 
   records.set(tool, entry);
 };
 
-/** A planner that calls each tool alike, with arguments from where they were taken least often. It learns what works. */
-const leastTried = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
-  /** What the last call of each walk under way was. */
-  const pending = new Map<string, { readonly name: string; readonly tool: string; readonly call: ValidCall }>();
-  /** Where values that calls have worked with come from as well, by tool and place of the argument. */
-  const hopeful = new Map<string, Set<string>>();
-  const sourcesOf = new Map<string, Set<string>>();
+/** A call that a walk makes next. */
+interface Chosen {
+  readonly tool: string;
+  readonly call: ValidCall;
+}
+
+/** What calls have shown, for all walks. */
+interface Tried {
+  readonly fits: Fits;
+  /** What came of calls with arguments from there. */
+  of(tool: string, call: ValidCall): { tries: number; ok: number };
+  /** Whether the arguments of a call from where none has worked are worth a try: each has worked there, or comes from where such have. */
+  isHopeful(tool: string, call: ValidCall): boolean;
+}
+
+/** A planner that calls what is chosen, and notes what came of it in `fits`. */
+const walking = (
+  calculators: ReadonlySet<string>,
+  fits: Fits,
+): ((
+  choose: (tried: Tried, state: FlowState, draws: Random, open: readonly string[]) => Chosen | undefined,
+) => Planner) => {
+  /** Values that calls have worked with, and where they come from as well, by tool and place of the argument. */
+  const worked = new Map<string, Set<string>>();
+  const sources = new Map<string, Set<string>>();
+  /** Where values were seen, by value. */
+  const seenIn = new Map<string, Set<string>>();
+  /** How often hopeful calls with arguments from there were in vain. */
+  const vain = new Map<string, number>();
   const add = (sets: Map<string, Set<string>>, name: string, one: string): void =>
     void sets.set(name, (sets.get(name) ?? new Set()).add(one));
-  const settle = (history: string, { memory }: Pick<FlowState, "memory">): void => {
-    const last = pending.get(history);
-    pending.delete(history);
-    const entry = last === undefined ? undefined : fits.get(last.name);
-    if (last === undefined || entry === undefined || memory.at(-1)?.observation.status !== "ok") return;
-    entry.ok += 1;
-    for (const [i, value] of last.call.values.entries())
-      for (const source of sourcesOf.get(value) ?? []) add(hopeful, `${last.tool} ${i}`, source);
+  const nameOf = (tool: string, call: ValidCall): string => `${tool}: ${call.sources}`;
+  const tried: Tried = {
+    fits,
+    of: (tool, call) => {
+      const name = nameOf(tool, call);
+      const entry = fits.get(name) ?? { tries: 0, ok: 0 };
+      fits.set(name, entry);
+      return entry;
+    },
+    isHopeful: (tool, call) => {
+      if ((fits.get(nameOf(tool, call))?.ok ?? 0) > 0 || (vain.get(nameOf(tool, call)) ?? 0) >= MOST_HOPES)
+        return false;
+      const from = call.sources.split(JOINED);
+      const all = (known: ReadonlyMap<string, ReadonlySet<string>>, names: readonly string[]): boolean =>
+        names.every((name, i) => known.get(`${tool} ${i}`)?.has(name) === true);
+      return all(sources, from) || (call.values.length > 1 && all(worked, call.values));
+    },
   };
-  return (state, { history, randomKey: key }) => {
-    settle(history, state);
-    const draws = random(deriveKey(key, "explore", state.turn));
-    const fields = knownFields(state);
-    for (const { entry, name, field } of fields)
-      add(sourcesOf, String(field.value), `${state.memory[entry - 1]?.step.tool}.${name}`);
-    const open = Object.keys(state.tools)
-      .filter((tool) => !calculators.has(tool))
-      .map((tool) => ({ tool, calls: allowedCalls(state.tools, tool, state, fields) }))
-      .filter(({ calls }) => calls.length > 0);
-    if (open.length === 0) return { step: stepOf(""), error: "There is no further call." };
-    const { tool, calls } = draws.pick(open);
-    const worth = (call: ValidCall): number => {
-      const { tries, ok } = fits.get(`${tool}: ${call.sources}`) ?? { tries: 0, ok: 0 };
-      // Before all others comes what is new and brings values such as have worked from elsewhere.
-      const sources = call.sources.split(JOINED);
-      if (ok === 0 && tries < MOST_HOPES && sources.every((source, i) => hopeful.get(`${tool} ${i}`)?.has(source)))
-        return -2;
-      // Half of the time it continues from what works: that leads further.
-      return ok > 0 && draws.next() < 0.5 ? -1 : tries;
+  return (choose) => {
+    /** What the last call of each walk under way was. */
+    const pending = new Map<string, Chosen & { readonly hopeful: boolean }>();
+    const settle = (history: string, { memory }: Pick<FlowState, "memory">): void => {
+      const last = pending.get(history);
+      pending.delete(history);
+      if (last === undefined) return;
+      const { tool, call, hopeful } = last;
+      if (memory.at(-1)?.observation.status !== "ok") {
+        if (hopeful) vain.set(nameOf(tool, call), (vain.get(nameOf(tool, call)) ?? 0) + 1);
+        return;
+      }
+      tried.of(tool, call).ok += 1;
+      for (const [i, value] of call.values.entries()) {
+        add(worked, `${tool} ${i}`, value);
+        for (const source of seenIn.get(value) ?? []) add(sources, `${tool} ${i}`, source);
+      }
     };
-    const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call) }));
-    const { call } = ranked.reduce((best, one) => (one.rank < best.rank ? one : best));
-    const name = `${tool}: ${call.sources}`;
-    const entry = fits.get(name) ?? { tries: 0, ok: 0 };
-    entry.tries += 1;
-    fits.set(name, entry);
-    pending.set(history, { name, tool, call });
-    return { step: stepOf(`${tool} ${call.subGoal}`) };
+    return (state, { history, randomKey: key }) => {
+      settle(history, state);
+      for (const { entry, name, field } of knownFields(state))
+        add(seenIn, String(field.value), `${state.memory[entry - 1]?.step.tool}.${name}`);
+      const open = Object.keys(state.tools).filter((tool) => !calculators.has(tool));
+      const chosen = choose(tried, state, random(deriveKey(key, "explore", state.turn)), open);
+      if (chosen === undefined) return { step: stepOf(""), error: "There is no further call." };
+      const { tool, call } = chosen;
+      pending.set(history, { ...chosen, hopeful: tried.isHopeful(tool, call) });
+      tried.of(tool, call).tries += 1;
+      return { step: stepOf(`${tool} ${call.subGoal}`) };
+    };
   };
 };
 
-/** A planner that calls each tool alike, with arguments from where they have worked. */
-const whatWorks = (calculators: ReadonlySet<string>, fits: Fits): Planner => {
-  let beginnings: Beginnings | undefined;
-  return (state, { randomKey: key }) => {
-    beginnings ??= beginningsOf(fits);
-    const draws = random(deriveKey(key, "explore", state.turn));
-    const fields = knownFields(state);
-    const open = Object.keys(state.tools)
-      .filter((tool) => !calculators.has(tool))
-      .map((tool) => ({
-        tool,
-        calls: allowedCalls(state.tools, tool, state, fields, beginnings).filter((call) => isValid(fits, tool, call)),
-      }))
-      .filter(({ calls }) => calls.length > 0);
-    if (open.length === 0) return { step: stepOf(""), error: "There is no further call." };
-    const { tool, calls } = draws.pick(open);
-    const sources = draws.pick([...new Set(calls.map((call) => call.sources))]);
-    return { step: stepOf(`${tool} ${draws.pick(calls.filter((call) => call.sources === sources)).subGoal}`) };
+/** Each tool alike, with arguments from where they were taken least often: so it is found out what works. */
+const leastTried = (tried: Tried, state: FlowState, draws: Random, open: readonly string[]): Chosen | undefined => {
+  const fields = knownFields(state);
+  const callable = open
+    .map((tool) => ({ tool, calls: allowedCalls(state.tools, tool, state, fields) }))
+    .filter(({ calls }) => calls.length > 0);
+  if (callable.length === 0) return undefined;
+  const { tool, calls } = draws.pick(callable);
+  const worth = (call: ValidCall): number => {
+    const { tries, ok } = tried.of(tool, call);
+    if (tried.isHopeful(tool, call)) return -2;
+    // Half of the time it continues from what works: that leads further.
+    return ok > 0 && draws.next() < 0.5 ? -1 : tries;
   };
+  const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call) }));
+  return { tool, call: ranked.reduce((best, one) => (one.rank < best.rank ? one : best)).call };
+};
+
+/** Each tool alike, with arguments from where they have worked, or that are hopeful. */
+const whatWorks = (tried: Tried, state: FlowState, draws: Random, open: readonly string[]): Chosen | undefined => {
+  const fields = knownFields(state);
+  const known = beginningsOf(tried.fits);
+  const callable = open
+    .map((tool) => {
+      const hopeful = allowedCalls(state.tools, tool, state, fields).filter((call) => tried.isHopeful(tool, call));
+      const valid = allowedCalls(state.tools, tool, state, fields, known).filter((call) =>
+        isValid(tried.fits, tool, call),
+      );
+      return { tool, calls: hopeful.length > 0 ? hopeful : valid };
+    })
+    .filter(({ calls }) => calls.length > 0);
+  if (callable.length === 0) return undefined;
+  const { tool, calls } = draws.pick(callable);
+  const sources = draws.pick([...new Set(calls.map((call) => call.sources))]);
+  return { tool, call: draws.pick(calls.filter((call) => call.sources === sources)) };
 };

@@ -14,6 +14,7 @@ import { computes, type Toolset, toolsetOf } from "../../tool.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
 import { comparisons, knownFields, operations } from "../planners/candidates.ts";
 import { type Gathering, gatherThen } from "../planners/gather.ts";
+import { operandsInOrder } from "../planners/question-order.ts";
 import { type ReadyPlanner, randomValidPlanner } from "../planners/random-valid.ts";
 import type { Exploration } from "./explore.ts";
 import { type ProjectSealed, type ProjectTask, rewardOf, trainingTasks } from "./project-tasks.ts";
@@ -181,15 +182,8 @@ const wayFor = (template: string, known: readonly KnownWay[], draws: Random): Pi
   const { plan } = draws.pick(same.length > 0 ? same : known);
   return {
     fetches: plan.slice(0, -1),
-    last: (_state, _context, written) => ({ step: stepOf(inOrder(written(plan.at(-1) ?? ""))) }),
+    last: (_state, _context, written) => ({ step: stepOf(operandsInOrder(written(plan.at(-1) ?? ""))) }),
   };
-};
-
-/** A calculation with its operands in the order of memory, where either order gives the same: so there is one way to write it. */
-const inOrder = (action: string): string => {
-  const [tool = "", operation = "", ...references] = action.split(" ");
-  if (operation in comparisons) return action;
-  return [tool, operation, ...references.sort((a, b) => a.localeCompare(b, "en", { numeric: true }))].join(" ");
 };
 
 const withoutTools = (tools: Toolset, left: ReadonlySet<string>): Toolset =>

@@ -5,6 +5,7 @@ import type { Brought, Reach } from "./seen.ts";
 const calculators = new Set(["calculate"]);
 const reachOf = (routes: readonly (readonly string[])[], changes: Partial<Reach> = {}): Reach => ({
   walked: 4,
+  tried: 0,
   answered: routes.length,
   turns: 5,
   routes,

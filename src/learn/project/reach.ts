@@ -1,5 +1,5 @@
 import type { Finding } from "../../environment.ts";
-import { referred } from "../planners/gather.ts";
+import { referred } from "../planners/references.ts";
 import type { Brought, Reach } from "./seen.ts";
 
 /** How often random valid plans solved tasks of a family, of those that were tried. */
@@ -42,7 +42,7 @@ const ofTrained = (
   if (solved > 0) return [];
   const never = `${family}: 0 of ${tried} tasks were ever solved by random plans`;
   if (reach !== undefined && reach.routes.length > 0 && !isRare(reach)) {
-    const found = `longer walks came to what answers ${reach.answered} of ${reach.walked}`;
+    const found = `longer walks came to what answers ${reach.answered} of ${Math.max(reach.walked, reach.tried)}`;
     return [of("ok", `${never}, but ${found}: it is learnt from the end of these`)];
   }
   return [of("warning", `${never}, so it is out of reach: ${whyNever(reach, calculators)}`)];
@@ -66,8 +66,9 @@ const lengthProblem = (family: string, reach: Reach): Finding | undefined => {
 /** Share of the walks that must have come to a thing for it to be no coincidence. */
 const OFTEN = 0.2;
 
-/** Whether what answered some tasks of a family did so by coincidence: its plans answer no others. */
-export const isRare = ({ answered, walked }: Pick<Reach, "answered" | "walked">): boolean => answered < OFTEN * walked;
+/** Whether what answered some tasks of a family did so by coincidence: its plans answer few others. */
+export const isRare = ({ answered, walked, tried }: Pick<Reach, "answered" | "walked" | "tried">): boolean =>
+  answered < OFTEN * Math.max(walked, tried);
 
 const exampleOf = ({ routes }: Reach, calls: number): string =>
   (routes.find(({ length }) => length === calls) ?? []).join("; ");

@@ -49,6 +49,8 @@ export interface Brought {
 /** How far walks over the tasks of a family came. */
 export interface Reach {
   readonly walked: number;
+  /** Tasks on which what answered some of them was tried, walked over or not. */
+  readonly tried: number;
   readonly answered: number;
   /** Turns that a question has. */
   readonly turns: number;

@@ -1,0 +1,24 @@
+import { type Step, stepOf } from "../../trajectory.ts";
+
+const ENTRY = /@(\d+)/g;
+const ENTITY = /(?<![\p{L}\p{N}_@.-])q(\d+)(?![\p{L}\p{N}_])/gu;
+
+/** Entries of memory that an action refers to, from 1. */
+export const referred = (action: string): number[] => [...action.matchAll(ENTRY)].map(([, entry]) => Number(entry));
+
+/** What an action or a question mentions of the question's things, from 1. */
+export const mentioned = (text: string): number[] => [...text.matchAll(ENTITY)].map(([, entity]) => Number(entity));
+
+/** A text whose mentions of the question's things have other numbers, or are something else. */
+export const withMentions = (text: string, other: (entity: number) => string): string =>
+  text.replace(ENTITY, (_, entity: string) => other(Number(entity)));
+
+/** A step that refers to other entries, and mentions things by other numbers. */
+export const renumbered = (
+  { tool, subGoal }: Step,
+  entryOf: (entry: number) => number,
+  entityOf: (entity: number) => number = (entity) => entity,
+): Step => {
+  const entries = subGoal.replace(ENTRY, (_, entry: string) => `@${entryOf(Number(entry))}`);
+  return stepOf(`${tool} ${withMentions(entries, (entity) => `q${entityOf(entity)}`)}`);
+};
