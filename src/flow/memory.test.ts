@@ -18,6 +18,14 @@ describe("renderEntry", () => {
       "@1 1 airport country [7]\n",
     );
     expect(renderEntry(entry(2, {}), { turnsLeft: false })).toBe("@2 ok\n");
+    const trip = {
+      minutes: { kind: "number", value: 30, unit: "minute" },
+      fare: { kind: "number", value: 12, unit: "crown" },
+      day: { kind: "date", value: "2032-05-01" },
+    } as const;
+    expect(renderEntry(entry(2, trip), { asked: "crown" })).toBe("@2 minutes fare* day [6]\n");
+    expect(renderEntry(entry(2, trip), { asked: "date" })).toBe("@2 minutes fare day* [6]\n");
+    expect(renderEntry(entry(2, trip))).toBe("@2 minutes fare day [6]\n");
     expect(renderEntry(entry(2, {}))).toBe("@2 ok [6]\n");
     expect(
       renderEntry({ ...entry(3, {}), observation: { status: "failed", reason: "tool-error", error: "long story" } }),

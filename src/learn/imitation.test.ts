@@ -8,7 +8,7 @@ const coldStart = (changes: Partial<AdapterColdStartOptions> = {}): AdapterColdS
   environment,
   tools: leverTools,
   policy: leverPolicy(),
-  recipe: { ...recipes.adapter, coldStart: { steps: 6, plans: 4, exercises: 2, learningRate: 0.3 } },
+  recipe: { ...recipes.adapter, coldStart: { steps: 6, plans: 4, exercises: 2, routes: 0, learningRate: 0.3 } },
   seed: 3,
   onStep: () => undefined,
   abortSignal: new AbortController().signal,

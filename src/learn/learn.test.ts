@@ -173,7 +173,7 @@ describe("a run of learning", () => {
 
 describe("a planner that has adapters", () => {
   const adapters = () => leverEngine({ learns: "adapters" });
-  const recipe = { ...quick, coldStart: { steps: 2, plans: 4, exercises: 2, learningRate: 0.3 } };
+  const recipe = { ...quick, coldStart: { steps: 2, plans: 4, exercises: 2, routes: 0, learningRate: 0.3 } };
 
   it("is shown the tools first, evaluated again, and goes on from there when it is resumed", async () => {
     const { events, report } = await readRun(started({ planner: adapters(), recipe }));

@@ -21,6 +21,7 @@ export interface RunAbout {
     readonly name: string;
     readonly verdicts?: boolean | undefined;
     readonly turnsLeft?: boolean | undefined;
+    readonly marked?: boolean | undefined;
     /** A tokenizer.json, of a planner that was made for the tools. */
     readonly tokenizer?: unknown;
   };
@@ -57,14 +58,14 @@ const ATTEMPTS = 5;
 export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
   const { queue, run, settings, recipe, learning, replies, emit, clock } = parts;
   const { leaseSeconds = 15 } = queue;
-  const { engine, environment, planner, policies, verdicts, turnsLeft, tokenizer } = learning;
+  const { engine, environment, planner, policies, verdicts, turnsLeft, marked, tokenizer } = learning;
   const about: RunAbout = {
     protocol: 1,
     run: run.id,
     settings,
     recipe,
     environment: { name: environment.name, hash: environment.hash },
-    planner: { name: planner.name, verdicts, turnsLeft, tokenizer },
+    planner: { name: planner.name, verdicts, turnsLeft, marked, tokenizer },
     engine: aboutEngine(engine, policies),
     leaseSeconds,
   };

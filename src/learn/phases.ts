@@ -258,6 +258,7 @@ const savePolicies = async (
     readonly tasks: string;
     readonly turnsLeft?: false;
     readonly verdicts?: true;
+    readonly marked?: true;
   },
 ): Promise<void> => {
   const [only] = policies;

@@ -39,7 +39,7 @@ it("a cache has room for a history a question and module, and as much again for 
 describe("a planner that is made for the tools", () => {
   const opening = async (onStep: (step: number) => void, abortSignal = new AbortController().signal) => ({
     environment: await leverEnvironment().open({ seed: 1 }),
-    recipe: { ...recipes.micro, coldStart: { steps: 2, plans: 4, exercises: 2, learningRate: 4e-3 } },
+    recipe: { ...recipes.micro, coldStart: { steps: 2, plans: 4, exercises: 2, routes: 0, learningRate: 4e-3 } },
     settings: { seed: 1 },
     onStep,
     abortSignal,

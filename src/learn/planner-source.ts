@@ -11,7 +11,8 @@ export interface PlannerOpening {
   readonly environment: Environment;
   /** How a planner that has never seen the tools is shown them. */
   readonly recipe: Recipe;
-  readonly settings: Pick<LearnSettings, "seed" | "train" | "concurrency">;
+  readonly settings: Pick<LearnSettings, "seed" | "train" | "concurrency"> &
+    Partial<Pick<LearnSettings, "permuteRewards">>;
   /** Told of each step of imitation, counted from 1. */
   readonly onStep: (step: number, steps: number, loss: number) => void;
   readonly abortSignal: AbortSignal;
@@ -26,6 +27,8 @@ export interface OpenedPlanner {
   readonly verdicts?: boolean | undefined;
   /** Whether it was trained on prompts that say how many turns are left, where that is known. */
   readonly turnsLeft?: boolean | undefined;
+  /** Whether it was trained on prompts that mark the fields of the asked unit, where that is known. */
+  readonly marked?: boolean | undefined;
   /** The tokenizer.json of a planner that was made for the tools: workers have no other way to it. */
   readonly tokenizer?: unknown;
 }
@@ -76,8 +79,8 @@ export const roomFor = ({
 export const microPlanner = (): PlannerSource => ({
   name: MICRO_PLANNER,
   isMade: true,
-  open: async ({ environment, recipe, settings: { seed }, onStep, abortSignal }) =>
-    makeMicroPlanner({ environment, recipe, seed, onStep, abortSignal }),
+  open: async ({ environment, recipe, settings: { seed, permuteRewards }, onStep, abortSignal }) =>
+    makeMicroPlanner({ environment, recipe, seed, permuteRewards, onStep, abortSignal }),
 });
 
 /** A model that the package ships. */

@@ -3,8 +3,22 @@ import { type Recipe, recipes, verifierColdStart } from "./recipe.ts";
 /** Whether a value has the form of a recipe, part by part. What it says is compared with what the run used. */
 export const isRecipe = (value: unknown): value is Recipe => {
   if (!isRecord(value)) return false;
-  const { verdicts = false, turnsLeft = true, mistakes = 0, verifier = verifierColdStart, grpo, ...parts } = value;
-  if (typeof verdicts !== "boolean" || typeof turnsLeft !== "boolean" || typeof mistakes !== "number") return false;
+  const {
+    verdicts = false,
+    turnsLeft = true,
+    marked = false,
+    mistakes = 0,
+    verifier = verifierColdStart,
+    grpo,
+    ...parts
+  } = value;
+  if (
+    typeof verdicts !== "boolean" ||
+    typeof turnsLeft !== "boolean" ||
+    typeof marked !== "boolean" ||
+    typeof mistakes !== "number"
+  )
+    return false;
   if (!isRecord(grpo) || !isLike(verifier, verifierColdStart)) return false;
   const { optimiser, guard, ...options } = grpo;
   const { grpo: known, ...others } = recipes.tiny;

@@ -67,7 +67,7 @@ describe("the recipe of a run", () => {
       });
     expect(aboutPrompts(chooseRecipe({ verdicts: true, builtInModel: "agentflow-tiny" }))).toEqual({ verdicts: true });
     expect(aboutPrompts(recipes.tiny)).toEqual({});
-    expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false });
+    expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false, marked: true });
   });
 });
 

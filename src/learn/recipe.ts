@@ -36,6 +36,8 @@ export interface Recipe {
    * asks is still read, and not known by heart.
    */
   readonly exercises: Descent & { readonly sequences: number; readonly pool: number };
+  /** Routes that random calls found to answers are imitated beside the reward, in variations: `sequences` a step. */
+  readonly routes: Descent & { readonly sequences: number };
   /** Rollouts of earlier steps that solved what was rarely solved, at most `sequences` a step, are imitated as well. */
   readonly successes: Descent & { readonly sequences: number };
   /**
@@ -57,6 +59,8 @@ export interface Recipe {
     readonly steps: number;
     readonly plans: number;
     readonly exercises: number;
+    /** Of a planner that is made: routes that random calls found to answers. */
+    readonly routes: number;
     readonly learningRate: number;
   };
   /**
@@ -81,6 +85,8 @@ export interface Recipe {
   readonly verdicts?: boolean;
   /** Whether a compact prompt says how many turns are left. A planner that sees it reads the length of its plan off it. @default true */
   readonly turnsLeft?: boolean;
+  /** Whether a compact prompt marks the fields that are of the asked unit. @default false */
+  readonly marked?: boolean;
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
@@ -98,6 +104,7 @@ export interface Recipe {
 const { learningRate: _, ...defaults } = grpoDefaults;
 
 const noExercises: Recipe["exercises"] = { from: 0, to: 0, over: 1, sequences: 0, pool: 0 };
+const noRoutes: Recipe["routes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 const noSuccesses: Recipe["successes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 
 /** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
@@ -125,9 +132,10 @@ const tiny: Recipe = {
     reading: 0.9,
   },
   exercises: { from: 0.02, to: 0.01, over: 1, sequences: 8, pool: 600 },
+  routes: noRoutes,
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
-  coldStart: { steps: 0, plans: 0, exercises: 0, learningRate: 0 },
+  coldStart: { steps: 0, plans: 0, exercises: 0, routes: 0, learningRate: 0 },
   detail: "values",
   concurrency: 144,
   temperature: 1,
@@ -150,7 +158,7 @@ const adapter: Recipe = {
   replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   exercises: noExercises,
   successes: noSuccesses,
-  coldStart: { steps: 60, plans: 6, exercises: 6, learningRate: 1e-3 },
+  coldStart: { steps: 60, plans: 6, exercises: 6, routes: 0, learningRate: 1e-3 },
   detail: "names",
   concurrency: 48,
   maxTokens: 32,
@@ -192,17 +200,19 @@ const paper: Recipe = {
 /** Of a planner that is made for a project's tools: smaller, so that its steps are quick; its cold start is part of the run. */
 const micro: Recipe = {
   ...tiny,
-  steps: 320,
+  steps: 160,
   // Its reference would be weights that know nothing: no KL is measured.
   grpo: { ...tiny.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, pool: 300 },
   exercises: { from: 0.05, to: 0.02, over: 1, sequences: 4, pool: 300 },
+  routes: { from: 0.08, to: 0.04, over: 1, sequences: 8 },
   successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
   turnsLeft: false,
-  coldStart: { steps: 600, plans: 12, exercises: 12, learningRate: 4e-3 },
+  marked: true,
+  coldStart: { steps: 500, plans: 2, exercises: 4, routes: 14, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
 };
@@ -235,6 +245,8 @@ export interface RecipeChoice
   readonly builtInModel?: string | undefined;
   /** Whether what was opened knows prompts that say how many turns are left, where that is known. */
   readonly turnsLeft?: boolean | undefined;
+  /** Whether what was opened knows prompts that mark the fields of the asked unit, where that is known. */
+  readonly marked?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
 }
@@ -261,6 +273,7 @@ export const chooseRecipe = ({
   train = [],
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
+  marked = recipe?.marked,
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
   const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
@@ -273,20 +286,23 @@ export const chooseRecipe = ({
     // Only compact prompts show verdicts.
     ...(verdicts && !isAdapter && { verdicts }),
     ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),
+    ...(marked !== undefined && !isAdapter && { marked }),
   };
 };
 
 /** How a recipe's planner is prompted. */
-export const promptsOf = ({ detail, verdicts, turnsLeft }: Recipe): Omit<PromptOptions, "prompt"> => ({
+export const promptsOf = ({ detail, verdicts, turnsLeft, marked }: Recipe): Omit<PromptOptions, "prompt"> => ({
   detail,
-  ...defined({ verdicts, turnsLeft }),
+  ...defined({ verdicts, turnsLeft, marked }),
 });
 
 /** What a saved planner says of its prompts, for those who open it. */
 export const aboutPrompts = ({
   verdicts,
   turnsLeft,
-}: Recipe): { readonly verdicts?: true; readonly turnsLeft?: false } => ({
+  marked,
+}: Recipe): { readonly verdicts?: true; readonly turnsLeft?: false; readonly marked?: true } => ({
   ...(verdicts === true && { verdicts }),
   ...(turnsLeft === false && { turnsLeft }),
+  ...(marked === true && { marked }),
 });

@@ -80,6 +80,7 @@ const recipeRule = ruleOf<Recipe>({
     }),
   ),
   exercises: required(ruleOf<Recipe["exercises"]>({ ...descent, sequences: required(whole), pool: required(whole) })),
+  routes: required(ruleOf<Recipe["routes"]>({ ...descent, sequences: required(whole) })),
   successes: required(ruleOf<Recipe["successes"]>({ ...descent, sequences: required(whole) })),
   families: required(
     ruleOf<Recipe["families"]>({
@@ -94,6 +95,7 @@ const recipeRule = ruleOf<Recipe>({
       steps: required(whole),
       plans: required(whole),
       exercises: required(whole),
+      routes: required(whole),
       learningRate: required(number()),
     }),
   ),
@@ -107,6 +109,7 @@ const recipeRule = ruleOf<Recipe>({
   detail: required(oneOf("values", "names")),
   verdicts: truth,
   turnsLeft: truth,
+  marked: truth,
   mistakes: share,
   temperature: required(number()),
   concurrency: required(count),

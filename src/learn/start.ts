@@ -85,8 +85,18 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { engine } = opened;
   const { seed, algorithm, coldStart, learningRate, train, verdicts = opened.verdicts, toolFailures } = settings;
   const { builtInModel } = environment;
-  const { turnsLeft } = opened;
-  const choice = { recipe: asked, builtInModel, algorithm, coldStart, learningRate, train, verdicts, turnsLeft };
+  const { turnsLeft, marked } = opened;
+  const choice = {
+    recipe: asked,
+    builtInModel,
+    algorithm,
+    coldStart,
+    learningRate,
+    train,
+    verdicts,
+    turnsLeft,
+    marked,
+  };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns: engine.learns }) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;

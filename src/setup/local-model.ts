@@ -85,6 +85,8 @@ export interface Players {
   readonly verdicts?: boolean;
   /** Whether it was trained on prompts that say how many turns are left. */
   readonly turnsLeft?: boolean;
+  /** Whether it was trained on prompts that mark the fields of the asked unit. */
+  readonly marked?: boolean;
   /** Templates of the questions that it was trained on, where they are known. */
   readonly familiar?: readonly string[];
 }
@@ -145,11 +147,11 @@ const findWeights = async (name: string): Promise<Players> => {
 };
 
 /** What prompts a planner was trained on, by its manifest. */
-const promptsKnownTo = async (name: string): Promise<Pick<Players, "verdicts" | "turnsLeft">> => {
+const promptsKnownTo = async (name: string): Promise<Pick<Players, "verdicts" | "turnsLeft" | "marked">> => {
   const folder = await findModelPath(name);
   if (!(await isThere(join(folder, "manifest.json")))) return {};
-  const { verdicts, turnsLeft } = (await readManifest(folder)).about;
-  return { verdicts: verdicts === true, turnsLeft: turnsLeft !== false };
+  const { verdicts, turnsLeft, marked } = (await readManifest(folder)).about;
+  return { verdicts: verdicts === true, turnsLeft: turnsLeft !== false, marked: marked === true };
 };
 
 /** How a person asked a model to be opened. */

@@ -3,7 +3,7 @@ import { ConfigError } from "../../errors.ts";
 import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
-import { type EntryForm, renderEntry } from "../memory.ts";
+import { renderEntry } from "../memory.ts";
 import { chatPrompts } from "./chat-prompt.ts";
 import { memoised } from "./memoised.ts";
 import { parseAction, parseChatAction } from "./parse-action.ts";
@@ -54,6 +54,8 @@ export interface PromptOptions {
   readonly verdicts?: boolean | undefined;
   /** Of the compact form: whether it says how many turns are left. A planner knows only what it was trained on. @default true */
   readonly turnsLeft?: boolean | undefined;
+  /** Of the compact form: whether it marks the fields that are of the unit or kind that is asked for. A planner knows only what it was trained on. @default false */
+  readonly marked?: boolean | undefined;
 }
 
 /** Throws `ConfigError` for an engine that cannot have the form. */
@@ -104,7 +106,10 @@ export const renderHead = ({ template, entities, unit }: Analysis, turnLimit?: n
   return turnLimit === undefined ? text : `${text}[${turnLimit}]\n`;
 };
 
-const compactForm = (tokenizer: Tokenizer, { verdicts, turnsLeft = true }: EntryForm): PlannerPrompts => {
+const compactForm = (
+  tokenizer: Tokenizer,
+  { verdicts, turnsLeft = true, marked = false }: PromptOptions,
+): PlannerPrompts => {
   const endId = tokenizer.idOf(END);
   if (endId === undefined)
     throw new ConfigError(
@@ -115,6 +120,7 @@ const compactForm = (tokenizer: Tokenizer, { verdicts, turnsLeft = true }: Entry
     stopIds: [endId],
     headSegments: 1,
     prompt: ({ analysis, memory }, { turnLimit, room, sampled }) => {
+      const asked = marked ? analysis.unit : undefined;
       const segments: PromptSegment[] = [
         { ids: encode(renderHead(analysis, turnsLeft ? turnLimit : undefined)), sampled: false },
       ];
@@ -124,7 +130,7 @@ const compactForm = (tokenizer: Tokenizer, { verdicts, turnsLeft = true }: Entry
           ids === undefined
             ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
             : { ids, sampled: true },
-          { ids: encode(renderEntry(entry, { verdicts, turnsLeft })), sampled: false },
+          { ids: encode(renderEntry(entry, { verdicts, turnsLeft, asked })), sampled: false },
         );
       }
       return lengthOf(segments) <= room ? segments : undefined;
