@@ -1,10 +1,6 @@
-import type { Environment, EnvironmentTask } from "../environment.ts";
-import { createFlow } from "../flow/flow.ts";
-import type { StopCondition } from "../flow/stop-condition.ts";
-import { randomKey } from "../random.ts";
-import { queryOf } from "../task.ts";
-import type { Toolset } from "../tool.ts";
-import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
+import type { EnvironmentTask } from "../environment.ts";
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { type WalkOptions, walkRoutes } from "./routes.ts";
 
 /** Where rollouts of training tasks may begin: a hard task is learnt from its end. */
 export interface Beginnings {
@@ -16,31 +12,12 @@ export interface Beginnings {
 
 export const noBeginnings: Beginnings = { turnsOf: () => 0, begun: () => undefined };
 
-export interface BeginningsOptions {
-  readonly environment: Pick<Environment, "flow" | "reward" | "routes">;
-  readonly tools: Toolset;
-  readonly seed: number;
-  readonly abortSignal: AbortSignal;
-}
-
-/** Makes the calls of each route once, and keeps those that still come to an answer that earns the whole reward. */
-export const openBeginnings = async (options: BeginningsOptions): Promise<Beginnings> => {
-  const { environment, tools, seed, abortSignal } = options;
-  const known = new Map<string, readonly MemoryEntry[]>();
-  for (const [i, { task, plan }] of (environment.routes ?? []).entries()) {
-    abortSignal.throwIfAborted();
-    const isDone: StopCondition = ({ memory }) => (memory.length >= plan.length ? "turn-limit" : undefined);
-    const flow = createFlow({
-      ...environment.flow,
-      planner: ({ turn }) => ({ step: stepOf(plan[turn - 1] ?? "") }),
-      loopDetectors: [isDone],
-      tools,
-    });
-    const id = `route-${i}`;
-    const { trajectory } = await flow.solve(queryOf(task), { id, randomKey: randomKey(seed, id), abortSignal });
-    const isWhole = trajectory.memory.length === plan.length;
-    if (isWhole && (await environment.reward(task, trajectory.answer)) === 1) known.set(task.id, trajectory.memory);
-  }
+/** Beginnings along the known routes that still come to an answer. */
+export const openBeginnings = async (options: WalkOptions): Promise<Beginnings> => {
+  const walked = await walkRoutes(options);
+  const known = new Map<string, readonly MemoryEntry[]>(
+    walked.map(({ task, trajectory }) => [task.id, trajectory.memory]),
+  );
   return {
     turnsOf: ({ id }) => known.get(id)?.length ?? 0,
     begun: ({ id, sealed: { begun = 0 } }) =>

@@ -10,6 +10,7 @@ import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { exerciser, scriptedFlow } from "./demonstrations.ts";
 import { imitatedOf, lastArguments } from "./imitated-sequences.ts";
 import { descentOf, promptsOf, type Recipe } from "./recipe.ts";
+import { showRoutes } from "./shown-routes.ts";
 import { silentModel } from "./silent-model.ts";
 import { openSuccesses, type SuccessesState } from "./successes.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
@@ -31,6 +32,8 @@ export interface OpenReplayOptions {
   /** Of the run. */
   readonly steps: number;
   readonly recipe: Recipe;
+  /** The control: routes are those of other tasks. @default false */
+  readonly permuted?: boolean | undefined;
   /** Where to resume. @default at the first step */
   readonly from?: SuccessesState | undefined;
   readonly abortSignal: AbortSignal;
@@ -47,6 +50,7 @@ export const openReplay = async ({
   seed,
   steps,
   recipe,
+  permuted,
   from,
   abortSignal,
 }: OpenReplayOptions): Promise<Replay> => {
@@ -76,6 +80,11 @@ export const openReplay = async ({
   const count = sequences === 0 ? 0 : Math.min(exercisePool, sequences * Math.max(1, steps));
   const made = count === 0 ? [] : await exerciser(environment, seed, abortSignal)(FIRST_INDEX, count);
   const exercised = exercisesOf(made.map(({ trajectory }) => trajectory));
+  const { sequences: routeCount } = recipe.routes;
+  const showRoute =
+    routeCount === 0 ? undefined : await showRoutes({ environment, tools, recipe, seed, permuted, abortSignal });
+  const routes = (step: number): readonly TrainingSequence[] =>
+    Array.from({ length: routeCount }, (_, i) => showRoute?.(engine, FIRST_INDEX + step * routeCount + i) ?? []).flat();
   const successes = openSuccesses({ recipe, policy: "planner", seed, from });
 
   const plans: ReplayOptions<EnvironmentSealed>["sequences"] = (step, groups) => {
@@ -101,6 +110,7 @@ export const openReplay = async ({
     sources: [
       { sequences: plans, weight: descentOf(recipe.replay, steps) },
       { sequences: readings, weight: descentOf(recipe.exercises, steps) },
+      { sequences: routes, weight: descentOf(recipe.routes, steps) },
       { sequences: successes.draw, weight: successes.weight(descentOf(recipe.successes, steps)) },
     ],
     state: successes.state,

@@ -54,6 +54,7 @@ export type DemonstrationEnvironment = Pick<
   | "exercise"
   | "exercised"
   | "isRight"
+  | "routes"
 >;
 
 /** A flow whose planner is the scripted one, over tasks that are handed to it by the map `known`. */

@@ -31,7 +31,7 @@ export const demonstrate = async (
   return trajectories;
 };
 
-type PlannerEngine = PromptEngine & Pick<Engine, "contextLength">;
+export type PlannerEngine = PromptEngine & Pick<Engine, "contextLength">;
 
 /** A trajectory as its planner would have sampled it; every action token is a target. */
 export const imitation = (
@@ -44,7 +44,7 @@ export const imitation = (
 };
 
 /** The same, but only actions of which something came are targets; what failed or was refused is there to be seen. */
-const whatWorked = (
+export const whatWorked = (
   engine: PlannerEngine,
   trajectory: Trajectory,
   options?: TrajectorySegmentsOptions,

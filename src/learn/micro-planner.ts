@@ -9,6 +9,8 @@ import { stepOf } from "../trajectory.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { ANSWER, imitatedOf, lastArguments } from "./imitated-sequences.ts";
 import { promptsOf, type Recipe } from "./recipe.ts";
+import { showRoutes } from "./shown-routes.ts";
+import { silentModel } from "./silent-model.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
 
 /** The name of a planner that is made for a project's tools. */
@@ -42,6 +44,8 @@ export interface MicroPlannerOptions {
   readonly environment: DemonstrationEnvironment;
   readonly recipe: Recipe;
   readonly seed: number;
+  /** The control: routes are those of other tasks. @default false */
+  readonly permuteRewards?: boolean | undefined;
   /** Told of each step of imitation, counted from 1. */
   readonly onStep: (step: number, steps: number, loss: number) => void;
   readonly abortSignal: AbortSignal;
@@ -55,15 +59,23 @@ export interface MicroPlannerOptions {
 export const makeMicroPlanner = async (
   options: MicroPlannerOptions,
 ): Promise<{ readonly engine: Engine; readonly policy: Policy; readonly tokenizer: unknown }> => {
-  const { environment, recipe, seed, onStep, abortSignal } = options;
-  const { steps, plans, exercises, learningRate } = recipe.coldStart;
+  const { environment, recipe, seed, permuteRewards: permuted, onStep, abortSignal } = options;
+  const { steps, plans, exercises, routes = 0, learningRate } = recipe.coldStart;
   const form = promptsOf(recipe);
   const show = demonstrator(environment, seed, abortSignal, recipe.mistakes);
   const exercise = exerciser(environment, seed, abortSignal);
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, form.turnsLeft === false ? undefined : (memory[0]?.turnsLeft ?? 0) + 1);
-    return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry, form)}`).join("");
+    return (
+      head +
+      memory
+        .map(
+          (entry) =>
+            `${entry.step.raw}\n${renderEntry(entry, { ...form, asked: form.marked === true ? analysis.unit : undefined })}`,
+        )
+        .join("")
+    );
   });
   const tokenizer = trainTokenizer([...texts, ...outcomes(form)], {
     vocabularySize: LARGEST_VOCABULARY,
@@ -76,6 +88,9 @@ export const makeMicroPlanner = async (
     const policy = engine.policy("planner");
     const pool = await show(VOCABULARY_PLANS, Math.min(MOST_PLANS, steps * plans));
     const read = await exercise(FIRST_EXERCISE, Math.min(MOST_EXERCISES, steps * exercises));
+    const tools = environment.tools(silentModel);
+    const showRoute =
+      routes === 0 ? undefined : await showRoutes({ environment, tools, recipe, seed, permuted, abortSignal });
     const known = exercisesOf(read.map(({ trajectory }) => trajectory));
     const encoded = memoised((text) => engine.tokenizer.encode(text));
     const { model, contextLength, endIds } = engine;
@@ -92,6 +107,7 @@ export const makeMicroPlanner = async (
         const key = randomKey(seed, "exercise", step, i);
         return one === undefined ? [] : [lastArguments(reader, varied(one.trajectory, known, key), form)];
       }),
+      ...Array.from({ length: routes }, (_, i) => showRoute?.(reader, step * routes + i) ?? []).flat(),
     ];
     const training = supervised({
       policy,

@@ -244,15 +244,17 @@ const validate = async (
 };
 
 /** Where tasks come from, and where their rollouts begin. */
-const drawnFrom = async ({ settings: { seed }, learning, signals, from }: TrainingParts) => {
+const drawnFrom = async ({ settings: { seed, permuteRewards: permuted }, learning, signals, from }: TrainingParts) => {
   const { environment, practice, tools, recipe } = learning;
   const { abortSignal } = signals;
-  const opened = recipe.families.begun ? await openBeginnings({ environment, tools, seed, abortSignal }) : noBeginnings;
+  const opened = recipe.families.begun
+    ? await openBeginnings({ environment, tools, seed, permuted, abortSignal })
+    : noBeginnings;
   return { sampler: taskSampler(practice.environment, seed, recipe, from?.sampler, opened), begun: opened.begun };
 };
 
 const replayOf = async ({
-  settings: { replay, seed },
+  settings: { replay, seed, permuteRewards: permuted },
   learning: { practice, policies, recipe, steps },
   emit,
   from,
@@ -268,6 +270,7 @@ const replayOf = async ({
     seed,
     steps,
     recipe,
+    permuted,
     from: from?.successes,
     abortSignal,
   });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { date, type MadeTurn, number, stateOf, text } from "../../test/planner-state.ts";
-import { randomKey } from "../random.ts";
+import { random, randomKey } from "../random.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { exchanged, exercisesOf, namesIn, thinned, transplanted, varied } from "./varied-exercises.ts";
+import { exchanged, exercisesOf, namesIn, reread, thinned, transplanted, varied } from "./varied-exercises.ts";
 
 const trajectoryOf = (template: string, turns: readonly MadeTurn[], unit?: string): Trajectory => ({
   schemaVersion: 1,
@@ -200,5 +200,58 @@ describe("exercises of other things", () => {
     expect(count("other")).toBeGreaterThan(45);
     expect(count("same")).toBeGreaterThan(35);
     expect(count("exchanged")).toBeGreaterThan(120);
+  });
+});
+
+describe("an exercise that asks for another field", () => {
+  const trip = {
+    minutes: number(30, "minute"),
+    fare: number(12, "crown"),
+    changes: number(1, "change"),
+    to: text("Ost"),
+  };
+  const asked = (template: string, unit?: string): Trajectory =>
+    trajectoryOf(
+      template,
+      [
+        { action: "train q1 q2", fields: trip },
+        { action: "calculate value @1.minutes", fields: { value: number(30) } },
+      ],
+      unit,
+    );
+  const others = (one: Trajectory) => Array.from({ length: 60 }, (_, i) => reread(one, random(randomKey("reread", i))));
+
+  it("asks for its unit, by the words that asked for the former one", () => {
+    const made = others(asked("How many minutes does the train from q1 to q2 take?", "minute")).map((one) => [
+      one?.analysis.template,
+      one?.analysis.unit,
+      one?.memory.at(-1)?.step.raw,
+    ]);
+    expect(made).toContainEqual([
+      "How many crowns does the train from q1 to q2 take?",
+      "crown",
+      "calculate value @1.fare",
+    ]);
+    expect(made).toContainEqual([
+      "How many changes does the train from q1 to q2 take?",
+      "change",
+      "calculate value @1.changes",
+    ]);
+    expect(new Set(made.map(([, unit]) => unit))).toEqual(new Set(["crown", "change"]));
+  });
+
+  it("is none where the question does not say what it asks for, or there is nothing else of its kind", () => {
+    expect(
+      others(asked("How long does the train from q1 to q2 take?", "minute")).every((one) => one === undefined),
+    ).toBe(true);
+    const alone = trajectoryOf(
+      "How many minutes?",
+      [
+        { action: "train q1", fields: { minutes: trip.minutes, to: trip.to } },
+        { action: "calculate value @1.minutes", fields: { value: number(30) } },
+      ],
+      "minute",
+    );
+    expect(reread(alone, random(randomKey(1)))).toBeUndefined();
   });
 });

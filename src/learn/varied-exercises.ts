@@ -1,6 +1,5 @@
 import { dateOf } from "../flow/dates.ts";
 import { ANSWER_FIELD } from "../flow/observation.ts";
-import { TRUTH } from "../flow/rules/fits.ts";
 import { numberOf } from "../number-text.ts";
 import { deriveKey, type Random, type RandomKey, random } from "../random.ts";
 import type { Field } from "../tool.ts";
@@ -12,6 +11,7 @@ import {
   stepOf,
   type Trajectory,
 } from "../trajectory.ts";
+import { isNamedIn, type UnitWords, withFields } from "./asked-words.ts";
 
 /** Most of a question's words that are left out of it. */
 const MOST_LEFT_OUT = 0.2;
@@ -66,32 +66,70 @@ export const varied = (trajectory: Trajectory, { all, names }: Exercises, key: R
 /** The one field that an exercise calculates with, and the result that brought it. */
 const askedIn = ({
   memory,
-}: Trajectory): { readonly name: string; readonly row: MemoryEntry; readonly kind: Field["kind"] } | undefined => {
+}: Trajectory):
+  | {
+      readonly name: string;
+      readonly row: MemoryEntry;
+      readonly kind: Field["kind"];
+      readonly unit: string | undefined;
+    }
+  | undefined => {
   const last = memory.at(-1)?.step.subGoal ?? "";
   const names = once(last.match(/(?<=@\d+\.)\S+/gu) ?? []);
   const [name] = names;
   const row = memory[Number(/@(\d+)\./u.exec(last)?.[1]) - 1];
   if (name === undefined || names.length > 1 || row?.observation.status !== "ok") return undefined;
-  const kind = row.observation.fields[name]?.kind;
-  return kind === undefined ? undefined : { name, row, kind };
+  const field = row.observation.fields[name];
+  return field === undefined ? undefined : { name, row, kind: field.kind, unit: field.unit };
+};
+
+/**
+ * A trajectory that asks for another field of what it came to: by its name where the question has the name, and by its
+ * unit. So a planner reads which field is asked. Undefined where there is no such field.
+ */
+export const reread = (trajectory: Trajectory, draws: Random, words?: UnitWords): Trajectory | undefined => {
+  const asked = askedIn(trajectory);
+  if (asked === undefined) return undefined;
+  const { name, kind, unit, row } = asked;
+  const others = fieldsIn(row.observation).filter(
+    ([other, field]) => other !== name && field.kind === kind && kind !== "text" && other !== ANSWER_FIELD,
+  );
+  if (others.length === 0) return undefined;
+  const [other, field] = draws.pick(others);
+  const fields = new Map([[name, other]]);
+  const analysis = withFields(trajectory.analysis, [name], fields, [unit, field.unit], words);
+  if (analysis.template === trajectory.analysis.template) return undefined;
+  const { unit: _, ...rest } = trajectory.analysis;
+  const last = trajectory.memory.length - 1;
+  return {
+    ...trajectory,
+    analysis: { ...rest, ...analysis },
+    memory: trajectory.memory.map((entry, i) =>
+      i === last ? { ...entry, step: inStep(entry.step, fields, new Map()) } : entry,
+    ),
+  };
 };
 
 /**
  * An exercise that asks the same of another exercise's thing: its field, its tool with all that it brings, what its question
  * is about. So each calculation is seen with each field, in surroundings that are its own. Undefined where the question does
- * not name its field, or the fields are of different kinds.
+ * not name its field or its unit, or the fields are of different kinds.
  */
-export const transplanted = (trajectory: Trajectory, donor: Trajectory): Trajectory | undefined => {
+export const transplanted = (
+  trajectory: Trajectory,
+  donor: Trajectory,
+  unitWords?: UnitWords,
+): Trajectory | undefined => {
   const [from, to] = [askedIn(trajectory), askedIn(donor)];
   if (from === undefined || to === undefined || from.kind !== to.kind || from.name === to.name) return undefined;
-  if (!forms(from.name).some((form) => placesOf(form, trajectory.analysis.template).length > 0)) return undefined;
   const fields = new Map([[from.name, to.name]]);
   const { analysis, memory } = trajectory;
   const referred = new Set(memory.slice(0, -1).flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []));
   const brought = to.row.observation.status === "ok" ? to.row.observation.fields : {};
   const others = donor.analysis.entities.filter(isName);
   let at = 0;
-  const { template, unit } = withFields(analysis, [from.name], fields);
+  const { template, unit } = withFields(analysis, [from.name], fields, [from.unit, to.unit], unitWords);
+  if (template === analysis.template) return undefined;
   return {
     ...trajectory,
     analysis: {
@@ -155,7 +193,7 @@ export const exchanged = (trajectory: Trajectory, names: Names, key: RandomKey):
   const draws = random(key);
   const { memory, analysis } = trajectory;
   const asked = (memory.at(-1)?.step.subGoal ?? "").matchAll(/@\d+\.(\S+)/gu);
-  const isNamed = (name: string): boolean => forms(name).some((form) => placesOf(form, analysis.template).length > 0);
+  const isNamed = (name: string): boolean => isNamedIn(name, analysis.template);
   // A name that the question does not say stays: nothing would tell that another one is meant.
   const kept = new Set([...asked].flatMap(([, name = ""]) => (isNamed(name) ? [] : [name])));
   const fields = new Map([...permuted(names.numbers, kept, draws), ...permuted(names.dates, kept, draws)]);
@@ -173,55 +211,6 @@ const permuted = (names: readonly string[], kept: ReadonlySet<string>, draws: Ra
   const free = names.filter((name) => !kept.has(name));
   const shuffled = draws.shuffle(free);
   return new Map(free.map((name, i) => [name, shuffled[i] ?? name]));
-};
-
-/** The ways in which a question may spell a field's name: as it is, and with or without the s of a plural. */
-const forms = (name: string): readonly [singular: string, plural: string] => {
-  const words = name.replace(/[_-]+/gu, " ").toLowerCase();
-  return words.endsWith("s") ? [words.slice(0, -1), words] : [words, `${words}s`];
-};
-
-const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character);
-
-/** Where words stand in a text, in letters of either size. */
-const placesOf = (words: string, text: string): readonly number[] => {
-  const lower = text.toLowerCase();
-  // Few letters are longer when they are small: then a place in the one text is another place in the other.
-  if (lower.length !== text.length) return [];
-  const places: number[] = [];
-  for (let at = lower.indexOf(words); at >= 0; at = lower.indexOf(words, at + words.length))
-    if (!isLetter(lower[at - 1]) && !isLetter(lower[at + words.length])) places.push(at);
-  return places;
-};
-
-/** A text in which words have taken the place of others, each place once, the first pair of words going first. */
-const withWords = (text: string, pairs: readonly (readonly [from: string, to: string])[]): string => {
-  const taken = pairs.flatMap(([from, to]) => placesOf(from, text).map((at) => ({ at, end: at + from.length, to })));
-  const kept = taken.filter(({ at, end }, i) => !taken.slice(0, i).some((one) => one.at < end && at < one.end));
-  return kept
-    .sort((a, b) => b.at - a.at)
-    .reduce((changed, { at, end, to }) => changed.slice(0, at) + to + changed.slice(end), text);
-};
-
-/** A question that names other fields, and the unit that it then asks for. */
-const withFields = (
-  { template, unit }: Analysis,
-  asked: readonly string[],
-  fields: ReadonlyMap<string, string>,
-): Pick<Analysis, "template" | "unit"> => {
-  const words: [string, string][] = [];
-  let shown = unit;
-  for (const name of asked) {
-    const other = fields.get(name) ?? name;
-    if (other === name) continue;
-    const [from, to] = [forms(name), forms(other)];
-    // The plural first: it holds the singular.
-    words.push([from[1], to[1]], [from[0], to[0]]);
-    if (unit === from[0]) shown = to[0];
-    // A unit that is not the name of a field would contradict the new one.
-    else if (unit !== "date" && unit !== "day" && unit !== TRUTH && unit !== "name") shown = undefined;
-  }
-  return { template: withWords(template, words), ...(shown !== undefined && { unit: shown }) };
 };
 
 const inAnalysis = (

@@ -1,0 +1,194 @@
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { mentioned, referred, renumbered, withMentions } from "./planners/references.ts";
+
+/** Words of a question that name a thing by way of others that it mentions, and the calls that bring it. */
+export interface Fragment {
+  /** With `{1}`, `{2}` for what it mentions. */
+  readonly text: string;
+  readonly entities: readonly string[];
+  /** Their actions refer to each other (`@1` is the first of them) and to the entities (`q1` is the first of these). */
+  readonly calls: readonly MemoryEntry[];
+  /** The tool of the last call, which brings what is named. */
+  readonly brings: string;
+  /** The two words before it. */
+  readonly before: string;
+}
+
+/** Where a fragment stands in a route. */
+export interface Place extends Fragment {
+  /** From where to where in the question. */
+  readonly start: number;
+  readonly end: number;
+  /** The words around it, and the calls that are not its own. */
+  readonly frame: string;
+  /** Places of its calls in memory. */
+  readonly entries: readonly number[];
+  /** The fields of its last call that the other calls take. */
+  readonly needed: readonly string[];
+}
+
+/** How a fragment names its thing, and by which calls. */
+export const nameOf = (fragment: Fragment): string => `${fragment.text}: ${callsOf(fragment)}`;
+
+export const callsOf = ({ calls }: Fragment): string => calls.map(({ step }) => step.raw).join("; ");
+
+const MOST_WORDS = 9;
+const WORD = /[\p{L}\p{N}_'’-]+|[^\s\p{L}\p{N}]/gu;
+
+/**
+ * The fragments of routes, at their places: what stands in some question where in another one, of otherwise the same words
+ * and the same calls, something else brings the same kind of thing. And each bare mention that is looked up.
+ */
+export const fragmentsIn = (
+  routes: readonly Trajectory[],
+  isCalculator: (tool: string) => boolean,
+): readonly (readonly [Trajectory, readonly Place[]])[] => {
+  const placed = routes.map((route) => [route, placesIn(route, isCalculator)] as const);
+  const alike = groupsOf(
+    placed.flatMap(([, places]) => places),
+    ({ frame, brings }) => `${frame} ${brings}`,
+  );
+  const isFragment = (place: Place): boolean =>
+    isBare(place)
+      ? // A bare mention that several calls lead away from names what these pass, and not what they bring.
+        place.calls.length === 1
+      : (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
+  return placed.map(([route, places]) => [route, places.filter(isFragment)]);
+};
+
+const isBare = ({ text }: Fragment): boolean => text === "{1}";
+
+export const groupsOf = <Item>(
+  items: readonly Item[],
+  of: (item: Item) => string,
+): ReadonlyMap<string, readonly Item[]> => {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const name = of(item);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [item]);
+    else group.push(item);
+  }
+  return groups;
+};
+
+/**
+ * Whether two texts begin and end differently, but for what they mention, and the words after it differ from the first on:
+ * then neither has words of its surroundings.
+ */
+const differs = (a: string, b: string): boolean => {
+  const [first, second] = [a.split(" "), b.split(" ")];
+  const isApart = (one = "", other = ""): boolean => one !== other || one.startsWith("{");
+  const next = (words: readonly string[]): string =>
+    words[words.findLastIndex((word) => word.startsWith("{")) + 1] ?? "";
+  return (
+    a !== b &&
+    isApart(first[0], second[0]) &&
+    isApart(first.at(-1), second.at(-1)) &&
+    (next(first) === "" || next(first) !== next(second))
+  );
+};
+
+/** All runs of words that mention something and stand for what some of the calls bring. */
+const placesIn = ({ analysis, memory }: Trajectory, isCalculator: (tool: string) => boolean): readonly Place[] => {
+  const { template, entities } = analysis;
+  const words = [...template.matchAll(WORD)].map(({ 0: text, index }) => ({ text, index, end: index + text.length }));
+  const dependsOn = memory.map((_, at) => dependencies(memory, at));
+  return words.flatMap((first, i) =>
+    words.slice(i, i + MOST_WORDS).flatMap((last): readonly Place[] => {
+      if (!isWord(first.text) || !isWord(last.text)) return [];
+      const [head, text, tail] = [
+        template.slice(0, first.index),
+        template.slice(first.index, last.end),
+        template.slice(last.end),
+      ];
+      const inside = [...new Set(mentioned(text))];
+      const isElsewhere = mentioned(head + tail).some((entity) => inside.includes(entity));
+      const entries =
+        inside.length === 0 || isElsewhere ? [] : chainOf(memory, dependsOn, new Set(inside), isCalculator);
+      const end = entries.at(-1);
+      if (end === undefined) return [];
+      return [
+        {
+          text: withMentions(text, (entity) => `{${inside.indexOf(entity) + 1}}`),
+          entities: inside.map((entity) => entities[entity - 1] ?? ""),
+          calls: memory
+            .filter((_, at) => entries.includes(at))
+            .map((entry) => ({
+              ...entry,
+              step: renumbered(
+                entry.step,
+                (one) => entries.indexOf(one - 1) + 1,
+                (entity) => inside.indexOf(entity) + 1,
+              ),
+            })),
+          brings: memory[end]?.step.tool ?? "",
+          before: anyMention(["^", ...words.slice(0, i).map((word) => word.text)].slice(-2).join(" ")),
+          start: first.index,
+          end: last.end,
+          frame: anyMention(`${head}_${tail} ${othersOf(memory, entries, end)}`),
+          entries,
+          needed: fieldsOf(memory, end),
+        },
+      ];
+    }),
+  );
+};
+
+const isWord = (text: string): boolean => /[\p{L}\p{N}]/u.test(text);
+
+const anyMention = (text: string): string => withMentions(text, () => "q");
+
+/** Things of the question that a call depends on. */
+const dependencies = (memory: readonly MemoryEntry[], at: number): ReadonlySet<number> => {
+  const { subGoal = "" } = memory[at]?.step ?? {};
+  return new Set([
+    ...mentioned(subGoal),
+    ...referred(subGoal).flatMap((entry) => [...dependencies(memory, entry - 1)]),
+  ]);
+};
+
+/**
+ * Places of the lookups that depend on these things alone, in order, where all of them lead to the last one and the other
+ * calls refer to none but that. Empty where it is not so. What is calculated is what is asked, and not how a thing is named.
+ */
+const chainOf = (
+  memory: readonly MemoryEntry[],
+  dependsOn: readonly ReadonlySet<number>[],
+  inside: ReadonlySet<number>,
+  isCalculator: (tool: string) => boolean,
+): readonly number[] => {
+  const places = memory.map((_, at) => at);
+  const own = places.filter((at) => {
+    const things = [...(dependsOn[at] ?? [])];
+    return things.length > 0 && things.every((one) => inside.has(one)) && !isCalculator(memory[at]?.step.tool ?? "");
+  });
+  const others = places.filter((at) => !own.includes(at)).map((at) => memory[at]?.step.subGoal ?? "");
+  const taken = new Set(others.flatMap(referred).filter((entry) => own.includes(entry - 1)));
+  const isMentioned = others.flatMap(mentioned).some((entity) => inside.has(entity));
+  const [end] = taken;
+  if (end === undefined || taken.size > 1 || isMentioned) return [];
+  const used = usedBy(memory, end - 1);
+  return own.every((at) => used.has(at)) ? own : [];
+};
+
+/** A call and those that it refers to, directly or by others, as places in memory. */
+const usedBy = (memory: readonly MemoryEntry[], at: number, used = new Set<number>()): ReadonlySet<number> => {
+  if (used.has(at)) return used;
+  used.add(at);
+  for (const entry of referred(memory[at]?.step.subGoal ?? "")) usedBy(memory, entry - 1, used);
+  return used;
+};
+
+/** The other calls, whatever numbers they refer by. */
+const othersOf = (memory: readonly MemoryEntry[], entries: readonly number[], end: number): string =>
+  memory
+    .filter((_, at) => !entries.includes(at))
+    .map(({ step }) => step.raw.replace(/@(\d+)/g, (_, entry: string) => (Number(entry) - 1 === end ? "@this" : "@")))
+    .join("; ");
+
+/** Fields of an entry that calls refer to. */
+const fieldsOf = (memory: readonly MemoryEntry[], at: number): readonly string[] => {
+  const references = memory.flatMap(({ step }) => [...step.subGoal.matchAll(/@(\d+)\.(\S+)/g)]);
+  return [...new Set(references.flatMap(([, entry, field = ""]) => (Number(entry) - 1 === at ? [field] : [])))];
+};

@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import { type MadeTurn, number, stateOf, text } from "../../test/planner-state.ts";
+import { random, randomKey } from "../random.ts";
+import type { Trajectory } from "../trajectory.ts";
+import { fragmentsIn } from "./fragments.ts";
+import { recombinationsOf, recombined } from "./recombined.ts";
+
+const hotel = { price: number(90, "crown"), city: text("Ost") };
+const booking = { hotel: text("Palace"), guests: number(2, "guest") };
+const last = (action: string): MadeTurn => ({ action, fields: { value: number(1) } });
+const isCalculator = (tool: string): boolean => tool === "calculate";
+
+const routeOf = (template: string, entities: readonly string[], turns: readonly MadeTurn[]): Trajectory => ({
+  schemaVersion: 1,
+  id: "t",
+  query: { id: "q", question: template },
+  analysis: { entities, template, unit: "crown" },
+  memory: stateOf(entities, turns).memory,
+  turns: [],
+  status: "solved",
+  stopReason: "answered",
+});
+
+const apart = (a: string, b: string, ...entities: readonly string[]): Trajectory =>
+  routeOf(`By how much do the price of ${a} and the price of ${b} differ?`, entities, [
+    { action: "hotel q1", fields: hotel },
+    { action: "hotel q2", fields: hotel },
+    last("calculate difference @1.price @2.price"),
+  ]);
+const stay = (phrase: string, entity: string): Trajectory =>
+  routeOf(
+    `How much does a night in ${phrase} cost?`,
+    [entity],
+    [
+      { action: "booking q1", fields: booking },
+      { action: "hotel @1.hotel", fields: hotel },
+      last("calculate value @2.price"),
+    ],
+  );
+
+const routes = [
+  apart("q1", "q2", "Elm", "Fox"),
+  apart("the hotel q1", "q2", "Iris", "Dove"),
+  stay("the hotel of q1", "b-1"),
+  stay("the hotel that q1 is for", "b-2"),
+];
+
+describe("fragments of routes", () => {
+  const found = fragmentsIn(routes, isCalculator).map(([, places]) =>
+    places.map(({ text: words, calls, brings }) => [words, calls.map(({ step }) => step.raw).join("; "), brings]),
+  );
+
+  it("are the words by which questions name a thing, with the calls that bring it", () => {
+    expect(found[0]).toEqual([
+      ["{1}", "hotel q1", "hotel"],
+      ["{1}", "hotel q1", "hotel"],
+    ]);
+    expect(found[1]).toContainEqual(["the hotel {1}", "hotel q1", "hotel"]);
+    expect(found[2]).toEqual([["of {1}", "booking q1; hotel @1.hotel", "hotel"]]);
+    expect(found[3]).toEqual([["that {1} is for", "booking q1; hotel @1.hotel", "hotel"]]);
+  });
+
+  it("are none where other calls take something else of what is named, or mention it again", () => {
+    const twice = routeOf(
+      "How much do q1 and its city cost?",
+      ["Elm"],
+      [
+        { action: "hotel q1", fields: hotel },
+        { action: "city @1.city", fields: hotel },
+        last("calculate sum @1.price @2.price"),
+      ],
+    );
+    expect(fragmentsIn([twice], isCalculator)[0]?.[1]).toEqual([]);
+  });
+});
+
+describe("recombined routes", () => {
+  const known = recombinationsOf(routes, isCalculator);
+  const made = Array.from({ length: 200 }, (_, i) => recombined(known, random(randomKey("recombined", i)))).flatMap(
+    (one) => one ?? [],
+  );
+  const texts = made.map(({ analysis, memory }) => [analysis.template, ...memory.map(({ step }) => step.raw)]);
+
+  it("ask what no route asked: the price of one hotel and that of a booking's", () => {
+    expect(texts).toContainEqual([
+      "By how much do the price of the hotel of q1 and the price of q2 differ?",
+      "booking q1",
+      "hotel @1.hotel",
+      "hotel q2",
+      "calculate difference @2.price @3.price",
+    ]);
+    const crossed = made.find(({ memory }) => memory.length === 4);
+    expect(crossed?.analysis.entities.filter((entity) => entity.startsWith("b-"))).toHaveLength(1);
+    expect(crossed?.memory.map(({ index }) => index)).toEqual([1, 2, 3, 4]);
+    // A call more, a turn more: how many are left at the end stays.
+    expect(crossed?.memory.at(-1)?.turnsLeft).toBe(routes[0]?.memory.at(-1)?.turnsLeft);
+    expect(crossed?.memory.find(({ step }) => step.tool === "booking")?.observation).toMatchObject({ fields: booking });
+  });
+
+  it("put no words where they do not fit, and make no call twice", () => {
+    for (const [template = "", ...plan] of texts) {
+      expect(template).not.toMatch(/hotel the hotel|of of|that of q/);
+      expect(new Set(plan).size).toBe(plan.length);
+    }
+  });
+
+  it("number things as the new question mentions them", () => {
+    for (const { analysis } of made) {
+      const numbers = [...analysis.template.matchAll(/q(\d)/g)].map(([, n]) => Number(n));
+      expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+      expect(analysis.entities).toHaveLength(numbers.length);
+    }
+  });
+
+  it("are none where there is nothing to exchange, and none with what lacks a field that is asked", () => {
+    expect(recombined(recombinationsOf([], isCalculator), random(randomKey(1)))).toBeUndefined();
+    const bare = stay("the hotel of q1", "b-3");
+    const poor = {
+      ...bare,
+      memory: bare.memory.map((entry) =>
+        entry.step.tool === "hotel" && entry.observation.status === "ok"
+          ? { ...entry, observation: { ...entry.observation, fields: { city: text("Ost") } } }
+          : entry,
+      ),
+    };
+    const { crossing } = recombinationsOf([apart("the hotel q1", "q2", "Elm", "Fox"), poor], isCalculator);
+    const put = crossing
+      .flat()
+      .filter(({ route }) => route.memory.length === 3 && route.analysis.entities.length === 2);
+    expect(put).toEqual([]);
+  });
+});

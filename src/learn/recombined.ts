@@ -1,0 +1,130 @@
+import type { Random } from "../random.ts";
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import { callsOf, type Fragment, fragmentsIn, groupsOf, nameOf, type Place } from "./fragments.ts";
+import { renumbered, withMentions } from "./planners/references.ts";
+
+/** Routes with places where another fragment may stand. */
+export interface Recombinations {
+  /** By plan: what is asked in one way is drawn as often as what is asked in another. */
+  readonly all: readonly (readonly Slot[])[];
+  /** Those where what may stand there takes other calls. */
+  readonly crossing: readonly (readonly Slot[])[];
+}
+
+interface Slot {
+  readonly route: Trajectory;
+  readonly place: Place;
+  /** What may stand there instead, by how it names its thing. */
+  readonly fitting: readonly (readonly Fragment[])[];
+}
+
+/** What routes can be recombined to. */
+export const recombinationsOf = (
+  routes: readonly Trajectory[],
+  isCalculator: (tool: string) => boolean,
+): Recombinations => {
+  const placed = fragmentsIn(routes, isCalculator);
+  const places = placed.flatMap(([, own]) => own);
+  const byName = groupsOf(places, nameOf);
+  // What stands after different words may stand after any.
+  const isFree = (place: Place): boolean =>
+    new Set((byName.get(nameOf(place)) ?? []).map(({ before }) => before)).size > 1;
+  const free = groupsOf(places.filter(isFree), ({ brings }) => brings);
+  const after = groupsOf(places, ({ brings, before }) => `${brings} ${before}`);
+  const fittingOf = (place: Place): readonly (readonly Fragment[])[] => {
+    const here = after.get(`${place.brings} ${place.before}`) ?? [];
+    const anywhere = isFree(place) ? (free.get(place.brings) ?? []) : [];
+    const able = [...here, ...anywhere].filter((one) => nameOf(one) !== nameOf(place) && bringsAll(one, place.needed));
+    return [...groupsOf(able, nameOf).values()];
+  };
+  const slots = placed.flatMap(([route, own]) =>
+    own.map((place): Slot => ({ route, place, fitting: fittingOf(place) })),
+  );
+  const crossing = slots.map((slot) => ({
+    ...slot,
+    fitting: slot.fitting.filter(([one]) => one !== undefined && callsOf(one) !== callsOf(slot.place)),
+  }));
+  return { all: byPlan(slots), crossing: byPlan(crossing) };
+};
+
+const bringsAll = ({ calls }: Fragment, fields: readonly string[]): boolean => {
+  const brought = calls.at(-1)?.observation;
+  return brought?.status === "ok" && fields.every((name) => Object.hasOwn(brought.fields, name));
+};
+
+const byPlan = (slots: readonly Slot[]): readonly (readonly Slot[])[] => {
+  const planOf = ({ route, place }: Slot): string =>
+    `${place.brings}: ${route.memory.map(({ step }) => step.raw).join("; ")}`;
+  return [
+    ...groupsOf(
+      slots.filter(({ fitting }) => fitting.length > 0),
+      planOf,
+    ).values(),
+  ];
+};
+
+/** How often what is put in takes other calls than what stood there. */
+const CROSSING = 0.75;
+
+/**
+ * A route in which another fragment stands in place of one that brings the same kind of thing: "the price of q1" with the
+ * hotel of a booking in place of a hotel. So what a question says of a thing and how it names it are learnt each for itself
+ * (compare GECA, arXiv 1904.09545). No tool is called: what a call brings is what it brought where the fragment is from.
+ * Undefined where nothing can be exchanged.
+ */
+export const recombined = ({ all, crossing }: Recombinations, draws: Random): Trajectory | undefined => {
+  const groups = crossing.length > 0 && draws.next() < CROSSING ? crossing : all;
+  if (groups.length === 0) return undefined;
+  const { route, place, fitting } = draws.pick(draws.pick(groups));
+  return withFragment(route, place, draws.pick(draws.pick(fitting)));
+};
+
+const withFragment = (
+  { analysis, memory, ...route }: Trajectory,
+  { start, end, entries }: Place,
+  fragment: Fragment,
+): Trajectory | undefined => {
+  const entities: string[] = [];
+  const numberOf = (entity = ""): number =>
+    entities.includes(entity) ? entities.indexOf(entity) + 1 : entities.push(entity);
+  const own = (entity: number): number => numberOf(analysis.entities[entity - 1]);
+  const put = (entity: number): number => numberOf(fragment.entities[entity - 1]);
+  const rest = (text: string): string => withMentions(text, (entity) => `q${own(entity)}`);
+  // Things are numbered in the order in which the new question mentions them.
+  const template = [
+    rest(analysis.template.slice(0, start)),
+    fragment.text.replace(/\{(\d+)\}/g, (_, entity: string) => `q${put(Number(entity))}`),
+    rest(analysis.template.slice(end)),
+  ].join("");
+
+  const [first = 0] = entries;
+  const last = entries.at(-1);
+  const places = memory.map((_, at) => at);
+  const [before, after] = [
+    places.filter((at) => at < first),
+    places.filter((at) => at > first && !entries.includes(at)),
+  ];
+  const ends = first + fragment.calls.length;
+  const placeOf = (entry: number): number => {
+    const at = entry - 1;
+    if (at === last) return ends;
+    return at < first ? entry : ends + after.indexOf(at) + 1;
+  };
+  const kept = (at: number): readonly MemoryEntry[] => {
+    const entry = memory[at];
+    return entry === undefined ? [] : [{ ...entry, step: renumbered(entry.step, placeOf, own) }];
+  };
+  const made = [
+    ...before.flatMap(kept),
+    ...fragment.calls.map((entry) => ({ ...entry, step: renumbered(entry.step, (one) => first + one, put) })),
+    ...after.flatMap(kept),
+  ];
+  // Where both things are the same one, a call would be made twice.
+  if (new Set(made.map(({ step }) => step.raw)).size < made.length) return undefined;
+  const turns = (memory[0]?.turnsLeft ?? 0) + made.length - memory.length;
+  return {
+    ...route,
+    analysis: { ...analysis, template, entities },
+    memory: made.map((entry, i) => ({ ...entry, index: i + 1, turnsLeft: turns - i })),
+  };
+};

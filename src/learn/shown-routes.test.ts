@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+import { leverEnvironment, leverPolicy, leverTools } from "../testing/index.ts";
+import { recipes } from "./recipe.ts";
+import { showRoutes } from "./shown-routes.ts";
+
+const { train, ...environment } = await leverEnvironment().open({ seed: 1 });
+const { engine } = leverPolicy();
+const routes = [
+  ...Array.from({ length: 6 }, (_, i) => ({ task: train("red", i), plan: ["look up", "press left"] })),
+  { task: train("green", 0), plan: ["press right"] },
+];
+const open = (seed: number) =>
+  showRoutes({
+    environment: { ...environment, train, routes },
+    tools: leverTools,
+    recipe: recipes.micro,
+    seed,
+    abortSignal: new AbortController().signal,
+  });
+const targetsOf = ({ ids, targets }: { readonly ids: readonly number[]; readonly targets: readonly number[] }) =>
+  engine.tokenizer.decode(targets.map((at) => ids[at] ?? 0));
+
+it("shows as many routes of each family, and the same ones for the same index", async () => {
+  const [show, again] = [await open(3), await open(3)];
+  const shown = Array.from({ length: 240 }, (_, i) => show(engine, i)).flat();
+  expect(shown).toEqual(Array.from({ length: 240 }, (_, i) => again(engine, i)).flat());
+  const left = shown.filter((one) => targetsOf(one).includes("left")).length;
+  expect(left).toBe(120);
+});
+
+it("shows mistakes now and then, which nothing imitates", async () => {
+  const show = await open(3);
+  const shown = Array.from({ length: 240 }, (_, i) => show(engine, i)).flat();
+  const actionsIn = (text: string): number => text.split("<end>").length - 1;
+  const mistaken = shown.filter((one) => actionsIn(engine.tokenizer.decode([...one.ids])) > actionsIn(targetsOf(one)));
+  expect(mistaken.length).toBeGreaterThan(5);
+  expect(mistaken.length).toBeLessThan(80);
+  for (const one of mistaken) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
+});
+
+it("shows none where none is known", async () => {
+  const show = await showRoutes({
+    environment: { ...environment, train },
+    tools: leverTools,
+    recipe: recipes.micro,
+    seed: 3,
+    abortSignal: new AbortController().signal,
+  });
+  expect(show(engine, 0)).toEqual([]);
+});

@@ -1,0 +1,122 @@
+import type { TrainingSequence } from "../engine.ts";
+import { deriveKey, type Random, random, randomKey } from "../random.ts";
+import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
+import { type UnitWords, unitWordsIn } from "./asked-words.ts";
+import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
+import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
+import { comparisons } from "./planners/candidates.ts";
+import { renumbered } from "./planners/references.ts";
+import { promptsOf, type Recipe } from "./recipe.ts";
+import { type Recombinations, recombinationsOf, recombined } from "./recombined.ts";
+import { type WalkOptions, walkRoutes } from "./routes.ts";
+import { reread, thinned, transplanted } from "./varied-exercises.ts";
+
+export interface ShownRoutesOptions extends WalkOptions {
+  readonly environment: DemonstrationEnvironment;
+  readonly recipe: Recipe;
+}
+
+/** How often a route is shown with another way to name a thing, and how often as one that asks for another field. */
+const RECOMBINED = 0.4;
+const TRANSPLANTED = 0.2;
+/** Share of the calls before which a mistake stands. */
+const MISTAKEN = 0.08;
+
+/**
+ * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
+ * field, with a mistake now and then that is seen and not imitated, and with fewer words. The same index gives the same one.
+ */
+export const showRoutes = async (
+  options: ShownRoutesOptions,
+): Promise<(engine: PlannerEngine, index: number) => readonly TrainingSequence[]> => {
+  const { environment, recipe, seed } = options;
+  const walked = await walkRoutes(options);
+  const shown = evenly(walked);
+  const routes = walked.map(({ trajectory }) => trajectory);
+  const variations: Variations = {
+    recombinations: recombinationsOf(routes, environment.isCalculator),
+    direct: routes.filter(isDirect),
+    words: unitWordsIn(routes),
+  };
+  const orders: (readonly Trajectory[])[] = [];
+  const key = randomKey(seed, "routes shown");
+  return (engine, index) => {
+    const round = Math.floor(index / Math.max(1, shown.length));
+    orders[round] ??= random(deriveKey(key, round)).shuffle(shown);
+    const route = orders[round]?.[index % Math.max(1, shown.length)];
+    if (route === undefined) return [];
+    const one = random(deriveKey(key, "shown", index));
+    const varied = thinned(otherOf(route, variations, one) ?? route, deriveKey(key, "thinned", index));
+    return [whatWorked(engine, withMistakes(varied, routes, one), promptsOf(recipe))];
+  };
+};
+
+/** What routes are varied by. */
+interface Variations {
+  readonly recombinations: Recombinations;
+  readonly direct: readonly Trajectory[];
+  readonly words: UnitWords;
+}
+
+const otherOf = (
+  route: Trajectory,
+  { recombinations, direct, words }: Variations,
+  draws: Random,
+): Trajectory | undefined => {
+  const drawn = draws.next();
+  if (drawn < RECOMBINED) return recombined(recombinations, draws);
+  if (drawn >= RECOMBINED + TRANSPLANTED || decides(route)) return undefined;
+  return draws.next() < 0.5 && isDirect(route)
+    ? transplanted(route, draws.pick(direct), words)
+    : reread(route, draws, words);
+};
+
+/** Whether it calculates with what is looked up by what the question mentions, and with nothing else. */
+const isDirect = ({ memory }: Trajectory): boolean =>
+  memory.length > 1 && memory.slice(0, -1).every(({ step }) => /^q\d+$/.test(step.subGoal));
+
+/** Whether a comparison is among its calls: then more than one field is asked for. */
+const decides = ({ memory }: Trajectory): boolean =>
+  memory.some(({ step }) => Object.hasOwn(comparisons, step.subGoal.split(" ")[0] ?? ""));
+
+/** Now and then the right arguments for another tool, or another field, in front of a call: then it is made right. */
+const withMistakes = (route: Trajectory, routes: readonly Trajectory[], draws: Random): Trajectory => {
+  const memory: MemoryEntry[] = [];
+  const placeOf: number[] = [];
+  const turns = route.memory[0]?.turnsLeft ?? 0;
+  const push = (entry: Omit<MemoryEntry, "index" | "turnsLeft">): number =>
+    memory.push({ ...entry, index: memory.length + 1, turnsLeft: Math.max(0, turns - memory.length) });
+  for (const { step, observation, verdict } of route.memory) {
+    const right = renumbered(step, (entry) => placeOf[entry - 1] ?? entry);
+    const { subGoal } = right;
+    if (draws.next() < MISTAKEN) {
+      const other = draws.pick(draws.pick(routes).memory).step;
+      const isField = draws.next() < 0.5 && /@\d+\.\S/.test(subGoal);
+      const field = /@\d+\.(\S+)/.exec(other.subGoal)?.[1] ?? "value";
+      const mistake = isField
+        ? stepOf(`${step.tool} ${subGoal.replace(/(@\d+\.)\S+/, `$1${field}`)}`)
+        : stepOf(`${other.tool} ${subGoal}`);
+      if (mistake.raw !== right.raw)
+        push({
+          step: mistake,
+          observation: isField
+            ? { status: "refused", reason: "bad-reference", error: "" }
+            : { status: "failed", reason: "tool-error", error: "" },
+          verdict,
+        });
+    }
+    placeOf.push(push({ step: right, observation, verdict }));
+  }
+  return { ...route, memory };
+};
+
+/** As many of each family, those of small ones again. */
+const evenly = (walked: readonly Demonstration[]): readonly Trajectory[] => {
+  const families = new Map<string, Trajectory[]>();
+  for (const { task, trajectory } of walked)
+    families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), trajectory]);
+  const most = Math.max(0, ...[...families.values()].map(({ length }) => length));
+  return [...families.values()].flatMap((list) =>
+    Array.from({ length: most }, (_, i) => list[i % list.length] ?? []).flat(),
+  );
+};
