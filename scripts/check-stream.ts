@@ -126,7 +126,7 @@ const growthOf = (values: readonly number[]): number => {
   return Math.max(...values.slice(middle)) - Math.max(...values.slice(0, middle));
 };
 
-/** The run as it says how far it is: each stretch ends with a pause, until it is told to continue. */
+/** The run as it says how far it is: each stretch ends with a pause, until a word to continue. */
 const messagesOf = (run: ChildProcess) => {
   const queue: FromRun[] = [];
   let wake = (): void => undefined;

@@ -1,6 +1,6 @@
 /**
- * A run of learning for `check:stream`, in a process of its own, with as many tasks a step as it is told. After each stretch of steps it
- * waits until it is told to continue, and says what the stretch took. The pages of the run are served beside it, as
+ * A run of learning for `check:stream`, in a process of its own, with a given number of tasks a step. After each stretch of
+ * steps it says what the stretch took, and waits for a word to continue. The pages of the run are served beside it, as
  * `learn --ui` does, or, in the variant that has to fail, by the process that trains.
  */
 import { once } from "node:events";
