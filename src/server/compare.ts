@@ -37,11 +37,12 @@ export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Ro
     const numbers = (await lines.find(folder, evaluatedFilter)).slice(0, MOST_TASKS);
     return (await lines.read(folder, numbers)).map((row, i) => ({ ...row, line: numbers[i] ?? 0 }));
   };
-  const sideOf = async (given: string | undefined, param: string): Promise<Side> => {
+  type Read = typeof evaluatedIn;
+  const sideOf = async (given: string | undefined, param: string, rowsOf: Read): Promise<Side> => {
     const [run, phase] = (given ?? "").split(":");
     if (run === undefined || phase === undefined || phase === "")
       throw new RequestError(400, `${param} is ${JSON.stringify(given ?? "")}: accepted is <run>:<phase>.`, { param });
-    const found = evaluationOf(await evaluatedIn(run), run, phase);
+    const found = evaluationOf(await rowsOf(run), run, phase);
     if (found.tasks.size === 0)
       throw new RequestError(404, `The run ${run} has no scored tasks of the phase ${JSON.stringify(phase)}.`, {
         code: "no_evaluation",
@@ -98,8 +99,17 @@ export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Ro
           ),
         }),
       },
-      handle: async ({ query }) =>
-        Response.json(comparisonOf(await sideOf(query.left, "left"), await sideOf(query.right, "right"))),
+      handle: async ({ query }) => {
+        // Two phases of one run are read together.
+        const read = new Map<string | undefined, ReturnType<Read>>();
+        const rowsOf: Read = (run) => {
+          const rows = read.get(run) ?? evaluatedIn(run);
+          read.set(run, rows);
+          return rows;
+        };
+        const left = await sideOf(query.left, "left", rowsOf);
+        return Response.json(comparisonOf(left, await sideOf(query.right, "right", rowsOf)));
+      },
     }),
   ];
 };
