@@ -67,11 +67,14 @@ const photograph = async (page: Page, studio: Page, seconds: number): Promise<Sl
 try {
   const studio = await browser.newPage();
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: "light", reducedMotion: "reduce" });
+  // Whatever else the machine does: a picture is worth the wait.
+  page.setDefaultTimeout(180_000);
   const slides: Slide[] = [];
   const take = async (seconds: number): Promise<void> => void slides.push(await photograph(page, studio, seconds));
-  const open = async (path: string): Promise<void> => {
+  /** Opens a place, and waits for what it is about. */
+  const open = async (path: string, shows: string): Promise<void> => {
     await page.goto(`${origin}/#/${path}`);
-    await page.waitForLoadState("networkidle");
+    await page.locator(shows).first().waitFor();
     await wait(400);
   };
   await page.goto(`${origin}/#token=${TOKEN}`);
@@ -81,23 +84,23 @@ try {
   await field.fill(QUESTION);
   await take(1);
   await page.getByRole("button", { name: "Ask", exact: true }).click();
-  await page.locator('section[aria-busy="true"]').waitFor();
+  await page.locator("section[aria-busy]").waitFor();
   await take(0.7);
   await page.locator('section[aria-busy="false"]').waitFor();
   await take(2.6);
   await page.mouse.wheel(0, 420);
   await wait(300);
   await take(2);
-  await open(`runs/${run}`);
+  await open(`runs/${run}`, "main svg");
   await take(3);
-  await open(`runs/${run}/groups/${Math.floor(steps / 2)}/1`);
+  await open(`runs/${run}/groups/${Math.floor(steps / 2)}/1`, 'a[href^="#/trajectories/"]');
   await take(2.6);
   const rollout = page.locator('a[href^="#/trajectories/"]').first();
   await rollout.click();
-  await page.waitForLoadState("networkidle");
+  await page.getByRole("heading", { name: "Memory as it grew" }).waitFor();
   await wait(400);
   await take(2.6);
-  await open(`compare?left=${run}:before&right=${run}:after`);
+  await open(`compare?left=${run}:before&right=${run}:after`, "main table");
   await take(4);
   const picture = slideShow(slides, {
     width,
