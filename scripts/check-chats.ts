@@ -37,6 +37,7 @@ process.once("exit", () => rmSync(built, { recursive: true, force: true }));
 interface Figures {
   readonly megabytes: number;
   readonly delayMs: number;
+  readonly longestMs: number;
   readonly processorSeconds: number;
   readonly modelCalls: number;
 }
@@ -75,13 +76,15 @@ const chats = async (n: number, kind: "own" | "shared"): Promise<Counted> => {
     );
     const seconds = (performance.now() - begun) / 1000;
     server.send("figures");
-    const [{ megabytes, delayMs, processorSeconds, modelCalls }] = (await once(server, "message")) as [Figures];
+    const [{ megabytes, delayMs, longestMs, processorSeconds, modelCalls }] = (await once(server, "message")) as [
+      Figures,
+    ];
     const wrong = answers.filter((answer, i) => answer !== alone.replace(/city-\d+/, `city-${i}`));
     const excesses = [seconds > MOST_SECONDS, megabytes > MOST_MEGABYTES, delayMs > MOST_DELAY_MS];
     const figures =
       `${n} chats at once, ${(modelCalls / (n + 1)).toFixed(0)} calls of a model each: ${wrong.length} wrong, ` +
       `${seconds.toFixed(1)} s (at most ${MOST_SECONDS}), ${megabytes.toFixed(0)} MB (at most ${MOST_MEGABYTES}), ` +
-      `event loop p99 ${delayMs.toFixed(0)} ms (at most ${MOST_DELAY_MS}), ${processorSeconds.toFixed(1)} s of processor time`;
+      `event loop p99 ${delayMs.toFixed(0)} ms (at most ${MOST_DELAY_MS}; the longest wait ${longestMs.toFixed(0)} ms), ${processorSeconds.toFixed(1)} s of processor time`;
     return {
       n,
       failed: wrong.length + excesses.filter(Boolean).length,

@@ -1,7 +1,8 @@
 /**
- * Measures how the dashboard's server holds 100,000 trajectories: a run is made up, and its list is opened by a server that
- * has never seen it, and at places far down, with and without a filter. Fails when opening it, or a page of the whole list,
- * takes longer than a second.
+ * Measures how the dashboard holds 100,000 trajectories: a run is made up, and its list is opened by a server that has never
+ * seen it, and at places far down, with and without a filter. The same in Chromium, where it is installed: from the address,
+ * or a click, to painted rows, and by scrolling. Fails when opening the list, or a place of the whole of it, takes longer
+ * than a second.
  *
  *   npm run check:dashboard [-- --rows 100000]
  */
@@ -11,12 +12,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { parseArgs } from "node:util";
+import { chromium, type Page } from "playwright-core";
 import { listenViewer } from "../src/server/index.ts";
+import { chromiumArguments, chromiumPath } from "./chromium.ts";
+import { buildDashboard } from "./packing/build-dashboard.ts";
 
 const { values } = parseArgs({ options: { rows: { type: "string", default: "100000" } } });
 const rows = Number(values.rows);
 const TOKEN = "a-token-for-this-measurement";
 const MOST_SECONDS = 1;
+/** Of a row of the list, in pixels. */
+const ROW_HEIGHT = 38;
 
 const tools = ["web_search", "web_page", "wikipedia_search", "calculate"];
 const question = (i: number): string => `How many days lie between event ${i} and event ${i * 7}?`;
@@ -68,8 +74,64 @@ const measure = async (what: string, path: string, url: string): Promise<void> =
   const { trajectories } = (await response.json()) as { trajectories: readonly object[] };
   const seconds = (performance.now() - begun) / 1000;
   if (trajectories.length !== 100) throw new Error(`${what}: ${trajectories.length} rows came, and not 100.`);
+  show(what, seconds);
+};
+
+const show = (what: string, seconds: number): void => {
   measured.push({ what, seconds });
   console.log(`${what.padEnd(44)} ${seconds.toFixed(2)} s`);
+};
+
+/** Seconds from a deed in the page until the row of a place is painted; without a deed from the start of the navigation. */
+const painted = async (page: Page, place: number, deed = ""): Promise<number> =>
+  page.evaluate(`new Promise((resolve) => {
+    const begun = ${deed === "" ? "0" : "performance.now()"};
+    ${deed};
+    const look = () => {
+      if (document.querySelector('[data-place="${place}"] a') === null) return requestAnimationFrame(look);
+      // The frame that shows it has been drawn when the next one begins.
+      requestAnimationFrame(() => requestAnimationFrame(() => resolve((performance.now() - begun) / 1000)));
+    };
+    look();
+  })`);
+
+/** The same by a person's browser. */
+const browse = async (program: string, root: string, run: string): Promise<void> => {
+  const dashboard = join(root, "page");
+  await buildDashboard(dashboard);
+  const browser = await chromium.launch({ executablePath: program, args: [...chromiumArguments] });
+  const list = (url: string): string => `${url}/#/runs/${run}/trajectories`;
+  try {
+    const page = await browser.newPage();
+    const viewer = await listenViewer({ folder: root, token: TOKEN, port: 0, dashboard });
+    await page.goto(`${viewer.url}/#token=${TOKEN}`);
+    await page.goto(list(viewer.url));
+    await page.reload({ waitUntil: "commit" });
+    show("in Chromium, by its address, page and all", await painted(page, 0));
+    for (const [what, place] of [
+      ["scrolled to the middle", Math.floor(rows / 2)],
+      ["scrolled to the end", rows - 1],
+      ["and back to the beginning", 0],
+    ] as const)
+      show(
+        `in Chromium, ${what}`,
+        await painted(page, place, `document.querySelector(".box").scrollTop = ${place * ROW_HEIGHT}`),
+      );
+    await viewer.close();
+    // Another server has not seen the file.
+    const other = await listenViewer({ folder: root, token: TOKEN, port: 0, dashboard });
+    await page.goto(`${other.url}/#token=${TOKEN}`);
+    await page.goto(`${other.url}/#/runs/${run}`);
+    const link = `a[href="#/runs/${run}/trajectories"]`;
+    await page.locator(link).first().waitFor();
+    show(
+      "in Chromium, by a click, from a new server",
+      await painted(page, 0, `document.querySelector('${link}').click()`),
+    );
+    await other.close();
+  } finally {
+    await browser.close();
+  }
 };
 
 try {
@@ -97,6 +159,9 @@ try {
   ] as const)
     await measure(what, path, viewer.url);
   await viewer.close();
+  const program = chromiumPath();
+  if (program === undefined) console.log("There is no Chromium here: what a browser shows is not measured.");
+  else await browse(program, root, id);
   const slow = measured.filter(({ what, seconds }) => !what.includes("the first time") && seconds > MOST_SECONDS);
   console.log(`dashboard: ${rows} trajectories, ${slow.length} pages slower than ${MOST_SECONDS} s`);
   if (slow.length > 0) process.exitCode = 1;

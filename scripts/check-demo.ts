@@ -23,6 +23,8 @@ interface Measured {
   readonly before: number;
   readonly after: number;
   readonly n: number;
+  /** Each measurement of the run in percent, from the first to the last. */
+  readonly curve: readonly number[];
   readonly seconds: number;
   /** Processor time of the browser in that time: what a busy machine does besides is not in it. */
   readonly processor: number;
@@ -53,6 +55,7 @@ const measure = async (seed: number, shuffled: boolean): Promise<Measured> => {
     before: points[0]?.[0] ?? Number.NaN,
     after: points.at(-1)?.[0] ?? Number.NaN,
     n: points.at(-1)?.[1] ?? 0,
+    curve: points.map(([percent = Number.NaN]) => percent),
     seconds: Number(await page.getAttribute("main", "data-seconds")),
     processor,
     version: (await page.getAttribute("main", "data-version")) ?? "",
@@ -65,9 +68,9 @@ const problems: string[] = [];
 const expect = (holds: boolean, words: string): void => {
   if (!holds) problems.push(words);
 };
-const show = (name: string, { before, after, n, seconds, processor, bytes, version, solved }: Measured): void =>
+const show = (name: string, { before, after, n, curve, seconds, processor, bytes, version, solved }: Measured): void =>
   console.log(
-    `${name}: ${before} % -> ${after} % of ${n} unseen tasks, ${seconds.toFixed(1)} s (${processor.toFixed(1)} s of processor), ${(bytes / 1e6).toFixed(2)} MB, first question ${solved ? "solved" : "not solved"}, weights ${version.slice(0, 12)}`,
+    `${name}: ${before} % -> ${after} % of ${n} unseen tasks (${curve.join(", ")}), ${seconds.toFixed(1)} s (${processor.toFixed(1)} s of processor), ${(bytes / 1e6).toFixed(2)} MB, first question ${solved ? "solved" : "not solved"}, weights ${version.slice(0, 12)}`,
   );
 
 const only = process.argv.includes("--quick");

@@ -84,7 +84,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 5900 },
+  cli: { imports: ["*"], lines: 5950 },
 };
 
 const FILE_LINES = 300;
@@ -191,7 +191,7 @@ if (cycle !== undefined) faults.push(`import cycle: ${cycle.map((file) => `src/$
 
 /** Scripts and tests that are about the command line itself. */
 const aboutCli =
-  /^(?:scripts\/(?:check-(?:secrets|terminal)|checks\/(?:cli-driver|pattern-exceptions|stall-terminal))|test\/cli)/;
+  /^(?:scripts\/(?:check-(?:secrets|terminal)|checks\/(?:cli-driver|pattern-exceptions|stall-terminal|stream))|test\/cli)/;
 const root = resolve(source, "..");
 for (const folder of ["scripts", "test", "bench", "examples"])
   for (const file of readdirSync(join(root, folder), { recursive: true }) as string[]) {

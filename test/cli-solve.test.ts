@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -187,6 +187,9 @@ describe("agentflow eval", () => {
       const report = join(scratch, "report.json");
       const first = await agentflow(["eval", tasks, "--config", config, "--out", report, "--json"], key);
       expect(JSON.parse(first.stdout)).toMatchObject({ n: 2, accuracy: 0.5, crashed: 0 });
+      // What was kept for a resumption goes once the report is there.
+      const kept = `${report}.partial.jsonl`;
+      expect([existsSync(report), existsSync(kept)]).toEqual([true, false]);
       const again = await agentflow(
         ["eval", tasks, "--config", config, "--out", report, "--against", report, "--resume"],
         key,
@@ -201,6 +204,11 @@ describe("agentflow eval", () => {
       );
       const nowhere = await agentflow(["eval", tasks, "--config", config, "--resume"], key);
       expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("--resume needs --out") });
+      const limited = await agentflow(
+        ["eval", tasks, "--config", config, "--out", report, "--total", "turns=1", "--concurrency", "1"],
+        key,
+      );
+      expect([limited.code, existsSync(kept)]).toEqual([1, true]);
       const resumed = await agentflow(["eval", others, "--config", config, "--out", report, "--resume"], key);
       expect(resumed.code).toBe(1);
       expect(resumed.stderr).toMatch(/Cannot resume from .*: its task \S+ is not one of these tasks/);

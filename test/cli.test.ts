@@ -115,6 +115,12 @@ describe("failures", () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it("shows no page of runs where there are none", SLOW, async () => {
+    const { code, stdout, stderr } = await agentflow(["runs", "ui", "--out", join(scratch, "none"), "--port", "0"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^agentflow: There is no folder .*none: name the one of your runs with --out\./);
+  });
+
   it("shows where an error comes from when it is asked to", SLOW, async () => {
     const { code, stderr } = await agentflow(["solve", "?", "--policy", "nobody"], {
       environment: { AGENTFLOW_DEBUG: "1" },

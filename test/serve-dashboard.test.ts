@@ -131,6 +131,8 @@ describe("what the pages read", () => {
     const compared = await json<{
       sets: { name: string; left: { n: number }; difference: { n: number; points: number } }[];
       orders: { likelier: { left: number; right: number }[]; rarer: { left: number; right: number }[] };
+      families: { difference: { points: number } }[];
+      changedInAll: number;
       changed: { left: { id: string; reward: number }; right: { id: string; reward: number } }[];
     }>(`/api/compare?left=${run}:before&right=${run}:after`);
     expect(compared.sets.map(({ name, left }) => [name, left.n])).toEqual([
@@ -142,6 +144,9 @@ describe("what the pages read", () => {
     const gained = compared.changed.reduce((sum, { left, right }) => sum + right.reward - left.reward, 0);
     const points = compared.sets.reduce((sum, { difference }) => sum + difference.points * difference.n, 0);
     expect(gained).toBeCloseTo(points);
+    expect(compared.changedInAll).toBe(compared.changed.length);
+    const sizes = compared.families.map(({ difference }) => Math.abs(difference.points));
+    expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
     const same = await json<typeof compared>(`/api/compare?left=${run}:after&right=${run}:after`);
     expect([same.changed, same.orders]).toEqual([[], { likelier: [], rarer: [] }]);
     for (const [query, status] of [

@@ -12,6 +12,7 @@ import { jsonOption } from "./command-options.ts";
 import { dataFolder } from "./eval-source.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { hanging } from "./text-width.ts";
 import { bytes, columns } from "./words.ts";
 
 interface DataOptions {
@@ -41,7 +42,10 @@ const listData = async ({ json }: DataOptions): Promise<number> => {
   ]);
   for (const [i, line] of table.entries()) {
     const about = all[i - 1]?.one;
-    screen.line(about === undefined ? screen.dim(line) : `${line}  ${about.title}: ${about.licence}`);
+    if (about === undefined) screen.line(screen.dim(line));
+    else
+      for (const part of hanging(`${line}  ${about.title}: ${about.licence}`, screen.width, line.length + 2))
+        screen.line(part);
   }
   return 0;
 };

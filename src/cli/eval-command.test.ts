@@ -69,13 +69,13 @@ describe("agentflow eval by name", () => {
     capital = "Kumasi";
     said = "";
     expect(await evalCommand("bamboogle", { ...alone, cache, judge: model, against: out })).toBe(0);
-    expect(said).toMatch(/against {5}\+0\.0 .*0 gained, 0 lost/);
+    expect(said).toMatch(/against {5}\+0\.0 [\s\S]*0 gained, 0\s+lost/);
     expect(server.requests.length).toBe(asked);
 
     // Without the cache, or with another seed, they are; and the new answer is a wrong one.
     said = "";
     expect(await evalCommand("bamboogle", { ...alone, against: out, maxDrop: 0.05 })).toBe(1);
-    expect(said).toMatch(/−50\.0 .*1 lost\nregression/);
+    expect(said).toMatch(/−50\.0 [\s\S]*1\s+lost\nregression/);
     expect(await evalCommand("bamboogle", { ...alone, cache, seed: 8, quiet: true })).toBe(0);
     expect(server.requests.length).toBe(asked + 4);
   });

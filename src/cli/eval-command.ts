@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { compareOutcomes, type EvalReport, reportHtml, reportMarkdown } from "../benchmarks/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { jsonSchemaOf } from "../flow/schema.ts";
@@ -79,7 +79,9 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
       if (out !== undefined) await writeDurably(out, `${JSON.stringify(report, null, 1)}\n`);
       if (markdown !== undefined) await writeDurably(markdown, reportMarkdown(report));
       if (html !== undefined) await writeDurably(html, reportHtml(report));
-      for (const line of reportLines(report)) screen.line(line);
+      // The report holds all that was kept for a resumption, unless a failure of infrastructure is to be tried again.
+      if (out !== undefined && report.crashed === 0) await rm(partOf(out), { force: true });
+      for (const line of reportLines(report, screen.width)) screen.line(line);
       if (json) writeJson(report);
       else if (quiet) openScreen().line(`${report.accuracy}`);
       return report.against?.regressed === true ? 1 : 0;
@@ -95,6 +97,9 @@ export const evalCommand = async (set: string | undefined, options: EvalOptions)
   }
 };
 
+/** Where an evaluation keeps what is done of it, until its report is there. */
+const partOf = (out: string): string => `${out}.partial.jsonl`;
+
 /** What is kept of tasks that are done: beside the report, and in a cache where one is named. */
 const openStores = async (
   { out, resume, cache }: EvalOptions,
@@ -102,7 +107,7 @@ const openStores = async (
   settings: EvalReport["settings"],
 ): Promise<DoneBefore> =>
   together([
-    ...(out === undefined ? [] : [await openDone(`${out}.partial.jsonl`, tasks, settings, resume)]),
+    ...(out === undefined ? [] : [await openDone(partOf(out), tasks, settings, resume)]),
     ...(cache === undefined ? [] : [await openCache(cache, tasks, settings)]),
   ]);
 

@@ -1,8 +1,15 @@
 import type { EvalReport } from "../benchmarks/index.ts";
+import { hanging } from "./text-width.ts";
 import { percent, percentInterval, points } from "./words.ts";
 
-/** A report for people: one fact a line, accuracy first. */
-export const reportLines = (report: EvalReport): string[] => {
+/** Cells of the names of facts. */
+const NAME = 12;
+
+/** A report for people: one fact after another, accuracy first, in lines of `width` cells. */
+export const reportLines = (report: EvalReport, width: number): string[] =>
+  facts(report).flatMap((line) => hanging(line, width, NAME));
+
+const facts = (report: EvalReport): string[] => {
   const { n, accuracy, interval, f1, families, crashed, averageTurns, toolErrorRate, toolShares, used, seconds } =
     report;
   const { benchmark, baseline } = report;

@@ -108,9 +108,10 @@ export const addImport = (program: Command): void => {
         progress.clear();
       }
       if (json) writeJson({ schemaVersion: 1, out, trajectories: read, solved });
-      else
-        openScreen().line(
-          `${out}: ${countedTrajectories(read)}, ${solved} of them solved (agentflow sft --from imitates those)`,
-        );
+      else {
+        const screen = openScreen();
+        screen.line(`${out}: ${countedTrajectories(read)}, ${solved} solved`);
+        screen.line(screen.dim("imitate those that are solved: agentflow sft --from <file>"));
+      }
     });
 };

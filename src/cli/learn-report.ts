@@ -2,7 +2,7 @@ import { type SetName, setNames } from "../environment.ts";
 import type { Baselines } from "../learn/baselines.ts";
 import type { PlannerFigures } from "../learn/evaluation.ts";
 import type { LearnReport } from "../learn/report.ts";
-import { cellsOf, clip } from "./text-width.ts";
+import { cellsOf, clip, hanging } from "./text-width.ts";
 import { columns, percent, percentInterval, points } from "./words.ts";
 
 /** What a report calls the sets. */
@@ -12,25 +12,28 @@ type Figures = Pick<LearnReport, "before" | "after" | "gain" | "baselines" | "co
 
 /**
  * Every family, tools and their orders, and last, where it stays on the screen, accuracy by set with its gain. Lines fit
- * `width` cells, which is 80 at least.
+ * `given` cells, or 80 where that is less.
  */
-export const reportLines = (report: Figures, titles: Titles, width: number): string[] => [
-  ...familyTable(report, Math.max(80, width)),
-  "",
-  ...toolTable(report),
-  "",
-  ...[
-    ...orderLines("before", report.before),
-    ...orderLines("after", report.after),
-    `Best fixed order: ${report.baselines.bestFixedOrder.order.map(short).join(" → ")}`,
-  ].map((line) => clip(line, Math.max(80, width))),
-  ...coldStartLines(report, titles),
-  ...failureLines(report, titles),
-  "",
-  "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired (Newcombe).",
-  "",
-  ...setTable(report, titles),
-];
+export const reportLines = (report: Figures, titles: Titles, given: number): string[] => {
+  const width = Math.max(80, given);
+  return [
+    ...familyTable(report, width),
+    "",
+    ...toolTable(report),
+    "",
+    ...[
+      ...orderLines("before", report.before),
+      ...orderLines("after", report.after),
+      `Best fixed order: ${report.baselines.bestFixedOrder.order.map(short).join(" → ")}`,
+    ].map((line) => clip(line, width)),
+    ...coldStartLines(report, titles).flatMap((line) => hanging(line, width, 2)),
+    ...failureLines(report, titles),
+    "",
+    "Accuracy in %, with 95 % intervals (Wilson); gain in points, paired (Newcombe).",
+    "",
+    ...setTable(report, titles, width),
+  ];
+};
 
 /** Where a planner was shown the tools first: what it could do then, and what the flow has added. */
 const coldStartLines = ({ before, coldStart, gainOfFlow }: Figures, titles: Titles): string[] =>
@@ -55,17 +58,17 @@ const failureLines = ({ failing }: Figures, titles: Titles): string[] => {
 /** A environment may leave sets empty. */
 const shownSets = (figures: PlannerFigures): readonly SetName[] => setNames.filter((name) => figures[name].n > 0);
 
-const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): string[] => {
+const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles, width: number): string[] => {
   const others = scripted(baselines);
   const figure = ({ accuracy }: { readonly accuracy: number }): string => String(Math.round(100 * accuracy));
   const conduct = (title: string, show: (figures: PlannerFigures) => string): string[] => {
     const [first = "", second = "", ...more] = [before, after, ...others].map(show);
     return [title, "", first, second, "", ...more];
   };
-  return columns([
+  const rows = (room: number): string[][] => [
     ["", "tasks", "before", "after", "gain", ...namesOf(baselines)],
     ...shownSets(before).map((name) => [
-      clip(titles[name], 20),
+      clip(titles[name], room),
       String(before[name].n),
       figure(before[name]),
       `${figure(after[name])} ${percentInterval(after[name].interval)}`,
@@ -74,7 +77,9 @@ const setTable = ({ before, after, gain, baselines }: Figures, titles: Titles): 
     ]),
     conduct("turns a task", ({ averageTurns }) => averageTurns.toFixed(1)),
     conduct("tool errors", ({ toolErrorRate }) => percent(toolErrorRate)),
-  ]);
+  ];
+  const wide = columns(rows(20));
+  return wide.every((line) => cellsOf(line) <= width) ? wide : columns(rows(18), 1);
 };
 
 /** The baselines that there are, in the order of their names. */

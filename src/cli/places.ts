@@ -29,6 +29,16 @@ export const requirePlaceFor = async (file: string): Promise<void> => {
   if (found?.isDirectory() === true) throw new ConfigError(`${file} is a folder: name a file.`);
 };
 
+/** Throws `ConfigError` where runs are to be read and there is no folder. */
+export const requireRunsAt = async (folder: string): Promise<void> => {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined)
+    throw new ConfigError(
+      `There is no folder ${folder}: name the one of your runs with --out. agentflow learn makes one.`,
+    );
+  if (!found.isDirectory()) throw new ConfigError(`${folder} is not a folder: name the one of your runs with --out.`);
+};
+
 /** Before the work: throws `ConfigError` where a folder is to be and a file is. */
 export const requireFolderAt = async (path: string): Promise<void> => {
   for (let at = resolve(path); ; at = dirname(at)) {

@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import { listenViewer, type WatchedRun } from "../server/viewer.ts";
 import { endAsked, pageAddress } from "./page-address.ts";
+import { requireRunsAt } from "./places.ts";
 import { labelled } from "./screen.ts";
 import { openScreen, sideScreen, writeJson } from "./terminal.ts";
 
@@ -30,6 +31,8 @@ export const runsUiCommand = async ({ out, port, json }: RunsUiOptions): Promise
   const set = process.env.AGENTFLOW_TOKEN || undefined;
   const token = set ?? randomBytes(24).toString("base64url");
   const parent = parentRun();
+  // A run that has just begun makes its folder itself.
+  if (parent === undefined) await requireRunsAt(out);
   const viewer = await listenViewer({
     folder: out,
     token,

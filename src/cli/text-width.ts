@@ -88,6 +88,12 @@ export const tail = (text: string, width: number): string => {
 export const wrap = (text: string, width: number): string[] =>
   text.split(/\r?\n/).flatMap((line) => wrapLine(line.trimEnd(), width));
 
+/** The same of a line that begins with a name or figures: what does not fit stands below what follows them. */
+export const hanging = (line: string, width: number, indent: number): string[] =>
+  wrap(line.slice(indent), width - indent).map(
+    (part, i) => `${i === 0 ? line.slice(0, indent) : " ".repeat(indent)}${part}`,
+  );
+
 const wrapLine = (line: string, width: number): string[] => {
   const all = letters(line);
   const lines: string[] = [];

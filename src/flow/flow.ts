@@ -19,6 +19,7 @@ import {
 } from "./flow-options.ts";
 import { Interruption } from "./interruption.ts";
 import { type FlowParts, type Outcome, type Run, runLoop } from "./loop.ts";
+import { loopTurns } from "./loop-turns.ts";
 import { SolveMeter, unpricedError } from "./meter.ts";
 import { chatPlanner } from "./model/chat-planner.ts";
 import { chatVerifier } from "./model/chat-verifier.ts";
@@ -119,6 +120,7 @@ const partsOf = (options: FlowOptions): FlowParts => {
     stopConditions: [answered(), ...stopWhen, ...loopDetectors],
     budget,
     clock: options.clock ?? systemClock,
+    takeTurn: loopTurns(),
     toolTimeoutSeconds,
     toolApproval: options.toolApproval,
     onStepEnd: options.onStepEnd,
@@ -167,7 +169,7 @@ const solveWith = async (
     randomKey: options.randomKey ?? randomKey("solve", id),
     versions: options.versions ?? {},
     turnLimit: turnLimitOf(parts, query),
-    interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal),
+    interruption: new Interruption(parts.clock, parts.budget.seconds, options.abortSignal, parts.takeTurn),
     emit: listenersOf(options.onEvent, trace?.onEvent),
     usage,
     from: options.from,

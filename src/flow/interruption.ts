@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { TakeTurn } from "./loop-turns.ts";
 
 /** What `guard` throws when the solve ends before the work does. Never leaves the flow. */
 export class Interrupted extends Error {}
@@ -15,13 +16,15 @@ export class Interruption {
   // Made when somebody asks for the signal: most instant tools never do, and it is the dearest object of a solve.
   #controller: AbortController | undefined;
   readonly #clock: Clock;
+  readonly #takeTurn: TakeTurn;
   readonly #outer: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
   readonly #cancelTimer: () => void;
   #wake: (() => void) | undefined;
 
-  constructor(clock: Clock, seconds: number, outer: AbortSignal | undefined) {
+  constructor(clock: Clock, seconds: number, outer: AbortSignal | undefined, takeTurn: TakeTurn) {
     this.#clock = clock;
+    this.#takeTurn = takeTurn;
     this.#outer = outer;
     this.#cancelTimer = clock.after(seconds * 1000, () => this.#end("budget"));
     this.#onAbort = outer === undefined ? undefined : () => this.#end("aborted");
@@ -47,7 +50,7 @@ export class Interruption {
   guard<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       // Also takes the late failure of work that nobody waits for any more.
-      work.then(resolve, reject);
+      work.then((value) => this.#takeTurn(() => resolve(value)), reject);
       this.#wake = () => reject(new Interrupted());
       if (this.#reason !== undefined) this.#wake();
     });
@@ -62,7 +65,7 @@ export class Interruption {
         settle();
       };
       work.then(
-        (value) => end(() => resolve(value)),
+        (value) => end(() => this.#takeTurn(() => resolve(value))),
         (error: unknown) => end(() => reject(error)),
       );
       this.#wake = () => end(() => reject(new Interrupted()));

@@ -34,6 +34,7 @@ import type {
 import type { Usage } from "../usage.ts";
 import { fixedCall } from "./fixed-call.ts";
 import { Interrupted, type Interruption, TIMED_OUT } from "./interruption.ts";
+import type { TakeTurn } from "./loop-turns.ts";
 import { reached, type SolveMeter } from "./meter.ts";
 import { failed, refused } from "./observation.ts";
 import { ruleGenerator } from "./rules/generator.ts";
@@ -51,6 +52,7 @@ export interface FlowParts {
   readonly stopConditions: readonly StopCondition[];
   readonly budget: Required<Budget>;
   readonly clock: Clock;
+  readonly takeTurn: TakeTurn;
   readonly toolTimeoutSeconds: number;
   readonly toolApproval: ((call: ToolCall, state: FlowState) => boolean | Promise<boolean>) | undefined;
   readonly onStepEnd: ((entry: MemoryEntry) => void | Promise<void>) | undefined;

@@ -99,8 +99,17 @@ export const exportRun = async (folder: string, options: ExportRunOptions): Prom
   if (written > 0) return { run: id, format, out, written, leftOut: counted.leftOut };
   requireKnown(id, options, counted);
   throw new ConfigError(
-    `Of the run ${id} nothing is left to write: ${counted.leftOut} rollouts of training are kept as what the planner said, without calls and results, and no evaluated trajectory passes the filters.`,
+    `The run ${id} has no evaluated trajectory${lookedFor(options)}. ${counted.leftOut === 0 ? "" : `Rollouts of training (${counted.leftOut}) are kept as what the planner said, without calls and results, and cannot be written. `}Leave a filter out, or see what there is: agentflow runs query.`,
   );
+};
+
+/** What was asked for of a run, in words. */
+const lookedFor = ({ phase, set, family, task, solved = false }: ExportRunOptions): string => {
+  const named = Object.entries({ phase, set, family, task }).flatMap(([filter, name]) =>
+    name === undefined ? [] : [`of the ${filter} ${JSON.stringify(name.slice(0, 200))}`],
+  );
+  const wanted = [...named, ...(solved ? ["that earned the whole reward (--solved)"] : [])];
+  return wanted.length === 0 ? "" : ` ${wanted.join(" ")}`;
 };
 
 /** When the first of a run's files was written: its configuration, which nothing changes later. */

@@ -76,6 +76,22 @@ export const refuseTools = (request: AskedFields): void => {
   );
 };
 
+/**
+ * Throws `RequestError` 400 for the chores that chat pages give to the model of a conversation: a title, tags, questions to
+ * ask next. They say so in `metadata.task`, or ask for it under a heading and with the whole conversation in a tag, as Open
+ * WebUI does. A solve would cost turns, and a chat be named after what it has not found.
+ */
+export const refuseChores = ({ metadata }: AskedFields, question: string): void => {
+  const task = (metadata as { readonly task?: unknown } | undefined | null)?.task;
+  const isNamed = typeof task === "string" && /_generation$/.test(task);
+  if (!isNamed && !(/^\s*### Task:/.test(question) && question.includes("<chat_history>"))) return;
+  throw new RequestError(
+    400,
+    `The request is a chore of a chat page (${isNamed ? task.slice(0, 40) : "a text about the conversation"}): this model answers questions. Name another model for it there, or turn it off.`,
+    { code: "chore_not_supported", param: isNamed ? "metadata" : "messages" },
+  );
+};
+
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 const nameOf = (tool: unknown): string => {

@@ -3,7 +3,14 @@ import type { PlainSchema } from "../flow/input/plain-schema.ts";
 import type { Usage } from "../usage.ts";
 import type { Answer, Answering } from "./answering.ts";
 import { answerText } from "./answering.ts";
-import { type AskedFields, type AskedMessage, conversationOf, refuseTools, requireTextAnswer } from "./asked.ts";
+import {
+  type AskedFields,
+  type AskedMessage,
+  conversationOf,
+  refuseChores,
+  refuseTools,
+  requireTextAnswer,
+} from "./asked.ts";
 import { eventResponse, type ServerEvent } from "./event-source.ts";
 import { errorBody, RequestError, refusalOf } from "./request-error.ts";
 import { type Route, route } from "./route.ts";
@@ -53,7 +60,9 @@ export const chatCompletions = (answer: Answer, now: () => number): Route =>
     handle: async ({ body, abortSignal, leave }) => {
       refuseTools(body);
       requireTextAnswer(body);
-      const answering = await answer({ ...body, ...conversationOf(body.messages, "messages") }, abortSignal);
+      const asked = conversationOf(body.messages, "messages");
+      refuseChores(body, asked.question);
+      const answering = await answer({ ...body, ...asked }, abortSignal);
       const head = { id: `chatcmpl-${answering.id}`, created: Math.floor(now() / 1000), model: body.model };
       if (body.stream === true)
         return eventResponse(

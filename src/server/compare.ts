@@ -37,11 +37,12 @@ export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Ro
     const numbers = (await lines.find(folder, evaluatedFilter)).slice(0, MOST_TASKS);
     return (await lines.read(folder, numbers)).map((row, i) => ({ ...row, line: numbers[i] ?? 0 }));
   };
-  const sideOf = async (given: string | undefined, param: string): Promise<Side> => {
+  type Read = typeof evaluatedIn;
+  const sideOf = async (given: string | undefined, param: string, rowsOf: Read): Promise<Side> => {
     const [run, phase] = (given ?? "").split(":");
     if (run === undefined || phase === undefined || phase === "")
       throw new RequestError(400, `${param} is ${JSON.stringify(given ?? "")}: accepted is <run>:<phase>.`, { param });
-    const found = evaluationOf(await evaluatedIn(run), run, phase);
+    const found = evaluationOf(await rowsOf(run), run, phase);
     if (found.tasks.size === 0)
       throw new RequestError(404, `The run ${run} has no scored tasks of the phase ${JSON.stringify(phase)}.`, {
         code: "no_evaluation",
@@ -78,13 +79,15 @@ export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Ro
         "Compares two evaluations, paired by task: sets, families, tool orders, and tasks that came out differently.",
       query: { left: text, right: text },
       reply: {
-        description: "Differences are right minus left, over the tasks that both have.",
+        description:
+          "Differences are right minus left, over the tasks that both have. What has changed most comes first; of the tasks that came out differently the first 200.",
         schema: objectOf({
           left: side,
           right: side,
           sets: listOf(pairedSchema),
           families: listOf(pairedSchema),
           orders: objectOf({ likelier: listOf(orderSchema), rarer: listOf(orderSchema) }),
+          changedInAll: count,
           changed: listOf(
             objectOf({
               task: text,
@@ -96,8 +99,17 @@ export const compareRoutes = (root: string, lines: TrajectoryLines): readonly Ro
           ),
         }),
       },
-      handle: async ({ query }) =>
-        Response.json(comparisonOf(await sideOf(query.left, "left"), await sideOf(query.right, "right"))),
+      handle: async ({ query }) => {
+        // Two phases of one run are read together.
+        const read = new Map<string | undefined, ReturnType<Read>>();
+        const rowsOf: Read = (run) => {
+          const rows = read.get(run) ?? evaluatedIn(run);
+          read.set(run, rows);
+          return rows;
+        };
+        const left = await sideOf(query.left, "left", rowsOf);
+        return Response.json(comparisonOf(left, await sideOf(query.right, "right", rowsOf)));
+      },
     }),
   ];
 };
@@ -158,6 +170,10 @@ const comparisonOf = (left: Side, right: Side): object => {
     const theirs = right.tasks.get(key);
     return theirs === undefined ? [] : [[ours, theirs]];
   });
+  const changed = mostChanged(
+    pairs.filter(([ours, theirs]) => ours.reward !== theirs.reward),
+    ([ours, theirs]) => theirs.reward - ours.reward,
+  );
   const about = ({ run, phase, tasks, turns }: Side): object => ({
     run,
     phase,
@@ -168,20 +184,25 @@ const comparisonOf = (left: Side, right: Side): object => {
     left: about(left),
     right: about(right),
     sets: pairedBy(pairs, ({ set }) => set),
-    families: pairedBy(pairs, ({ family }) => family),
+    families: mostChanged(
+      pairedBy(pairs, ({ family }) => family),
+      ({ difference }) => difference.points,
+    ),
     orders: ordersOf(left, right),
-    changed: pairs
-      .filter(([ours, theirs]) => ours.reward !== theirs.reward)
-      .slice(0, MOST_CHANGED)
-      .map(([ours, theirs]) => ({
-        task: ours.task,
-        family: ours.family,
-        question: ours.question ?? theirs.question,
-        left: { id: `${left.run}:${ours.line}`, reward: ours.reward },
-        right: { id: `${right.run}:${theirs.line}`, reward: theirs.reward },
-      })),
+    changedInAll: changed.length,
+    changed: changed.slice(0, MOST_CHANGED).map(([ours, theirs]) => ({
+      task: ours.task,
+      family: ours.family,
+      question: ours.question ?? theirs.question,
+      left: { id: `${left.run}:${ours.line}`, reward: ours.reward },
+      right: { id: `${right.run}:${theirs.line}`, reward: theirs.reward },
+    })),
   };
 };
+
+/** The same, what differs most first; what differs by the same stays in its order. */
+const mostChanged = <One>(all: readonly One[], differenceOf: (one: One) => number): One[] =>
+  all.toSorted((a, b) => Math.abs(differenceOf(b)) - Math.abs(differenceOf(a)));
 
 const pairedBy = (pairs: readonly Pair[], nameOf: (task: ScoredTask) => string | null): Paired[] => {
   const groups = new Map<string, Pair[]>();

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Hono } from "hono";
+import { loopTurns } from "../flow/loop-turns.ts";
 import { packageFolder } from "../package-folder.ts";
 import type { Access } from "./access.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -42,6 +43,8 @@ export const appOf = (given: readonly Route[], { access, live, dashboard, onFaul
   });
   const routes = [...given, described];
   const app = new Hono();
+  // A thousand requests of one moment begin one after another, with the work under way in between.
+  const takeTurn = loopTurns();
   const refuse = (thrown: unknown): Response => {
     const refusal = refusalOf(thrown);
     if (refusal.status >= 500) onFault(refusal.cause ?? thrown);
@@ -65,6 +68,7 @@ export const appOf = (given: readonly Route[], { access, live, dashboard, onFaul
       const { abortSignal, end } = live.begin(req.raw.signal);
       let isStreamed = false;
       try {
+        await new Promise<void>(takeTurn);
         const path = req.param() as Readonly<Record<string, string>>;
         const asked = await read(req.raw);
         const response = await one.handle({ request: req.raw, path, ...asked, abortSignal, leave: end });

@@ -128,17 +128,38 @@ const readFrom = async (known: Known, path: string, lines: readonly number[]): P
   const file = await open(path, "r");
   try {
     const rows: TrajectoryRows[] = [];
-    for (const number of lines) {
-      const [start = 0, end = 0] = known.starts.slice(number - 1, number + 1);
-      const line = Buffer.alloc(end - start);
-      const { bytesRead } = await file.read(line, 0, line.length, start);
-      rows.push(rowsOf(checkedRow(line.subarray(0, bytesRead), path, number)));
-      await pace(line.length);
+    const startOf = (number: number): number => known.starts[number - 1] ?? 0;
+    for (const { first, last } of stretchesOf(lines, startOf)) {
+      const from = startOf(first);
+      const stretch = Buffer.alloc(startOf(last + 1) - from);
+      const { bytesRead } = await file.read(stretch, 0, stretch.length, from);
+      for (let number = first; number <= last; number += 1) {
+        const line = stretch.subarray(startOf(number) - from, Math.min(bytesRead, startOf(number + 1) - from));
+        rows.push(rowsOf(checkedRow(line, path, number)));
+        await pace(line.length);
+      }
     }
     return rows;
   } finally {
     await file.close();
   }
+};
+
+/** Bytes that are read at once, where it is more than a line. */
+const STRETCH = 2 ** 20;
+
+/** Lines that stand one after another are read together. */
+const stretchesOf = (
+  lines: readonly number[],
+  startOf: (number: number) => number,
+): readonly { readonly first: number; readonly last: number }[] => {
+  const stretches: { readonly first: number; last: number }[] = [];
+  for (const number of lines) {
+    const latest = stretches.at(-1);
+    if (latest?.last === number - 1 && startOf(number + 1) - startOf(latest.first) <= STRETCH) latest.last = number;
+    else stretches.push({ first: number, last: number });
+  }
+  return stretches;
 };
 
 type Plain = TrajectoryRows["trajectory"]["plain"];

@@ -69,6 +69,7 @@ process.on("message", () => {
   process.send?.({
     megabytes: peak / 2 ** 20,
     delayMs: delay.percentile(99) / 1e6,
+    longestMs: delay.max / 1e6,
     processorSeconds: (user + system) / 1e6,
     modelCalls,
   });

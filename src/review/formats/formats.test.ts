@@ -84,6 +84,10 @@ describe("the formats of other programs", () => {
   it.each([
     [{ set: "nosuch" }, /no trajectory of the set "nosuch": its evaluation sets are heldOut/],
     [{ phase: "nosuch" }, /of the phase "nosuch": .* and its phases /],
+    [
+      { phase: "before", solved: true },
+      /no evaluated trajectory of the phase "before" that earned the whole reward \(--solved\)\. Leave a filter out/,
+    ],
     [{ task: "nosuch" }, /of the task "nosuch": it has \d+ others, such as almanac-/],
   ] as const)("name what there is where %j leaves nothing", async (filter, message) => {
     await expect(exported({ format: "atif", ...filter })).rejects.toThrow(ConfigError);

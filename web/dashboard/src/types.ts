@@ -170,6 +170,9 @@ export interface Comparison {
   readonly sets: readonly Paired[];
   readonly families: readonly Paired[];
   readonly orders: { readonly likelier: readonly Order[]; readonly rarer: readonly Order[] };
+  /** Those that are not listed included. */
+  readonly changedInAll: number;
+  /** What differs most comes first. */
   readonly changed: readonly {
     readonly task: string;
     readonly family: string | null;
