@@ -23,8 +23,8 @@ describe("renderEntry", () => {
       fare: { kind: "number", value: 12, unit: "crown" },
       day: { kind: "date", value: "2032-05-01" },
     } as const;
-    expect(renderEntry(entry(2, trip), { asked: "crown" })).toBe("@2 minutes fare* day [6]\n");
-    expect(renderEntry(entry(2, trip), { asked: "date" })).toBe("@2 minutes fare day* [6]\n");
+    expect(renderEntry(entry(2, trip), { isAsked: ({ unit }) => unit === "crown" })).toBe("@2 minutes fare* day [6]\n");
+    expect(renderEntry(entry(2, trip), { isAsked: ({ kind }) => kind === "date" })).toBe("@2 minutes fare day* [6]\n");
     expect(renderEntry(entry(2, trip))).toBe("@2 minutes fare day [6]\n");
     expect(renderEntry(entry(2, {}))).toBe("@2 ok [6]\n");
     expect(

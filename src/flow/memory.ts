@@ -4,7 +4,6 @@ import type { Field } from "../tool.ts";
 import type { MemoryEntry } from "../trajectory.ts";
 import { dateOf } from "./dates.ts";
 import { ANSWER_FIELD, answerFieldOf } from "./observation.ts";
-import { fits } from "./rules/fits.ts";
 
 /** Most fields of an entry that a rendering names, and the longest name or label in it. */
 const FIELD_LIMIT = 24;
@@ -36,8 +35,8 @@ export interface EntryForm {
   readonly verdicts?: boolean | undefined;
   /** @default true */
   readonly turnsLeft?: boolean | undefined;
-  /** The unit or kind that the question asks for: fields of it are marked with `*`. @default none is marked */
-  readonly asked?: string | undefined;
+  /** Whether a field is of the unit or kind that the question asks for: then it is marked with `*`. @default none is */
+  readonly isAsked?: ((field: Field) => boolean) | undefined;
 }
 
 /**
@@ -57,7 +56,7 @@ export interface EntryForm {
  */
 export const renderEntry = (
   { index, observation, verdict, turnsLeft }: MemoryEntry,
-  { verdicts = false, turnsLeft: isShown = true, asked }: EntryForm = {},
+  { verdicts = false, turnsLeft: isShown = true, isAsked }: EntryForm = {},
 ): string => {
   let text = `@${index}`;
   if (observation.status === "ok") {
@@ -67,7 +66,7 @@ export const renderEntry = (
       const field = observation.fields[name];
       const shownCase = field === undefined ? undefined : caseOf(name, field);
       text += ` ${clip(name, NAME_LENGTH)}`;
-      if (asked !== undefined && fits(field, asked)) text += "*";
+      if (field !== undefined && isAsked?.(field) === true) text += "*";
       if (field?.label !== undefined) text += ` ${clip(field.label, NAME_LENGTH)}`;
       if (shownCase !== undefined) text += ` ${shownCase}`;
       shown += 1;

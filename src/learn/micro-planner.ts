@@ -2,7 +2,7 @@ import type { Engine, Policy, TrainingSequence } from "../engine.ts";
 import { createEngine, type ModelConfig, trainTokenizer } from "../engines/onnx/index.ts";
 import { renderEntry } from "../flow/memory.ts";
 import { memoised } from "../flow/model/memoised.ts";
-import { END, renderHead } from "../flow/model/prompt-form.ts";
+import { END, entryForm, renderHead } from "../flow/model/prompt-form.ts";
 import { deriveKey, type RandomKey, random, randomKey } from "../random.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { stepOf } from "../trajectory.ts";
@@ -67,15 +67,7 @@ export const makeMicroPlanner = async (
   const shown = await show(0, VOCABULARY_PLANS);
   const texts = shown.map(({ trajectory: { analysis, memory } }) => {
     const head = renderHead(analysis, form.turnsLeft === false ? undefined : (memory[0]?.turnsLeft ?? 0) + 1);
-    return (
-      head +
-      memory
-        .map(
-          (entry) =>
-            `${entry.step.raw}\n${renderEntry(entry, { ...form, asked: form.marked === true ? analysis.unit : undefined })}`,
-        )
-        .join("")
-    );
+    return head + memory.map((entry) => `${entry.step.raw}\n${renderEntry(entry, entryForm(form, analysis))}`).join("");
   });
   const tokenizer = trainTokenizer([...texts, ...outcomes(form)], {
     vocabularySize: LARGEST_VOCABULARY,

@@ -96,6 +96,15 @@ describe("a planner on a policy", () => {
     );
   });
 
+  test("the fields of the asked unit are marked, if it is asked", async () => {
+    const { policy, flow } = setUp();
+    const { trajectory } = await flow.solve(question);
+    const marked = trajectorySegments(policy.engine, trajectory, { turnsLeft: false, marked: true });
+    expect(byteTokenizer().decode(marked.ids)).toContain(
+      "look q1<end>@1 population*\nlook q1<end>@2 refused repeated\n",
+    );
+  });
+
   test("the text of a run gives supervised training the same ids and targets", async () => {
     const { trajectory } = await setUp().flow.solve(question);
     const { ids, targets, turns } = trajectorySegments(scriptedPolicy(() => "").engine, trajectory);

@@ -3,7 +3,8 @@ import { ConfigError } from "../../errors.ts";
 import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
-import { renderEntry } from "../memory.ts";
+import { type EntryForm, renderEntry } from "../memory.ts";
+import { fits } from "../rules/fits.ts";
 import { chatPrompts } from "./chat-prompt.ts";
 import { memoised } from "./memoised.ts";
 import { parseAction, parseChatAction } from "./parse-action.ts";
@@ -106,10 +107,15 @@ export const renderHead = ({ template, entities, unit }: Analysis, turnLimit?: n
   return turnLimit === undefined ? text : `${text}[${turnLimit}]\n`;
 };
 
-const compactForm = (
-  tokenizer: Tokenizer,
-  { verdicts, turnsLeft = true, marked = false }: PromptOptions,
-): PlannerPrompts => {
+/** How a compact prompt shows what came of the turns of a question. */
+export const entryForm = ({ verdicts, turnsLeft, marked }: PromptOptions, { unit }: Analysis): EntryForm => ({
+  verdicts,
+  turnsLeft,
+  ...(marked === true && unit !== undefined && { isAsked: (field) => fits(field, unit) }),
+});
+
+const compactForm = (tokenizer: Tokenizer, options: PromptOptions): PlannerPrompts => {
+  const { turnsLeft = true } = options;
   const endId = tokenizer.idOf(END);
   if (endId === undefined)
     throw new ConfigError(
@@ -120,7 +126,7 @@ const compactForm = (
     stopIds: [endId],
     headSegments: 1,
     prompt: ({ analysis, memory }, { turnLimit, room, sampled }) => {
-      const asked = marked ? analysis.unit : undefined;
+      const form = entryForm(options, analysis);
       const segments: PromptSegment[] = [
         { ids: encode(renderHead(analysis, turnsLeft ? turnLimit : undefined)), sampled: false },
       ];
@@ -130,7 +136,7 @@ const compactForm = (
           ids === undefined
             ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
             : { ids, sampled: true },
-          { ids: encode(renderEntry(entry, { verdicts, turnsLeft, asked })), sampled: false },
+          { ids: encode(renderEntry(entry, form)), sampled: false },
         );
       }
       return lengthOf(segments) <= room ? segments : undefined;
