@@ -59,6 +59,7 @@ const clientOf = (url: string, model: string): NodeJS.ProcessEnv => ({
   TINKER_BASE_URL: url,
   TINKER_API_KEY: KEY,
   TINKER_TELEMETRY: "0",
+  PYTHONWARNINGS: "ignore",
   HF_HUB_OFFLINE: "1",
   TOKENIZERS_PARALLELISM: "false",
   MODEL: model,
