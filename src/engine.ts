@@ -89,7 +89,7 @@ export interface OptimStepOptions {
   readonly epsilon?: number;
   /** On matrices only, never on norms. @default 0 */
   readonly weightDecay?: number;
-  /** Global norm to which the gradient is clipped; 0 turns it off. @default 1 */
+  /** Global norm to which the gradient is clipped; 0 turns it off. @default 1, and 0 at servers that do not clip */
   readonly gradientClip?: number;
 }
 
@@ -184,6 +184,8 @@ export interface Engine {
   readonly chat?: ChatTemplate;
   /** Whether a sample can be held to a grammar. @default true */
   readonly grammars?: boolean;
+  /** What it keeps of the settings of an optimiser step: all but `gradientClip`, or the learning rate only. @default all */
+  readonly optimiser?: "unclipped" | "learning-rate";
   /** Ids that end a reply; empty for a model that has none. */
   readonly endIds: readonly number[];
   /** What runs where, for people and for the fingerprint of a run: runtime, version, threads, CPU. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -55,5 +55,18 @@ describe("agentflow engine", () => {
     expect(stdout).toContain("agentflow-tiny (weights, 384 tokens)");
     // A key of the environment is not printed.
     expect(stdout).not.toContain("tml-cli-test");
+  });
+
+  it("does not serve an adapter, which its clients would not train", async () => {
+    const adapter = join(scratch, "adapter");
+    mkdirSync(adapter);
+    writeFileSync(join(adapter, "adapter_config.json"), "{}");
+    const checkpoints = join(scratch, "none");
+    const { code, stderr } = await agentflow(
+      ["engine", "serve", "--model", adapter, "--checkpoints", checkpoints],
+      "tml-cli-test",
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${adapter} is an adapter, and clients train new adapters on a model: serve its base`);
   });
 });

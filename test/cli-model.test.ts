@@ -115,6 +115,11 @@ describe("agentflow model", () => {
       [["model", "pull", "llama"], 2, "accepted is owner/name"],
       [["model", "remove", "tiny/llama"], 2, "There is no model tiny/llama in"],
       [["export", "nothing", "--format", "peft", "--out", "x"], 2, 'There is no planner "nothing"'],
+      [
+        ["export", "nothing", "--format", "gguf", "--out", "x", "--load", "http://127.0.0.1:1"],
+        2,
+        "--load goes with --format peft",
+      ],
       [["export", "nothing", "--format", "onnx", "--out", "x"], 2, "Allowed choices are peft, gguf, merged"],
     ] as const) {
       const ended = await agentflow(args);

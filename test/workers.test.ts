@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { learn } from "agentflow/learn";
 import { leverEnvironment } from "agentflow/testing";
-import { localQueue } from "agentflow/workers";
+import { localQueue, natsQueue } from "agentflow/workers";
 import { afterAll, describe, expect, it } from "vitest";
 import type { LearnEvent } from "../src/learn/event.ts";
 import { leverEngine, quick, readRun, tempFolder } from "./learn-double.ts";
@@ -75,5 +76,17 @@ describe("a run with workers", () => {
     }
     if (living?.exitCode === null) await once(living, "exit");
     expect(living?.exitCode).toBe(0);
+  });
+
+  it("is refused before anything is written where no server of the queue answers", async () => {
+    const closed = createServer().listen(0, "127.0.0.1");
+    await once(closed, "listening");
+    const { port } = closed.address() as AddressInfo;
+    closed.close();
+    const folder = await tempFolder();
+    const queue = natsQueue({ url: `nats://127.0.0.1:${port}` });
+    const { report } = learn({ environment, recipe: quick, folder, seed: 3, planner: leverEngine(), queue });
+    await expect(report).rejects.toThrow(`No server of NATS answers at nats://127.0.0.1:${port}`);
+    expect(await readdir(folder)).toEqual([]);
   });
 });

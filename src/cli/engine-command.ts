@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { openEngine } from "../engines/onnx/engine.ts";
+import { isAdapterFolder } from "../engines/onnx/files/adapter-files.ts";
 import { checkConformance, probeServer } from "../engines/tinker/index.ts";
 import { listen, tinkerServer } from "../engines/tinker-server/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
@@ -37,6 +38,10 @@ const serve = async ({ model: name, host, port, checkpoints, learns, context }: 
   const folder = resolve(checkpoints);
   await requireWritable(folder);
   const model = await findModel(name);
+  if (await isAdapterFolder(model))
+    throw new ConfigError(
+      `${name} is an adapter, and clients train new adapters on a model: serve its base, or one model of both (agentflow export ${name} --format merged --out <folder>).`,
+    );
   const engine = await openEngine(model, defined({ learns, contextLength: context }));
   try {
     const given = keyOf(process.env);

@@ -4,7 +4,9 @@ import { hubNameOf } from "../engines/onnx/files/model-cache.ts";
 import { openModelFiles } from "../engines/onnx/files/open-model.ts";
 import type { WrittenType } from "../engines/onnx/files/safetensors-writer.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { defined } from "../options.ts";
 import { findModelPath } from "../setup/local-model.ts";
+import { loadAdapter } from "../setup/vllm.ts";
 import { listenToInterrupts } from "./interrupt.ts";
 import { openScreen, writeJson } from "./terminal.ts";
 import { percent } from "./words.ts";
@@ -14,6 +16,9 @@ export interface ExportCommandOptions {
   readonly out: string;
   readonly base?: string;
   readonly type: WrittenType;
+  /** A running vLLM, and the folder as it sees it. */
+  readonly load?: string;
+  readonly loadPath?: string;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -40,8 +45,10 @@ const findBase = async (source: string, named: string | undefined): Promise<stri
  */
 export const exportCommand = async (
   source: string,
-  { format, out, base: named, type, json, quiet }: ExportCommandOptions,
+  { format, out, base: named, type, load, loadPath, json, quiet }: ExportCommandOptions,
 ): Promise<number> => {
+  if (load === undefined ? loadPath !== undefined : format !== "peft")
+    throw new ConfigError("--load goes with --format peft, and --load-path with --load.");
   const screen = openScreen({ json, quiet });
   const interrupts = listenToInterrupts(() => undefined);
   const from = await findModelPath(source);
@@ -64,8 +71,11 @@ export const exportCommand = async (
       onTensor: (done, total) => screen.live(`merging ${percent(done / total)} · tensor ${done} of ${total}`),
     });
     screen.line(screen.good("proved"), ` ${out}: ${tensors} tensors read back, each equal to what was meant`);
+    const model =
+      load && (await loadAdapter({ url: load, folder: out, serverFolder: loadPath, apiKey: process.env.VLLM_API_KEY }));
     screen.line(screen.dim(`       ${NEXT[format]}`));
-    if (json) writeJson({ schemaVersion: 1, source, base: baseName, format, out, tensors });
+    if (model) screen.line(screen.good("loaded"), ` ${load} has it as the model ${model}`);
+    if (json) writeJson({ schemaVersion: 1, source, base: baseName, format, out, tensors, ...defined({ model }) });
     return 0;
   } finally {
     interrupts.close();
@@ -76,7 +86,7 @@ export const exportCommand = async (
 
 /** What loads it. */
 const NEXT: Readonly<Record<ExportFormat, string>> = {
-  peft: "PeftModel.from_pretrained(model, folder), or vLLM: --enable-lora --lora-modules name=folder",
+  peft: "PeftModel.from_pretrained(model, folder), or vLLM: --enable-lora --lora-modules name=folder (a running one: --load)",
   gguf: "llama-cli -m base.gguf --lora file",
   merged: "AutoModelForCausalLM.from_pretrained(folder)",
 };

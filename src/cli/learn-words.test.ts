@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { courseOf } from "../../test/training-course.ts";
 import { diagnose } from "../train/index.ts";
 import { learnView } from "./learn-view.ts";
-import { shellWord, showDiagnoses } from "./learn-words.ts";
+import { introduction, shellWord, showDiagnoses } from "./learn-words.ts";
 import { screenOn } from "./screen.ts";
 import { cellsOf } from "./text-width.ts";
 
@@ -36,6 +36,15 @@ it.each([40, 80, 120])("shows why a run does not learn, whole, within %i cells",
   );
   expect(words).toContain("\\u001b[31mhow");
   expect(words).not.toContain("\u001b");
+});
+
+it("says where the planner of a run at a server is, and not how to solve with it here", () => {
+  const machine = { runtime: "tinker", server: "127.0.0.1:8210" };
+  const plan = { model: "agentflow-tiny", split: "test", tasks: 16, steps: 2, tasksPerStep: 12, groupSize: 8 } as const;
+  const titles = { heldOutPages: "", heldOutFamily: "", heldOutParaphrase: "", deep: "" };
+  const about = { run: "r", folder: "runs/r", titles, question: "how far?" };
+  const [planner] = introduction({ type: "run-start", ...plan, ...about, machine });
+  expect(planner).toEqual(["Planner", "agentflow-tiny at 127.0.0.1:8210, tinker"]);
 });
 
 it("says of one that is gone from when to when it was", () => {

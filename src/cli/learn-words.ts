@@ -13,10 +13,12 @@ export type RunStart = Extract<LearnHappening, { readonly type: "run-start" }>;
 /** What will happen and where, by label. How long it takes is measured first. */
 export const introduction = (start: RunStart): readonly (readonly [label: string, text: string])[] => {
   const { model, machine, split, tasks, steps, tasksPerStep, groupSize, folder } = start;
-  const millions = (Number(machine.parameters) / 1e6).toFixed(1);
+  const { parameters, server } = machine;
+  const weights = parameters === undefined ? "" : `, ${(Number(parameters) / 1e6).toFixed(1)} M weights`;
+  const place = server === undefined ? "" : ` at ${server}`;
   const threads = machine.threads === undefined ? "" : `, ${machine.threads} threads`;
   return [
-    ["Planner", `${model}, ${millions} M weights, ${machine.runtime ?? "native"}${threads}`],
+    ["Planner", `${model}${place}${weights}, ${machine.runtime ?? "native"}${threads}`],
     [
       "Plan",
       `${counted(steps, "step")} of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
@@ -88,7 +90,7 @@ export const showDiagnoses = (screen: Screen, diagnoses: readonly Diagnosis[], l
 export const conclude = (
   screen: Screen,
   report: LearnReport,
-  { folder, titles, question }: Pick<RunStart, "folder" | "titles" | "question">,
+  { folder, titles, question, machine }: Pick<RunStart, "folder" | "titles" | "question" | "machine">,
   config?: string,
 ): void => {
   for (const line of reportLines(report, titles, screen.width)) screen.line(line);
@@ -103,6 +105,11 @@ export const conclude = (
   const holding = report.diagnosis.filter(({ until }) => until === undefined);
   showDiagnoses(screen, holding, "Diagnosis");
   labelled(screen, "Run", folder);
+  if (machine.server !== undefined) {
+    labelled(screen, "Weights", `at ${machine.server}, as weights/tinker.json of the run says`);
+    screen.line(`Next      npx agentflow report ${shellWord(folder)}`);
+    return;
+  }
   const own = config === undefined ? "" : `--config ${shellWord(config)} `;
   // What is to be copied stays in one line.
   screen.line(`Next      npx agentflow solve ${own}--policy ${shellWord(folder)} \\`);

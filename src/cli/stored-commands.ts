@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { ConfigError } from "../errors.ts";
 import { trajectoryFormats } from "../review/index.ts";
-import { jsonOption, LARGEST, outOption, wholeNumber } from "./command-options.ts";
+import { jsonOption, LARGEST, outOption, serverAddress, wholeNumber } from "./command-options.ts";
 import { listExperience, pruneExperience } from "./experience-command.ts";
 import { exportCommand } from "./export.ts";
 import { addFilters, addImport, exportTrajectories, isTrajectoryFormat } from "./export-trajectories.ts";
@@ -228,12 +228,17 @@ const addExport = (program: Command): void => {
     .option("--base <model>", "base model of the adapter (default: the one it names)")
     .addOption(
       new Option("--type <type>", "type of merged weights").choices(["float32", "bfloat16"]).default("float32"),
-    );
+    )
+    .option("--load <url>", "load what is written as peft into this running vLLM, named by its hash", serverAddress)
+    .option("--load-path <folder>", "with --load: the folder of --out as the server sees it (default: the same)")
+    .addHelpText("after", "\nEnvironment: VLLM_API_KEY, the key of a vLLM that has one.");
   addFilters(command)
     .option("--json", "print one JSON object to stdout, progress to stderr", false)
     .option("--quiet", "do not show progress", false)
     .action(async (source, { format, ...options }, own: Command) => {
-      const weightsOnly = ["base", "type"].find((option) => own.getOptionValueSource(option) === "cli");
+      const weightsOnly = ["base", "type", "load", "loadPath"].find(
+        (option) => own.getOptionValueSource(option) === "cli",
+      );
       if (isTrajectoryFormat(format) && weightsOnly !== undefined)
         throw new ConfigError(
           `--${weightsOnly} is given with --format ${format}, which writes trajectories: it is accepted with peft, gguf and merged. Leave it out.`,

@@ -171,6 +171,14 @@ describe("a run of learning", () => {
   });
 });
 
+it("says what an engine does not keep of an optimiser's settings, and records those of the run", async () => {
+  const { events, report } = await readRun(started({ planner: leverEngine({ optimiser: "unclipped" }) }));
+  const told = events.flatMap((event) => (event.type === "diagnosis" ? [event.message] : []));
+  expect(told).toContain("The server does not clip gradients: gradientClip is 0 in this run.");
+  const config = JSON.parse(await readFile(join(root, report.run, "config.json"), "utf8"));
+  expect(config.config.optimiser).toMatchObject({ gradientClip: 0 });
+});
+
 describe("a planner that has adapters", () => {
   const adapters = () => leverEngine({ learns: "adapters" });
   const recipe = { ...quick, coldStart: { steps: 2, plans: 4, exercises: 2, routes: 0, learningRate: 0.3 } };

@@ -172,7 +172,9 @@ const runSession = async (session: Session): Promise<LearnReport> => {
   let offered: Offered | undefined;
   // With rollouts ahead of training no run repeats, whatever its tools answer.
   const keptReplies = (settings.maxStaleness ?? 0) > 0 ? undefined : replies;
+  const { queue } = options;
   try {
+    await queue?.reach?.();
     await replies.enter("opening");
     const environment = await options.environment.open({
       seed: settings.seed,
@@ -204,7 +206,6 @@ const runSession = async (session: Session): Promise<LearnReport> => {
       if (state !== undefined) await policy.importState(state);
     }
     emit(runStart(run, settings, learning, resumed === undefined ? undefined : (stored?.state.after.index ?? -1) + 1));
-    const { queue } = options;
     if (queue !== undefined)
       offered = await offerRollouts({ queue, run, settings, recipe, learning, replies: keptReplies, emit, clock });
     const report = await learnInRun({

@@ -26,6 +26,16 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe({ recipe: recipes.adapter, builtInModel: "agentflow-tiny" })).toEqual(recipes.adapter);
   });
 
+  it("asks of an engine only what it keeps of an optimiser's settings", () => {
+    const optimiserOf = (choice: RecipeChoice) => chooseRecipe(choice).grpo.optimiser;
+    expect(optimiserOf({ learns: "adapters", optimiser: "unclipped" })).toEqual({
+      beta1: 0.9,
+      beta2: 0.97,
+      gradientClip: 0,
+    });
+    expect(optimiserOf({ recipe: recipes.tiny, optimiser: "learning-rate" })).toEqual({ gradientClip: 0 });
+  });
+
   it("can be the published one: a constant rate, the KL in the loss, nothing imitated or refilled", () => {
     const paper = chooseRecipe({ recipe: recipes.paper, learns: "adapters" });
     expect([0, 31].map(learningRateOf(paper, 32))).toEqual([1e-6, 1e-6]);

@@ -239,7 +239,7 @@ export const recipes = { paper, tiny, micro, adapter } as const;
 /** What a recipe is chosen by, and what is changed in it. */
 export interface RecipeChoice
   extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "train" | "verdicts"> {
-  /** Taken as it is, whatever learns. */
+  /** Taken as it is, whatever learns, but for settings of the optimiser that the engine cannot keep. */
   readonly recipe?: Recipe | undefined;
   /** A model that knows the environment's tools, where there is one. */
   readonly builtInModel?: string | undefined;
@@ -249,6 +249,8 @@ export interface RecipeChoice
   readonly marked?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
+  /** What the engine keeps of an optimiser's settings. @default all */
+  readonly optimiser?: Engine["optimiser"] | undefined;
 }
 
 /**
@@ -267,6 +269,7 @@ export const chooseRecipe = ({
   recipe,
   builtInModel,
   learns,
+  optimiser,
   algorithm,
   coldStart,
   learningRate,
@@ -279,7 +282,7 @@ export const chooseRecipe = ({
   const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
   return {
     ...base,
-    grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]) },
+    grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
     coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
@@ -289,6 +292,10 @@ export const chooseRecipe = ({
     ...(marked !== undefined && !isAdapter && { marked }),
   };
 };
+
+/** Settings of an optimiser as the engine will keep them. */
+const keptOf = (settings: Recipe["grpo"]["optimiser"], kept: Engine["optimiser"]): Recipe["grpo"]["optimiser"] =>
+  kept === undefined ? settings : { ...(kept === "unclipped" && settings), gradientClip: 0 };
 
 /** How a recipe's planner is prompted. */
 export const promptsOf = ({ detail, verdicts, turnsLeft, marked }: Recipe): Omit<PromptOptions, "prompt"> => ({

@@ -75,14 +75,22 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   }
 };
 
+/** What a person should know of an engine that keeps fewer settings of an optimiser than a recipe has. */
+const NOT_KEPT = {
+  unclipped: "The server does not clip gradients: gradientClip is 0 in this run.",
+  "learning-rate": "The server takes a learning rate only: the other settings of the optimiser are its own.",
+} as const;
+
 /** The environment of training and imitation. */
 const practised = ({ environment, settings: { toolFailures, seed } }: LearningParts): Environment =>
   toolFailures === undefined ? environment : withToolFailures(environment, toolFailures, seed);
 
 /** Who plays which module, and the flow of it all. */
 const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds"> => {
-  const { settings, environment, planner, recipe: asked } = parts;
+  const { settings, environment, planner, recipe: asked, emit } = parts;
   const { engine } = opened;
+  const { learns, optimiser } = engine;
+  if (optimiser !== undefined) emit({ type: "diagnosis", message: NOT_KEPT[optimiser] });
   const { seed, algorithm, coldStart, learningRate, train, verdicts = opened.verdicts, toolFailures } = settings;
   const { builtInModel } = environment;
   const { turnsLeft, marked } = opened;
@@ -97,7 +105,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     turnsLeft,
     marked,
   };
-  const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns: engine.learns }) });
+  const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns, optimiser }) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);

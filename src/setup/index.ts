@@ -15,4 +15,5 @@ export { openSetUp, type Player, type SetUp, type SetUpOptions } from "./set-up.
 export { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "./skyrl.ts";
 export { type NamedAgain, type OpenedAgain, openedAgain } from "./stored-run.ts";
 export { type ChosenPlanner, trainedPlanner } from "./trained-planner.ts";
+export { type LoadAdapterOptions, loadAdapter } from "./vllm.ts";
 export { workerTexts } from "./worker-texts.ts";

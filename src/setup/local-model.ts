@@ -49,6 +49,11 @@ export const findModel = async (name: string): Promise<string> => {
   for (const sign of SIGNS) if (await isThere(join(name, sign))) return name;
   if (/\.gguf$/i.test(name) && (await isThere(name))) return name;
   if (parseModelName(name) !== undefined && !(await isThere(name))) return resolveModel(name);
+  for (const folder of [name, join("runs", name)])
+    if (await isThere(join(folder, "weights", "tinker.json")))
+      throw new ConfigError(
+        `The weights of ${name} are at the server that trained them, as its weights/tinker.json says: they cannot be opened here. Accepted is a run that was trained here.`,
+      );
   throw new ConfigError(
     `There is no planner "${name}": accepted are ${BUILT_IN_MODEL}, a run that has saved its weights (its folder, or its id in runs/), a model folder, a GGUF file, or a pulled model (owner/name).`,
   );

@@ -38,6 +38,7 @@ export const natsQueue = (options: NatsQueueOptions): RolloutQueue => {
   const { url, leaseSeconds } = checked("natsQueue", options, optionRules);
   return {
     leaseSeconds,
+    reach: async () => (await connectTo(url)).close(),
     open: async ({ id }, answer) => {
       const connection = await connectTo(url);
       const { max_payload: most = 2 ** 20 } = connection.info ?? {};

@@ -18,6 +18,8 @@ export interface QueueRun {
 export interface RolloutQueue {
   /** A worker that gives no sign of life for this long is lost: what it had under way is done again. @default 15 */
   readonly leaseSeconds?: number | undefined;
+  /** Tries the place where they meet, before a run writes anything. Throws `ConfigError` when nobody answers there. */
+  reach?(): Promise<void>;
   /** Answers messages from now on. */
   open(run: QueueRun, answer: Answering): Promise<OpenQueue>;
 }

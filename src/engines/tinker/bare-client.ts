@@ -82,8 +82,8 @@ export const samplesOf = (sampler: string, seqId: number, samples: number, maxTo
   type: "sample",
 });
 
-/** Request and result of one that is waited for at most this long. */
-const PATIENCE_SECONDS = 300;
+/** Request and result of one that is waited for at most this long: servers answer while they still load a model. */
+const PATIENCE_SECONDS = 900;
 const PACE_MS = 20;
 
 export const bareClient = (

@@ -148,6 +148,7 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
     contextLength,
     learns: "adapters",
     grammars: false,
+    ...(!dialect.clips && { optimiser: dialect.adam ? "unclipped" : "learning-rate" }),
     endIds,
     ...(chat && { chat }),
     description: { runtime: "tinker", server: new URL(url).host, model: base, dialect: dialect.name, contextLength },

@@ -85,6 +85,7 @@ describe("a probe", () => {
         // Few weights of the double have more than one coefficient: of a large epsilon the step has their size.
         await policy.optimStep({ learningRate: 0.1, epsilon: 1, gradientClip: 0 });
       }
+      expect(engine.optimiser).toBe(dialect === "tinker" ? undefined : "unclipped");
       const { logProbs } = await policy.forward(sequences);
       await engine.dispose();
       return logProbs;

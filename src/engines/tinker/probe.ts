@@ -209,12 +209,15 @@ const sampling = async (client: BareClient, model: ScratchModel): Promise<Findin
   );
   await client.step(model, 0.01);
   const trained = await client.score(model);
+  const live = await client.draw(sampler, 5);
   const newer = await client.sampler(model, 2);
   const fresh = await client.draw(newer, 0);
   const after = await client.draw(sampler, 4);
-  const kept = apart([...(before.promptLogProbs ?? [])].slice(1), [...(after.promptLogProbs ?? [])].slice(1)) < CLOSE;
+  const far = (one: typeof before): number =>
+    apart([...(before.promptLogProbs ?? [])].slice(1), [...(one.promptLogProbs ?? [])].slice(1));
+  const kept = far(live) < CLOSE && far(after) < CLOSE;
   const overwritten = apart(trained, await client.score(model)) > CLOSE;
-  const moved = apart([...(fresh.promptLogProbs ?? [])].slice(1), [...(before.promptLogProbs ?? [])].slice(1)) > CLOSE;
+  const moved = far(fresh) > CLOSE;
   return [
     finding(
       "samples name their sequences",

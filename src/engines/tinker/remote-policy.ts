@@ -217,7 +217,7 @@ const weighed = (
 /** Throws `ConfigError` for a setting that the server would not keep. */
 const requireHonoured = (
   { name, clips, adam }: Dialect,
-  { gradientClip = 1, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0 }: OptimStepOptions,
+  { gradientClip = Number(clips), beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0 }: OptimStepOptions,
 ): void => {
   if (!clips && gradientClip !== 0)
     throw new ConfigError(`Servers of the dialect ${name} do not clip gradients: set gradientClip to 0.`);
