@@ -7,7 +7,8 @@ import { modelVerifier } from "../flow/model/verifier.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import { type ModuleName, moduleNames, type TrainableName, trainableNames } from "./modules.ts";
-import { promptsOf, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
+import { promptsOf } from "./recipe-prompts.ts";
 
 export interface CastOptions {
   /** Modules that the model plays, the planner always. Only a chat model can play others. @default all, of a chat model */

@@ -15,7 +15,7 @@ import type { Emit, EvaluationPhase } from "./event.ts";
 import { imitation } from "./imitated-sequences.ts";
 import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
-import { aboutPrompts, promptsOf } from "./recipe.ts";
+import { aboutPrompts, promptsOf } from "./recipe-prompts.ts";
 import { setsOf } from "./record.ts";
 import { learnRules, openingRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";

@@ -3,7 +3,8 @@ import type { Toolset } from "../tool.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
-import { promptsOf, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
+import { promptsOf } from "./recipe-prompts.ts";
 
 /** Exercises begin at this index of training tasks: none is a plan that was shown as well. */
 const FIRST_EXERCISE = 10_000_000;

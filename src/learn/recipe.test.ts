@@ -1,15 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { algorithmNames, algorithms } from "./algorithms.ts";
-import {
-  aboutPrompts,
-  chooseRecipe,
-  descentOf,
-  learningRateOf,
-  type Recipe,
-  type RecipeChoice,
-  recipes,
-} from "./recipe.ts";
+import { chooseRecipe, descentOf, learningRateOf, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
 import { isRecipe } from "./recipe-form.ts";
+import { aboutPrompts } from "./recipe-prompts.ts";
 
 describe("the recipe of a run", () => {
   it("goes by what learns", () => {

@@ -1,6 +1,4 @@
 import type { Engine } from "../engine.ts";
-import type { PromptOptions } from "../flow/model/prompt-form.ts";
-import { defined } from "../options.ts";
 import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
 import { algorithms } from "./algorithms.ts";
 import type { LearnSettings } from "./settings.ts";
@@ -296,20 +294,3 @@ export const chooseRecipe = ({
 /** Settings of an optimiser as the engine will keep them. */
 const keptOf = (settings: Recipe["grpo"]["optimiser"], kept: Engine["optimiser"]): Recipe["grpo"]["optimiser"] =>
   kept === undefined ? settings : { ...(kept === "unclipped" && settings), gradientClip: 0 };
-
-/** How a recipe's planner is prompted. */
-export const promptsOf = ({ detail, verdicts, turnsLeft, marked }: Recipe): Omit<PromptOptions, "prompt"> => ({
-  detail,
-  ...defined({ verdicts, turnsLeft, marked }),
-});
-
-/** What a saved planner says of its prompts, for those who open it. */
-export const aboutPrompts = ({
-  verdicts,
-  turnsLeft,
-  marked,
-}: Recipe): { readonly verdicts?: true; readonly turnsLeft?: false; readonly marked?: true } => ({
-  ...(verdicts === true && { verdicts }),
-  ...(turnsLeft === false && { turnsLeft }),
-  ...(marked === true && { marked }),
-});

@@ -6,7 +6,8 @@ import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.t
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
 import { comparisons } from "./planners/candidates.ts";
 import { renumbered } from "./planners/references.ts";
-import { promptsOf, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
+import { promptsOf } from "./recipe-prompts.ts";
 import { type Recombinations, recombinationsOf, recombined } from "./recombined.ts";
 import { type WalkOptions, walkRoutes } from "./routes.ts";
 import { reread, thinned, transplanted } from "./varied-exercises.ts";

@@ -11,7 +11,7 @@ import { diagnosisEvent } from "./diagnosis.ts";
 import type { Emit } from "./event.ts";
 import type { LearnOptions } from "./options.ts";
 import { plannerSource } from "./planner-source.ts";
-import { aboutPrompts } from "./recipe.ts";
+import { aboutPrompts } from "./recipe-prompts.ts";
 import { learnRules, resumeRules } from "./rules.ts";
 import { type LearnRun, runStream, secondsOf } from "./run-stream.ts";
 import { settingsOf } from "./settings.ts";

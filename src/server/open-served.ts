@@ -8,7 +8,7 @@ import { ConfigError } from "../errors.ts";
 import { familiarityOf } from "../familiarity.ts";
 import { createFlow } from "../flow/flow.ts";
 import { learn, resume } from "../learn/learn.ts";
-import { aboutPrompts } from "../learn/recipe.ts";
+import { aboutPrompts } from "../learn/recipe-prompts.ts";
 import { secondsOf } from "../learn/run-stream.ts";
 import { settingsOf } from "../learn/settings.ts";
 import { openLearning } from "../learn/start.ts";
