@@ -18,8 +18,8 @@ export interface ShownRoutesOptions extends WalkOptions {
 }
 
 /** How often a route is shown with another way to name a thing, and how often as one that asks for another field. */
-const RECOMBINED = 0.4;
-const TRANSPLANTED = 0.2;
+const RECOMBINED = 0.35;
+const TRANSPLANTED = 0.35;
 /** Share of the calls before which a mistake stands. */
 const MISTAKEN = 0.08;
 
