@@ -1,0 +1,28 @@
+/** Published claims as data, what each needs, and one call that puts them to the test. */
+export type { Arm, ColdStartArm, EvaluationArm, ImitationArm, TrainingArm } from "./arm.ts";
+export type { VariantName } from "./arms/variants.ts";
+export type { Claim } from "./claim.ts";
+export { claims } from "./claims/all.ts";
+export type { Ground } from "./keys.ts";
+export type { ClaimResults, Measured } from "./measured.ts";
+export type { Sizes } from "./options.ts";
+export type { ClaimReport, ReproductionMeta, ReproductionReport } from "./report.ts";
+export { reproductionHtml } from "./report-html.ts";
+export { reproductionMarkdown, reproductionTable } from "./report-markdown.ts";
+export {
+  type ReproduceEvent,
+  type ReproduceOptions,
+  type Reproduction,
+  type ReproductionGround,
+  reproduce,
+} from "./reproduce.ts";
+export type {
+  ArmResult,
+  ColdStartResult,
+  CourseStep,
+  EvaluationResult,
+  ImitationResult,
+  TrainingResult,
+} from "./result.ts";
+export type { SolveRow, TurnRow } from "./row.ts";
+export { type Verdict, verdictOf } from "./verdict.ts";
