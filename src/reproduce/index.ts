@@ -8,7 +8,7 @@ export type { ClaimResults, Measured } from "./measured.ts";
 export type { Sizes } from "./options.ts";
 export type { ClaimReport, ReproductionMeta, ReproductionReport } from "./report.ts";
 export { reproductionHtml } from "./report-html.ts";
-export { reproductionMarkdown, reproductionTable } from "./report-markdown.ts";
+export { reproductionMarkdown } from "./report-markdown.ts";
 export {
   type ReproduceEvent,
   type ReproduceOptions,
@@ -22,7 +22,8 @@ export type {
   CourseStep,
   EvaluationResult,
   ImitationResult,
+  ResultBase,
   TrainingResult,
 } from "./result.ts";
 export type { SolveRow, TurnRow } from "./row.ts";
-export { type Verdict, verdictOf } from "./verdict.ts";
+export type { Verdict } from "./verdict.ts";

@@ -46,6 +46,7 @@ describe("the schedule", () => {
     expect(names.indexOf("train flow-grpo 7")).toBeLessThan(names.indexOf("imitate own 7"));
     expect(names.indexOf("single-start 7")).toBeLessThan(names.indexOf("train single-policy 7"));
     expect(jobs.findIndex(({ seed }) => seed === 8)).toBe(jobs.length / 2);
+    expect(names.indexOf("3 turns 7")).toBeLessThan(names.indexOf("train permuted 7"));
     expect(jobs[jobs.length / 2 - 1]?.arm.kind).toBe("cold start");
   });
 

@@ -22,7 +22,17 @@ ${
 }${note !== undefined && markup`<p class="quiet">${note}</p>`}</section>
 `;
 
-/** A reproduction as one page of HTML, with a chart for each claim, that asks for nothing else. */
+/**
+ * A reproduction as one page of HTML, with a chart for each claim, that asks for nothing else.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { reproductionHtml } from "agentflow/reproduce";
+ *
+ * console.log(reproductionHtml(JSON.parse(await readFile("reproduction/report.json", "utf8"))));
+ * ```
+ */
 export const reproductionHtml = (report: ReproductionReport): string =>
   pageOf({
     title: "Published claims, put to the test",

@@ -46,7 +46,17 @@ const section = ({ id, sentence, published, measured, least, verdict, why, note,
     "",
   ].join("\n");
 
-/** A reproduction as Markdown, with its charts beside it. */
+/**
+ * A reproduction as Markdown, with its charts beside it.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { reproductionMarkdown } from "agentflow/reproduce";
+ *
+ * console.log(reproductionMarkdown(JSON.parse(await readFile("reproduction/report.json", "utf8"))));
+ * ```
+ */
 export const reproductionMarkdown = (report: ReproductionReport): string =>
   [
     "# Published claims, put to the test",

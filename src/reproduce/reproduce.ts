@@ -7,6 +7,19 @@ import type { EnvironmentSource } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import type { PlannerSource } from "../learn/planner-source.ts";
 import { type Recipe, recipes } from "../learn/recipe.ts";
+import {
+  abortSignal as aSignal,
+  callback,
+  checked,
+  count,
+  listOf,
+  name,
+  number,
+  objectWith,
+  type Rules,
+  required,
+  seed,
+} from "../options.ts";
 import { BUILT_IN_MODEL, localPlanner } from "../setup/local-model.ts";
 import { own } from "../store/owner.ts";
 import { exists } from "../store/run-folder.ts";
@@ -80,6 +93,20 @@ export interface ReproduceOptions {
   readonly clock?: Clock | undefined;
 }
 
+const optionRules: Rules<ReproduceOptions> = {
+  claims: listOf(name),
+  folder: required(name),
+  seeds: listOf(seed),
+  steps: count,
+  minutes: number({ above: 0 }),
+  sizes: objectWith("numbers of tasks by set"),
+  ground: objectWith("an environment and all that is run in it"),
+  meta: objectWith("what a report says of its making"),
+  onEvent: callback,
+  abortSignal: aSignal,
+  clock: objectWith("a clock", "now", "after"),
+};
+
 /** The report, and whether it is of all that was asked for. */
 export interface Reproduction {
   readonly report: ReproductionReport;
@@ -123,6 +150,7 @@ const claimsNamed = (ids: readonly string[] | undefined, known: readonly Claim[]
  * ```
  */
 export const reproduce = async (options: ReproduceOptions): Promise<Reproduction> => {
+  checked("reproduce", options, optionRules);
   const { folder, seeds = usual.seeds, steps = usual.steps, sizes = usualSizes } = options;
   const ground = options.ground ?? (await builtIn());
   const claims = claimsNamed(options.claims, ground.claims);

@@ -1,7 +1,7 @@
 import type { SolveRow } from "./row.ts";
 
-/** What an arm has come to for one seed: a file of its own. Wall time is in `seconds` alone. */
-interface ResultBase {
+/** What every arm comes to for one seed: a file of its own. Wall time is in `seconds` alone. */
+export interface ResultBase {
   readonly schemaVersion: 1;
   readonly arm: string;
   readonly seed: number;

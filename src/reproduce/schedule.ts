@@ -9,7 +9,8 @@ export interface Job {
 
 /**
  * What claims need, each arm once a seed: first everything for the first seed, so that there is a figure for each claim
- * before there is a second one for any. An arm comes after those that it needs; what was shown is searched last.
+ * before there is a second one for any. An arm comes after those that it needs; an evaluation, which is quick, as soon as it
+ * can; what was shown is searched last.
  */
 export const jobsOf = (
   arms: Readonly<Record<string, Arm>>,
@@ -25,9 +26,17 @@ export const jobsOf = (
     ordered.push(arm);
   };
   for (const claim of claims) for (const name of claim.arms) add(name);
-  const last = ordered.filter(({ kind }) => kind === "cold start");
-  const all = [...ordered.filter(({ kind }) => kind !== "cold start"), ...last];
-  return seeds.flatMap((seed) => all.map((arm) => ({ arm, seed })));
+  const placed: Arm[] = [];
+  while (placed.length < ordered.length) {
+    const ready = ordered.filter(
+      (arm) => !placed.includes(arm) && neededBy(arm).every((name) => placed.some((earlier) => earlier.name === name)),
+    );
+    const next =
+      ready.find(({ kind }) => kind === "evaluation") ?? ready.find(({ kind }) => kind !== "cold start") ?? ready[0];
+    if (next === undefined) throw new RangeError("Some arms need each other.");
+    placed.push(next);
+  }
+  return seeds.flatMap((seed) => placed.map((arm) => ({ arm, seed })));
 };
 
 /** Seconds that an arm takes on two quiet cores, roughly: only their proportions matter once some have been run. */

@@ -1,5 +1,6 @@
 import { learn, resume } from "../../learn/learn.ts";
 import type { PlannerSource } from "../../learn/planner-source.ts";
+import { verifierColdStart } from "../../learn/recipe.ts";
 import { readLines } from "../../store/lines.ts";
 import { readTrajectories } from "../../store/stored-run.ts";
 import type { TrainingArm } from "../arm.ts";
@@ -13,6 +14,8 @@ import { staleEngine } from "./stale-engine.ts";
 /** Its own evaluations are for people who train: here the sets are measured once, by evaluation arms. */
 const NEVER = 1_000_000;
 const CHECKPOINT_EVERY = 20;
+/** A verifier that learns is shown less than in a run of learning of its own: it has less time. */
+const VERIFIER = { ...verifierColdStart, steps: 120, trajectories: 400 };
 
 const staleSource = (source: PlannerSource): PlannerSource => ({
   ...source,
@@ -46,6 +49,7 @@ export const runTraining = async (
               grpo: { ...recipe.grpo, klEvery: 0, ...arm.grpo },
               validation: { tasks: 1, every: NEVER },
               fixedOrderTasks: 1,
+              ...(train?.includes("verifier") === true && { verifier: VERIFIER }),
               checkpointEvery: Math.min(CHECKPOINT_EVERY, recipe.checkpointEvery),
             },
             steps,
