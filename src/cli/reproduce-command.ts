@@ -79,6 +79,10 @@ const show = (screen: Screen, event: ReproduceEvent): void => {
     case "arm-end":
       screen.clear();
       break;
+    case "arm-failed":
+      screen.clear();
+      screen.line(screen.bad(`${"".padEnd(8)}failed: ${event.why}`));
+      break;
     case "out-of-time":
       screen.line(`${counted(event.arms, "run")} left out for want of time`);
       break;

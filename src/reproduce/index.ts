@@ -3,19 +3,15 @@ export type { Arm, ColdStartArm, EvaluationArm, ImitationArm, TrainingArm } from
 export type { VariantName } from "./arms/variants.ts";
 export type { Claim } from "./claim.ts";
 export { claims } from "./claims/all.ts";
+export type { ReproduceEvent } from "./event.ts";
+export type { ReproductionGround } from "./ground.ts";
 export type { Ground } from "./keys.ts";
 export type { ClaimResults, Measured } from "./measured.ts";
 export type { Sizes } from "./options.ts";
 export type { ClaimReport, ReproductionMeta, ReproductionReport } from "./report.ts";
 export { reproductionHtml } from "./report-html.ts";
 export { reproductionMarkdown } from "./report-markdown.ts";
-export {
-  type ReproduceEvent,
-  type ReproduceOptions,
-  type Reproduction,
-  type ReproductionGround,
-  reproduce,
-} from "./reproduce.ts";
+export { type ReproduceOptions, type Reproduction, reproduce } from "./reproduce.ts";
 export type {
   ArmResult,
   ColdStartResult,
@@ -26,4 +22,5 @@ export type {
   TrainingResult,
 } from "./result.ts";
 export type { SolveRow, TurnRow } from "./row.ts";
+export type { Ended } from "./run-jobs.ts";
 export type { Verdict } from "./verdict.ts";

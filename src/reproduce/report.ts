@@ -61,18 +61,21 @@ const resultsOf = ({ arms }: Claim, table: ResultTable, asked: readonly number[]
   };
 };
 
-/** A claim by what its arms have come to. `absent`: why it cannot be run here. */
+/** A claim by what its arms have come to. `absent`: why it cannot be run here; `failed`: why an arm came to nothing. */
 const reportOn = (
   claim: Claim,
   table: ResultTable,
   seeds: readonly number[],
   absent: string | undefined,
+  failed: ReadonlyMap<string, string>,
 ): ClaimReport => {
   const { id, sentence, published, measured, least, note, arms } = claim;
   const about = { id, sentence, published, measured, least, ...(note !== undefined && { note }) };
   if (absent !== undefined) return { ...about, verdict: "not run", why: absent };
   const results = resultsOf(claim, table, seeds);
   if (results.seeds.length === 0) {
+    const broken = arms.find((arm) => failed.has(arm));
+    if (broken !== undefined) return { ...about, verdict: "not run", why: `${broken} failed: ${failed.get(broken)}` };
     const missing = arms.filter((arm) => table.get(arm) === undefined);
     return { ...about, verdict: "not run", why: `not done yet: ${missing.join(", ") || arms.join(", ")}` };
   }
@@ -86,6 +89,7 @@ export const reportOf = (
   table: ResultTable,
   meta: ReproductionMeta,
   absent: ReadonlyMap<string, string>,
+  failed: ReadonlyMap<string, string> = new Map(),
 ): ReproductionReport => {
   const all = [...table.values()].flatMap((bySeed) => [...bySeed.values()]);
   const tokens = [...table].flatMap(([arm, bySeed]) => {
@@ -97,6 +101,6 @@ export const reportOf = (
     ...meta,
     seconds: Math.round(all.reduce((sum, { seconds }) => sum + seconds, 0)),
     sampledTokens: Object.fromEntries(tokens.sort(([a], [b]) => (a < b ? -1 : 1))),
-    claims: claims.map((claim) => reportOn(claim, table, meta.seeds, absent.get(claim.id))),
+    claims: claims.map((claim) => reportOn(claim, table, meta.seeds, absent.get(claim.id), failed)),
   };
 };

@@ -7,8 +7,10 @@ import type { PlannerSource } from "../learn/planner-source.ts";
 import { leverEnvironment, leverPolicy } from "../testing/index.ts";
 import type { Arm } from "./arm.ts";
 import type { Claim } from "./claim.ts";
+import type { ReproduceEvent } from "./event.ts";
+import type { ReproductionGround } from "./ground.ts";
 import { accuracyGain } from "./measures/accuracy.ts";
-import { type ReproduceEvent, type ReproduceOptions, type ReproductionGround, reproduce } from "./reproduce.ts";
+import { type ReproduceOptions, reproduce } from "./reproduce.ts";
 
 /** A policy of levers that keeps its weights in a folder, and tells of each step. */
 const kept = (policy: Policy, onStep: () => void): Policy =>
@@ -186,6 +188,30 @@ describe("a reproduction", () => {
     expect(late.ended).toBe("out of time");
     expect(late.begun).toEqual(["untrained"]);
     expect(late.report.claims[0]?.why).toBe("not done yet: a");
+  });
+
+  it("leaves claims whose arms fail without a verdict, and runs the others", async () => {
+    const broken: ReproductionGround = {
+      ...ground(),
+      arms: {
+        ...arms,
+        "train b": {
+          kind: "imitation",
+          name: "train b",
+          about: "shown what does not exist",
+          shown: "oracle",
+          of: "a",
+          steps: 1,
+        },
+      },
+    };
+    const { report, ended } = await run(await tempFolder(), { ground: broken });
+    expect(ended).toBe("done");
+    expect(report.claims[0]?.verdict).not.toBe("not run");
+    expect(report.claims[1]).toMatchObject({
+      verdict: "not run",
+      why: "b failed: it needs train b: a has no rollouts to imitate.",
+    });
   });
 
   it("refuses claims that nobody knows, and seeds that are named twice", async () => {
