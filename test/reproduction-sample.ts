@@ -25,7 +25,7 @@ export const sampleReport = (): ReproductionReport => {
   return reportOf(
     claims.filter(({ id }) => REPORTED.includes(id)),
     new Map(results.map((result) => [result.arm, new Map([[result.seed, result]])])),
-    { date: "2026-11-30", commit: "a sample", version: "0.1.0", machine: "2 cores", seeds: [7], steps: 100 },
+    { date: "2026-11-30", commit: "a sample", version: "0.1.0", machine: "2 cores", seeds: [7], steps: 3 },
     new Map([["planner-or-executor", "the executor goes by rules"]]),
   );
 };

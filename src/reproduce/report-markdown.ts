@@ -1,5 +1,5 @@
 import type { ClaimReport, ReproductionReport } from "./report.ts";
-import { countsText, metaText, oursText, seedsText } from "./report-text.ts";
+import { countsText, leastText, metaText, oursText, seedsText } from "./report-text.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
@@ -34,7 +34,7 @@ const section = ({ id, sentence, published, measured, least, verdict, why, note,
     `**${verdict}**${why === undefined ? "" : `: ${why}`}`,
     "",
     `- Published: ${published.figure} (${published.source}).`,
-    `- Measured: ${measured}. Smallest effect that would matter: ${least}.`,
+    `- Measured: ${measured}. Smallest effect that would matter: ${leastText({ least, ours })}.`,
     ...(ours === undefined
       ? []
       : [

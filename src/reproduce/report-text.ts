@@ -23,8 +23,12 @@ export const seedsText = ({ seeds, unit }: Measured): string =>
 export const metaText = ({ date, commit, version, machine, seeds, steps, seconds }: ReproductionReport): string =>
   `${date}, agentflow ${version} at ${commit}, seeds ${seeds.join(", ")}, ${steps} steps of 12 tasks × 8 rollouts, ${Math.round(seconds / 60)} minutes of runs on ${machine}`;
 
-/** How many claims came to what: `12 hold, 5 do not, 6 are unclear, 3 were not run`. */
+/** The smallest effect that would matter: `5 points`, `0.1 turns`. */
+export const leastText = ({ least, ours }: { readonly least: number; readonly ours?: Measured | undefined }): string =>
+  ours?.unit === "turns" ? `${least} turns` : `${Math.round(1000 * least) / 10} points`;
+
+/** How many claims came to what: `12 hold, 5 do not, 6 unclear, 3 not run`. */
 export const countsText = (claims: readonly ClaimReport[]): string => {
   const count = (verdict: ClaimReport["verdict"]): number => claims.filter((claim) => claim.verdict === verdict).length;
-  return `${count("holds")} hold, ${count("does not")} do not, ${count("unclear")} are unclear, ${count("not run")} were not run`;
+  return `${count("holds")} hold, ${count("does not")} do not, ${count("unclear")} unclear, ${count("not run")} not run`;
 };

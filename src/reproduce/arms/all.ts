@@ -113,7 +113,7 @@ export const arms: Readonly<Record<string, Arm>> = Object.fromEntries(
       name: "single-start",
       about: "the built-in planner is shown how plans end with an answer",
       shown: "finished plans",
-      steps: 40,
+      steps: 120,
     },
     {
       kind: "imitation",

@@ -16,7 +16,7 @@ import { singlePolicyOf } from "./single-policy.ts";
 
 const BATCH = 32;
 /** Random plans that end with an answer. */
-const FINISHED_PLANS = 1000;
+const FINISHED_PLANS = 2000;
 
 /** Imitates; a run that was killed begins anew, for it takes a minute. */
 export const runImitation = async (

@@ -105,7 +105,7 @@ export const trainingClaims: readonly Claim[] = [
     arms: ["flow-grpo", "single-policy", "train flow-grpo", "train single-policy"],
     measure: accuracyGain({ id: "single-policy", better: "flow-grpo", worse: "single-policy", sets: both }),
     least: POINTS,
-    note: "The single policy has the same tools, gate, reading of the question, steps and rollouts, samples more tokens, and was first shown 40 steps of plans that end with an answer.",
+    note: "The single policy has the same tools, gate, reading of the question, steps and rollouts, samples more tokens, and was first shown 120 steps of plans that end with an answer.",
   },
   {
     id: "tool-errors",
