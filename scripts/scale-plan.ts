@@ -5,39 +5,20 @@
  *   npm run scale:plan [-- --run runs/<id> --request-ms 0.38]
  */
 import { parseArgs } from "node:util";
-import { recipes } from "../src/learn/index.ts";
+import {
+  rollouts as assumed,
+  efficiency,
+  machines,
+  models,
+  planOf,
+  type Rollouts,
+} from "../src/reproduce/paper/plan.ts";
 import { readTrajectories } from "../src/store/stored-run.ts";
 import type { Trajectory } from "../src/trajectory.ts";
-import { type Efficiency, type Machine, type ModelShape, planOf, type Rollouts } from "./scale/plan.ts";
 
 const { values } = parseArgs({
   options: { run: { type: "string" }, "request-ms": { type: "string", default: "0.38" } },
 });
-
-const models: Readonly<Record<"small" | "large", ModelShape>> = {
-  small: { name: "Qwen2.5-7B-Instruct", parameters: 7.62e9, layers: 28, kvHeads: 4, headDim: 128 },
-  large: { name: "Qwen2.5-72B-Instruct", parameters: 72.7e9, layers: 80, kvHeads: 8, headDim: 128 },
-};
-/** Data sheet: 80 GB, 989 TFLOP/s bfloat16 without sparsity, 3.35 TB/s. The price is an assumption. */
-const h100 = { gpu: "H100 80 GB", gpus: 8, bytes: 80e9, flops: 989e12, bandwidth: 3.35e12, dollarsPerHour: 2.5 };
-const machines: Readonly<Record<"small" | "large", Machine>> = {
-  small: { ...h100, nodes: 1, tensorParallel: 1 },
-  large: { ...h100, nodes: 4, tensorParallel: 4 },
-};
-const efficiency: Efficiency = { decoding: 0.5, prefill: 0.4, training: 0.3, memory: 0.7 };
-const { tasksPerStep, groupSize } = recipes.paper.grpo;
-const assumed: Rollouts = {
-  tasks: tasksPerStep,
-  groupSize,
-  steps: recipes.paper.steps,
-  turns: 2.5,
-  callsPerTurn: 3,
-  callsPerRollout: 2,
-  promptTokens: 2000,
-  sampledTokens: 300,
-  cached: 0.5,
-  toolSeconds: 4,
-};
 
 /** Turns and tokens of the evaluations of a run, whose rows have trajectories in full. */
 const measured = async (folder: string): Promise<Pick<Rollouts, "turns" | "promptTokens" | "sampledTokens">> => {

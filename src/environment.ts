@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import type { ChatModel } from "./model.ts";
-import type { Analyst, Executor, Planner } from "./module.ts";
+import type { Analyst, Executor, Generator, Planner, Verifier } from "./module.ts";
 import type { Random } from "./random.ts";
 import type { ReplyLog } from "./reply-log.ts";
 import type { RolloutCost, Task } from "./task.ts";
@@ -94,7 +94,10 @@ export interface Environment<Sealed extends EnvironmentSealed = EnvironmentSeale
   readonly question: string;
 }
 
-/** The limits of an environment's flows, who reads their questions, their instructions, who makes the calls and who keeps the replies. */
+/**
+ * The limits of an environment's flows, who reads their questions, their instructions, who makes the calls, who judges and
+ * answers where no model does, and who keeps the replies.
+ */
 export interface EnvironmentFlow {
   readonly budget?: Budget;
   readonly analyst?: Analyst;
@@ -102,6 +105,8 @@ export interface EnvironmentFlow {
   readonly replies?: ReplyLog;
   readonly secrets?: readonly string[];
   readonly executor?: Executor;
+  readonly verifier?: Verifier;
+  readonly generator?: Generator;
 }
 
 /** What a run of learning gives an environment when it opens it. */

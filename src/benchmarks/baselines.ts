@@ -97,7 +97,8 @@ export const modelAlone = (flow: FlowOptions, model: ChatModel): FlowOptions => 
   };
 };
 
-const FINISH = "final_answer";
+/** The tool by which a single policy ends a task. */
+export const FINISH = "final_answer";
 
 /**
  * A flow with a single policy in the manner of ReAct: one model thinks, writes each call and ends by calling
@@ -117,21 +118,27 @@ const FINISH = "final_answer";
  */
 export const react = (flow: FlowOptions, model: ChatModel | Policy, options: ModelPlannerOptions = {}): FlowOptions => {
   checkFlow(flow, "react: the flow");
-  const finish = tool<{ answer: string }>({
-    description: "Ends the task: the answer alone, a number, date or name, without unit and without a sentence.",
-    inputSchema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"] },
-    execute: ({ answer }) => ({ text: answer, fields: {} }),
-  });
   return {
     ...withoutModules(flow),
-    tools: { ...toolsetOf(flow.tools), [FINISH]: finish },
+    tools: { ...toolsetOf(flow.tools), [FINISH]: finishing },
     planner: modelPlanner(model, options),
     executor: ruleExecutor(),
-    verifier: stopsAt((called) => called === FINISH),
-    generator: (state, context) =>
-      state.memory.at(-1)?.call?.tool === FINISH ? lastResult(state, context) : undefined,
+    ...singlePolicy(),
   };
 };
+
+/** Ends a task with the answer that it is given. */
+export const finishing = tool<{ answer: string }>({
+  description: "Ends the task: the answer alone, a number, date or name, without unit and without a sentence.",
+  inputSchema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"] },
+  execute: ({ answer }) => ({ text: answer, fields: {} }),
+});
+
+/** Who stands beside a single policy: nobody judges when to stop, and nobody else writes the answer. */
+export const singlePolicy = (): { readonly verifier: Verifier; readonly generator: Generator } => ({
+  verifier: stopsAt((called) => called === FINISH),
+  generator: (state, context) => (state.memory.at(-1)?.call?.tool === FINISH ? lastResult(state, context) : undefined),
+});
 
 /** A verifier whose second gate looks at nothing but which tool was called. */
 const stopsAt = (isEnd: (called: string) => boolean): Verifier => {

@@ -28,6 +28,7 @@ import { showFailure, takeReports } from "./failure.ts";
 import { addInit } from "./init.ts";
 import { INTERRUPTED, isInterruption } from "./interrupt.ts";
 import { learnCommand } from "./learn.ts";
+import { addReproduce } from "./reproduce-command.ts";
 import { addServe } from "./serve.ts";
 import { sftCommand } from "./sft.ts";
 import { replaySolve, solve } from "./solve.ts";
@@ -240,6 +241,7 @@ withSetUp(program.command("solve"))
 
 addEval(withSetUp(program.command("eval")));
 addData(program);
+addReproduce(program);
 addServe(withSetUp(program.command("serve")));
 
 withSetUp(program.command("doctor"))

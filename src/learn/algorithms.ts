@@ -27,6 +27,8 @@ export const algorithms = {
   progress: { stepCredit: "progress" },
   /** A step that brought something new is worth more than one that did not, also where all rollouts fail. */
   discovery: { stepCredit: "discovery" },
+  /** A control: only the last turn of a rollout learns from its outcome. */
+  "last-turn": { stepCredit: "last-turn" },
   /** ECHO (arXiv 2605.24517): what tools return is modelled, too. */
   echo: { observationWeight: 0.05 },
   /** Tree-GRPO (arXiv 2509.21240): half of the rollouts of a group fork from a turn of the others. */

@@ -99,7 +99,7 @@ export const grpoRules: Rules<GrpoOptions> = {
     gradientClip: number(),
   }),
   advantage: oneOf("paper", "no-std", "leave-one-out", "max-rl"),
-  stepCredit: oneOf("none", "same-state", "progress", "discovery"),
+  stepCredit: oneOf("none", "same-state", "progress", "discovery", "last-turn"),
   stepWeight: number(),
   stepDiscount: number({ most: 1 }),
   observationWeight: number(),

@@ -121,3 +121,11 @@ it("of discovery knows a value by its kind, its unit and itself", () => {
   const [credits] = creditsOf(groupOf({ trajectory: { ...trajectory, memory }, reward }), { stepCredit: "discovery" });
   expect(credits?.map((credit) => (credit ?? 0) > 0)).toEqual([true, false, true]);
 });
+
+it("of the last turn takes the outcome from all turns before it", () => {
+  const group = groupOf(rollout(1, "a", "b", "c"), rollout(0, "a"), rollout(undefined, "a", "b"));
+  const [first, second, none] = creditsOf(group, { stepCredit: "last-turn" });
+  expect(first).toEqual([-0.5, -0.5, undefined]);
+  expect(second).toEqual([undefined]);
+  expect(none).toEqual([undefined, undefined]);
+});

@@ -11,10 +11,12 @@ import { mean } from "./statistics.ts";
  *   discounted a turn (GiGPO, arXiv 2505.10978).
  * - `progress`: how much nearer a step came to what a successful rollout of the group knew in the end (after GraphGPO,
  *   arXiv 2605.26684), compared with all steps of the group.
+ * - `last-turn`: the opposite of the rollout's advantage in all turns but the last, so that only the last one learns: how agents
+ *   are trained on their final answers alone.
  * - `discovery`: whether its call brought anything that was not known, compared with all steps of the group that did not end
  *   it; so a group in which all fail still teaches to make calls that work and lead on.
  */
-export type StepCredit = "none" | "same-state" | "progress" | "discovery";
+export type StepCredit = "none" | "same-state" | "progress" | "discovery" | "last-turn";
 
 export interface StepCreditOptions {
   readonly stepCredit: StepCredit;
@@ -29,7 +31,7 @@ const groupRule = ruleOf<Group>(
 );
 
 const optionRules: Rules<StepCreditOptions> = {
-  stepCredit: required(oneOf("none", "same-state", "progress", "discovery")),
+  stepCredit: required(oneOf("none", "same-state", "progress", "discovery", "last-turn")),
   stepDiscount: required(number({ most: 1 })),
   advantage: required(oneOf("paper", "no-std", "leave-one-out", "max-rl")),
 };
@@ -48,7 +50,9 @@ const optionRules: Rules<StepCreditOptions> = {
 export const stepCredits = (groups: readonly Group[], options: StepCreditOptions): ReadonlyMap<TrainedTurn, number> => {
   required(listOf(groupRule))(groups, "stepCredits: groups");
   ruleOf(optionRules, { others: "any" })(options, "stepCredits: the options");
-  const of = { none: undefined, "same-state": sameState, progress, discovery }[options.stepCredit];
+  const of = { none: undefined, "same-state": sameState, progress, discovery, "last-turn": lastTurn }[
+    options.stepCredit
+  ];
   const credits = new Map<TrainedTurn, number>();
   if (of !== undefined) for (const group of groups) of(samplesOf(group), options, credits);
   return credits;
@@ -114,6 +118,17 @@ const progress = (samples: readonly Sample[], { advantage }: StepCreditOptions, 
     advantage,
   );
   for (const [i, { turn }] of steps.entries()) credits.set(turn, credit[i] ?? 0);
+};
+
+const lastTurn = (samples: readonly Sample[], { advantage }: StepCreditOptions, credits: Credits) => {
+  const advantage_G = advantages(
+    samples.map(({ reward }) => reward),
+    advantage,
+  );
+  for (const [i, { trajectory }] of samples.entries()) {
+    const last = Math.max(...trajectory.turns.map(({ turn }) => turn));
+    for (const turn of trajectory.turns) if (turn.turn < last) credits.set(turn, -(advantage_G[i] ?? 0));
+  }
 };
 
 /** What a discovery is worth beside a reward of 1. */

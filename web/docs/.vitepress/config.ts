@@ -64,6 +64,7 @@ export default defineConfig({
         text: "Research",
         items: [
           ...page("How we measure", "how-we-measure"),
+          ...page("Published claims", "reproducing"),
           ...page("Promises and checks", "promises"),
           ...page("Log of results", "log"),
           ...page("Architecture", "architecture"),

@@ -1,4 +1,6 @@
 /** What a run of the published recipe takes on GPUs, from counts, the data sheets of the GPU and stated assumptions. */
+import { ConfigError } from "../../errors.ts";
+import { recipes } from "../../learn/recipe.ts";
 
 /** A model by its config.json. */
 export interface ModelShape {
@@ -84,7 +86,7 @@ export const planOf = (
   const room = m.tensorParallel * m.bytes * e.memory - weights;
   const sequences = Math.floor(Math.min(rollouts / copies, room / (length * cachePerToken)));
   if (sequences < 1)
-    throw new Error(`${model.name} does not fit ${m.tensorParallel} × ${m.gpu}: raise tensorParallel.`);
+    throw new ConfigError(`${model.name} does not fit ${m.tensorParallel} × ${m.gpu}: raise tensorParallel.`);
   // One token of all sequences reads the weights and their caches once.
   const tokenSeconds = (weights + sequences * length * cachePerToken) / (m.tensorParallel * m.bandwidth * e.decoding);
   const decoding = ((calls * r.sampledTokens) / (copies * sequences)) * tokenSeconds;
@@ -111,3 +113,39 @@ export const planOf = (
     clientProcessorSeconds: (calls * 2 * millisecondsPerRequest) / 1000,
   };
 };
+
+/** The published model, and one ten times as large. */
+export const models: Readonly<Record<"small" | "large", ModelShape>> = {
+  small: { name: "Qwen2.5-7B-Instruct", parameters: 7.62e9, layers: 28, kvHeads: 4, headDim: 128 },
+  large: { name: "Qwen2.5-72B-Instruct", parameters: 72.7e9, layers: 80, kvHeads: 8, headDim: 128 },
+};
+
+/** Data sheet: 80 GB, 989 TFLOP/s bfloat16 without sparsity, 3.35 TB/s. The price is an assumption. */
+const h100 = { gpu: "H100 80 GB", gpus: 8, bytes: 80e9, flops: 989e12, bandwidth: 3.35e12, dollarsPerHour: 2.5 };
+
+export const machines: Readonly<Record<"small" | "large", Machine>> = {
+  small: { ...h100, nodes: 1, tensorParallel: 1 },
+  large: { ...h100, nodes: 4, tensorParallel: 4 },
+};
+
+/** Assumed. */
+export const efficiency: Efficiency = { decoding: 0.5, prefill: 0.4, training: 0.3, memory: 0.7 };
+
+const { tasksPerStep, groupSize } = recipes.paper.grpo;
+
+/** The published recipe's counts; turns, tokens and seconds are assumed. */
+export const rollouts: Rollouts = {
+  tasks: tasksPerStep,
+  groupSize,
+  steps: recipes.paper.steps,
+  turns: 2.5,
+  callsPerTurn: 3,
+  callsPerRollout: 2,
+  promptTokens: 2000,
+  sampledTokens: 300,
+  cached: 0.5,
+  toolSeconds: 4,
+};
+
+/** Of processor time that a request takes the client, measured by `npm run check:load`. */
+export const MILLISECONDS_PER_REQUEST = 0.38;

@@ -2,8 +2,8 @@
  * The published run of Flow-GRPO (arXiv 2510.05592) as a configuration: Qwen2.5-7B-Instruct in all four modules, of which the
  * planner learns; 32 tasks × 8 rollouts a step; at most 3 turns in training and 10 in evaluation.
  */
-import type { Environment, EnvironmentSource, EnvironmentTask, TaskSets } from "../../src/environment.ts";
-import { moduleNames, recipes } from "../../src/learn/index.ts";
+import type { Environment, EnvironmentSource, EnvironmentTask, TaskSets } from "../../environment.ts";
+import { moduleNames, recipes } from "../../learn/index.ts";
 
 export const TURNS = { training: 3, evaluation: 10 } as const;
 
