@@ -251,7 +251,7 @@ const measure = async (url: string, model: string): Promise<void> => {
   await local.dispose();
 };
 
-/** Small, and one question at a time: each new length and number of sequences is compiled anew. */
+/** Small, since each new length and number of sequences is compiled anew. */
 const recipe: Recipe = {
   ...recipes.tiny,
   steps: 2,
@@ -269,7 +269,7 @@ const recipe: Recipe = {
   validation: { tasks: 4, every: 1 },
   checkpointEvery: 1,
   fixedOrderTasks: 4,
-  concurrency: 1,
+  concurrency: 8,
 };
 
 const learnAt = async (url: string, model: string): Promise<void> => {
@@ -333,7 +333,7 @@ try {
         await third.stop();
       }
     }
-    const planner = join(import.meta.dirname, "..", "models", "agentflow-tiny-trained");
+    const planner = join(import.meta.dirname, "..", "models", "agentflow-tiny");
     const second = await startSkyrl(planner, "second", environment);
     try {
       await learnAt(second.url, planner);
