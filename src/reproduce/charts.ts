@@ -3,7 +3,7 @@ import { bar, type Chart, chartOf, circle, colour, line, path, smoothed, text } 
 import type { Interval } from "../train/index.ts";
 
 const WIDTH = 760;
-const PLOT = { left: 250, right: 650 };
+const PLOT = { left: 250, right: 600 };
 const ROW = 26;
 const TOP = 34;
 
