@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { type ChatModel, createFlow, tool } from "../index.ts";
 import { loopTurns } from "./loop-turns.ts";
 
@@ -60,4 +60,19 @@ it("an abort ends a solve that waits for its turn, and no other", async () => {
   leaving.abort();
   expect((await leaves).stopReason).toBe("aborted");
   expect((await stays).stopReason).toBe("turn-limit");
+});
+
+it("goes by timers where there is no setImmediate, as in browsers", async () => {
+  vi.stubGlobal("setImmediate", undefined);
+  try {
+    const takeTurn = loopTurns();
+    const done: number[] = [];
+    takeTurn(() => block(8));
+    await new Promise<void>((resolve) => {
+      for (let i = 0; i < 6; i += 1) takeTurn(() => void (done.push(i) === 6 && resolve()));
+    });
+    expect(done).toEqual([0, 1, 2, 3, 4, 5]);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

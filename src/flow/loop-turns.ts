@@ -1,6 +1,12 @@
 /** Gives a piece of work its turn: at once where the event loop has time for it. */
 export type TakeTurn = (run: () => void) => void;
 
+/** In a later turn of the event loop. Browsers have no `setImmediate`. */
+const later = (run: () => void): void => {
+  if (typeof setImmediate === "undefined") setTimeout(run);
+  else setImmediate(run);
+};
+
 /** How long pieces of work run after one another before others than they get their turn. */
 const SLICE_MS = 5;
 /** Pieces of work that waited and run in one turn of the event loop. */
@@ -15,7 +21,7 @@ export const loopTurns = (): TakeTurn => {
   const waiting: (() => void)[] = [];
   let ends: number | undefined;
   const begin = (): number => {
-    setImmediate(turn);
+    later(turn);
     ends = performance.now() + SLICE_MS;
     return ends;
   };
