@@ -42,7 +42,7 @@ const parts: Readonly<Record<string, Part>> = {
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
   index: { imports: ["*"], lines: 175, export: "." },
-  flow: { imports: [...ground, "patterns"], lines: 5350 },
+  flow: { imports: [...ground, "patterns"], lines: 5420 },
   train: { imports: [...ground, "flow", "store"], lines: 3800, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 550 },
   learn: {
@@ -58,7 +58,7 @@ const parts: Readonly<Record<string, Part>> = {
       "tools",
       "workers",
     ],
-    lines: 8500,
+    lines: 8600,
     export: "./learn",
   },
   workers: { imports: [...ground, "flow"], lines: 900, export: "./workers" },
@@ -89,7 +89,7 @@ const parts: Readonly<Record<string, Part>> = {
     export: "./engines/tinker-server",
   },
   testing: { imports: ground, lines: 1300, export: "./testing" },
-  cli: { imports: ["*"], lines: 6170 },
+  cli: { imports: ["*"], lines: 6200 },
 };
 
 const FILE_LINES = 300;

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 
-/** What Ctrl-C did so far. */
+/** What Ctrl-C, or a SIGTERM in its place, did so far. */
 export interface Interrupts {
   /** Pressed at least once: no new step begins. */
   readonly asked: boolean;
@@ -14,7 +14,7 @@ export interface Interrupts {
   close(): void;
 }
 
-/** Listens to Ctrl-C: the first time calls `onAsked`, the second time work is aborted, the third time Node exits. */
+/** Listens to Ctrl-C, and to SIGTERM, by which schedulers and containers end a process: the first time calls `onAsked`, the second time work is aborted, the third time Node exits. */
 export const listenToInterrupts = (onAsked: () => void): Interrupts => {
   const abort = new AbortController();
   const stop = new AbortController();
@@ -28,7 +28,9 @@ export const listenToInterrupts = (onAsked: () => void): Interrupts => {
     get asked() {
       return presses > 0;
     },
-    close: () => process.off("SIGINT", press),
+    close: () => {
+      for (const signal of signals) process.off(signal, press);
+    },
   };
   const press = (): void => {
     presses += 1;
@@ -39,9 +41,11 @@ export const listenToInterrupts = (onAsked: () => void): Interrupts => {
       onAsked();
     }
   };
-  process.on("SIGINT", press);
+  for (const signal of signals) process.on(signal, press);
   return interrupts;
 };
+
+const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Exit code of a command that Ctrl-C ended. */
 export const INTERRUPTED = 130;

@@ -21,6 +21,17 @@ export interface LearnView {
   readonly start: RunStart | undefined;
 }
 
+/** Shows what is being done before a run begins: redrawn in a terminal, elsewhere a line for each part of it. */
+export const stageView = (screen: Screen): ((stage: string) => void) => {
+  let shown: string | undefined;
+  return (stage) => {
+    screen.live(stage);
+    const part = stage.replace(/:? \d+\/\d+$/u, "");
+    if (!screen.interactive && part !== shown) screen.line(`${part} …`);
+    shown = part;
+  };
+};
+
 /** Fewer tasks than this keep a machine busy for too short a time to forecast from. */
 const MEASURABLE = 100;
 
@@ -39,6 +50,7 @@ export const learnView = (
   let progress: Progress | undefined;
   let evaluationSeconds = 0;
   let imitationBegan: number | undefined;
+  const stages = stageView(screen);
   const titles = (): RunStart["titles"] =>
     start?.titles ?? environment?.titles ?? { heldOutPages: "", heldOutFamily: "", heldOutParaphrase: "", deep: "" };
   const showEvaluation = (event: Extract<LearnHappening, { readonly type: "evaluation-end" }>): void => {
@@ -71,7 +83,7 @@ export const learnView = (
         screen.line();
         break;
       case "stage":
-        screen.live(event.stage);
+        stages(event.stage);
         break;
       case "imitation-step": {
         imitationBegan ??= performance.now();

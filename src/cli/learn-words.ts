@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import type { SetName } from "../environment.ts";
 import type { Baselines } from "../learn/baselines.ts";
 import type { PlannerFigures } from "../learn/evaluation.ts";
@@ -107,13 +108,19 @@ export const conclude = (
   labelled(screen, "Run", folder);
   if (machine.server !== undefined) {
     labelled(screen, "Weights", `at ${machine.server}, as weights/tinker.json of the run says`);
-    screen.line(`Next      npx agentflow report ${shellWord(folder)}`);
+    screen.line(`Next      npx agentflow report ${shellPath(folder)}`);
     return;
   }
-  const own = config === undefined ? "" : `--config ${shellWord(config)} `;
+  const own = config === undefined ? "" : `--config ${shellPath(config)} `;
   // What is to be copied stays in one line.
-  screen.line(`Next      npx agentflow solve ${own}--policy ${shellWord(folder)} \\`);
+  screen.line(`Next      npx agentflow solve ${own}--policy ${shellPath(folder)} \\`);
   screen.line(`            ${shellWord(question)}`);
+};
+
+/** A path as one word of a shell, as short as it can be said from here. */
+const shellPath = (path: string): string => {
+  const near = relative("", path);
+  return shellWord(near !== "" && near.length < path.length ? near : path);
 };
 
 /** A text as one word of a shell, which runs nothing that stands in it. */

@@ -14,7 +14,7 @@ import { localQueue, natsQueue, type RolloutQueue } from "../workers/index.ts";
 import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
 import { type LearnUi, openLearnUi } from "./learn-ui.ts";
-import { learnView } from "./learn-view.ts";
+import { learnView, stageView } from "./learn-view.ts";
 import { conclude, shellWord } from "./learn-words.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
@@ -162,7 +162,7 @@ const checkCommand = async (
       "learn --check checks a project, and there is no agentflow.config.ts here: name its file with --config, or make one with agentflow init.",
     );
   const source = await projectFile(config, process.env);
-  const onStage = (stage: string): void => screen.live(`project: ${stage}`);
+  const onStage = stageView(screen);
   const findings = await checkEnvironment(source, { seed, onStage, abortSignal });
   const sound = findings.every(({ level }) => level !== "error");
   if (json) writeJson({ schemaVersion: 1, sound, findings });

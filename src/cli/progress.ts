@@ -48,12 +48,12 @@ export const trainingProgress = (
       const left = duration(training + after);
       const valid = validation === undefined ? "–" : percent(validation);
       const place = `step ${String(index + 1).padStart(String(steps).length)}/${steps}`;
-      const figures = `reward ${percent(reward.mean)} · validation ${valid} · errors ${percent(toolErrorRate)}`;
+      const figures = `reward ${percent(reward.mean)} · valid ${valid} · errors ${percent(toolErrorRate)}`;
       // What matters most comes first; the picture takes what is left of the line.
       const live = `${place} · ${left} left · ${figures} `;
       screen.live(`${live}${sparkline(rewards, Math.max(0, Math.min(SPARKS, screen.width - 1 - live.length)))}`);
       if (screen.interactive) return;
-      screen.line(`${place} · ${figures} · mixed ${groups.mixed}/${groups.total} · ${left} left`);
+      screen.line(`${place} · ${figures} · ${groups.mixed} mixed · ${left} left`);
     },
     validated: (accuracy) => {
       validation = accuracy;

@@ -1,4 +1,4 @@
-import { TRUTH } from "../flow/rules/fits.ts";
+import { NUMBER, TRUTH } from "../flow/rules/fits.ts";
 import { isSameUnit } from "../flow/rules/unit-names.ts";
 import type { Analysis, Trajectory } from "../trajectory.ts";
 
@@ -59,6 +59,9 @@ export const unitWordsIn = (trajectories: readonly Trajectory[]): UnitWords => {
   );
 };
 
+/** What is asked for without the name of a unit: it is the same for another field. */
+const KINDS = new Set(["date", "day", "name", NUMBER, TRUTH]);
+
 /** A question that names other fields, and the unit that it then asks for. */
 export const withFields = (
   { template, unit }: Analysis,
@@ -84,7 +87,7 @@ export const withFields = (
     if (unit !== undefined && unit === before) shown = after;
     else if (unit === from[0]) shown = to[0];
     // A unit that is not the name of a field would contradict the new one.
-    else if (unit !== "date" && unit !== "day" && unit !== TRUTH && unit !== "name") shown = undefined;
+    else if (unit !== undefined && !KINDS.has(unit)) shown = undefined;
   }
   return { template: withWords(template, words), ...(shown !== undefined && { unit: shown }) };
 };

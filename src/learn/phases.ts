@@ -50,6 +50,9 @@ export interface LearnRunParts {
 
 type Seconds = { -readonly [Part in keyof LearnReport["seconds"]]: number };
 
+/** What the parts took together: of a run that was resumed, more than has passed since. */
+const sumOf = ({ coldStart = 0, evaluate, rollOut, train }: Seconds): number => coldStart + evaluate + rollOut + train;
+
 const secondsSoFar = ({ seconds: coldStart }: Learning, { seconds }: Phases): Seconds => ({
   total: 0,
   evaluate: 0,
@@ -195,7 +198,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
   const report: LearnReport = {
     schemaVersion: 1,
     run: run.id,
-    seconds: { ...seconds, total: now() - parts.started },
+    seconds: { ...seconds, total: Math.max(now() - parts.started, sumOf(seconds)) },
     config,
     stepsDone: trained.steps,
     interrupted: trained.steps < steps && !trained.endedAsTold,

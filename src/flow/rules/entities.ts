@@ -35,6 +35,23 @@ const OPENERS = new Set(
   ).split(" "),
 );
 
+const TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+  .split(" ")
+  .map((word, i) => [word, 20 + 10 * i] as const);
+const SMALL =
+  "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+    .split(" ")
+    .map((word, i) => [word, i] as const);
+/** Numbers in words, up to ninety-nine. */
+const NUMBER_WORDS = new Map<string, number>([
+  ...SMALL,
+  ...TENS,
+  ...TENS.flatMap(([tens, value]) => SMALL.slice(1, 10).map(([one, i]) => [`${tens}-${one}`, value + i] as const)),
+]);
+
+/** A number in words is one to compare with only after these: "fewer than five" has one, "the two of them" has none. */
+const BEFORE_BOUND = new Set("than least most over under above below exactly exceed exceeds".split(" "));
+
 /** Capitalised words that name a unit, a scale or a form and not a thing. */
 const FORMS = new Set("celsius fahrenheit kelvin utc gmt iso english true false ok".split(" "));
 
@@ -73,8 +90,9 @@ const inPlain = (text: string, from: number, to: number): Span[] => {
   const spans: Span[] = [];
   let at = 0;
   while (at < words.length) {
-    const next = endOfRun(words, at);
-    const span = next > at ? spanOf(text, words, at, next) : undefined;
+    const bound = boundAt(words, at);
+    const next = bound === undefined ? endOfRun(words, at) : at + 1;
+    const span = bound ?? (next > at ? spanOf(text, words, at, next) : undefined);
     if (span !== undefined) spans.push(span);
     at = Math.max(next, at + 1);
   }
@@ -115,6 +133,15 @@ const isIdentifier = (word: string): boolean =>
 const isName = (word: string): boolean =>
   isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word));
 const isMonth = (word: string): boolean => MONTH_NAMES.has(word.toLowerCase()) && isName(word);
+
+/** "Fewer than five": 5. */
+const boundAt = (words: readonly Word[], at: number): Span | undefined => {
+  const word = words[at];
+  const value = NUMBER_WORDS.get(word?.text.toLowerCase() ?? "");
+  if (word === undefined || value === undefined || !word.follows) return undefined;
+  if (!BEFORE_BOUND.has(words[at - 1]?.text.toLowerCase() ?? "")) return undefined;
+  return { text: String(value), start: word.start, end: word.end };
+};
 
 /** Index after the last word of the run that starts at `at`; `at` itself when no name starts there. */
 const endOfRun = (words: readonly Word[], at: number): number => {
@@ -160,7 +187,18 @@ const endOfDate = (words: readonly Word[], at: number): number => {
 const isRounding = (words: readonly Word[], at: number): boolean =>
   /^(?:decimals?|digits?|significant|places?)$/iu.test(words[at + 1]?.text ?? "") && words[at + 1]?.follows === true;
 
-/** A capital that only opens the sentence: a function word, or an imperative before a determiner. */
+/** Kinds of things that go by a number: "Order 1042 was paid" is about 1042, as "was order 1042 paid?" is. */
+const NUMBERED = new Set(
+  "order invoice ticket customer client patient account item article parcel shipment booking reservation claim case job lot batch".split(
+    " ",
+  ),
+);
+
+/** A code with a digit: `TGHU-967214`, `M3-PUMP`, `B204`. */
+const isMixedCode = (word: string): boolean =>
+  isIdentifier(word) || (/^[\p{Lu}\p{N}][\p{L}\p{N}_/.-]*$/u.test(word) && /\p{Lu}/u.test(word) && /\p{N}/u.test(word));
+
+/** A capital that only opens the sentence: a function word, a kind of thing before a code of one, or an imperative before a determiner. */
 const opensOnly = (words: readonly Word[], at: number): boolean => {
   const word = words[at];
   if (word === undefined) return false;
@@ -169,7 +207,9 @@ const opensOnly = (words: readonly Word[], at: number): boolean => {
   const after = words[at + 1];
   if (OPENERS.has(word.text.toLowerCase())) return true;
   if (after?.follows !== true) return false;
-  return isCode(after.text) || /^(?:the|a|an|all|how|by|up|which|what|whose|its|their|with)$/u.test(after.text);
+  if (isCode(after.text) || isMixedCode(after.text)) return true;
+  if (NUMBERED.has(word.text.toLowerCase()) && isNumber(after.text)) return true;
+  return /^(?:the|a|an|all|how|by|up|which|what|whose|its|their|with)$/u.test(after.text);
 };
 
 const spanOf = (text: string, words: readonly Word[], at: number, end: number): Span | undefined => {

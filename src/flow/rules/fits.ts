@@ -4,6 +4,9 @@ import { isSameUnit } from "./unit-names.ts";
 /** The kind of a yes or no, and the unit of a field that says one. */
 export const TRUTH = "truth";
 
+/** What a question asks for that wants to know how much, and not in which unit. */
+export const NUMBER = "number";
+
 /**
  * Whether a value is of the asked unit, or, where it states no unit, of the asked kind. A comparison answers nothing but a
  * question for a yes or no.
@@ -11,6 +14,7 @@ export const TRUTH = "truth";
 export const fits = (value: Field | undefined, unit: string | undefined): boolean => {
   if (value === undefined) return false;
   if (unit === undefined) return value.unit !== TRUTH;
+  if (unit === NUMBER) return value.kind === "number";
   if (value.unit !== undefined) return isSameUnit(value.unit, unit);
   if (unit === "date") return value.kind === "date";
   if (unit === TRUTH) return value.kind === "text" && /^(?:yes|no|true|false)$/iu.test(String(value.value));

@@ -15,6 +15,25 @@ export const UNITS: ReadonlyMap<string, string> = new Map(
     degree: "decimal degree|degree",
     percent: "percent|per cent|percentage point",
     USD: "us dollar|dollar",
+    EUR: "euro",
+    GBP: "pound sterling|british pound",
+    CHF: "swiss franc",
+    JPY: "japanese yen|yen",
+    L: "litre|liter",
+    mL: "millilitre|milliliter",
+    cm: "centimetre|centimeter",
+    mm: "millimetre|millimeter",
+    mg: "milligram",
+    t: "tonne|metric ton",
+    ha: "hectare",
+    W: "watt",
+    kW: "kilowatt",
+    MW: "megawatt",
+    kWh: "kilowatt-hour|kilowatt hour|kwh",
+    MB: "megabyte",
+    GB: "gigabyte",
+    TB: "terabyte",
+    ms: "millisecond",
     second: "second",
     minute: "minute",
     hour: "hour",
@@ -30,7 +49,22 @@ export const UNITS: ReadonlyMap<string, string> = new Map(
   ),
 );
 
+/** How fields write units that no question spells so. */
+const SYMBOLS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    s: "second",
+    sec: "second",
+    min: "minute",
+    h: "hour",
+    hr: "hour",
+    "%": "percent",
+    $: "USD",
+    "€": "EUR",
+    "£": "GBP",
+  }),
+);
+
 /** Whether two units are one: `kilogram` and `kg`. */
 export const isSameUnit = (one: string, other: string): boolean => one === other || shortOf(one) === shortOf(other);
 
-const shortOf = (unit: string): string => UNITS.get(unit.toLowerCase()) ?? unit;
+const shortOf = (unit: string): string => UNITS.get(unit.toLowerCase()) ?? SYMBOLS.get(unit.toLowerCase()) ?? unit;

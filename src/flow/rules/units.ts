@@ -1,10 +1,10 @@
-import { TRUTH } from "./fits.ts";
+import { NUMBER, TRUTH } from "./fits.ts";
 import { UNITS } from "./unit-names.ts";
 
 const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
 
 const COUNTED = new RegExp(
-  `\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)?(${NAMES})(?![\\p{L}\\p{N}])`,
+  `\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${NAMES})(?![\\p{L}\\p{N}])`,
   "iu",
 );
 const MEASURED = new RegExp(
@@ -17,9 +17,16 @@ const DATE =
   /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b(?! (?:it|he|she|they|we|you|there|the|an?|its|this|that|q\d+)\b)|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
 const YEAR = /\b(?:what|which) year\b/iu;
 const PERCENTAGE = /\bwhat (?:percentage|share)\b/iu;
-const COUNT = /\b(?:how many|number of)\s+(?:\p{L}+\s+){0,2}?(\p{L}{2,}s)\b/iu;
+const COUNT = /\b(how many|number of)\s+(\p{L}+(?:\s+\p{L}+){0,3})/giu;
+const AUXILIARIES = new Set(
+  "does do did is are was were has have had can could will would shall should must may might".split(" "),
+);
+/** Words after "how many" that are not what is counted, some of which end in an s. */
+const UNCOUNTED = new Set("his its this these those them us which that more fewer less plus always of".split(" "));
+const SIZE =
+  /\bhow (?:much|long|deep|high|tall|far|wide|broad|thick|large|big|heavy|old|fast|hot|cold|warm|expensive|strong|loud)\b/iu;
 const NAME =
-  /\b(?:who\b|(?:what|which) (?:city|country|territory|region|subregion|continent|capital|currency|language|airport|element|person|company|place|town|state|name|symbol|code)\b|(?:what|which) (?:is|was) the name|(?:name|give) the (?:name|city|country|territory|region|capital|currency|element|airport)\b|called\?)/iu;
+  /\b(?:whom?\b|(?:what|which) (?:city|country|territory|region|subregion|continent|capital|currency|language|airport|element|person|company|place|town|state|name|symbol|code)\b|(?:what|which) (?:is|was) the name|(?:name|give) the (?:name|city|country|territory|region|capital|currency|element|airport)\b|called\?)/iu;
 
 const YES_NO =
   /(?:^|[.?!:;]\s)(?:(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should)\s(?!you\b|we\b|i\b)|(?:say|tell(?: me)?|check|find out|determine|state) whether\b)[^.?!]*[.?!]?$/iu;
@@ -47,10 +54,28 @@ const kindOf = (question: string): string | undefined => {
   if (DATE.test(question)) return "date";
   if (YEAR.test(question)) return "year";
   if (PERCENTAGE.test(question)) return "percent";
-  const counted = COUNT.exec(question)?.[1];
-  if (counted !== undefined) return singular(counted.toLowerCase());
+  const counted = countedIn(question);
+  if (counted !== undefined) return counted;
+  if (SIZE.test(question)) return NUMBER;
   if (NAME.test(question)) return "name";
   return YES_NO.test(question) ? TRUTH : undefined;
+};
+
+/** "How many spare rooms …" counts rooms, "how many staff are …" staff: without an s, but before its verb. */
+const countedIn = (question: string): string | undefined => {
+  for (const [, opening = "", after = ""] of question.toLowerCase().matchAll(COUNT)) {
+    let noun: string | undefined;
+    for (const word of after.split(/\s+/u)) {
+      if (AUXILIARIES.has(word)) {
+        if (noun !== undefined && opening === "how many") return noun;
+        break;
+      }
+      if (UNCOUNTED.has(word)) continue;
+      if (/..s$/u.test(word)) return singular(word);
+      noun = word;
+    }
+  }
+  return undefined;
 };
 
 /** `isotopes` → `isotope`, `countries` → `country`. */

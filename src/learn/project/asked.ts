@@ -12,11 +12,11 @@ import { calculations, comparisons, type Known, knownFields, operations } from "
 import { inQuestionOrder } from "../planners/question-order.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { referred } from "../planners/references.ts";
-import { MOST_TRIED } from "./confirm.ts";
 import { decisionIn } from "./decision.ts";
 import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
 import { isRare } from "./reach.ts";
-import type { Asked, Brought, Case, Decision, Found, KnownWay, Reach, Seen, Way } from "./seen.ts";
+import { reachedIn } from "./reached.ts";
+import type { Asked, Brought, Case, Decision, FamilyReach, Found, KnownWay, Seen, Way } from "./seen.ts";
 
 /** What it takes to find out what answers a question. */
 export interface AnswerOptions<Own> {
@@ -59,8 +59,17 @@ export const answersOf = <Own>(
       return known;
     };
     const accepted = new Map<string, Found>();
+    const early = new Set<string>();
+    /** Keeps a way to an answer, unless its question would end before. */
+    const accept = (name: string, action: string, way: Found): void => {
+      const ending = neededBy(action, memory).find((entry) =>
+        fits(statedValue(memory[entry - 1]?.observation), analysis.unit),
+      );
+      if (ending === undefined) accepted.set(name, way);
+      else early.add(memory[ending - 1]?.step.tool ?? "");
+    };
     for (const { step, observation } of memory)
-      if (await isRight(statedValue(observation))) accepted.set(step.tool, { plan: planOf(step.raw, memory) });
+      if (await isRight(statedValue(observation))) accept(step.tool, step.raw, { plan: planOf(step.raw, memory) });
     const truths = new Map<string, (Way & { readonly isLess: boolean }) | undefined>();
     const wayOf = (tool: string, subGoal: string): Way => ({
       asked: calculationOf(subGoal, byReference),
@@ -81,7 +90,7 @@ export const answersOf = <Own>(
       for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
         if (!(await isRight(await calculated(tool, subGoal)))) continue;
         const way = wayOf(tool, subGoal);
-        accepted.set(nameOf(way.asked), way);
+        accept(nameOf(way.asked), `${tool} ${subGoal}`, way);
       }
       // Which way a question's own number or date lies, whatever it is asked for.
       for (const subGoal of compared.filter((one) => / q\d+$/u.test(one)).slice(0, MOST_CALCULATIONS)) {
@@ -93,8 +102,10 @@ export const answersOf = <Own>(
       }
     }
     return {
-      brought: accepted.size > 0 ? [] : await holding(fields, memory, analysis.unit, isAnswer),
+      brought: accepted.size > 0 || early.size > 0 ? [] : await holding(fields, memory, analysis.unit, isAnswer),
       template: analysis.template,
+      entities: analysis.entities,
+      early: [...early],
       cases: casesIn(memory),
       accepted,
       truths: new Map([...truths].flatMap(([name, truth]) => (truth === undefined ? [] : [[name, truth] as const]))),
@@ -134,8 +145,8 @@ const casesIn = (memory: Trajectory["memory"]): ReadonlyMap<string, Case> => {
   return cases;
 };
 
-/** The calls of a walk that an action needs, with their references among each other, and then the action. */
-const planOf = (action: string, memory: Trajectory["memory"]): readonly string[] => {
+/** The calls of a walk that an action needs, by their numbers, in order. */
+const neededBy = (action: string, memory: Trajectory["memory"]): readonly number[] => {
   const needed = new Set<number>();
   const need = (text: string): void => {
     for (const entry of referred(text)) {
@@ -145,7 +156,12 @@ const planOf = (action: string, memory: Trajectory["memory"]): readonly string[]
     }
   };
   need(action);
-  const order = [...needed].sort((a, b) => a - b);
+  return [...needed].sort((a, b) => a - b);
+};
+
+/** The calls of a walk that an action needs, with their references among each other, and then the action. */
+const planOf = (action: string, memory: Trajectory["memory"]): readonly string[] => {
+  const order = neededBy(action, memory);
   const renumbered = (text: string): string =>
     text.replace(/@(\d+)/g, (_, entry: string) => `@${order.indexOf(Number(entry)) + 1}`);
   return [...order.map((entry) => renumbered(memory[entry - 1]?.step.raw ?? "")), renumbered(action)];
@@ -186,7 +202,7 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
   const asked = new Map<string, readonly AskedCalculation[]>();
   const ways = new Map<string, readonly KnownWay[]>();
   const decisions = new Map<string, Decision>();
-  const reached = new Map<string, Reach>();
+  const reached = new Map<string, FamilyReach>();
   const routes = new Map<string, readonly string[]>();
   for (const [name, family] of families) {
     const shown = family.flatMap(({ id }) => seen.get(id) ?? []);
@@ -211,18 +227,7 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
         routes.set(id, inQuestionOrder(joined(decided ?? [], own.plan), decided?.length));
     }
     if (known.length > 0) ways.set(name, known);
-    const answered = shown.filter(({ accepted }) => accepted.size > 0).length;
-    const reach = {
-      walked: shown.length,
-      tried: answered === 0 ? 0 : Math.min(family.length, MOST_TRIED),
-      answered,
-      turns: Math.max(...family.map(({ turnLimit = turns }) => turnLimit)),
-      routes: family.flatMap(({ id }) => {
-        const plan = routes.get(id);
-        return plan === undefined ? [] : [plan];
-      }),
-      brought: shown.flatMap(({ brought }) => brought),
-    };
+    const reach = reachedIn(family, seen, routes, turns);
     reached.set(name, reach);
     if (isRare(reach)) for (const { id } of family) routes.delete(id);
   }

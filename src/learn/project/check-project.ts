@@ -25,6 +25,13 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
   const training = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train").length;
   const test = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "test").length;
   const families = new Set(tasks.map(({ sealed }) => sealed.family)).size;
+  const familiesOf = (split: "train" | "test"): readonly string[] => [
+    ...new Set(
+      tasks.flatMap(({ sealed }) => (sealed.role === "trained" && sealed.split === split ? [sealed.family] : [])),
+    ),
+  ];
+  const measured = familiesOf("test");
+  const unmeasured = familiesOf("train").filter((family) => !measured.includes(family));
   const held = [...new Set(tasks.filter(({ sealed }) => sealed.role === "heldOut").map(({ sealed }) => sealed.family))];
   const of = (level: Finding["level"], message: string): Finding => ({ check: "tasks", level, message });
   if (training < FEWEST_TASKS)
@@ -40,6 +47,7 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
     ...(test < FEWEST_MEASURED
       ? [`with ${test} to measure on, an accuracy is known to within ${marginOf(test)} points`]
       : []),
+    ...(unmeasured.length > 0 ? [`not measured, since none of their tasks is held out: ${unmeasured.join(", ")}`] : []),
   ];
   return of(
     short.length > 0 ? "warning" : "ok",

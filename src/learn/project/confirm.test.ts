@@ -46,9 +46,11 @@ const height: Found = {
 };
 const seenOf = (accepted: Seen["accepted"]): Seen => ({
   template: "How heavy is the box q1?",
+  entities: ["B-100"],
   accepted,
   truths: new Map(),
   brought: [],
+  early: [],
   cases: new Map(),
 });
 
@@ -65,8 +67,8 @@ it("tries what answered most tasks of a family on the others, and leaves coincid
     flow,
     tasks,
     seen,
-    isRight: async ({ sealed }, observation) => {
-      const value = statedValue(observation);
+    isRight: async ({ sealed }, { memory }) => {
+      const value = statedValue(memory.at(-1)?.observation);
       return value !== undefined && fieldText(value) === sealed.answer;
     },
     abortSignal: new AbortController().signal,
@@ -77,6 +79,6 @@ it("tries what answered most tasks of a family on the others, and leaves coincid
   ]);
   expect(seen.get("B-104")?.accepted).toEqual(new Map([["value weight", weight]]));
   // Nobody walked over it.
-  expect(seen.get("B-105")).toEqual(seenOf(new Map([["value weight", weight]])));
+  expect(seen.get("B-105")).toEqual({ ...seenOf(new Map([["value weight", weight]])), entities: ["B-105"] });
   expect(seen.get("B-111")).toBeUndefined();
 });

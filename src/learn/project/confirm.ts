@@ -1,7 +1,7 @@
 import type { Flow } from "../../flow/flow.ts";
 import type { StopCondition } from "../../flow/stop-condition.ts";
 import { type Query, queryOf } from "../../task.ts";
-import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
+import { stepOf, type Trajectory } from "../../trajectory.ts";
 import type { ProjectTask } from "./project-tasks.ts";
 import type { Found, Seen } from "./seen.ts";
 
@@ -13,8 +13,8 @@ export interface ConfirmOptions<Own> {
   readonly tasks: readonly ProjectTask<Own>[];
   /** By task; what is found is added. */
   readonly seen: Map<string, Seen>;
-  /** Whether an observation states what the reward accepts. */
-  readonly isRight: (task: ProjectTask<Own>, observation: Observation | undefined) => Promise<boolean>;
+  /** Whether the last of the calls, and none before it, states what ends the question, and the reward accepts it. */
+  readonly isRight: (task: ProjectTask<Own>, made: Trajectory) => Promise<boolean>;
   readonly abortSignal: AbortSignal;
 }
 
@@ -37,7 +37,9 @@ export const confirmPlans = async <Own>(options: ConfirmOptions<Own>): Promise<v
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   for (const family of families.values()) {
     const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
-    for (const task of family.slice(0, MOST_TRIED)) await confirm(options, task, plans);
+    // Those first that were walked over: what is said of a wording is said of them.
+    const ranked = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
+    for (const task of ranked.slice(0, MOST_TRIED)) await confirm(options, task, plans);
   }
 };
 
@@ -54,8 +56,9 @@ const confirm = async <Own>(
     const isKnown = [...(shown?.accepted.values() ?? [])].some((own) => sameAs(own.plan, plan));
     const query: Query = { ...queryOf(task), turnLimit: plan.length };
     const made = isKnown ? undefined : await callsOf(flow, query, plan, { id: `${name}-${task.id}-${i}`, abortSignal });
-    if (!isKnown && !(await isRight(task, made?.memory[plan.length - 1]?.observation))) continue;
-    const known = shown ?? { ...nothing, template: made?.analysis.template ?? "" };
+    if (made !== undefined && !(made.memory.length === plan.length && (await isRight(task, made)))) continue;
+    const { template = "", entities = [] } = made?.analysis ?? {};
+    const known = shown ?? { ...nothing, template, entities };
     // First what the whole family has in common; other ways of the task stay behind it.
     const accepted = new Map([[called, found], ...[...known.accepted].filter(([other]) => other !== called)]);
     seen.set(task.id, { ...known, accepted });
@@ -63,7 +66,7 @@ const confirm = async <Own>(
   }
 };
 
-const nothing = { accepted: new Map<string, Found>(), truths: new Map(), brought: [], cases: new Map() };
+const nothing = { accepted: new Map<string, Found>(), truths: new Map(), brought: [], early: [], cases: new Map() };
 
 const sameAs = (a: readonly string[], b: readonly string[]): boolean => a.join("\n") === b.join("\n");
 

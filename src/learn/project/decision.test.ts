@@ -15,6 +15,8 @@ const shown = (seenOf: (isFirst: boolean, i: number) => Partial<Seen>): readonly
     template: "who",
     accepted: new Map([[i % 2 === 0 ? "rota" : "deployment", { plan: [] }]]),
     brought: [],
+    entities: [],
+    early: [],
     truths: new Map(),
     cases: new Map(),
     ...seenOf(i % 2 === 0, i),

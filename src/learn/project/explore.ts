@@ -1,6 +1,7 @@
 import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
+import { fits as fitsUnit } from "../../flow/rules/fits.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, type Random, random, randomKey } from "../../random.ts";
@@ -114,9 +115,10 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
     flow: walk,
     tasks,
     seen,
-    isRight: async (task, observation) => {
-      const value = statedValue(observation);
-      return value !== undefined && (await options.reward(task, fieldText(value))) === 1;
+    isRight: async (task, { memory, analysis }) => {
+      const value = statedValue(memory.at(-1)?.observation);
+      const ends = memory.findIndex(({ observation }) => fitsUnit(statedValue(observation), analysis.unit));
+      return value !== undefined && ends === memory.length - 1 && (await options.reward(task, fieldText(value))) === 1;
     },
     abortSignal,
   });

@@ -1,21 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { checkReach, type Luck, partsOf } from "./reach.ts";
-import type { Brought, Reach } from "./seen.ts";
+import type { Brought, FamilyReach } from "./seen.ts";
 
 const calculators = new Set(["calculate"]);
-const reachOf = (routes: readonly (readonly string[])[], changes: Partial<Reach> = {}): Reach => ({
+const reachOf = (routes: readonly (readonly string[])[], changes: Partial<FamilyReach> = {}): FamilyReach => ({
   walked: 4,
   tried: 0,
   answered: routes.length,
   turns: 5,
   routes,
   brought: [],
+  early: [],
+  unanswered: [],
   ...changes,
 });
 const check = (
-  trained: Readonly<Record<string, Reach>>,
+  trained: Readonly<Record<string, FamilyReach>>,
   luck: Readonly<Record<string, Luck>>,
-  heldOut: Readonly<Record<string, Reach>> = {},
+  heldOut: Readonly<Record<string, FamilyReach>> = {},
   tools: ReadonlySet<string> = calculators,
 ): readonly string[] =>
   checkReach({
@@ -70,6 +72,37 @@ describe("a family that is trained", () => {
     );
     expect(check({ price: broughtAs(true) }, { price: never })[0]).toMatch(/Name it in the tool's metadata/);
     expect(check({ price: broughtAs(true) }, { price: never }, {}, new Set())[0]).toMatch(/Add calculate of agentflow/);
+  });
+});
+
+describe("a wording", () => {
+  const unanswered = (changes: Partial<FamilyReach>): FamilyReach =>
+    reachOf([price, price, price], {
+      unanswered: [
+        {
+          question: "Dune Rest: how many euro does it ask?",
+          entities: ["Dune Rest"],
+          reach: reachOf([], { walked: 6, ...changes }),
+        },
+      ],
+    });
+
+  it("that stays behind its family is named, with what is read of it and what it lacks", () => {
+    const asks: Brought = { field: "hotel.price", kind: "in euro", asked: "doe", fits: false };
+    const opened =
+      'warning: price: what answers its other questions answers none of 6 worded like "Dune Rest: how many euro does it ask?", which is read as naming "Dune Rest": ';
+    expect(check({ price: unanswered({ brought: [asks, asks, asks] }) }, { price: often })).toEqual([
+      `${opened}what answers it comes by as hotel.price, which is in euro, and its questions are read as asking for doe. State the unit that they use, in the singular, or word them differently.`,
+    ]);
+    expect(check({ price: unanswered({}) }, { price: often })[0]).toContain(`${opened}no walk over 6 of them`);
+  });
+
+  it("and a family, is out of reach where a tool states a value before the answer comes by", () => {
+    const early = Array.from({ length: 4 }, () => ["booking"]);
+    const why =
+      "its questions would end at booking, which states a value of the kind that they are read as asking for, before what answers them comes by.";
+    expect(check({ price: unanswered({ early }) }, { price: often })[0]).toContain(why);
+    expect(check({ price: reachOf([], { early }) }, { price: never })[0]).toContain(why);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Finding } from "../../environment.ts";
 import { referred } from "../planners/references.ts";
-import type { Brought, Reach } from "./seen.ts";
+import type { Brought, FamilyReach, Reach, Unanswered } from "./seen.ts";
 
 /** How often random valid plans solved tasks of a family, of those that were tried. */
 export interface Luck {
@@ -10,8 +10,8 @@ export interface Luck {
 
 export interface ReachOptions {
   /** Of trained families, and of those that are never trained. */
-  readonly trained: ReadonlyMap<string, Reach>;
-  readonly heldOut: ReadonlyMap<string, Reach>;
+  readonly trained: ReadonlyMap<string, FamilyReach>;
+  readonly heldOut: ReadonlyMap<string, FamilyReach>;
   /** Of trained families. */
   readonly luck: ReadonlyMap<string, Luck>;
   /** Names of the tools that calculate. */
@@ -25,6 +25,9 @@ export const checkReach = ({ trained, heldOut, luck, calculators }: ReachOptions
   );
   return [
     ...[...luck].flatMap(([family, lucky]) => ofTrained(family, lucky, trained.get(family), calculators)),
+    ...[...trained].flatMap(([family, { unanswered }]) =>
+      unanswered.map((wording) => ofWording(family, wording, calculators)),
+    ),
     ...[...heldOut].flatMap(([family, reach]) => ofHeldOut(family, reach, known, calculators)),
   ];
 };
@@ -46,6 +49,18 @@ const ofTrained = (
     return [of("ok", `${never}, but ${found}: it is learnt from the end of these`)];
   }
   return [of("warning", `${never}, so it is out of reach: ${whyNever(reach, calculators)}`)];
+};
+
+const ofWording = (
+  family: string,
+  { question, entities, reach }: Unanswered,
+  calculators: ReadonlySet<string>,
+): Finding => {
+  const named = entities.length === 0 ? "nothing" : entities.map((one) => JSON.stringify(one)).join(", ");
+  return of(
+    "warning",
+    `${family}: what answers its other questions answers none of ${reach.walked} worded like "${question}", which is read as naming ${named}: ${whyNever(reach, calculators)}`,
+  );
 };
 
 /** Calls of the route that most others of a family are like in length. */
@@ -73,18 +88,26 @@ export const isRare = ({ answered, walked, tried }: Pick<Reach, "answered" | "wa
 const exampleOf = ({ routes }: Reach, calls: number): string =>
   (routes.find(({ length }) => length === calls) ?? []).join("; ");
 
+/** Texts, those first that come most often. */
+const commonest = (texts: readonly string[]): readonly string[] => {
+  const counts = new Map<string, number>();
+  for (const one of texts) counts.set(one, (counts.get(one) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([one]) => one);
+};
+
 const whyNever = (reach: Reach | undefined, calculators: ReadonlySet<string>): string => {
   if (reach === undefined) return "no walk was made over its tasks.";
-  const { walked, turns, brought } = reach;
-  const counts = new Map<string, { readonly one: Brought; readonly times: number }>();
-  for (const one of brought) {
-    const name = `${one.field} ${one.asked}`;
-    counts.set(name, { one, times: (counts.get(name)?.times ?? 0) + 1 });
-  }
-  const [most] = [...counts.values()].sort((a, b) => b.times - a.times);
-  if (most === undefined || most.times < OFTEN * walked)
+  const { walked, turns, brought, early } = reach;
+  const [ending] = commonest(early.flat());
+  if (ending !== undefined && early.length >= OFTEN * walked)
+    return `its questions would end at ${ending}, which states a value of the kind that they are read as asking for, before what answers them comes by. Let ${ending} state none (no answerField, an object in place of a plain number), or let the questions name the unit of their answer.`;
+  const nameOf = (one: Brought): string => `${one.field} ${one.asked}`;
+  const [most] = commonest(brought.map(nameOf));
+  const alike = brought.filter((one) => nameOf(one) === most);
+  const [found] = alike;
+  if (found === undefined || alike.length < OFTEN * walked)
     return `no walk over ${walked} of them brought what answers them, nor two values to calculate it from. Look whether the tools reach the expected answers, whether each call can refer to what it needs (names and codes that the question must name, fields that earlier results must bring), and whether ${turns} turns suffice.`;
-  const { field, kind, asked, fits } = most.one;
+  const { field, kind, asked, fits } = found;
   if (!fits)
     return `what answers it comes by as ${field}, which is ${kind}, and its questions are read as asking for ${asked}. State the unit that they use, in the singular, or word them differently.`;
   return calculators.size === 0

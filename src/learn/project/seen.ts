@@ -16,12 +16,15 @@ export interface Way extends Found {
 export interface Seen {
   /** The question with its entities replaced. */
   readonly template: string;
+  readonly entities: readonly string[];
   /** Calculations and lookups that the reward accepts, by their names. */
   readonly accepted: ReadonlyMap<string, Found>;
   /** By the names of their operands; those that went both ways in one walk are left out. */
   readonly truths: ReadonlyMap<string, Way & { readonly isLess: boolean }>;
   /** Fields that hold what the reward accepts, where nothing states it. */
   readonly brought: readonly Brought[];
+  /** Tools that state a value of the asked kind on the way to an answer, so that the question would end there. */
+  readonly early: readonly string[];
   /** Values that a planner sees of what the walk brought, by the field and the calls that brought it. */
   readonly cases: ReadonlyMap<string, Case>;
 }
@@ -57,6 +60,21 @@ export interface Reach {
   /** Calls that came to an answer, a list for each task that was answered. */
   readonly routes: readonly (readonly string[])[];
   readonly brought: readonly Brought[];
+  /** A list for each task: tools that would end its question too early. */
+  readonly early: readonly (readonly string[])[];
+}
+
+/** A wording of a family's questions that walks never came to an answer of, though they did for the family. */
+export interface Unanswered {
+  /** One of its questions. */
+  readonly question: string;
+  readonly entities: readonly string[];
+  readonly reach: Reach;
+}
+
+/** A family's walks, all together and those of wordings that stay behind. */
+export interface FamilyReach extends Reach {
+  readonly unanswered: readonly Unanswered[];
 }
 
 /** A way to what a question of some wording asks. */
@@ -77,7 +95,7 @@ export interface Asked {
   /** By family. */
   readonly decisions: ReadonlyMap<string, Decision>;
   /** By family. */
-  readonly reached: ReadonlyMap<string, Reach>;
+  readonly reached: ReadonlyMap<string, FamilyReach>;
   /** By task; what decides comes first. */
   readonly asked: ReadonlyMap<string, readonly AskedCalculation[]>;
   /** By family. */
