@@ -34,7 +34,7 @@ export const builtPatterns: readonly BuiltPattern[] = [
     file: "src/flow/rules/units.ts",
     begins: "`\\\\b(?:how many",
     suchAs:
-      "\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(square kilometres|us dollars|feet|u)(?![\\p{L}\\p{N}])",
+      "\\b(?:how many|count the|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(square kilometres|us dollars|feet|u)(?![\\p{L}\\p{N}])",
     flags: "iu",
     why: "the names are those of a table in the same file",
   },

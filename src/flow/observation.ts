@@ -98,7 +98,13 @@ const isShort = (text: unknown): boolean => typeof text === "string" && text.len
 
 /** A plain value: a text as it is, anything else as JSON, with its fields. */
 const ofValue = (value: unknown, limit: number, redact: Clean): Observation => {
-  if (typeof value === "string") return { status: "ok", text: bound(redact(value), limit), fields: {} };
+  // A text says what it says; a date alone is a value, as a number is.
+  if (typeof value === "string")
+    return {
+      status: "ok",
+      text: bound(redact(value), limit),
+      fields: fieldOf(value)?.kind === "date" ? fieldsOf(value) : {},
+    };
   const text = typeof value !== "object" && fieldOf(value) !== undefined ? String(value) : textOf(value);
   return { status: "ok", text: bound(redact(text), limit), fields: fieldsOf(value) };
 };

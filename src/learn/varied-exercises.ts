@@ -92,7 +92,7 @@ export const reread = (trajectory: Trajectory, draws: Random, words?: UnitWords)
   if (asked === undefined) return undefined;
   const { name, kind, unit, row } = asked;
   const others = fieldsIn(row.observation).filter(
-    ([other, field]) => other !== name && field.kind === kind && kind !== "text" && other !== ANSWER_FIELD,
+    ([other, field]) => other !== name && field.kind === kind && other !== ANSWER_FIELD,
   );
   if (others.length === 0) return undefined;
   const [other, field] = draws.pick(others);

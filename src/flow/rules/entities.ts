@@ -55,6 +55,9 @@ const BEFORE_BOUND = new Set("than least most over under above below exactly exc
 /** Capitalised words that name a unit, a scale or a form and not a thing. */
 const FORMS = new Set("celsius fahrenheit kelvin utc gmt iso english true false ok".split(" "));
 
+/** In "the price in EUR" a unit, in "the rate of EUR" a thing. */
+const CURRENCIES = new Set("EUR USD GBP CHF JPY".split(" "));
+
 /** After a code, these make it an adjective: in "the IATA code LOS" only LOS is asked about. */
 const HEADS = new Set(
   "code codes identifier identifiers number numbers symbol symbols version versions format standard region regions subregion subregions line lines classification".split(
@@ -110,8 +113,8 @@ const wordsOf = (text: string, from: number, to: number): Word[] => {
     const opens = (start === 0 || before === undefined ? from === 0 : /[.?!:]["”»)]?\s+$/u.test(gap)) && !abbreviated;
     const possessive = /['’]s?$/u.exec(match[0]);
     const word = possessive === null ? match[0] : match[0].slice(0, possessive.index);
-    // "Lagos's code" and "Lagos' code": the name ends here.
-    const broken = before !== undefined && end > before.end;
+    // "Lagos's code" and "Lagos' code": the name ends here. "St. Anne's Garden" continues.
+    const broken = before !== undefined && end > before.end && !isTitle(word);
     words.push({
       text: word,
       start,
@@ -122,6 +125,14 @@ const wordsOf = (text: string, from: number, to: number): Word[] => {
     end = start + match[0].length;
   }
   return words;
+};
+
+/** A word of a name and nothing else: a capital, and small letters after it. */
+const isTitle = (word: string): boolean => {
+  const lower = word.toLowerCase();
+  return (
+    /^\p{Lu}\p{Ll}{2,}$/u.test(word) && ![OPENERS, FORMS, MONTH_NAMES, WEEKDAY_NAMES].some((words) => words.has(lower))
+  );
 };
 
 const isNumber = (word: string): boolean => /^[vV]?\d/u.test(word) && !/^\d+(?:st|nd|rd|th)$/iu.test(word);
@@ -189,10 +200,13 @@ const isRounding = (words: readonly Word[], at: number): boolean =>
 
 /** Kinds of things that go by a number: "Order 1042 was paid" is about 1042, as "was order 1042 paid?" is. */
 const NUMBERED = new Set(
-  "order invoice ticket customer client patient account item article parcel shipment booking reservation claim case job lot batch".split(
+  "order invoice ticket customer client patient account item article parcel shipment booking reservation claim case job lot batch barrel bed box crate pallet container locker tank machine pump sensor vehicle truck van file record request message".split(
     " ",
   ),
 );
+
+/** After a plural that opens a sentence: "Visitors ask about …" names no visitor. */
+const PLURAL_VERBS = new Set("are were have ask call want need wish wait say report complain come".split(" "));
 
 /** A code with a digit: `TGHU-967214`, `M3-PUMP`, `B204`. */
 const isMixedCode = (word: string): boolean =>
@@ -207,6 +221,7 @@ const opensOnly = (words: readonly Word[], at: number): boolean => {
   const after = words[at + 1];
   if (OPENERS.has(word.text.toLowerCase())) return true;
   if (after?.follows !== true) return false;
+  if (/s$/u.test(word.text) && PLURAL_VERBS.has(after.text)) return true;
   if (isCode(after.text) || isMixedCode(after.text)) return true;
   if (NUMBERED.has(word.text.toLowerCase()) && isNumber(after.text)) return true;
   return /^(?:the|a|an|all|how|by|up|which|what|whose|its|their|with)$/u.test(after.text);
@@ -226,5 +241,6 @@ const isForm = (words: readonly Word[], at: number): boolean => {
   const word = words[at]?.text ?? "";
   const lower = word.toLowerCase();
   if (MONTH_NAMES.has(lower) || WEEKDAY_NAMES.has(lower) || FORMS.has(lower) || isOrdinal(word)) return true;
+  if (CURRENCIES.has(word) && words[at - 1]?.text.toLowerCase() === "in") return true;
   return isCode(word) && words[at + 1]?.follows === true && HEADS.has(words[at + 1]?.text.toLowerCase() ?? "");
 };

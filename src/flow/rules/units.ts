@@ -4,7 +4,7 @@ import { UNITS } from "./unit-names.ts";
 const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
 
 const COUNTED = new RegExp(
-  `\\b(?:how many|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${NAMES})(?![\\p{L}\\p{N}])`,
+  `\\b(?:how many|count the|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${NAMES})(?![\\p{L}\\p{N}])`,
   "iu",
 );
 const MEASURED = new RegExp(
@@ -17,12 +17,18 @@ const DATE =
   /\b(?:(?:what|which) (?:calendar )?(?:date|day) |(?:give|state|name|find) the (?:\p{L}+ )?date|what (?:is|was) the (?:\p{L}+ )?date)|^when\b(?! (?:it|he|she|they|we|you|there|the|an?|its|this|that|q\d+)\b)|[.?!,;:] when (?:was|were|did|is|does)\b/iu;
 const YEAR = /\b(?:what|which) year\b/iu;
 const PERCENTAGE = /\bwhat (?:percentage|share)\b/iu;
-const COUNT = /\b(how many|number of)\s+(\p{L}+(?:\s+\p{L}+){0,3})/giu;
+/** "The number of rooms", and not "the telephone number of whoever …". */
+const COUNT =
+  /\b(how many|count the|(?<!\b(?:telephone|phone|mobile|fax|serial|account|order|room|house|flight|part|model|tracking|registration|licence|license) )number of)\s+(\p{L}+(?:\s+\p{L}+){0,3})/giu;
 const AUXILIARIES = new Set(
   "does do did is are was were has have had can could will would shall should must may might".split(" "),
 );
 /** Words after "how many" that are not what is counted, some of which end in an s. */
-const UNCOUNTED = new Set("his its this these those them us which that more fewer less plus always of".split(" "));
+const UNCOUNTED = new Set("his its this these those them us more fewer less plus always of".split(" "));
+const RELATIVES = new Set("who whoever whom whose which that where when".split(" "));
+/** "…, in packs?" and "In packs, …": a unit of one's own, where nothing else can stand. */
+const APART =
+  /(?:^|[,;(]\s*|\b(?:capacity|stock|size|amount|quantity|volume|supply|total|length|width|height|depth|distance|weight|age|duration|time) )(?:measured |counted |given )?in (\p{Ll}{2,}s)(?=\s*(?:[?.,;)]|$))/iu;
 const SIZE =
   /\bhow (?:much|long|deep|high|tall|far|wide|broad|thick|large|big|heavy|old|fast|hot|cold|warm|expensive|strong|loud)\b/iu;
 const NAME =
@@ -56,6 +62,8 @@ const kindOf = (question: string): string | undefined => {
   if (PERCENTAGE.test(question)) return "percent";
   const counted = countedIn(question);
   if (counted !== undefined) return counted;
+  const apart = APART.exec(question)?.[1];
+  if (apart !== undefined) return singular(apart.toLowerCase());
   if (SIZE.test(question)) return NUMBER;
   if (NAME.test(question)) return "name";
   return YES_NO.test(question) ? TRUTH : undefined;
@@ -66,6 +74,7 @@ const countedIn = (question: string): string | undefined => {
   for (const [, opening = "", after = ""] of question.toLowerCase().matchAll(COUNT)) {
     let noun: string | undefined;
     for (const word of after.split(/\s+/u)) {
+      if (RELATIVES.has(word)) break;
       if (AUXILIARIES.has(word)) {
         if (noun !== undefined && opening === "how many") return noun;
         break;

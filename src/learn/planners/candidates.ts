@@ -98,7 +98,23 @@ export const comparisons: Readonly<Record<string, Operation>> = {
   more: { operands: 2, compares: true, fits: isOrdered },
 };
 
-const all: Readonly<Record<string, Operation>> = { ...operations, ...comparisons };
+/** Longest text that is stated as an answer. */
+const STATED_LENGTH = 200;
+
+/** Of tools of one's own: `value` of a text that one of them brought. */
+export const VALUE_OF_TEXT = "value text";
+
+const all: Readonly<Record<string, Operation>> = {
+  ...operations,
+  ...comparisons,
+  [VALUE_OF_TEXT]: {
+    operands: 1,
+    fits: ({ kind, value, unit }) => kind === "text" && unit === undefined && String(value).length <= STATED_LENGTH,
+  },
+};
+
+/** The word for an operation in an action. */
+export const wordOf = (operation: string): string => (operation === VALUE_OF_TEXT ? "value" : operation);
 
 /** Numbers and dates that a question names: a field may be compared with them. */
 const namedIn = (state: FlowState): readonly Pick<Known, "reference" | "field">[] =>
@@ -116,14 +132,15 @@ export const calculations = (state: FlowState, operation: string, fields: readon
   const fitting = fields.filter(({ answers, field }) => !answers && fits(field));
   const named = compares ? namedIn(state) : [];
   const tried = new Set(state.memory.map(({ step }) => step.subGoal));
+  const word = wordOf(operation);
   const texts =
     operands === 1
-      ? fitting.map(({ reference }) => `${operation} ${reference}`)
+      ? fitting.map(({ reference }) => `${word} ${reference}`)
       : fitting.flatMap((a) =>
           [
             ...fitting.filter((b) => b.reference !== a.reference && isAlike(a.field, b.field)),
             ...named.filter((b) => b.field.kind === a.field.kind),
-          ].map((b) => `${operation} ${a.reference} ${b.reference}`),
+          ].map((b) => `${word} ${a.reference} ${b.reference}`),
         );
   return texts.filter((text) => !tried.has(text));
 };

@@ -2,7 +2,7 @@ import type { FlowState, ModuleContext, Plan } from "../../module.ts";
 import { deriveKey, type Random, random } from "../../random.ts";
 import { computes, metadataOf } from "../../tool.ts";
 import { stepOf } from "../../trajectory.ts";
-import { calculations, type Known, knownFields, operations, readable, searchable } from "./candidates.ts";
+import { calculations, type Known, knownFields, operations, readable, searchable, wordOf } from "./candidates.ts";
 
 /**
  * How often a calculation of the scripted planner that models imitate is the one that the question asks. Where to look, in
@@ -50,7 +50,7 @@ const readQuestion = (
   }
   // Only different fields say which operand comes first; equal ones are written in the order of memory.
   if (new Set(names).size === 1) taken.sort((a, b) => a.entry - b.entry);
-  const subGoal = [operation, ...taken.map(({ reference }) => reference)].join(" ");
+  const subGoal = [wordOf(operation), ...taken.map(({ reference }) => reference)].join(" ");
   return state.memory.some(({ step }) => step.subGoal === subGoal) ? undefined : subGoal;
 };
 

@@ -1,199 +1,10 @@
-import { fieldText } from "../../flow/field-text.ts";
-import { caseOf } from "../../flow/memory.ts";
-import { statedValue } from "../../flow/observation.ts";
-import { ruleExecutor } from "../../flow/rules/executor.ts";
-import { fits, TRUTH } from "../../flow/rules/fits.ts";
-import type { FlowState, ModuleContext } from "../../module.ts";
-import { randomKey } from "../../random.ts";
-import type { Reward } from "../../task.ts";
-import type { Field, Toolset } from "../../tool.ts";
-import type { Observation, Trajectory } from "../../trajectory.ts";
-import { calculations, comparisons, type Known, knownFields, operations } from "../planners/candidates.ts";
 import { inQuestionOrder } from "../planners/question-order.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
-import { referred } from "../planners/references.ts";
 import { decisionIn } from "./decision.ts";
-import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
+import type { ProjectTask } from "./project-tasks.ts";
 import { isRare } from "./reach.ts";
 import { reachedIn } from "./reached.ts";
-import type { Asked, Brought, Case, Decision, FamilyReach, Found, KnownWay, Seen, Way } from "./seen.ts";
-
-/** What it takes to find out what answers a question. */
-export interface AnswerOptions<Own> {
-  readonly tools: Toolset;
-  /** Names of the tools that calculate. */
-  readonly calculators: ReadonlySet<string>;
-  readonly reward: Reward<ProjectSealed<Own>>;
-  readonly abortSignal: AbortSignal;
-}
-
-/** Most calculations that are tried on what one walk has brought. */
-const MOST_CALCULATIONS = 400;
-
-const nameOf = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
-
-/** Finds out what answers a question, given what a walk over it has brought. `onCall` gets each calculation. */
-export const answersOf = <Own>(
-  { tools, calculators, reward, abortSignal }: AnswerOptions<Own>,
-  onCall: (tool: string, observation: Observation) => void,
-): ((task: ProjectTask<Own>, trajectory: Trajectory) => Promise<Seen>) => {
-  const executor = ruleExecutor();
-  const context: ModuleContext = {
-    history: "explore",
-    randomKey: randomKey("explore"),
-    turns: [],
-    versions: {},
-    abortSignal,
-  };
-  return async (task, { query, analysis, memory }) => {
-    const state: FlowState = { query, analysis, memory, tools, turn: memory.length + 1, turnsLeft: 1 };
-    const fields = knownFields(state);
-    const byReference = new Map(fields.map((field) => [field.reference, field]));
-    const rewards = new Map<string, boolean>();
-    const isRight = async (value: Field | undefined): Promise<boolean> =>
-      value !== undefined && fits(value, analysis.unit) && isAnswer(value);
-    const isAnswer = async (value: Field): Promise<boolean> => {
-      const text = fieldText(value);
-      const known = rewards.get(text) ?? (await reward(task, text)) === 1;
-      rewards.set(text, known);
-      return known;
-    };
-    const accepted = new Map<string, Found>();
-    const early = new Set<string>();
-    /** Keeps a way to an answer, unless its question would end before. */
-    const accept = (name: string, action: string, way: Found): void => {
-      const ending = neededBy(action, memory).find((entry) =>
-        fits(statedValue(memory[entry - 1]?.observation), analysis.unit),
-      );
-      if (ending === undefined) accepted.set(name, way);
-      else early.add(memory[ending - 1]?.step.tool ?? "");
-    };
-    for (const { step, observation } of memory)
-      if (await isRight(statedValue(observation))) accept(step.tool, step.raw, { plan: planOf(step.raw, memory) });
-    const truths = new Map<string, (Way & { readonly isLess: boolean }) | undefined>();
-    const wayOf = (tool: string, subGoal: string): Way => ({
-      asked: calculationOf(subGoal, byReference),
-      plan: planOf(`${tool} ${subGoal}`, memory),
-    });
-    const calculated = async (tool: string, subGoal: string): Promise<Field | undefined> => {
-      const call = await executor.write({ tool, subGoal, raw: "" }, state, context);
-      if ("error" in call) return undefined;
-      const observation = await executor.run(call, state, context);
-      onCall(tool, observation);
-      return statedValue(observation);
-    };
-    for (const tool of calculators) {
-      const open = Object.keys(operations).flatMap((operation) => calculations(state, operation, fields));
-      const fitting = open.filter((subGoal) => inOrder(subGoal) && mayAnswer(subGoal, byReference, analysis.unit));
-      const compared = calculations(state, "less", fields);
-      const answering = analysis.unit === TRUTH ? compared : [];
-      for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
-        if (!(await isRight(await calculated(tool, subGoal)))) continue;
-        const way = wayOf(tool, subGoal);
-        accept(nameOf(way.asked), `${tool} ${subGoal}`, way);
-      }
-      // Which way a question's own number or date lies, whatever it is asked for.
-      for (const subGoal of compared.filter((one) => / q\d+$/u.test(one)).slice(0, MOST_CALCULATIONS)) {
-        const way = wayOf(tool, subGoal);
-        const name = `${way.asked.fields[0]} ${placeOf(way.asked.fields[1] ?? "", compared)}`;
-        const isLess = (await calculated(tool, subGoal))?.value === "yes";
-        const known = truths.get(name);
-        truths.set(name, truths.has(name) && known?.isLess !== isLess ? undefined : { ...way, isLess });
-      }
-    }
-    return {
-      brought: accepted.size > 0 || early.size > 0 ? [] : await holding(fields, memory, analysis.unit, isAnswer),
-      template: analysis.template,
-      entities: analysis.entities,
-      early: [...early],
-      cases: casesIn(memory),
-      accepted,
-      truths: new Map([...truths].flatMap(([name, truth]) => (truth === undefined ? [] : [[name, truth] as const]))),
-    };
-  };
-};
-
-/** Fields of what was brought that hold an answer, whatever kind the question asks for. */
-const holding = async (
-  fields: readonly Known[],
-  memory: Trajectory["memory"],
-  unit: string | undefined,
-  isAnswer: (value: Field) => Promise<boolean>,
-): Promise<readonly Brought[]> => {
-  const brought: Brought[] = [];
-  for (const { entry, name, field } of fields)
-    if (await isAnswer(field))
-      brought.push({
-        field: `${memory[entry - 1]?.step.tool}.${name}`,
-        kind: field.unit === undefined ? `a ${field.kind} without a unit` : `in ${field.unit}`,
-        asked: unit ?? "anything",
-        fits: fits(field, unit),
-      });
-  return brought;
-};
-
-/** What a planner sees of values, by the field and the calls that brought it. */
-const casesIn = (memory: Trajectory["memory"]): ReadonlyMap<string, Case> => {
-  const cases = new Map<string, Case>();
-  for (const { step, observation } of memory)
-    for (const [name, field] of observation.status === "ok" ? Object.entries(observation.fields) : []) {
-      const value = caseOf(name, field);
-      if (value === undefined) continue;
-      const plan = planOf(step.raw, memory);
-      cases.set(`${plan.join("; ")}.${name}`, { field: `${step.tool}.${name}`, value, plan });
-    }
-  return cases;
-};
-
-/** The calls of a walk that an action needs, by their numbers, in order. */
-const neededBy = (action: string, memory: Trajectory["memory"]): readonly number[] => {
-  const needed = new Set<number>();
-  const need = (text: string): void => {
-    for (const entry of referred(text)) {
-      if (needed.has(entry)) continue;
-      needed.add(entry);
-      need(memory[entry - 1]?.step.subGoal ?? "");
-    }
-  };
-  need(action);
-  return [...needed].sort((a, b) => a - b);
-};
-
-/** The calls of a walk that an action needs, with their references among each other, and then the action. */
-const planOf = (action: string, memory: Trajectory["memory"]): readonly string[] => {
-  const order = neededBy(action, memory);
-  const renumbered = (text: string): string =>
-    text.replace(/@(\d+)/g, (_, entry: string) => `@${order.indexOf(Number(entry)) + 1}`);
-  return [...order.map((entry) => renumbered(memory[entry - 1]?.step.raw ?? "")), renumbered(action)];
-};
-
-/** Which of the question's numbers and dates one is: wordings name them in different places among other things. */
-const placeOf = (reference: string, compared: readonly string[]): number =>
-  [...new Set(compared.flatMap((subGoal) => / (q\d+)$/u.exec(subGoal)?.[1] ?? []))].sort().indexOf(reference);
-
-/** Of two operands in both orders, one: all operations on two give the same either way. */
-const inOrder = (subGoal: string): boolean => {
-  const [, a = "", b = "~"] = subGoal.split(" ");
-  return a.localeCompare(b, "en", { numeric: true }) < 0;
-};
-
-/** Whether the result of a calculation can be of the asked unit. */
-const mayAnswer = (subGoal: string, fields: ReadonlyMap<string, Known>, unit: string | undefined): boolean => {
-  const [operation = "", reference = ""] = subGoal.split(" ");
-  const field = fields.get(reference)?.field;
-  if (field === undefined) return false;
-  if (operation === "days") return fits({ kind: "number", value: 0, unit: "day" }, unit);
-  if (operation === "weekday") return fits({ kind: "text", value: "", unit: "weekday" }, unit);
-  if (operation === "distance") return fits({ kind: "number", value: 0, unit: "km" }, unit);
-  return fits(field, unit);
-};
-
-const calculationOf = (subGoal: string, fields: ReadonlyMap<string, Known>): AskedCalculation => {
-  const [operation = "", ...references] = subGoal.split(" ");
-  const names = references.map((reference) => fields.get(reference)?.name ?? reference);
-  // The order of what is compared says which is the smaller one.
-  return { operation, fields: Object.hasOwn(comparisons, operation) ? names : names.sort() };
-};
+import type { Asked, Decision, FamilyReach, Found, KnownWay, Seen } from "./seen.ts";
 
 /** What each question asks to be calculated: what its family decides by, where it decides, and what answers it. */
 export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string, Seen>, turns: number): Asked => {
@@ -204,6 +15,7 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
   const decisions = new Map<string, Decision>();
   const reached = new Map<string, FamilyReach>();
   const routes = new Map<string, readonly string[]>();
+  const early = new Map<string, string>();
   for (const [name, family] of families) {
     const shown = family.flatMap(({ id }) => seen.get(id) ?? []);
     const answers = answersIn(family, seen);
@@ -221,13 +33,15 @@ export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string,
       for (const way of [comparison, own])
         if (way?.asked !== undefined) known.push({ template, asked: way.asked, plan: way.plan });
       const decided = deciding.get(template);
+      const end = decided?.early ?? (own === undefined ? seen.get(id)?.early[0] : undefined);
+      if (end !== undefined) early.set(id, end);
       // Where something decides, a route without it would be a guess.
-      const isWhole = decided !== undefined || deciding.size === 0;
+      const isWhole = end === undefined && (decided !== undefined || deciding.size === 0);
       if (own !== undefined && isWhole)
-        routes.set(id, inQuestionOrder(joined(decided ?? [], own.plan), decided?.length));
+        routes.set(id, inQuestionOrder(joined(decided?.plan ?? [], own.plan), decided?.plan.length));
     }
     if (known.length > 0) ways.set(name, known);
-    const reach = reachedIn(family, seen, routes, turns);
+    const reach = reachedIn(family, { seen, routes, early, turns });
     reached.set(name, reach);
     if (isRare(reach)) for (const { id } of family) routes.delete(id);
   }
@@ -239,12 +53,13 @@ const decidingCalls = (
   shown: readonly Seen[],
   comparison: string | undefined,
   state: string | undefined,
-): ReadonlyMap<string, readonly string[]> => {
-  const deciding = new Map<string, readonly string[]>();
+): ReadonlyMap<string, Pick<Found, "plan" | "early">> => {
+  const deciding = new Map<string, Pick<Found, "plan" | "early">>();
   for (const { template, truths, cases } of shown) {
-    const plan = (truths.get(comparison ?? "") ?? cases.get(state ?? ""))?.plan;
+    const found = truths.get(comparison ?? "") ?? cases.get(state ?? "");
     // Walks come to the same in detours, too.
-    if (plan !== undefined && plan.length < (deciding.get(template)?.length ?? Infinity)) deciding.set(template, plan);
+    if (found !== undefined && found.plan.length < (deciding.get(template)?.plan.length ?? Infinity))
+      deciding.set(template, found);
   }
   return deciding;
 };

@@ -12,7 +12,7 @@ import type { ReplyLog } from "../../reply-log.ts";
 import type { Reward } from "../../task.ts";
 import { computes, type Toolset, toolsetOf } from "../../tool.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
-import { comparisons, knownFields, operations } from "../planners/candidates.ts";
+import { comparisons, knownFields, operations, VALUE_OF_TEXT } from "../planners/candidates.ts";
 import { type Gathering, gatherThen } from "../planners/gather.ts";
 import { operandsInOrder } from "../planners/question-order.ts";
 import { type ReadyPlanner, randomValidPlanner } from "../planners/random-valid.ts";
@@ -201,13 +201,18 @@ const isRight = async <Own>(
 
 /**
  * What is computed at random: what questions ask for, where the answers of all families are known, else everything;
- * comparisons only where a question asks for one.
+ * comparisons and texts only where a question asks for one.
  */
 const operationsOf = ({ asked, reached }: Exploration): readonly string[] => {
   const known = new Set([...asked.values()].flat().map(({ operation }) => operation));
   const isAllKnown = known.size > 0 && [...reached.values()].every(({ routes }) => routes.length > 0);
   const compared = Object.keys(comparisons).some((operation) => known.has(operation)) ? Object.keys(comparisons) : [];
-  return [...Object.keys(operations).filter((operation) => !isAllKnown || known.has(operation)), ...compared];
+  const stated = known.has(VALUE_OF_TEXT) ? [VALUE_OF_TEXT] : [];
+  return [
+    ...Object.keys(operations).filter((operation) => !isAllKnown || known.has(operation)),
+    ...compared,
+    ...stated,
+  ];
 };
 
 /** The tools of an order, whatever the question; arguments are drawn among the valid ones. */

@@ -1,6 +1,6 @@
 import type { Finding } from "../../environment.ts";
 import { referred } from "../planners/references.ts";
-import type { Brought, FamilyReach, Reach, Unanswered } from "./seen.ts";
+import type { Brought, FamilyReach, Reach } from "./seen.ts";
 
 /** How often random valid plans solved tasks of a family, of those that were tried. */
 export interface Luck {
@@ -51,17 +51,11 @@ const ofTrained = (
   return [of("warning", `${never}, so it is out of reach: ${whyNever(reach, calculators)}`)];
 };
 
-const ofWording = (
-  family: string,
-  { question, entities, reach }: Unanswered,
-  calculators: ReadonlySet<string>,
-): Finding => {
-  const named = entities.length === 0 ? "nothing" : entities.map((one) => JSON.stringify(one)).join(", ");
-  return of(
+const ofWording = (family: string, reach: Reach, calculators: ReadonlySet<string>): Finding =>
+  of(
     "warning",
-    `${family}: what answers its other questions answers none of ${reach.walked} worded like "${question}", which is read as naming ${named}: ${whyNever(reach, calculators)}`,
+    `${family}: what answers its other questions answers none of ${reach.walked} worded like "${reach.vain?.question}": ${whyNever(reach, calculators)}`,
   );
-};
 
 /** Calls of the route that most others of a family are like in length. */
 const lengthOf = ({ routes }: Reach): number => {
@@ -95,18 +89,25 @@ const commonest = (texts: readonly string[]): readonly string[] => {
   return [...counts].sort(([, a], [, b]) => b - a).map(([one]) => one);
 };
 
+const readAs = ({ vain }: Reach): string => {
+  const named = vain?.entities.map((one) => JSON.stringify(one)).join(", ") ?? "";
+  return vain === undefined
+    ? ""
+    : `"${vain.question}" is read as naming ${named === "" ? "nothing: quote names, or give an analyst" : named}.`;
+};
+
 const whyNever = (reach: Reach | undefined, calculators: ReadonlySet<string>): string => {
   if (reach === undefined) return "no walk was made over its tasks.";
   const { walked, turns, brought, early } = reach;
-  const [ending] = commonest(early.flat());
+  const [ending] = commonest(early);
   if (ending !== undefined && early.length >= OFTEN * walked)
-    return `its questions would end at ${ending}, which states a value of the kind that they are read as asking for, before what answers them comes by. Let ${ending} state none (no answerField, an object in place of a plain number), or let the questions name the unit of their answer.`;
+    return `its questions would end at ${ending}, which states a value of the kind that they are read as asking for, before what answers them comes by. Let ${ending} state none (no answerField, an object in place of a plain number${calculators.size > 0 ? `: ${[...calculators].join(" and ")} can state each of its fields` : ""}), or let the questions name the unit of their answer.`;
   const nameOf = (one: Brought): string => `${one.field} ${one.asked}`;
   const [most] = commonest(brought.map(nameOf));
   const alike = brought.filter((one) => nameOf(one) === most);
   const [found] = alike;
   if (found === undefined || alike.length < OFTEN * walked)
-    return `no walk over ${walked} of them brought what answers them, nor two values to calculate it from. Look whether the tools reach the expected answers, whether each call can refer to what it needs (names and codes that the question must name, fields that earlier results must bring), and whether ${turns} turns suffice.`;
+    return `no walk over ${walked} of them brought what answers them, nor two values to calculate it from. ${readAs(reach)} Look whether the tools reach the expected answers, whether each call can refer to what it needs (names and codes that the question must name, fields that earlier results must bring), and whether ${turns} turns suffice.`;
   const { field, kind, asked, fits } = found;
   if (!fits)
     return `what answers it comes by as ${field}, which is ${kind}, and its questions are read as asking for ${asked}. State the unit that they use, in the singular, or word them differently.`;

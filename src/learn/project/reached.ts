@@ -1,44 +1,45 @@
 import { MOST_TRIED } from "./confirm.ts";
 import type { ProjectTask } from "./project-tasks.ts";
-import type { FamilyReach, Reach, Seen, Unanswered } from "./seen.ts";
+import type { FamilyReach, Reach, Seen } from "./seen.ts";
 
 /** A wording stays behind where its tasks, had they been answered as often as the others, would all have failed this rarely. */
 const CHANCE = 0.01;
 /** Wordings of a family that are spoken of. */
 const MOST_SPOKEN = 3;
 
+/** What walks over tasks have shown, by task. */
+export interface Shown {
+  readonly seen: ReadonlyMap<string, Seen>;
+  readonly routes: ReadonlyMap<string, readonly string[]>;
+  /** The tool at which a question would end too early. */
+  readonly early: ReadonlyMap<string, string>;
+  /** Turns of a question that does not say. */
+  readonly turns: number;
+}
+
 /** How far walks over the tasks of a family came, and over which of its wordings they came to nothing. */
-export const reachedIn = (
-  family: readonly ProjectTask[],
-  seen: ReadonlyMap<string, Seen>,
-  routes: ReadonlyMap<string, readonly string[]>,
-  turns: number,
-): FamilyReach => {
-  const whole = reachOf(family, seen, routes, turns);
+export const reachedIn = (family: readonly ProjectTask[], known: Shown): FamilyReach => {
+  const { seen } = known;
+  const whole = reachOf(family, known);
   const wordings = new Map<string, ProjectTask[]>();
   for (const task of family) {
     const template = seen.get(task.id)?.template;
     if (template !== undefined) wordings.set(template, [...(wordings.get(template) ?? []), task]);
   }
-  const unanswered = [...wordings.values()].flatMap((tasks): Unanswered[] => {
-    const [first] = tasks;
-    const reach = reachOf(tasks, seen, routes, turns);
-    const others = whole.walked - reach.walked;
-    if (first === undefined || reach.answered > 0 || others === 0) return [];
-    if ((1 - whole.answered / others) ** reach.walked > CHANCE) return [];
-    return [{ question: first.question, entities: seen.get(first.id)?.entities ?? [], reach }];
-  });
+  const unanswered = [...wordings.values()]
+    .map((tasks) => reachOf(tasks, known))
+    .filter(({ walked, answered }) => {
+      const others = whole.walked - walked;
+      return answered === 0 && others > 0 && (1 - whole.answered / others) ** walked <= CHANCE;
+    });
   return { ...whole, unanswered: unanswered.slice(0, MOST_SPOKEN) };
 };
 
-const reachOf = (
-  tasks: readonly ProjectTask[],
-  seen: ReadonlyMap<string, Seen>,
-  routes: ReadonlyMap<string, readonly string[]>,
-  turns: number,
-): Reach => {
+const reachOf = (tasks: readonly ProjectTask[], { seen, routes, early, turns }: Shown): Reach => {
   const shown = tasks.flatMap(({ id }) => seen.get(id) ?? []);
-  const answered = shown.filter(({ accepted }) => accepted.size > 0).length;
+  const isAnswered = ({ id }: ProjectTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0 && !early.has(id);
+  const answered = tasks.filter(isAnswered).length;
+  const vain = tasks.find((task) => seen.has(task.id) && !isAnswered(task));
   return {
     walked: shown.length,
     tried: answered === 0 ? 0 : Math.min(tasks.length, MOST_TRIED),
@@ -49,6 +50,7 @@ const reachOf = (
       return plan === undefined ? [] : [plan];
     }),
     brought: shown.flatMap(({ brought }) => brought),
-    early: shown.flatMap(({ early, accepted }) => (accepted.size === 0 && early.length > 0 ? [early] : [])),
+    vain: vain && { question: vain.question, entities: seen.get(vain.id)?.entities ?? [] },
+    early: tasks.flatMap(({ id }) => early.get(id) ?? []),
   };
 };

@@ -5,6 +5,8 @@ export interface Found {
   /** What the last call calculates; absent where it looks up. */
   readonly asked?: AskedCalculation | undefined;
   readonly plan: readonly string[];
+  /** The tool among its calls that states a value of the asked kind, so that the question would end there; absent where none does. */
+  readonly early?: string | undefined;
 }
 
 /** A calculation on what tools brought, with the calls that brought it: the last action calculates. */
@@ -23,7 +25,7 @@ export interface Seen {
   readonly truths: ReadonlyMap<string, Way & { readonly isLess: boolean }>;
   /** Fields that hold what the reward accepts, where nothing states it. */
   readonly brought: readonly Brought[];
-  /** Tools that state a value of the asked kind on the way to an answer, so that the question would end there. */
+  /** Tools at which its question would end on each way to an answer that was found. */
   readonly early: readonly string[];
   /** Values that a planner sees of what the walk brought, by the field and the calls that brought it. */
   readonly cases: ReadonlyMap<string, Case>;
@@ -35,6 +37,8 @@ export interface Case {
   readonly field: string;
   readonly value: string;
   readonly plan: readonly string[];
+  /** As of what was found. */
+  readonly early?: string | undefined;
 }
 
 /** A field with the expected answer in it. */
@@ -60,21 +64,15 @@ export interface Reach {
   /** Calls that came to an answer, a list for each task that was answered. */
   readonly routes: readonly (readonly string[])[];
   readonly brought: readonly Brought[];
-  /** A list for each task: tools that would end its question too early. */
-  readonly early: readonly (readonly string[])[];
+  /** A tool for each task whose question would end there, too early. */
+  readonly early: readonly string[];
+  /** A question that was walked over in vain, and what it is read as naming. */
+  readonly vain: { readonly question: string; readonly entities: readonly string[] } | undefined;
 }
 
-/** A wording of a family's questions that walks never came to an answer of, though they did for the family. */
-export interface Unanswered {
-  /** One of its questions. */
-  readonly question: string;
-  readonly entities: readonly string[];
-  readonly reach: Reach;
-}
-
-/** A family's walks, all together and those of wordings that stay behind. */
+/** A family's walks, all together and those of wordings over which they came to nothing, though they did for others. */
 export interface FamilyReach extends Reach {
-  readonly unanswered: readonly Unanswered[];
+  readonly unanswered: readonly Reach[];
 }
 
 /** A way to what a question of some wording asks. */
