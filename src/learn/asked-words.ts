@@ -5,7 +5,9 @@ import type { Analysis, Trajectory } from "../trajectory.ts";
 /** The ways in which a question may spell a field's name: as it is, and with or without the s of a plural. */
 const forms = (name: string): readonly [singular: string, plural: string] => {
   const words = name.replace(/[_-]+/gu, " ").toLowerCase();
-  return words.endsWith("s") ? [words.slice(0, -1), words] : [words, `${words}s`];
+  if (words.endsWith("s")) return [words.endsWith("ies") ? `${words.slice(0, -3)}y` : words.slice(0, -1), words];
+  if (/[^aeiou]y$/u.test(words)) return [words, `${words.slice(0, -1)}ies`];
+  return [words, /(?:x|z|ch|sh)$/u.test(words) ? `${words}es` : `${words}s`];
 };
 
 const isLetter = (character: string | undefined): boolean => character !== undefined && /[\p{L}\p{N}]/u.test(character);
@@ -75,7 +77,7 @@ export const withFields = (
   if (before !== undefined && after !== undefined && before !== after) {
     const [from, to] = [forms(before), forms(after)];
     const said = wordOf.get(after) ?? to[1];
-    words.push([from[1], said], [from[0], to[0]]);
+    words.push([`in ${from[0]}`, `in ${said}`], [from[1], said], [from[0], to[0]]);
     for (const word of wordsIn(template)) if (isSameUnit(word, before)) words.push([word, said]);
   }
   for (const name of asked) {
@@ -84,7 +86,7 @@ export const withFields = (
     const [from, to] = [forms(name), forms(other)];
     // The plural first: it holds the singular.
     words.push([from[1], to[1]], [from[0], to[0]]);
-    if (unit !== undefined && unit === before) shown = after;
+    if (unit !== undefined && before !== undefined && isSameUnit(unit, before)) shown = after;
     else if (unit === from[0]) shown = to[0];
     // A unit that is not the name of a field would contradict the new one.
     else if (unit !== undefined && !KINDS.has(unit)) shown = undefined;

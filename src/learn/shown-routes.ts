@@ -2,6 +2,7 @@ import type { TrainingSequence } from "../engine.ts";
 import { deriveKey, type Random, random, randomKey } from "../random.ts";
 import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
 import { type UnitWords, unitWordsIn } from "./asked-words.ts";
+import { type Chains, chained, chainsIn } from "./chained.ts";
 import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
 import { comparisons } from "./planners/candidates.ts";
@@ -10,16 +11,17 @@ import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
 import { type Recombinations, recombinationsOf, recombined } from "./recombined.ts";
 import { type WalkOptions, walkRoutes } from "./routes.ts";
-import { reread, thinned, transplanted } from "./varied-exercises.ts";
+import { reread, thinned } from "./varied-exercises.ts";
 
 export interface ShownRoutesOptions extends WalkOptions {
   readonly environment: DemonstrationEnvironment;
   readonly recipe: Recipe;
 }
 
-/** How often a route is shown with another way to name a thing, and how often as one that asks for another field. */
-const RECOMBINED = 0.35;
-const TRANSPLANTED = 0.35;
+/** How often a route is shown with another way to name a thing, how often as one that asks the same of other things, and how often as one that asks for another field. */
+const RECOMBINED = 0.25;
+const CHAINED = 0.35;
+const REREAD = 0.12;
 /** Share of the calls before which a mistake stands. */
 const MISTAKEN = 0.08;
 
@@ -36,7 +38,7 @@ export const showRoutes = async (
   const routes = walked.map(({ trajectory }) => trajectory);
   const variations: Variations = {
     recombinations: recombinationsOf(routes, environment.isCalculator),
-    direct: routes.filter(isDirect),
+    chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
   };
   const orders: (readonly Trajectory[])[] = [];
@@ -55,26 +57,20 @@ export const showRoutes = async (
 /** What routes are varied by. */
 interface Variations {
   readonly recombinations: Recombinations;
-  readonly direct: readonly Trajectory[];
+  readonly chains: Chains;
   readonly words: UnitWords;
 }
 
 const otherOf = (
   route: Trajectory,
-  { recombinations, direct, words }: Variations,
+  { recombinations, chains, words }: Variations,
   draws: Random,
 ): Trajectory | undefined => {
   const drawn = draws.next();
   if (drawn < RECOMBINED) return recombined(recombinations, draws);
-  if (drawn >= RECOMBINED + TRANSPLANTED || decides(route)) return undefined;
-  return draws.next() < 0.5 && isDirect(route)
-    ? transplanted(route, draws.pick(direct), words)
-    : reread(route, draws, words);
+  if (drawn < RECOMBINED + CHAINED) return chained(chains, draws, words);
+  return drawn < RECOMBINED + CHAINED + REREAD && !decides(route) ? reread(route, draws, words) : undefined;
 };
-
-/** Whether it calculates with what is looked up by what the question mentions, and with nothing else. */
-const isDirect = ({ memory }: Trajectory): boolean =>
-  memory.length > 1 && memory.slice(0, -1).every(({ step }) => /^q\d+$/.test(step.subGoal));
 
 /** Whether a comparison is among its calls: then more than one field is asked for. */
 const decides = ({ memory }: Trajectory): boolean =>
