@@ -19,6 +19,8 @@ import { type Slide, slideShow } from "./picture/slides.ts";
 const QUESTION = "How many isotopes does the element Iron have?";
 const TOKEN = "a-token-for-the-picture-0123";
 const [width, height] = [1000, 640];
+/** Groups of a step. */
+const GROUPS = 12;
 const QUALITY = 0.72;
 const MOST_BYTES = 400_000;
 
@@ -77,6 +79,14 @@ try {
     await page.locator(shows).first().waitFor();
     await wait(400);
   };
+  /** A group of the middle of the run in which some rollouts were right and some were not. */
+  const openMixedGroup = async (): Promise<void> => {
+    for (let group = 0; group < GROUPS; group += 1) {
+      await open(`runs/${run}/groups/${Math.floor(steps / 2)}/${group}`, 'a[href^="#/trajectories/"]');
+      const rewards = (await page.locator("main").textContent()) ?? "";
+      if (/mean 1\.00/.test(rewards) && /mean 0\.00/.test(rewards)) return;
+    }
+  };
   await page.goto(`${origin}/#token=${TOKEN}`);
   const field = page.getByLabel("Question");
   await field.fill(QUESTION.slice(0, 17));
@@ -91,9 +101,9 @@ try {
   await page.mouse.wheel(0, 420);
   await wait(300);
   await take(2);
-  await open(`runs/${run}`, "main svg");
+  await open(`runs/${run}`, "text=Tool mix");
   await take(3);
-  await open(`runs/${run}/groups/${Math.floor(steps / 2)}/1`, 'a[href^="#/trajectories/"]');
+  await openMixedGroup();
   await take(2.6);
   const rollout = page.locator('a[href^="#/trajectories/"]').first();
   await rollout.click();

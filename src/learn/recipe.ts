@@ -204,7 +204,7 @@ const micro: Recipe = {
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, pool: 300 },
   exercises: { from: 0.05, to: 0.02, over: 1, sequences: 4, pool: 300 },
-  routes: { from: 0.08, to: 0.04, over: 1, sequences: 8 },
+  routes: { from: 0.16, to: 0.12, over: 1, sequences: 12 },
   successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
