@@ -21,7 +21,7 @@ export const seedsText = ({ seeds, unit }: Measured): string =>
 
 /** When, with which code and with which settings: what stands below a table. */
 export const metaText = ({ date, commit, version, machine, seeds, steps, seconds }: ReproductionReport): string =>
-  `${date}, agentflow ${version} at ${commit}, seeds ${seeds.join(", ")}, ${steps} steps of 12 tasks × 8 rollouts, ${Math.round(seconds / 60)} minutes of runs on ${machine}`;
+  `${date}, agentflow ${version} at ${commit}, ${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}, ${steps} steps of 12 tasks × 8 rollouts, ${Math.round(seconds / 60)} minutes of runs on ${machine}`;
 
 /** The smallest effect that would matter: `5 points`, `0.1 turns`. */
 export const leastText = ({ least, ours }: { readonly least: number; readonly ours?: Measured | undefined }): string =>

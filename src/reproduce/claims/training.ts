@@ -57,7 +57,7 @@ export const trainingClaims: readonly Claim[] = [
         await findModel(LARGE_MODEL);
         return undefined;
       } catch (error) {
-        return `${LARGE_MODEL} is not on this machine (agentflow model pull ${LARGE_MODEL}): ${messageOf(error)}`;
+        return messageOf(error);
       }
     },
     note: "The larger model was never shown the form of these actions; it has their description.",
