@@ -40,6 +40,18 @@ describe("what a family decides by", () => {
     expect(decisionIn(shown((isFirst) => truths(!isFirst, true))).comparison).toBe("customers 0");
   });
 
+  it("is what was seen of most questions, where something else tells a few apart by chance", () => {
+    // It tells 19 of 20, and the price all of the 8 of which it is known.
+    const seen = shown((isFirst, i) => {
+      const customers = { ...less, isLess: i === 1 ? !isFirst : isFirst };
+      const price = { ...less, isLess: isFirst };
+      return {
+        truths: new Map([["customers 0", customers] as const, ...(i < 8 ? [["price 0", price] as const] : [])]),
+      };
+    });
+    expect(decisionIn(seen).comparison).toBe("customers 0");
+  });
+
   it("may be a state that a planner sees, and not one of a name for each question", () => {
     const byState = shown((isFirst, i) => ({
       cases: new Map([

@@ -69,9 +69,11 @@ const teller = (
     const right = [...values.values()].reduce((sum, { first, all }) => sum + Math.max(first, all - first), 0);
     // As many values as tasks tell everything apart and nothing.
     const isFew = values.size <= at.length / 4;
-    return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, share: right / at.length }] : [];
+    // Of two that tell all, the one that was seen more often is less likely to do so by chance.
+    const worth = (right + 1) / (at.length + 2);
+    return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
   });
-  return told.sort((a, b) => b.share - a.share)[0]?.name;
+  return told.sort((a, b) => b.worth - a.worth)[0]?.name;
 };
 
 /** Whether questions of the same words are answered both ways. */
