@@ -114,7 +114,8 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
 
   const sampling = createSampling({ connection, tokenizer, contextLength, inFlight });
   // What cannot be deleted stays at the server, which lists it.
-  const remove = (path: string): Promise<void> => connection.delete(checkpointOf(path)).catch(() => undefined);
+  const remove = (path: string, patienceSeconds?: number): Promise<void> =>
+    connection.delete(checkpointOf(path), { patienceSeconds }).catch(() => undefined);
   const models: RemoteModel[] = [];
   const policies = new Map<string, Policy>();
   const opened = (lora: { readonly rank: number; readonly seed: number }): RemoteModel => {
