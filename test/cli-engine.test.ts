@@ -44,8 +44,8 @@ describe("agentflow engine", () => {
     });
     const url = await address;
     const wrong = await agentflow(["engine", "probe", url], "tml-other");
-    expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toContain("is the key right?");
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain(`The key is wrong: ${url} answered 401`);
     const probed = await agentflow(["engine", "probe", url, "--json"], "tml-cli-test");
     expect([probed.code, probed.stderr.includes("is its dialect")]).toEqual([0, true]);
     expect(JSON.parse(probed.stdout)).toMatchObject({ schemaVersion: 1, dialect: "tinker", model: "agentflow-tiny" });
