@@ -138,7 +138,7 @@ const gpuConfig = (gpus: number, nodes: number, tensorParallel: number): Readonl
 });
 
 /**
- * A command as a person types it. With a width it is broken into lines of at most so many letters, as far as its words
+ * A command as a person types it. With a width it is broken into lines of at most n letters, as far as its words
  * allow, which a shell takes as one command.
  *
  * @example
@@ -157,7 +157,7 @@ export const commandLine = (
   for (const [i, word] of argv.entries()) {
     const written = quoted(word).length + 2 * INDENT.length > width ? quoted(spread(word)) : quoted(word);
     // An option and its value stay together.
-    const value = i > 0 && argv[i - 1]?.startsWith("--") === true && !word.startsWith("-");
+    const value = i > 0 && argv[i - 1]?.startsWith("-") === true && !word.startsWith("-");
     words.push(value ? `${words.pop()} ${written}` : written);
   }
   const lines: string[] = [];

@@ -3,7 +3,7 @@ import type { BareClient } from "./bare-client.ts";
 import type { Json } from "./connection.ts";
 import { Lost, ServerRefusal } from "./failures.ts";
 
-/** The call by which a server of the Tinker API is told from others, before anything is made at it. */
+/** The call that shows whether a server speaks the Tinker API, before anything is made at it. */
 export const CAPABILITIES = "get_server_capabilities";
 
 /** A base model by the server's name for it; its first, when none is named. Makes nothing there. */
