@@ -31,7 +31,7 @@ const serve = async (model: string, learns: string, checkpoints: string) => {
   const main = join(import.meta.dirname, "..", "src", "cli", "main.ts");
   const args = ["engine", "serve", "--model", model, "--learns", learns, "--port", "0", "--checkpoints", checkpoints];
   const child: ChildProcess = spawn(process.execPath, [...process.execArgv, main, ...args], {
-    env: { ...process.env, TINKER_API_KEY: KEY },
+    env: { ...process.env, AGENTFLOW_ENGINE_KEY: KEY },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = new Promise<void>((done) => child.once("close", () => done()));

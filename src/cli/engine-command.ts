@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { openEngine } from "../engines/onnx/engine.ts";
 import { isAdapterFolder } from "../engines/onnx/files/adapter-files.ts";
-import { checkConformance, probeServer } from "../engines/tinker/index.ts";
+import { checkConformance, type Finding, probeServer } from "../engines/tinker/index.ts";
 import { listen, tinkerServer } from "../engines/tinker-server/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 import { defined } from "../options.ts";
@@ -13,14 +14,11 @@ import { BUILT_IN_MODEL, findModel, findModelPath } from "../setup/local-model.t
 import { jsonOption, serverAddress, wholeNumber } from "./command-options.ts";
 import { addEngineStart } from "./engine-start.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import type { Screen } from "./screen.ts";
 import { openScreen, writeJson } from "./terminal.ts";
-import { wrap } from "./text-width.ts";
+import { hanging, wrap } from "./text-width.ts";
 import { visible } from "./visible.ts";
 import { counted } from "./words.ts";
-
-/** Keys of servers: ours, or the variable that the protocol's own client reads. */
-const keyOf = ({ AGENTFLOW_ENGINE_KEY, TINKER_API_KEY }: NodeJS.ProcessEnv): string | undefined =>
-  AGENTFLOW_ENGINE_KEY || TINKER_API_KEY || undefined;
 
 interface ServeOptions {
   readonly model: string;
@@ -36,22 +34,22 @@ const serve = async ({ model: name, host, port, checkpoints, learns, context }: 
   const screen = openScreen();
   const interrupts = listenToInterrupts(() => undefined);
   const folder = resolve(checkpoints);
-  await requireWritable(folder);
   const model = await findModel(name);
   if (await isAdapterFolder(model))
     throw new ConfigError(
       `${name} is an adapter, and clients train new adapters on a model: serve its base, or one model of both (agentflow export ${name} --format merged --out <folder>).`,
     );
+  await requireWritable(folder);
   const engine = await openEngine(model, defined({ learns, contextLength: context }));
   try {
-    const given = keyOf(process.env);
+    const given = process.env.AGENTFLOW_ENGINE_KEY || undefined;
     const token = given ?? `tml-${randomBytes(24).toString("base64url")}`;
     const tokenizer = resolve(await findModelPath(name));
     const server = tinkerServer({ engine, folder, token, model: name, tokenizer });
     const { url, close } = await listen(server, { port, host });
     screen.line(screen.good("serving"), `  ${name} (${engine.learns}, ${engine.contextLength} tokens) at ${url}`);
     screen.line(`  TINKER_BASE_URL=${url}`);
-    screen.line(`  TINKER_API_KEY=${given === undefined ? token : "(as in the environment)"}`);
+    screen.line(`  TINKER_API_KEY=${given === undefined ? token : "(that of AGENTFLOW_ENGINE_KEY)"}`);
     screen.line(screen.dim(`  checkpoints in ${folder}; Ctrl-C stops`));
     if (!interrupts.abortSignal.aborted) await once(interrupts.abortSignal, "abort");
     await close();
@@ -62,11 +60,15 @@ const serve = async ({ model: name, host, port, checkpoints, learns, context }: 
   }
 };
 
-/** Tries it, before anybody trains what could not be saved. Throws `ConfigError`. */
+/**
+ * Tries it, before anybody trains what could not be saved: in the folder, or where it will be made with the first
+ * checkpoint. Throws `ConfigError`.
+ */
 const requireWritable = async (folder: string): Promise<void> => {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
   try {
-    await mkdir(folder, { recursive: true });
-    const file = join(folder, `.trial-${process.pid}`);
+    const file = join(there, `.trial-${process.pid}`);
     await writeFile(file, "");
     await rm(file);
   } catch (cause) {
@@ -82,9 +84,10 @@ interface LookOptions {
   readonly json: boolean;
 }
 
+/** The key of a server is sent to it alone: that of our own is not read here. */
 const requireKey = (): string => {
-  const key = keyOf(process.env);
-  if (key === undefined)
+  const key = process.env.TINKER_API_KEY;
+  if (key === undefined || key === "")
     throw new ConfigError("The server's key is missing: set TINKER_API_KEY, or any text for a server that needs none.");
   return key;
 };
@@ -94,13 +97,28 @@ const probe = async (url: string, { model, json }: LookOptions): Promise<number>
   const screen = openScreen({ json });
   const report = await probeServer({ url, apiKey: requireKey(), model });
   if (json) writeJson({ schemaVersion: 1, ...report, dialect: report.dialect ?? null });
-  for (const { what, found, means } of report.findings)
-    screen.line(`${visible(what).padEnd(56)} ${visible(found)}${means === "" ? "" : screen.dim(`: ${means}`)}`);
+  for (const finding of report.findings) showFinding(screen, finding);
   if (report.dialect === undefined)
     screen.line(screen.bad("no dialect fits"), "  its gradients would not be what was asked for");
   else screen.line(screen.good(report.dialect), "  is its dialect");
   return report.dialect === undefined ? 1 : 0;
 };
+
+/** Where a rule begins, after what became of it. */
+const RULE = "broken ".length;
+/** Cells of what is looked at, beside which is what was found; below it where there is no room for both. */
+const WHAT = 56;
+
+const showFinding = (screen: Screen, { what, found, means }: Finding): void => {
+  const line = `${visible(what).padEnd(WHAT)} ${visible(found)}`;
+  const beside = screen.width > WHAT + 20;
+  const lines = beside ? hanging(line, screen.width, WHAT + 1) : [visible(what), ...below(screen, found, 4)];
+  for (const one of lines) screen.line(one);
+  if (means !== "") for (const one of below(screen, means, 4)) screen.line(screen.dim(one));
+};
+
+const below = ({ width }: Screen, text: string, indent: number): string[] =>
+  wrap(visible(text), width - indent).map((line) => `${" ".repeat(indent)}${line}`);
 
 /** `agentflow engine conformance`: each rule of the protocol. Returns 1 when one is broken. */
 const conformance = async (url: string, { model, json }: LookOptions): Promise<number> => {
@@ -108,8 +126,10 @@ const conformance = async (url: string, { model, json }: LookOptions): Promise<n
   const report = await checkConformance({ url, apiKey: requireKey(), model });
   if (json) writeJson({ schemaVersion: 1, ...report });
   for (const { rule, kept, found } of report.rows) {
-    screen.line(kept ? screen.good("kept  ") : screen.bad("broken"), ` ${visible(rule)}`);
-    for (const line of found === "" ? [] : wrap(visible(found), screen.width - 8)) screen.line(`        ${line}`);
+    const [first = "", ...more] = below(screen, rule, RULE);
+    screen.line(kept ? screen.good("kept  ") : screen.bad("broken"), first.slice("broken".length));
+    for (const line of more) screen.line(line);
+    if (found !== "") for (const line of below(screen, found, RULE + 1)) screen.line(line);
   }
   const broken = report.rows.filter(({ kept }) => !kept).length;
   screen.line(`${counted(report.rows.length, "rule")}, ${broken} broken`);
@@ -142,7 +162,7 @@ export const addEngineCommands = (program: Command): void => {
     .option("--context <tokens>", "longest sequence of a published model (default: 4096)", wholeNumber(64))
     .addHelpText(
       "after",
-      "\nEnvironment: AGENTFLOW_ENGINE_KEY or TINKER_API_KEY, the key that clients send\n(default: a new one, which is shown).",
+      "\nEnvironment: AGENTFLOW_ENGINE_KEY, the key that clients have to send\n(default: a new one, which is shown).",
     )
     .action(async (options) => {
       process.exitCode = await serve(options);

@@ -8,8 +8,8 @@ import { ConfigError } from "../errors.ts";
 import { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "../setup/skyrl.ts";
 import { wholeNumber } from "./command-options.ts";
 import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
-import { shellWord } from "./learn-words.ts";
 import { openScreen } from "./terminal.ts";
+import { wrap } from "./text-width.ts";
 
 interface StartOptions extends Omit<SkyrlOptions, "folder"> {
   readonly port: number;
@@ -20,24 +20,30 @@ interface StartOptions extends Omit<SkyrlOptions, "folder"> {
   readonly run: boolean;
 }
 
+/** A folder as a whole path, from wherever the server is started; the name of a hub as it is. */
+const wholeName = (model: string): string => (/^\.{0,2}\//.test(model) || existsSync(model) ? resolve(model) : model);
+
 /** `agentflow engine start skyrl`: prints the commands, and runs the server where it is one process here. */
 const start = async ({ run, folder, checkout, ...options }: StartOptions): Promise<number> => {
   const screen = openScreen();
-  const commands = skyrlCommands({ ...options, folder: resolve(folder) });
-  const { model, gpus, nodes, port } = options;
-  screen.line(
+  const model = wholeName(options.model);
+  const commands = skyrlCommands({ ...options, model, folder: resolve(folder) });
+  const { gpus, nodes, port } = options;
+  const about =
     gpus === 0
       ? `SkyRL ${SKYRL_VERSION} on this CPU. These commands were tested; the first start downloads 5 GB.`
-      : "SkyRL on GPUs, by its public documentation. These commands have not been tested.",
-  );
-  for (const command of commands) {
+      : "SkyRL on GPUs, by its public documentation. These commands have not been tested.";
+  for (const line of wrap(about, screen.width)) screen.line(line);
+  const show = (what: string, command: Pick<SkyrlCommand, "variables" | "argv">): void => {
     screen.line();
-    screen.line(screen.dim(`# ${command.where}: ${command.what}`));
-    screen.line(commandLine(command));
-  }
-  screen.line();
-  screen.line(screen.dim("# then, with any text for a key"));
-  screen.line(`TINKER_API_KEY=tml-any agentflow learn --engine http://127.0.0.1:${port} --model ${shellWord(model)}`);
+    screen.line(screen.dim(`# ${what}`));
+    screen.text(commandLine(command, screen.width));
+  };
+  for (const command of commands) show(`${command.where}: ${command.what}`, command);
+  show("then, with any text for a key", {
+    variables: { TINKER_API_KEY: "tml-any" },
+    argv: ["agentflow", "learn", "--engine", `http://127.0.0.1:${port}`, "--model", model],
+  });
   if (!run) return 0;
   if (nodes > 1)
     throw new ConfigError("Several machines are started one by one: run the commands above on them, without --run.");

@@ -1,4 +1,7 @@
+import type { Screen } from "./screen.ts";
 import { sideScreen } from "./terminal.ts";
+import { wrap } from "./text-width.ts";
+import { visible } from "./visible.ts";
 
 const MOST_CAUSES = 8;
 
@@ -43,10 +46,14 @@ const oneLine = (text: string): string =>
     .trim();
 
 /** Says on stderr why the command ended. AGENTFLOW_DEBUG=1 shows where the error comes from. */
-export const showFailure = (thrown: unknown): void => {
-  const screen = sideScreen();
-  const [first = "", ...rest] = failureLines(thrown, process.env.AGENTFLOW_DEBUG === "1");
-  screen.line(`agentflow: ${first}`);
+export const showFailure = (thrown: unknown): void =>
+  showFailureOn(sideScreen(), thrown, process.env.AGENTFLOW_DEBUG === "1");
+
+/** The same on a screen: between words where a person reads it, and in one line for a program. */
+export const showFailureOn = (screen: Screen, thrown: unknown, debug: boolean): void => {
+  const [first = "", ...rest] = failureLines(thrown, debug);
+  const message = visible(`agentflow: ${first}`);
+  for (const line of screen.interactive ? wrap(message, screen.width) : [message]) screen.line(line);
   for (const line of rest) screen.line(line);
 };
 

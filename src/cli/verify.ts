@@ -6,7 +6,10 @@ import { findRun } from "../setup/local-model.ts";
 import { type NamedAgain, openedAgain } from "../setup/stored-run.ts";
 import { requireIdle } from "../store/owner.ts";
 import { listenToInterrupts } from "./interrupt.ts";
+import type { Part, Screen } from "./screen.ts";
 import { openScreen, writeJson } from "./terminal.ts";
+import { hanging } from "./text-width.ts";
+import { visible } from "./visible.ts";
 import { counted } from "./words.ts";
 
 export interface VerifyCommandOptions extends NamedAgain {
@@ -43,17 +46,8 @@ export const verifyCommand = async (
             abortSignal: interrupts.abortSignal,
           });
     screen.clear();
+    showVerification(screen, found, step);
     const { run, verified, steps, sameMachine, differences, notCovered, covered } = found;
-    const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
-    if (verified && covered !== undefined) {
-      screen.line(`verified  what of ${run} can be done again without its server`);
-      for (const one of covered) screen.line(`done again  ${one}`);
-    } else if (verified)
-      screen.line(
-        `verified  ${counted(steps, "step")} of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
-      );
-    for (const one of differences) screen.line(screen.bad(`differs   ${one}${machine}`));
-    if (verified) for (const one of notCovered) screen.line(`not covered  ${one}`);
     if (json)
       writeJson({
         schemaVersion: 1,
@@ -71,4 +65,26 @@ export const verifyCommand = async (
     interrupts.close();
     screen.clear();
   }
+};
+
+/** What was found, in lines of the screen's width. */
+export const showVerification = (
+  screen: Screen,
+  { run, verified, steps, sameMachine, differences, notCovered, covered }: Verification,
+  step?: number,
+): void => {
+  const say = (label: string, text: string, paint: (line: string) => Part = (line) => line): void => {
+    for (const line of hanging(label + visible(text), screen.width, label.length)) screen.line(paint(line));
+  };
+  const machine = sameMachine === false ? ", on another machine or runtime than the run's" : "";
+  if (verified && covered !== undefined) {
+    say("verified  ", `what of ${run} can be done again without its server`);
+    for (const one of covered) say("done again  ", one);
+  } else if (verified)
+    say(
+      "verified  ",
+      `${counted(steps, "step")} of ${run}${step === undefined ? ", every row and every file" : ""}${machine}`,
+    );
+  for (const one of differences) say("differs   ", `${one}${machine}`, screen.bad);
+  if (verified) for (const one of notCovered) say("not covered  ", one);
 };

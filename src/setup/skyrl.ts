@@ -34,6 +34,8 @@ const skyrlRules: Rules<SkyrlOptions> = {
 
 /** The version that these commands are for: the next one may want others. */
 export const SKYRL_VERSION = "0.4.0";
+/** Where `git clone` puts it. */
+const CHECKOUT = "SkyRL";
 const RAY_PORT = 6379;
 const EXTRAS = ["--extra", "tinker", "--extra", "fsdp"];
 
@@ -54,6 +56,8 @@ export const skyrlCommands = (options: SkyrlOptions): readonly SkyrlCommand[] =>
   const { model, gpus = 0, nodes = 1, tensorParallel = 1, port = 8000, folder } = checked("skyrl", options, skyrlRules);
   if (gpus === 0 && nodes > 1)
     throw new ConfigError(`${nodes} machines without GPUs: a server on CPUs is one process. Say --gpus.`);
+  if (gpus === 0 && tensorParallel > 1)
+    throw new ConfigError(`--tensor-parallel ${tensorParallel} without GPUs: there is nothing to share. Say --gpus.`);
   if (gpus > 0 && gpus % tensorParallel !== 0)
     throw new ConfigError(
       `${gpus} GPUs cannot be shared by copies on ${tensorParallel} each: --tensor-parallel has to divide --gpus.`,
@@ -62,39 +66,37 @@ export const skyrlCommands = (options: SkyrlOptions): readonly SkyrlCommand[] =>
     ...["--host", "127.0.0.1", "--port", String(port)],
     ...["--checkpoints-base", `${folder}/checkpoints`, "--database-url", `sqlite:///${folder}/tinker.db`],
   ];
-  if (gpus === 0) return [onCpu(model, place)];
-  const clusterOf = (more: readonly string[]): readonly string[] => ["uv", "run", ...EXTRAS, "ray", "start", ...more];
-  const command = (where: SkyrlCommand["where"], what: string, argv: readonly string[]): SkyrlCommand => ({
+  const command = (where: SkyrlCommand["where"], what: string, ...argv: readonly string[]): SkyrlCommand => ({
     where,
     what,
     variables: {},
     argv,
   });
   const several = nodes > 1;
+  const first = several ? "on the first machine" : "here";
+  const each = several ? "on every machine" : "here";
+  const store = command(first, "make the folder of its checkpoints and its database", "mkdir", "-p", folder);
+  if (gpus === 0) return [store, onCpu(model, place)];
+  const cluster = ["uv", "run", ...EXTRAS, "ray", "start"];
+  const members = [
+    command(first, "begin a cluster, in its folder", ...cluster, "--head", `--port=${RAY_PORT}`, `--num-gpus=${gpus}`),
+    command(
+      "on each other machine",
+      "join it, in its folder",
+      ...cluster,
+      `--address=<first machine>:${RAY_PORT}`,
+      `--num-gpus=${gpus}`,
+    ),
+  ];
   return [
-    command(several ? "on every machine" : "here", "install", [
-      "git",
-      "clone",
-      "https://github.com/NovaSky-AI/SkyRL.git",
-    ]),
-    command(several ? "on every machine" : "here", "install, in its folder", ["uv", "sync", ...EXTRAS]),
-    ...(several
-      ? [
-          command(
-            "on the first machine",
-            "begin a cluster",
-            clusterOf(["--head", `--port=${RAY_PORT}`, `--num-gpus=${gpus}`]),
-          ),
-          command(
-            "on each other machine",
-            "join it",
-            clusterOf([`--address=<first machine>:${RAY_PORT}`, `--num-gpus=${gpus}`]),
-          ),
-        ]
-      : []),
+    command(each, "install", "git", "clone", "https://github.com/NovaSky-AI/SkyRL.git"),
+    command(each, "go to its folder, for all commands below", "cd", CHECKOUT),
+    command(each, "install, in its folder", "uv", "sync", ...EXTRAS),
+    ...(several ? members : []),
+    store,
     {
-      where: several ? "on the first machine" : "here",
-      what: "serve",
+      where: first,
+      what: "serve, in its folder",
       variables: several ? { RAY_ADDRESS: `127.0.0.1:${RAY_PORT}` } : {},
       argv: [
         ...["uv", "run", ...EXTRAS, "-m", "skyrl.tinker.api"],
@@ -136,19 +138,43 @@ const gpuConfig = (gpus: number, nodes: number, tensorParallel: number): Readonl
 });
 
 /**
- * A command as a person types it.
+ * A command as a person types it. With a width it is broken into lines of at most n letters, as far as its words
+ * allow, which a shell takes as one command.
  *
  * @example
  * ```ts
  * import { commandLine, skyrlCommands } from "agentflow/setup";
  *
  * const [command] = skyrlCommands({ model: "Qwen/Qwen2.5-7B-Instruct", folder: "/data/skyrl" });
- * if (command !== undefined) console.log(commandLine(command));
+ * if (command !== undefined) console.log(commandLine(command, 80));
  * ```
  */
-export const commandLine = ({ variables, argv }: Pick<SkyrlCommand, "variables" | "argv">): string =>
-  [...Object.entries(variables).map(([variable, value]) => `${variable}=${quoted(value)}`), ...argv.map(quoted)].join(
-    " ",
-  );
+export const commandLine = (
+  { variables, argv }: Pick<SkyrlCommand, "variables" | "argv">,
+  width = Number.POSITIVE_INFINITY,
+): string => {
+  const words = Object.entries(variables).map(([variable, value]) => `${variable}=${quoted(value)}`);
+  for (const [i, word] of argv.entries()) {
+    const written = quoted(word).length + 2 * INDENT.length > width ? quoted(spread(word)) : quoted(word);
+    // An option and its value stay together.
+    const value = i > 0 && argv[i - 1]?.startsWith("-") === true && !word.startsWith("-");
+    words.push(value ? `${words.pop()} ${written}` : written);
+  }
+  const lines: string[] = [];
+  for (const word of words) {
+    const begun = lines.at(-1)?.split("\n").at(-1) ?? "";
+    const [end = ""] = word.split("\n");
+    const together = `${begun} ${end} \\`.length <= width;
+    if (lines.length > 0 && together) lines.push(`${lines.pop()} ${word}`);
+    else lines.push(lines.length === 0 ? word : `${INDENT}${word}`);
+  }
+  return lines.join(" \\\n");
+};
+
+const INDENT = "  ";
+
+/** Settings in JSON with one a line, which are the same settings. */
+const spread = (word: string): string =>
+  word.startsWith("{") ? JSON.stringify(JSON.parse(word), null, 2).replaceAll("\n", `\n${INDENT}`) : word;
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

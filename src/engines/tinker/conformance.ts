@@ -1,11 +1,12 @@
 import { messageOf } from "../../errors.ts";
 import { checked } from "../../options.ts";
 import { type BareClient, bareClient, type ScratchModel } from "./bare-client.ts";
+import { modelAt } from "./capabilities.ts";
 import { orderRules } from "./conformance-order.ts";
 import { samplingRules } from "./conformance-sampling.ts";
 import { trainingRules } from "./conformance-training.ts";
 import type { Rule } from "./conformance-trial.ts";
-import { firstModel, type ProbeOptions, probeRules } from "./probe.ts";
+import { type ProbeOptions, probeRules } from "./probe.ts";
 import { httpTransport } from "./transport.ts";
 
 /** One row of the protocol, and whether a server keeps it. */
@@ -25,8 +26,9 @@ export interface ConformanceReport {
 const RULES: readonly Rule[] = [...trainingRules, ...orderRules, ...samplingRules];
 
 /**
- * Holds a server to the rules of the Tinker API, one by one, on models that it unloads, checkpoints included. Rules that are broken are in the
- * report; it throws `EngineError` only when there is nothing to test.
+ * Holds a server to the rules of the Tinker API, one by one, on models that it unloads, checkpoints included. Rules that
+ * are broken are in the report. Throws `ConfigError` for a model that it does not have or a wrong key, `EngineError` when
+ * there is nothing to test.
  *
  * @example
  * ```ts
@@ -41,7 +43,7 @@ export const checkConformance = async (options: ProbeOptions): Promise<Conforman
   const sockets = options.transport === undefined ? httpTransport(url) : undefined;
   try {
     const transport = options.transport ?? sockets ?? httpTransport(url);
-    const base = options.model ?? (await firstModel(bareClient(transport, apiKey, "")));
+    const base = await modelAt(bareClient(transport, apiKey, ""), url, options.model);
     const client = bareClient(transport, apiKey, base);
     const rows: ConformanceRow[] = [];
     for (const [rule, check] of RULES) rows.push({ rule, ...(await keeps(client, base, check)) });

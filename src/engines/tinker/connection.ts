@@ -17,7 +17,7 @@ export interface CallOptions {
 export interface Connection {
   get(path: string): Promise<Json>;
   post(path: string, body: object | Uint8Array, options?: CallOptions): Promise<Json>;
-  delete(path: string): Promise<void>;
+  delete(path: string, options?: CallOptions): Promise<void>;
   /** One attempt, for a sign of life. Returns the status. */
   beat(path: string, body: object): Promise<number>;
   /**
@@ -130,8 +130,8 @@ export const connect = ({ transport, apiKey, clock, patienceSeconds }: Connectio
   return {
     get: (path) => call(requestOf("GET", path), path),
     post: (path, body, options) => call(requestOf("POST", path, body), path, options),
-    delete: async (path) => {
-      const response = await send(requestOf("DELETE", path), path, () => false);
+    delete: async (path, options) => {
+      const response = await send(requestOf("DELETE", path), path, () => false, options);
       if (!succeed(response) && response.status !== 404) throw failureOf(path, response.status, detailOf(response));
     },
     beat: async (path, body) => (await transport({ ...requestOf("POST", path, body), timeoutSeconds: 10 })).status,

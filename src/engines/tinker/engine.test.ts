@@ -222,9 +222,9 @@ describe("a client", () => {
   it("refuses a model that the server does not have, a wrong key, and what the protocol has not", async () => {
     const server = serverInProcess({ token: "tml-right" });
     await expect(clientOf(server.handle, { apiKey: "tml-right", model: "other" })).rejects.toThrow(
-      "The server has no model other: accepted are tabular.",
+      "http://127.0.0.1:1 has no model other: accepted are tabular.",
     );
-    await expect(clientOf(server.handle)).rejects.toThrow(/401.*The key is missing or wrong/);
+    await expect(clientOf(server.handle)).rejects.toThrow(/^The key is wrong: http:.*401.*TINKER_API_KEY/);
     const engine = await clientOf(server.handle, { apiKey: "tml-right" });
     closing.push(() => engine.dispose());
     const policy = engine.policy("planner", { lora: { rank: 4 } });

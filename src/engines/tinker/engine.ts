@@ -16,7 +16,8 @@ import {
   seconds,
   text,
 } from "../../options.ts";
-import { connect, type Json } from "./connection.ts";
+import { CAPABILITIES, modelIn, refusedBy } from "./capabilities.ts";
+import { connect } from "./connection.ts";
 import { type DialectName, dialectOf, dialects } from "./dialect.ts";
 import { watchDrift } from "./drift.ts";
 import type { Transport } from "./http.ts";
@@ -105,8 +106,10 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
     clock,
     patienceSeconds,
   });
-  const served = await connection.get("get_server_capabilities");
-  const contextLength = Math.min(options.contextLength ?? 4096, contextOf(served, base) ?? Number.POSITIVE_INFINITY);
+  const served = await connection.get(CAPABILITIES).catch((error) => Promise.reject(refusedBy(url, error)));
+  const length = modelIn(served, url, base).max_context_length;
+  const most = typeof length === "number" && length > 1 ? length : Number.POSITIVE_INFINITY;
+  const contextLength = Math.min(options.contextLength ?? 4096, most);
   const journal = options.journal === undefined ? memoryJournal() : await openJournal(options.journal);
   const session = openSession(connection, clock);
   await session.id();
@@ -114,7 +117,8 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
 
   const sampling = createSampling({ connection, tokenizer, contextLength, inFlight });
   // What cannot be deleted stays at the server, which lists it.
-  const remove = (path: string): Promise<void> => connection.delete(checkpointOf(path)).catch(() => undefined);
+  const remove = (path: string, patienceSeconds?: number): Promise<void> =>
+    connection.delete(checkpointOf(path), { patienceSeconds }).catch(() => undefined);
   const models: RemoteModel[] = [];
   const policies = new Map<string, Policy>();
   const opened = (lora: { readonly rank: number; readonly seed: number }): RemoteModel => {
@@ -165,18 +169,6 @@ export const openTinkerEngine = async (options: TinkerEngineOptions): Promise<En
     },
   };
   return engine;
-};
-
-/** Servers may make a model of any name on the base that they have: it is looked up first. */
-const contextOf = ({ supported_models: listed }: Json, base: string): number | undefined => {
-  const models = (Array.isArray(listed) ? listed : []) as readonly (Json | null)[];
-  const found = models.find((model) => model?.model_name === base);
-  if (found === undefined || found === null)
-    throw new ConfigError(
-      `The server has no model ${base}: accepted are ${models.map((model) => String(model?.model_name)).join(", ") || "none"}.`,
-    );
-  const length = found.max_context_length;
-  return typeof length === "number" && length > 1 ? length : undefined;
 };
 
 /** Models that an earlier client left: they are not continued, and take room. */

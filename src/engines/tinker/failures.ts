@@ -3,10 +3,13 @@ import { EngineError } from "../../errors.ts";
 /** A server's refusal: nothing but another request changes it. */
 export class ServerRefusal extends EngineError {
   readonly status: number;
+  /** In the server's words. */
+  readonly detail: string;
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, detail: string) {
     super(message);
     this.status = status;
+    this.detail = detail;
   }
 }
 
@@ -23,5 +26,5 @@ export const failureOf = (what: string, status: number, detail: string): EngineE
   const message = `${what}: the server answered ${status}${detail === "" ? "" : `, ${JSON.stringify(detail.slice(0, 500))}`}.`;
   if (status === 410) return new Expired(message);
   if (status === 404 || (status === 400 && GONE.test(detail))) return new Lost(message);
-  return new ServerRefusal(message, status);
+  return new ServerRefusal(message, status, detail);
 };

@@ -29,7 +29,7 @@ export interface RemoteModelParts {
   readonly dialect: Dialect;
   readonly journal: Journal;
   /** Deletes a checkpoint that nothing needs; one that cannot be deleted stays. */
-  readonly remove: (path: string) => Promise<void>;
+  readonly remove: (path: string, patienceSeconds?: number) => Promise<void>;
 }
 
 /** A model as a server has it now. */

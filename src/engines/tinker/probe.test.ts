@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { clientOf, serverInProcess, tabularEngine } from "../../../test/fixtures/tinker.ts";
+import { clientOf, quickClock, serverInProcess, tabularEngine } from "../../../test/fixtures/tinker.ts";
+import { ConfigError } from "../../errors.ts";
 import type { HttpResponse, Transport } from "./http.ts";
 import { checkConformance, type DialectName, probeServer } from "./index.ts";
 import { decodeForwardBackward, encodeForwardBackward } from "./wire/forward-backward.ts";
@@ -10,6 +11,11 @@ const at = (transport: Transport) => ({ url: "http://127.0.0.1:1", apiKey: "tml-
 const uneven = () => tabularEngine((prefix) => Array.from({ length: 259 }, (_, id) => (id + prefix.length) % 4));
 const jsonIn = ({ body }: HttpResponse): Record<string, unknown> =>
   JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>;
+const answer = (status: number, json: object): HttpResponse => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: new TextEncoder().encode(JSON.stringify(json)),
+});
 const withJson = (response: HttpResponse, json: object): HttpResponse => ({
   ...response,
   body: new TextEncoder().encode(JSON.stringify(json)),
@@ -101,9 +107,58 @@ describe("a probe", () => {
     expect(far(wrong, summed)).toBeGreaterThan(1e-3);
   });
 
-  it("says in words that a server is none", async () => {
-    const nothing: Transport = async () => ({ status: 404, headers: {}, body: new Uint8Array() });
-    await expect(probeServer(at(nothing))).rejects.toThrow(/does it speak the Tinker API, and is the key right/);
+  it("says what went wrong in the midst of it with the address", async () => {
+    const server = serverInProcess();
+    const failing: Transport = async (request) =>
+      request.path.endsWith("create_model") ? answer(500, { detail: "no memory" }) : server.handle(request);
+    await expect(probeServer(at(failing))).rejects.toThrow(
+      'http://127.0.0.1:1: create_model: the server answered 500, "no memory".',
+    );
+  });
+});
+
+describe("before anything is made at a server", () => {
+  it.each([
+    [
+      "a wrong key",
+      () => serverInProcess({ token: "tml-right" }).handle,
+      "The key is wrong: http://127.0.0.1:1 answered 401",
+    ],
+    ["a busy server", () => async () => answer(503, {}), "http://127.0.0.1:1 is busy: it answered 503. Try again"],
+    [
+      "a page that redirects",
+      () => async () => ({ ...answer(302, {}), headers: { location: "/login" } }),
+      "http://127.0.0.1:1 is no server of the Tinker API: it answered 302",
+    ],
+    [
+      "a server that answers everything",
+      () => async () => ({ status: 200, headers: { "content-type": "text/html" }, body: new Uint8Array([60, 61]) }),
+      "http://127.0.0.1:1 is no server of the Tinker API: it answered 200",
+    ],
+    ["a server without models", () => async () => answer(200, { supported_models: [] }), "has no model tabular"],
+  ] as const)("%s is told, by all that look at it", async (_, transport, message) => {
+    const asked: string[] = [];
+    const handle = transport();
+    const noted: Transport = (request) => {
+      asked.push(request.path);
+      return handle(request);
+    };
+    for (const look of [probeServer, checkConformance])
+      await expect(look({ ...at(noted), model: "tabular" })).rejects.toThrow(message);
+    expect(new Set(asked)).toEqual(new Set(["/api/v1/get_server_capabilities"]));
+    await expect(clientOf(noted, { patienceSeconds: 1, clock: quickClock() })).rejects.toThrow(
+      /http:..127.0.0.1:1|within 1 s/,
+    );
+  });
+
+  it("a model that is not there is refused with those that are", async () => {
+    const { handle } = serverInProcess();
+    for (const look of [probeServer, checkConformance]) {
+      await expect(look({ ...at(handle), model: "nope" })).rejects.toThrow(ConfigError);
+      await expect(look({ ...at(handle), model: "nope" })).rejects.toThrow(
+        "http://127.0.0.1:1 has no model nope: accepted are tabular.",
+      );
+    }
   });
 });
 

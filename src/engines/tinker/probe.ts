@@ -10,6 +10,7 @@ import {
   samplesOf,
   TEXT,
 } from "./bare-client.ts";
+import { modelAt, placed } from "./capabilities.ts";
 import { type DialectName, dialects } from "./dialect.ts";
 import type { Transport } from "./http.ts";
 import { httpTransport } from "./transport.ts";
@@ -52,7 +53,8 @@ const CLOSE = 1e-3;
 
 /**
  * Finds out what a server does where the protocol leaves it open, on scratch models that it unloads, their checkpoints
- * included. Throws `EngineError` when the server cannot be reached or cannot train at all.
+ * included. Throws `ConfigError` for a model that it does not have or a wrong key, `EngineError` when it cannot be reached
+ * or cannot train at all.
  *
  * @example
  * ```ts
@@ -67,10 +69,12 @@ export const probeServer = async (options: ProbeOptions): Promise<ProbeReport> =
   const sockets = options.transport === undefined ? httpTransport(url) : undefined;
   try {
     const transport = options.transport ?? sockets ?? httpTransport(url);
-    const base = options.model ?? (await firstModel(bareClient(transport, apiKey, "")));
+    const base = await modelAt(bareClient(transport, apiKey, ""), url, options.model);
     const client = bareClient(transport, apiKey, base);
     const session = await client.session();
     return { url, model: base, ...(await withoutTraces(client, session, (scratch) => probed(scratch, session))) };
+  } catch (error) {
+    throw placed(url, error);
   } finally {
     sockets?.close();
   }
@@ -127,14 +131,6 @@ const probed = async (client: BareClient, session: string): Promise<Pick<ProbeRe
 };
 
 const finding = (what: string, found: string, means = ""): Finding => ({ what, found, means });
-
-export const firstModel = async (client: BareClient): Promise<string> => {
-  const { status, json } = await client.send("GET", "get_server_capabilities");
-  const [first] = (Array.isArray(json.supported_models) ? json.supported_models : []) as { model_name?: unknown }[];
-  if (status !== 200 || typeof first?.model_name !== "string")
-    throw new EngineError(`The server names no model (${status}): does it speak the Tinker API, and is the key right?`);
-  return first.model_name;
-};
 
 const dialectFor = (reduction: "sum" | "mean" | undefined, mask: boolean): DialectName | undefined => {
   const fits = (Object.keys(dialects) as DialectName[]).find(

@@ -132,7 +132,8 @@ export const createRemoteModel = (parts: RemoteModelParts): RemoteModel => {
     close: async () => {
       await last;
       if (live !== undefined) await closeModel(parts, live, true);
-      live = undefined;
+      if (interim !== undefined) await parts.remove(interim, 2);
+      [live, interim] = [undefined, undefined];
     },
   };
 };

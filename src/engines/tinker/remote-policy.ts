@@ -65,6 +65,8 @@ export const createRemotePolicy = (name: string, engine: Engine, parts: RemotePo
   let state = nameOf("state", start);
   let gradient: Weighted[] = [];
   let kept: string[] = [];
+  /** Where weights were saved last, be they a version or not. */
+  let last: SavedPoint | undefined;
   const samplers = createSamplers(name, start, begun?.path, {
     immutable: dialect.immutableSnapshots,
     isTrained: (version) => version === weights,
@@ -77,21 +79,21 @@ export const createRemotePolicy = (name: string, engine: Engine, parts: RemotePo
     opened ??= begun === undefined ? Promise.resolve() : model.reopen(begun.path, true);
     return opened;
   };
-  /** The path of the weights as they are. */
+  /** The path of the weights as they are. It is in the journal before anything that it replaces is removed. */
   const saved = async (): Promise<string> => {
     await ready();
-    const known = samplers.pathOf(weights);
+    const known = samplers.pathOf(weights) ?? (last?.version === weights ? last.path : undefined);
     if (known !== undefined) return known;
-    const path = await model.save();
-    samplers.savedAt(weights, path);
-    await journal.savedAt(name, { path, version: weights });
-    return path;
+    last = { path: await model.save(), version: weights };
+    samplers.savedAt(weights, last.path);
+    await journal.savedAt(name, last);
+    return last.path;
+  };
+  const keep = (path: string): void => {
+    kept = [...kept.filter((other) => other !== path), path];
   };
   const publish = async (): Promise<string> => {
-    if (samplers.newest === weights) return weights;
-    const path = await model.save();
-    await samplers.publish(weights, path);
-    await journal.savedAt(name, { path, version: weights });
+    if (samplers.newest !== weights) await samplers.publish(weights, await saved());
     return weights;
   };
   const score = async (
@@ -136,7 +138,9 @@ export const createRemotePolicy = (name: string, engine: Engine, parts: RemotePo
     },
     optimStep: async (options) => {
       requireHonoured(dialect, options);
-      await saved();
+      // A version can be restored. Weights between two versions cannot: the model keeps what it needs of them itself.
+      if (samplers.newest === weights) await saved();
+      else await ready();
       const data = trainedData(gradient, dialect);
       const { gradientNorm = 0 } = await model.step({ data, optimiser: options });
       if (!Number.isFinite(gradientNorm)) throw new EngineError(`The gradient of ${name} is not finite.`);
@@ -164,7 +168,7 @@ export const createRemotePolicy = (name: string, engine: Engine, parts: RemotePo
     },
     exportState: async () => {
       const path = await saved();
-      kept.push(path);
+      keep(path);
       for (const old of kept.splice(0, kept.length - EXPORTED)) if (!samplers.needs(old)) await parts.remove(old);
       const exported: ExportedState = {
         schemaVersion: 1,
@@ -183,9 +187,9 @@ export const createRemotePolicy = (name: string, engine: Engine, parts: RemotePo
       await model.reopen(exported.path, true);
       gradient = [];
       ({ version: weights, state } = exported);
-      kept = [...new Set([...kept, exported.path])];
-      await samplers.publish(weights, exported.path);
+      keep(exported.path);
       await journal.savedAt(name, { path: exported.path, version: weights });
+      await samplers.publish(weights, exported.path);
     },
     save: async (folder, about = {}) =>
       writePointer(folder, {
