@@ -1,5 +1,5 @@
 import type { Engine, Policy } from "../../engine.ts";
-import { decodeForwardBackward } from "../tinker/wire/forward-backward.ts";
+import { addressOf, decodeForwardBackward } from "../tinker/wire/forward-backward.ts";
 import type { Fields } from "./fields.ts";
 import type { Futures, Outcome } from "./futures.ts";
 import { readPasses } from "./losses.ts";
@@ -42,10 +42,11 @@ export interface ModelParts {
 
 export interface Models {
   create(id: string, lora: LoraRequest | undefined, futures: Futures): Model;
-  /** Creates a model that continues from a checkpoint; the future is that of its loading. */
-  createFrom(id: string, path: string, optimizer: boolean, futures: Futures): Promise<Outcome>;
+  /** Creates a model that continues from a checkpoint, if `wanted` says so once that was found; the future is that of its loading. */
+  createFrom(id: string, path: string, optimizer: boolean, futures: Futures, wanted: () => void): Promise<Outcome>;
   /** Throws `Refusal` when it is not loaded. */
   find(id: string): Model;
+  /** It is not found from now on; resolves when what runs has ended and nothing is left of it. */
   unload(id: string): Promise<void>;
   loaded(): readonly Model[];
   /** Answers one of the training calls: the id of its future. */
@@ -74,7 +75,13 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     model.lastRequest = now();
     return model;
   };
-  const create: Models["create"] = (id, lora, futures) => {
+  /** `prepare` comes before all that is asked of it. */
+  const make = (
+    id: string,
+    lora: LoraRequest | undefined,
+    futures: Futures,
+    prepare: (policy: Policy) => Promise<void> = async () => undefined,
+  ): Model => {
     if (models.size >= most)
       throw new Refusal(`${models.size} models are loaded, as many as the server takes: unload one first.`);
     const model: Model = {
@@ -82,7 +89,15 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       lora,
       futures,
       lastRequest: now(),
-      policy: pool.lease(lora),
+      policy: pool.lease(lora).then((policy) =>
+        prepare(policy).then(
+          () => policy,
+          (error: unknown) => {
+            pool.giveBack(policy);
+            throw error;
+          },
+        ),
+      ),
       sequence: createSequence(),
       once: answeredOnce<object>(),
       unnamed: [],
@@ -100,7 +115,7 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       return { request_id: id, future_id: id, model_id: model.id, status: "pending" };
     };
     // Without a number it is executed as it comes, every time.
-    if (seq === undefined || seq === 0) return follow((run) => run(), check());
+    if (seq === undefined || seq === 0) return follow(model.sequence.beside, check());
     if (seq < 0) throw new Refusal(`seq_id is ${seq}: accepted are 1, 2, 3 and so on.`);
     return model.once(seq, hash, () => {
       let work: Work;
@@ -146,34 +161,33 @@ export const createModels = (parts: ModelParts, most: number): Models => {
   };
 
   return {
-    create,
+    create: (id, lora, futures) => make(id, lora, futures),
     find,
     loaded: () => [...models.values()],
-    createFrom: async (id, path, optimizer, futures) => {
+    createFrom: async (id, path, optimizer, futures, wanted) => {
       const { model, kind, name } = parsePath(path);
       const { about } = await files.load(model, kind, name);
-      const made = create(id, about.lora, futures);
-      try {
-        await loadInto(await made.policy, about.lora, path, optimizer);
-      } catch (error) {
-        models.delete(id);
-        throw error;
-      }
+      wanted();
+      await make(id, about.lora, futures, (policy) => loadInto(policy, about.lora, path, optimizer)).policy;
       return { type: "load_weights", path, model_id: id };
     },
     unload: async (id) => {
       const model = models.get(id);
       if (model === undefined) return;
       models.delete(id);
-      model.sequence.close(new Refusal(`Model ${id} is not loaded: it was unloaded.`));
-      snapshots.forget(id);
-      for (const name of model.unnamed) await files.remove(id, "sampler_weights", name);
+      // What runs still changes the policy, and may save: the next model gets it after that.
+      await model.sequence.close(new Refusal(`Model ${id} is not loaded: it was unloaded.`));
       const policy = await model.policy.catch(() => undefined);
-      if (policy !== undefined) pool.giveBack(policy);
+      snapshots.forget(id);
+      try {
+        for (const name of model.unnamed) await files.remove(id, "sampler_weights", name);
+      } finally {
+        if (policy !== undefined) pool.giveBack(policy);
+      }
     },
     forwardBackward: (body, hash) => {
-      const request = decodeForwardBackward(body);
-      return submit(find(request.modelId), request.seqId, hash, () => readPasses(request, bounds));
+      const { modelId, seqId } = addressOf(body);
+      return submit(find(modelId), seqId, hash, () => readPasses(decodeForwardBackward(body), bounds));
     },
     optimStep: (fields) =>
       submitFields(fields, () => {

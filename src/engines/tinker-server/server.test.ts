@@ -3,76 +3,10 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { serverInProcess, tabularEngine, temporaryFolder } from "../../../test/fixtures/tinker.ts";
-import { type HttpRequest, PROTOBUF_TYPE } from "../tinker/http.ts";
-import { type Datum, decodeForwardBackwardOutput, encodeForwardBackward } from "../tinker/wire/forward-backward.ts";
+import { adam, datum, opened, passes, prompt } from "../../../test/fixtures/tinker-caller.ts";
+import { decodeForwardBackwardOutput, type ForwardBackwardRequest } from "../tinker/wire/forward-backward.ts";
 import { decodeSampleResponse } from "../tinker/wire/sample-response.ts";
-import { floatTensor, idTensor } from "../tinker/wire/tensor.ts";
-import { listen, type TinkerServer, type TinkerServerOptions } from "./index.ts";
-
-interface Reply {
-  readonly status: number;
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly bytes: Uint8Array;
-}
-
-/** A client that sends what it is given, and waits for results. */
-const caller = (server: TinkerServer, headers: Record<string, string> = {}) => {
-  const send = async (method: HttpRequest["method"], path: string, body?: object | Uint8Array): Promise<Reply> => {
-    const binary = body instanceof Uint8Array;
-    const response = await server.handle({
-      method,
-      path: `/api/v1/${path}`,
-      headers: { "content-type": binary ? PROTOBUF_TYPE : "application/json", ...headers },
-      body: binary || body === undefined ? body : new TextEncoder().encode(JSON.stringify(body)),
-    });
-    const isJson = response.headers["content-type"] === "application/json";
-    const json = isJson ? (JSON.parse(new TextDecoder().decode(response.body)) as Reply["json"]) : {};
-    return { status: response.status, json, bytes: response.body };
-  };
-  const post = (path: string, body: object | Uint8Array): Promise<Reply> => send("POST", path, body);
-  const result = ({ json }: Reply): Promise<Reply> => post("retrieve_future", { request_id: json.request_id });
-  const run = async (path: string, body: object | Uint8Array): Promise<Reply> => {
-    const begun = await post(path, body);
-    for (;;) {
-      const ended = await result(begun);
-      if (ended.json.type !== "try_again") return ended;
-    }
-  };
-  return { send, post, result, run };
-};
-
-const passes = (modelId: string, seqId: number, changes: Partial<Parameters<typeof encodeForwardBackward>[0]> = {}) =>
-  encodeForwardBackward({
-    modelId,
-    seqId,
-    data: [datum({ weights: [0, 1, 1, 1] })],
-    loss: "cross_entropy",
-    lossConfig: new Map(),
-    forwardOnly: false,
-    ...changes,
-  });
-const datum = (inputs: Readonly<Record<string, readonly number[]>>, targets = [2, 3, 4, 5]): Datum => ({
-  tokens: [1, 2, 3, 4],
-  inputs: new Map([
-    ["target_tokens", idTensor(targets)],
-    ...Object.entries(inputs).map(([name, values]) => [name, floatTensor(values)] as const),
-  ]),
-});
-const adam = { learning_rate: 0.1 };
-
-const opened = async (options: Partial<TinkerServerOptions> = {}) => {
-  const server = serverInProcess({ pollSeconds: 0.05, ...options });
-  const client = caller(server);
-  const session = String((await client.post("create_session", {})).json.session_id);
-  const create = (seq: number) =>
-    client.run("create_model", { session_id: session, model_seq_id: seq, base_model: "tabular", lora_config: {} });
-  const model = String((await create(0)).json.model_id);
-  const logProbs = async (seq: number, id = model): Promise<number[]> => {
-    const { bytes } = await client.run("forward_backward", passes(id, seq, { forwardOnly: true }));
-    return [...(decodeForwardBackwardOutput(bytes).fields.get("logprobs")?.[0] ?? [])];
-  };
-  return { server, client, session, model, create, logProbs };
-};
+import { listen } from "./index.ts";
 
 describe("training requests", () => {
   it("are executed in the order of their numbers, and wait for one that is missing", async () => {
@@ -131,7 +65,7 @@ describe("training requests", () => {
 
   it("refuse in a sentence what cannot be trained", async () => {
     const { client, model } = await opened();
-    const refusals: readonly (readonly [Partial<Parameters<typeof encodeForwardBackward>[0]>, RegExp])[] = [
+    const refusals: readonly (readonly [Partial<ForwardBackwardRequest>, RegExp])[] = [
       [{ data: [] }, /There is no datum/],
       [{ loss: "ppo", lossConfig: new Map([["beta", 1]]) }, /no setting "beta": accepted are clip_low_threshold/],
       [{ data: [datum({ mask: [1, 1, 1, 1] })] }, /cross_entropy reads no "mask"/],
@@ -190,11 +124,6 @@ describe("training requests", () => {
     expect((json.metrics as { grad_norm: number }).grad_norm).toBeCloseTo(unit * Math.E, 4);
   });
 });
-
-const prompt = {
-  prompt: { chunks: [{ type: "encoded_text", tokens: [1, 2, 3] }] },
-  sampling_params: { max_tokens: 4, seed: 7 },
-};
 
 describe("snapshots", () => {
   it("stay as they were, and are scored as they were, when eight newer ones were made", async () => {

@@ -107,7 +107,7 @@ export const tinkerServer = (options: TinkerServerOptions): TinkerServer => {
     const path = whole.startsWith(API) ? whole.slice(API.length) : "";
     if (token !== undefined && path !== "healthz" && !isKey(request.headers["x-api-key"], token))
       throw new Refusal("The key is missing or wrong: send the server's token as X-API-Key.", 401);
-    await service.endSilent();
+    service.endSilent();
     const body = request.body ?? new Uint8Array();
     if (request.method === "POST" && Object.hasOwn(POSTS, path)) {
       const post = POSTS[path];

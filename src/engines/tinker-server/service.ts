@@ -56,7 +56,7 @@ export interface Service {
   readonly contextLength: number;
   readonly models: Models;
   /** Ends sessions that gave no sign of life. */
-  endSilent(): Promise<void>;
+  endSilent(): void;
   createSession(): object;
   heartbeat(fields: Fields): object;
   finish(session: string): Promise<object>;
@@ -111,11 +111,12 @@ export const createService = (options: TinkerServerOptions): Service => {
   const endSession = async (session: Session): Promise<void> => {
     sessions.delete(session.id);
     for (const { id, session: of } of samplers.values()) if (of === session) samplers.delete(id);
-    for (const id of session.models) await models.unload(id);
+    await Promise.all([...session.models].map(models.unload));
   };
-  const endSilent = async (): Promise<void> => {
+  const endSilent = (): void => {
+    // Others do not wait for what still runs there; nobody is there who could be told that a file was not removed.
     for (const session of sessions.values())
-      if (now() - session.lastSeen > 1000 * sessionSeconds) await endSession(session);
+      if (now() - session.lastSeen > 1000 * sessionSeconds) endSession(session).catch(() => undefined);
   };
   const requireBase = (asked: string | undefined): void => {
     if (asked !== undefined && asked !== base)
@@ -159,7 +160,10 @@ export const createService = (options: TinkerServerOptions): Service => {
       parsePath(path);
       const id = `${session.id}:train:${seq}`;
       session.models.add(id);
-      const request = session.futures.follow(models.createFrom(id, path, fields.truth("optimizer"), session.futures));
+      const optimizer = fields.truth("optimizer");
+      // The session may have ended by the time that the checkpoint is found.
+      const wanted = (): void => void sessionOf(session.id);
+      const request = session.futures.follow(models.createFrom(id, path, optimizer, session.futures, wanted));
       return { request_id: request, model_id: id, status: "pending" };
     });
   };
