@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Model } from "./models.ts";
+import type { Model } from "./model.ts";
 import { ALPHA } from "./policy-pool.ts";
 import { type LoraRequest, pathOf, type StoredState } from "./state-files.ts";
 

@@ -3,41 +3,20 @@ import { addressOf, decodeForwardBackward } from "../tinker/wire/forward-backwar
 import type { Fields } from "./fields.ts";
 import type { Futures, Outcome } from "./futures.ts";
 import { readPasses } from "./losses.ts";
+import type { Model } from "./model.ts";
 import type { PolicyPool } from "./policy-pool.ts";
 import { Refusal } from "./refusal.ts";
-import { answeredOnce, createSequence, type Sequence } from "./sequence.ts";
-import type { Snapshot, Snapshots } from "./snapshots.ts";
-import { type LoraRequest, parsePath, pathOf, requireName, type StateAbout, type StateFiles } from "./state-files.ts";
-
-/** A model that clients train: a policy, and its requests in the order of their numbers. */
-export interface Model {
-  readonly id: string;
-  readonly lora: LoraRequest | undefined;
-  /** Where its results are asked for. */
-  readonly futures: Futures;
-  /** When it was last asked for something, in milliseconds of the clock of wall time. */
-  lastRequest: number;
-  readonly policy: Promise<Policy>;
-  readonly sequence: Sequence;
-  readonly once: (seq: number, hash: string, answer: () => object) => object;
-  /** Names of snapshots that were not named by their client, oldest first. */
-  readonly unnamed: string[];
-}
+import { createSaves, type SaveParts } from "./saves.ts";
+import { answeredOnce, createSequence } from "./sequence.ts";
+import { type LoraRequest, parsePath, requireName } from "./state-files.ts";
 
 /** What executes a training request, once its number comes. */
 type Work = (policy: Policy) => Promise<Outcome>;
 
 /** What a server lends to its models. */
-export interface ModelParts {
+export interface ModelParts extends SaveParts {
   readonly engine: Engine;
-  readonly base: string;
-  readonly files: StateFiles;
   readonly pool: PolicyPool;
-  readonly snapshots: Snapshots;
-  /** Milliseconds of wall time. */
-  readonly now: () => number;
-  /** A session for a snapshot: its id. */
-  readonly openSampler: (model: Model, seq: number, snapshot: Snapshot) => string;
 }
 
 export interface Models {
@@ -57,14 +36,15 @@ export interface Models {
   loadWeights(fields: Fields): object;
 }
 
-/** Snapshots without a name that a model keeps. */
-const UNNAMED = 32;
+/** Names of snapshots that their client gave none. */
+const UNNAMED = /^unnamed-\d+$/;
 
 const describeLora = (lora: LoraRequest | undefined): string =>
   lora === undefined ? "all weights" : `rank ${lora.rank}, attention ${lora.trainAttention}, MLP ${lora.trainMlp}`;
 
 export const createModels = (parts: ModelParts, most: number): Models => {
   const { engine, base, files, pool, snapshots, now } = parts;
+  const saves = createSaves(parts);
   const models = new Map<string, Model>();
   const bounds = { vocabularySize: engine.tokenizer.vocabularySize, contextLength: engine.contextLength };
 
@@ -100,7 +80,7 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       ),
       sequence: createSequence(),
       once: answeredOnce<object>(),
-      unnamed: [],
+      passing: [],
     };
     // Whoever waits for it sees how its making failed.
     model.policy.catch(() => models.delete(id));
@@ -129,7 +109,6 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     });
   };
 
-  const aboutOf = ({ lora }: Model): StateAbout => ({ base, lora, time: new Date(now()).toISOString() });
   const loadInto = async (policy: Policy, lora: LoraRequest | undefined, path: string, optimizer: boolean) => {
     const { model, kind, name } = parsePath(path);
     const { state, about } = await files.load(model, kind, name);
@@ -145,21 +124,6 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     const model = find(fields.text("model_id"));
     return submit(model, fields.optionalInteger("seq_id"), fields.hash, () => check(model));
   };
-  /** Saves under a name unless there is one; `overwrite` lets it replace that. */
-  const save = async (
-    model: Model,
-    kind: "weights" | "sampler_weights",
-    name: string,
-    policy: Policy,
-    over: boolean,
-  ) => {
-    const path = pathOf(model.id, kind, name);
-    if (!over && (await files.has(model.id, kind, name)))
-      throw new Refusal(`${path} exists: choose another name, or send overwrite.`);
-    await files.save(model.id, kind, name, await policy.exportState(), aboutOf(model));
-    return path;
-  };
-
   return {
     create: (id, lora, futures) => make(id, lora, futures),
     find,
@@ -180,7 +144,7 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       const policy = await model.policy.catch(() => undefined);
       snapshots.forget(id);
       try {
-        for (const name of model.unnamed) await files.remove(id, "sampler_weights", name);
+        await saves.removePassing(model);
       } finally {
         if (policy !== undefined) pool.giveBack(policy);
       }
@@ -210,11 +174,8 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     saveWeights: (fields) =>
       submitFields(fields, (model) => {
         const name = requireName(fields.optionalText("path") ?? `step-${fields.optionalInteger("seq_id") ?? 0}`);
-        const over = fields.truth("overwrite");
-        return async (policy) => ({
-          type: "save_weights",
-          path: await save(model, "weights", name, policy, over),
-        });
+        const request = { name, overwrite: fields.truth("overwrite"), session: undefined };
+        return (policy) => saves.weights(model, policy, request);
       }),
     saveForSampler: (fields) =>
       submitFields(fields, (model) => {
@@ -222,24 +183,14 @@ export const createModels = (parts: ModelParts, most: number): Models => {
         const seq = fields.optionalInteger("sampling_session_seq_id");
         if (named === undefined && seq === undefined)
           throw new Refusal("The body lacks path or sampling_session_seq_id: give a name, or the number of a session.");
-        const name = requireName(named ?? `unnamed-${seq}`);
-        return async (policy) => {
-          await policy.publish();
-          const path = await save(
-            model,
-            "sampler_weights",
-            name,
-            policy,
-            named === undefined || fields.truth("overwrite"),
+        if (named !== undefined && UNNAMED.test(named))
+          throw new Refusal(
+            `The name ${named} is one of those that snapshots without a name get: choose another name.`,
           );
-          snapshots.published(model.id, path, policy);
-          if (named !== undefined) return { type: "save_weights_for_sampler", path, sampling_session_id: null };
-          model.unnamed.push(name);
-          for (const old of model.unnamed.splice(0, model.unnamed.length - UNNAMED))
-            await files.remove(model.id, "sampler_weights", old);
-          const session = parts.openSampler(model, seq ?? 0, { path, lora: model.lora });
-          return { type: "save_weights_for_sampler", path: null, sampling_session_id: session };
-        };
+        const name = requireName(named ?? `unnamed-${seq}`);
+        const session = named === undefined ? seq : undefined;
+        const request = { name, overwrite: session !== undefined || fields.truth("overwrite"), session };
+        return (policy) => saves.forSampler(model, policy, request);
       }),
     loadWeights: (fields) =>
       submitFields(fields, (model) => {

@@ -47,6 +47,7 @@ interface Sampler {
   readonly id: string;
   readonly session: Session;
   readonly snapshot: Snapshot;
+  lastRequest: number;
   readonly once: (seq: number, hash: string, answer: () => object) => object;
 }
 
@@ -64,7 +65,7 @@ export interface Service {
   unload(fields: Fields): object;
   loadWeights(fields: Fields): object;
   info(fields: Fields): object;
-  createSampler(fields: Fields): Promise<object>;
+  createSampler(fields: Fields): object;
   sampler(id: string): object;
   sample(fields: Fields): object;
   retrieve(fields: Fields): Promise<HttpResponse>;
@@ -87,7 +88,7 @@ export const createService = (options: TinkerServerOptions): Service => {
 
   const openSampler = (session: Session, seq: number, snapshot: Snapshot): string => {
     const id = `${session.id}:sample:${seq}`;
-    samplers.set(id, { id, session, snapshot, once: answeredOnce<object>() });
+    samplers.set(id, { id, session, snapshot, lastRequest: now(), once: answeredOnce<object>() });
     return id;
   };
   const sessionOf = (id: string): Session => {
@@ -105,6 +106,13 @@ export const createService = (options: TinkerServerOptions): Service => {
       snapshots,
       now,
       openSampler: ({ id }, seq, snapshot) => openSampler(sessionOf(sessionIdOf(id)), seq, snapshot),
+      usesOf: (path) =>
+        [...samplers.values()]
+          .filter(({ snapshot }) => snapshot.path === path)
+          .map(({ snapshot: { state }, lastRequest }) => ({
+            state,
+            recent: now() - lastRequest <= 1000 * sessionSeconds,
+          })),
     },
     options.models ?? 8,
   );
@@ -167,16 +175,18 @@ export const createService = (options: TinkerServerOptions): Service => {
       return { request_id: request, model_id: id, status: "pending" };
     });
   };
-  const createSampler = async (fields: Fields): Promise<object> => {
+  const createSampler = (fields: Fields): object => {
     const session = sessionOf(fields.text("session_id"));
     const seq = fields.integer("sampling_session_seq_id");
     requireBase(fields.optionalText("base_model"));
     const path = fields.optionalText("model_path");
-    const snapshot = path === undefined ? { path, lora: undefined } : await storedSnapshot(files, path);
-    return session.samplerOnce(seq, fields.hash, () => ({
-      type: "create_sampling_session",
-      sampling_session_id: openSampler(session, seq, snapshot),
-    }));
+    return session.samplerOnce(seq, fields.hash, async () => {
+      const snapshot = path === undefined ? BASE : await storedSnapshot(files, path);
+      return {
+        type: "create_sampling_session",
+        sampling_session_id: openSampler(sessionOf(session.id), seq, snapshot),
+      };
+    });
   };
   const samplerOf = (id: string): Sampler => {
     const sampler = samplers.get(id);
@@ -187,11 +197,12 @@ export const createService = (options: TinkerServerOptions): Service => {
     const id = fields.text("sampling_session_id");
     const sampler = samplerOf(id);
     sessionOf(sampler.session.id);
+    sampler.lastRequest = now();
     const draw = readDraw(fields, engine);
     const seq = fields.optionalInteger("seq_id");
     const begin = (): object => {
       const called = `${id}:${newId()}`;
-      const drawn = snapshots.reader(sampler.snapshot).then((reader) => drawSamples(draw, reader, called));
+      const drawn = snapshots.read(sampler.snapshot, (reader) => drawSamples(draw, reader, called));
       const request = sampler.session.futures.follow(drawn);
       const sequences = Array.from({ length: draw.samples }, (_, i) => `${called}:${i}`);
       return { request_id: request, future_id: request, status: "pending", sample_sequence_ids: sequences };
@@ -276,8 +287,10 @@ export const createService = (options: TinkerServerOptions): Service => {
 
 const sessionIdOf = (modelId: string): string => modelId.split(":train:")[0] ?? "";
 
+const BASE: Snapshot = { path: undefined, state: undefined, lora: undefined };
+
 const storedSnapshot = async (files: StateFiles, path: string): Promise<Snapshot> => {
   const { model, kind, name } = parsePath(path);
-  const { about } = await files.load(model, kind, name);
-  return { path, lora: about.lora };
+  const { about, sha256 } = await files.load(model, kind, name);
+  return { path, state: sha256, lora: about.lora };
 };

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open as openToRead, readdir, readFile, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
-import { open, remove, rename, sync, syncFolder, write } from "../../files/file-calls.ts";
+import { link, open, remove, rename, sync, syncFolder, write } from "../../files/file-calls.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Training states, to continue from, or weights to sample. */
@@ -30,15 +30,22 @@ export interface StoredState extends StateAbout {
   readonly bytes: number;
 }
 
+export interface LoadedState {
+  readonly state: Uint8Array;
+  readonly about: StateAbout;
+  readonly sha256: string;
+}
+
 /** States on the disk, `<model>/<kind>/<name>`: each is one file, whole or not there. */
 export interface StateFiles {
-  save(model: string, kind: StateKind, name: string, state: Uint8Array, about: StateAbout): Promise<void>;
-  /** Throws `Refusal` when there is none, `StoreError` when it is damaged. */
-  load(
-    model: string,
-    kind: StateKind,
-    name: string,
-  ): Promise<{ readonly state: Uint8Array; readonly about: StateAbout }>;
+  /** Replaces what is there. Returns the SHA-256 of the state. */
+  save(model: string, kind: StateKind, name: string, state: Uint8Array, about: StateAbout): Promise<string>;
+  /** Throws `Refusal` when there is none, or with `sha256` none with these bytes; `StoreError` when it is damaged. */
+  load(model: string, kind: StateKind, name: string, sha256?: string): Promise<LoadedState>;
+  /** Keeps the state of a name for whoever loads it by its hash when another one gets the name. Returns the hash. */
+  setAside(model: string, kind: StateKind, name: string): Promise<string>;
+  /** Removes what was set aside. */
+  removeAside(model: string, kind: StateKind, sha256: string): Promise<void>;
   has(model: string, kind: StateKind, name: string): Promise<boolean>;
   remove(model: string, kind: StateKind, name: string): Promise<void>;
   models(): Promise<readonly string[]>;
@@ -76,37 +83,53 @@ export const stateFiles = (root: string): StateFiles => {
   const folderOf = (model: string, kind: StateKind): string => join(root, encodeURIComponent(model), kind);
   const fileOf = (model: string, kind: StateKind, name: string): string =>
     join(folderOf(model, kind), requireName(name));
-  const load: StateFiles["load"] = async (model, kind, name) => {
-    const file = fileOf(model, kind, name);
-    const whole = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === "ENOENT") throw new Refusal(`There is no checkpoint ${pathOf(model, kind, name)}.`, 404);
-      throw new StoreError(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
-    });
-    const end = whole.indexOf(NEW_LINE);
-    const { sha256, ...about } = headOf(file, whole.subarray(0, Math.max(0, end)));
-    const state = new Uint8Array(whole.subarray(end + 1));
-    const found = sha256Of(state);
-    if (found !== sha256)
-      throw new StoreError(`${file} is damaged: its hash is ${found.slice(0, 12)}, not ${sha256.slice(0, 12)}.`);
-    return { state, about };
+  const asideOf = (model: string, kind: StateKind, sha256: string): string =>
+    join(folderOf(model, kind), `.aside-${sha256}`);
+  const load: StateFiles["load"] = async (model, kind, name, wanted) => {
+    const named = await readState(fileOf(model, kind, name));
+    if (named !== undefined && (wanted ?? named.sha256) === named.sha256) return named;
+    const aside = wanted === undefined ? undefined : await readState(asideOf(model, kind, wanted));
+    if (aside !== undefined) return aside;
+    const path = pathOf(model, kind, name);
+    throw new Refusal(
+      wanted === undefined
+        ? `There is no checkpoint ${path}.`
+        : `The snapshot ${path} is not kept any more: open a sampling session of a newer one.`,
+      404,
+    );
   };
   return {
     load,
     save: async (model, kind, name, state, about) => {
       const file = fileOf(model, kind, name);
-      const draft = `${file}.tmp`;
+      const sha256 = sha256Of(state);
+      // Not by the name, which may be as long as a file's can be.
+      const draft = join(dirname(file), `.draft-${randomUUID()}`);
       await mkdir(dirname(file), { recursive: true });
       const handle = await open(draft, "w");
       try {
-        await write(handle, `${JSON.stringify({ schemaVersion: 1, sha256: sha256Of(state), ...about })}\n`);
+        await write(handle, `${JSON.stringify({ schemaVersion: 1, sha256, ...about })}\n`);
         await write(handle, state);
         await sync(handle);
-      } finally {
         await handle.close();
+        await rename(draft, file);
+      } catch (error) {
+        await handle.close();
+        await remove(draft);
+        throw error;
       }
-      await rename(draft, file);
       await syncFolder(dirname(file));
+      return sha256;
     },
+    setAside: async (model, kind, name) => {
+      const file = fileOf(model, kind, name);
+      const { sha256 } = headOf(file, await firstLineOf(file));
+      await link(file, asideOf(model, kind, sha256)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
+      return sha256;
+    },
+    removeAside: (model, kind, sha256) => remove(asideOf(model, kind, sha256)),
     has: (model, kind, name) =>
       stat(fileOf(model, kind, name)).then(
         () => true,
@@ -130,6 +153,22 @@ export const stateFiles = (root: string): StateFiles => {
       return all;
     },
   };
+};
+
+/** Undefined when there is no file. Throws `StoreError` when it is damaged. */
+const readState = async (file: string): Promise<LoadedState | undefined> => {
+  const whole = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(cause.code ?? "")) return undefined;
+    throw new StoreError(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
+  });
+  if (whole === undefined) return undefined;
+  const end = whole.indexOf(NEW_LINE);
+  const { sha256, ...about } = headOf(file, whole.subarray(0, Math.max(0, end)));
+  const state = new Uint8Array(whole.subarray(end + 1));
+  const found = sha256Of(state);
+  if (found !== sha256)
+    throw new StoreError(`${file} is damaged: its hash is ${found.slice(0, 12)}, not ${sha256.slice(0, 12)}.`);
+  return { state, about, sha256 };
 };
 
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -81,10 +81,11 @@ describe("a model that ends while a pass runs", () => {
     const { client, model } = await opened({ engine: gate.engine, folder });
     gate.close();
     const saving = { model_id: model, seq_id: 1, sampling_session_seq_id: 0 };
-    await client.post("save_weights_for_sampler", saving);
+    const saved = await client.post("save_weights_for_sampler", saving);
     const ended = client.run("unload_model", { model_id: model });
     gate.open();
     expect((await ended).json).toMatchObject({ status: "unloaded" });
+    await client.result(saved);
     expect(await readdir(folder, { recursive: true })).toEqual([]);
   });
 
