@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Engine } from "../../engine.ts";
 import type { HttpResponse } from "../tinker/http.ts";
-import { checkpointAnswer, loraAnswer, runAnswer } from "./answers.ts";
+import { loraAnswer } from "./answers.ts";
 import type { Fields } from "./fields.ts";
 import { createFutures, type Futures, jsonResponse } from "./futures.ts";
 import { createModels, type Models, readLora } from "./models.ts";
@@ -10,7 +10,8 @@ import { Refusal } from "./refusal.ts";
 import { drawSamples, readDraw } from "./sampling.ts";
 import { answeredOnce } from "./sequence.ts";
 import { createSnapshots, type Snapshot } from "./snapshots.ts";
-import { parsePath, pathOf, type StateFiles, stateFiles } from "./state-files.ts";
+import { parsePath, type StateFiles, stateFiles } from "./state-files.ts";
+import { createTrainingRuns, type TrainingRuns } from "./training-runs.ts";
 
 export interface TinkerServerOptions {
   readonly engine: Engine;
@@ -52,7 +53,7 @@ interface Sampler {
 }
 
 /** What the calls of the protocol do, besides those of training, which are the models'. */
-export interface Service {
+export interface Service extends TrainingRuns {
   readonly base: string;
   readonly contextLength: number;
   readonly models: Models;
@@ -70,11 +71,6 @@ export interface Service {
   sample(fields: Fields): object;
   retrieve(fields: Fields): Promise<HttpResponse>;
   weightsInfo(fields: Fields): Promise<object>;
-  runs(query: URLSearchParams): Promise<object>;
-  run(id: string): Promise<object>;
-  checkpoints(id: string): Promise<object>;
-  /** `path` is `weights/<name>` or `sampler_weights/<name>`. */
-  deleteCheckpoint(id: string, path: string): Promise<void>;
 }
 
 export const createService = (options: TinkerServerOptions): Service => {
@@ -228,18 +224,6 @@ export const createService = (options: TinkerServerOptions): Service => {
     const { about } = await files.load(model, kind, name);
     return { base_model: about.base, is_lora: about.lora !== undefined, lora_rank: about.lora?.rank ?? null };
   };
-  const runOf = async (id: string): Promise<object> => {
-    const stored = await files.list(id);
-    const live = models.loaded().find((model) => model.id === id);
-    if (stored.length === 0 && live === undefined) throw new Refusal(`There is no training run ${id}.`, 404);
-    return runAnswer(id, base, stored, live);
-  };
-  const runs = async (query: URLSearchParams): Promise<object> => {
-    const all = [...new Set([...models.loaded().map(({ id }) => id), ...(await files.models())])];
-    const [limit, offset] = [Number(query.get("limit") ?? 20), Number(query.get("offset") ?? 0)];
-    const found = await Promise.all(all.slice(offset, offset + limit).map(runOf));
-    return { training_runs: found, cursor: { offset, limit, total_count: all.length } };
-  };
 
   return {
     base,
@@ -253,8 +237,7 @@ export const createService = (options: TinkerServerOptions): Service => {
     sample,
     retrieve,
     weightsInfo,
-    runs,
-    run: runOf,
+    ...createTrainingRuns(files, base, models.loaded),
     endSilent,
     heartbeat: (fields) => {
       sessionOf(fields.text("session_id"));
@@ -272,15 +255,6 @@ export const createService = (options: TinkerServerOptions): Service => {
     sampler: (id) => {
       const path = samplerOf(id).snapshot.path ?? null;
       return { sampler_id: id, base_model: base, model_path: path };
-    },
-    checkpoints: async (id) => ({
-      checkpoints: (await files.list(id)).map((stored) => checkpointAnswer(id, stored)),
-    }),
-    deleteCheckpoint: async (id, rest) => {
-      const { model, kind, name } = parsePath(`tinker://${id}/${rest}`);
-      if (!(await files.has(model, kind, name)))
-        throw new Refusal(`There is no checkpoint ${pathOf(model, kind, name)}.`, 404);
-      await files.remove(model, kind, name);
     },
   };
 };

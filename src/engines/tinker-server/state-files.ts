@@ -30,6 +30,13 @@ export interface StoredState extends StateAbout {
   readonly bytes: number;
 }
 
+/** The states of a model. */
+export interface StoredStates {
+  readonly whole: readonly StoredState[];
+  /** Paths of those whose beginning cannot be read. */
+  readonly damaged: readonly string[];
+}
+
 export interface LoadedState {
   readonly state: Uint8Array;
   readonly about: StateAbout;
@@ -48,13 +55,16 @@ export interface StateFiles {
   removeAside(model: string, kind: StateKind, sha256: string): Promise<void>;
   has(model: string, kind: StateKind, name: string): Promise<boolean>;
   remove(model: string, kind: StateKind, name: string): Promise<void>;
+  /** Those of which there is a state, damaged or not. */
   models(): Promise<readonly string[]>;
-  list(model: string): Promise<readonly StoredState[]>;
+  list(model: string): Promise<StoredStates>;
 }
 
 const KINDS: readonly StateKind[] = ["weights", "sampler_weights"];
 const NAME = /^[a-zA-Z0-9_-]{1,255}$/;
 const NEW_LINE = 10;
+/** Half a character: no text has one, and no file. */
+const LONE = /\p{Surrogate}/u;
 
 export const pathOf = (model: string, kind: StateKind, name: string): string => `tinker://${model}/${kind}/${name}`;
 
@@ -63,7 +73,7 @@ export const parsePath = (
   path: string,
 ): { readonly model: string; readonly kind: StateKind; readonly name: string } => {
   const [, model = "", kind, name = ""] = /^tinker:\/\/([^/]+)\/(weights|sampler_weights)\/([^/]+)$/.exec(path) ?? [];
-  if (kind === undefined || !NAME.test(name))
+  if (kind === undefined || !NAME.test(name) || LONE.test(model))
     throw new Refusal(
       `${JSON.stringify(path.slice(0, 100))} is not a checkpoint: accepted are tinker://<model>/weights/<name> and tinker://<model>/sampler_weights/<name>.`,
     );
@@ -79,8 +89,24 @@ export const requireName = (name: string): string => {
   return name;
 };
 
+/** A folder of a model's own, whatever it is called. */
+const folderNameOf = (model: string): string =>
+  /^\.+$/.test(model) ? model.replaceAll(".", "%2E") : encodeURIComponent(model);
+
+/** Undefined for a folder that is no model's. */
+const modelOf = (folder: string): string | undefined => {
+  try {
+    const model = decodeURIComponent(folder);
+    return folderNameOf(model) === folder ? model : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 export const stateFiles = (root: string): StateFiles => {
-  const folderOf = (model: string, kind: StateKind): string => join(root, encodeURIComponent(model), kind);
+  const folderOf = (model: string, kind: StateKind): string => join(root, folderNameOf(model), kind);
+  const statesOf = async (model: string, kind: StateKind): Promise<readonly string[]> =>
+    (await namesIn(folderOf(model, kind))).filter((name) => NAME.test(name));
   const fileOf = (model: string, kind: StateKind, name: string): string =>
     join(folderOf(model, kind), requireName(name));
   const asideOf = (model: string, kind: StateKind, sha256: string): string =>
@@ -141,16 +167,26 @@ export const stateFiles = (root: string): StateFiles => {
       for (const folder of [folderOf(model, kind), dirname(folderOf(model, kind))])
         await rmdir(folder).catch(() => undefined);
     },
-    models: async () => (await namesIn(root)).map(decodeURIComponent),
+    models: async () => {
+      const found: string[] = [];
+      for (const folder of await namesIn(root)) {
+        const model = modelOf(folder);
+        if (model === undefined) continue;
+        const states = await Promise.all(KINDS.map((kind) => statesOf(model, kind)));
+        if (states.some(({ length }) => length > 0)) found.push(model);
+      }
+      return found;
+    },
     list: async (model) => {
-      const all: StoredState[] = [];
+      const whole: StoredState[] = [];
+      const damaged: string[] = [];
       for (const kind of KINDS)
-        for (const name of (await namesIn(folderOf(model, kind))).filter((one) => NAME.test(one))) {
-          const file = fileOf(model, kind, name);
-          const { base, lora, time } = headOf(file, await firstLineOf(file));
-          all.push({ base, lora, time, kind, name, bytes: (await stat(file)).size });
+        for (const name of await statesOf(model, kind)) {
+          const state = await storedIn(fileOf(model, kind, name), kind, name);
+          if (state === "damaged") damaged.push(pathOf(model, kind, name));
+          else if (state !== undefined) whole.push(state);
         }
-      return all;
+      return { whole, damaged };
     },
   };
 };
@@ -179,6 +215,16 @@ const namesIn = (folder: string): Promise<string[]> =>
     () => [],
   );
 
+/** Undefined when it is gone by now. */
+const storedIn = async (file: string, kind: StateKind, name: string): Promise<StoredState | "damaged" | undefined> => {
+  try {
+    const { base, lora, time } = headOf(file, await firstLineOf(file));
+    return { base, lora, time, kind, name, bytes: (await stat(file)).size };
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : "damaged";
+  }
+};
+
 /** As much of a file as its first line can be. */
 const firstLineOf = async (file: string): Promise<Uint8Array> => {
   const handle = await openToRead(file, "r");
@@ -195,7 +241,12 @@ const firstLineOf = async (file: string): Promise<Uint8Array> => {
 const headOf = (file: string, line: Uint8Array): StateAbout & { readonly sha256: string } => {
   try {
     const head = JSON.parse(new TextDecoder().decode(line)) as StateAbout & { schemaVersion: number; sha256: string };
-    if (head.schemaVersion === 1 && typeof head.sha256 === "string" && typeof head.base === "string") {
+    if (
+      head.schemaVersion === 1 &&
+      typeof head.sha256 === "string" &&
+      typeof head.base === "string" &&
+      typeof head.time === "string"
+    ) {
       const { sha256, base, lora, time } = head;
       return { sha256, base, lora, time };
     }
