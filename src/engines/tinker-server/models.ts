@@ -9,6 +9,7 @@ import { Refusal } from "./refusal.ts";
 import { createSaves, type SaveParts } from "./saves.ts";
 import { answeredOnce, createSequence } from "./sequence.ts";
 import { type LoraRequest, parsePath, requireName } from "./state-files.ts";
+import { readAdam } from "./training-settings.ts";
 
 /** What executes a training request, once its number comes. */
 type Work = (policy: Policy) => Promise<Outcome>;
@@ -157,15 +158,7 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       submitFields(fields, () => {
         if (fields.value("optimizer_params") !== undefined)
           throw new Refusal("optimizer_params are not offered: accepted are adam_params.");
-        const adam = fields.within("adam_params");
-        const options = {
-          learningRate: adam.optionalNumber("learning_rate") ?? 1e-4,
-          beta1: adam.optionalNumber("beta1") ?? 0.9,
-          beta2: adam.optionalNumber("beta2") ?? 0.95,
-          epsilon: adam.optionalNumber("eps") ?? 1e-12,
-          weightDecay: adam.optionalNumber("weight_decay") ?? 0,
-          gradientClip: adam.optionalNumber("grad_clip_norm") ?? 0,
-        };
+        const options = readAdam(fields.within("adam_params"));
         return async (policy) => {
           const { gradientNorm } = await policy.optimStep(options);
           return { type: "optim_step", metrics: { grad_norm: gradientNorm, learning_rate: options.learningRate } };
@@ -202,17 +195,5 @@ export const createModels = (parts: ModelParts, most: number): Models => {
           return { type: "load_weights", path, model_id: model.id };
         };
       }),
-  };
-};
-
-/** What a request says of the adapter that it wants. Throws `Refusal`. */
-export const readLora = (fields: Fields, engine: Engine): LoraRequest | undefined => {
-  if (engine.learns === "weights") return undefined;
-  const lora = fields.within("lora_config");
-  return {
-    rank: lora.value("rank") === undefined ? 32 : lora.integer("rank", 1),
-    seed: lora.optionalInteger("seed") ?? 0,
-    trainMlp: lora.value("train_mlp") === undefined || lora.truth("train_mlp"),
-    trainAttention: lora.value("train_attn") === undefined || lora.truth("train_attn"),
   };
 };

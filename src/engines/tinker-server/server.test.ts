@@ -69,8 +69,8 @@ describe("training requests", () => {
       [{ data: [] }, /There is no datum/],
       [{ loss: "ppo", lossConfig: new Map([["beta", 1]]) }, /no setting "beta": accepted are clip_low_threshold/],
       [{ data: [datum({ mask: [1, 1, 1, 1] })] }, /cross_entropy reads no "mask"/],
-      [{ data: [datum({ weights: [1, 1] })] }, /weights has 2 numbers for 4 tokens/],
-      [{ data: [datum({ weights: [1, 1, 1, Number.NaN] })] }, /not finite/],
+      [{ data: [datum({ weights: [1, 1] })] }, /weights have 2 numbers for 4 tokens/],
+      [{ data: [datum({ weights: [1, 1, 1, Number.NaN] })] }, /Datum 0: weights hold a number that is not finite/],
       [{ data: [datum({}, [2, 3, 4, 9999])] }, /token 9999 is not in the vocabulary of 259/],
       [{ data: [datum({}, [2, 7, 4, 5])] }, /target 1 is 7, and the next token 3: give it the weight 0/],
       [{ loss: "importance_sampling", data: [datum({ advantages: [1, 1, 1, 1] })] }, /logprobs are missing/],
@@ -89,6 +89,55 @@ describe("training requests", () => {
     expect(await client.post("forward_backward", Uint8Array.of(255, 255))).toMatchObject({ status: 400 });
     expect(await client.post("optim_step", { model_id: "x", seq_id: 1 })).toMatchObject({ status: 404 });
     expect(await client.post("optim_step", [])).toMatchObject({ status: 400 });
+  });
+
+  it("refuse settings of an optimiser step, and of what is clipped, that mean nothing", async () => {
+    const { client, model, session, logProbs } = await opened();
+    const settings = [
+      ["learning_rate", -1],
+      ["beta1", 1],
+      ["beta1", -0.1],
+      ["beta2", 1.5],
+      ["eps", 0],
+      ["eps", -1e-8],
+      ["weight_decay", -0.1],
+      ["grad_clip_norm", -1],
+    ] as const;
+    let seq = 1;
+    for (const [name, value] of settings) {
+      const body = { model_id: model, seq_id: seq++, adam_params: { [name]: value } };
+      const { status, json } = await client.post("optim_step", body);
+      expect([status, json.detail]).toEqual([
+        400,
+        expect.stringContaining(`${name} is ${value}: accepted is a number`),
+      ]);
+    }
+    const thresholds = [
+      [Number.NaN, 1.2],
+      [0.8, Number.NaN],
+      [1.2, 0.8],
+      [-1, 1],
+    ] as const;
+    for (const loss of ["ppo", "cispo"])
+      for (const [low, high] of thresholds) {
+        const lossConfig = new Map([
+          ["clip_low_threshold", low],
+          ["clip_high_threshold", high],
+        ]);
+        const { status, json } = await client.post("forward_backward", passes(model, seq++, { loss, lossConfig }));
+        expect([status, json.detail]).toEqual([400, expect.stringContaining(`${loss} clips from ${low} to ${high}`)]);
+      }
+    expect((await client.post("create_model", { session_id: 1 })).json.detail).toBe(
+      "session_id is 1: accepted is a text.",
+    );
+    expect((await client.post("create_model", { session_id: session })).json.detail).toBe(
+      "The body lacks model_seq_id.",
+    );
+    // All numbers were used; 0 and what is left out are settings.
+    const step = { learning_rate: 0, beta1: 0, beta2: 0, weight_decay: 0, grad_clip_norm: 0 };
+    const { json } = await client.run("optim_step", { model_id: model, seq_id: seq++, adam_params: step });
+    expect(json.metrics).toMatchObject({ grad_norm: 0 });
+    expect(await logProbs(seq)).toHaveLength(4);
   });
 
   it("have the losses that the protocol defines", async () => {
@@ -203,7 +252,10 @@ describe("snapshots", () => {
     bytes[bytes.length - 2] = (bytes.at(-2) ?? 0) ^ 1;
     await writeFile(join(folder, file), bytes);
     const load = { session_id: session, model_seq_id: 1, path: json.path, optimizer: true };
-    expect((await client.run("load_weights", load)).json.error).toMatch(/is damaged: its hash is/);
+    expect((await client.run("load_weights", load)).json).toMatchObject({
+      error: expect.stringMatching(/is damaged: its hash is/),
+      category: "server",
+    });
   });
 });
 
@@ -251,7 +303,10 @@ describe("a server on the network", () => {
     expect(await ask({ "x-api-key": "tml-other" })).toBe(401);
     expect(await ask({})).toBe(401);
     expect(await ask({}, "healthz")).toBe(200);
+    expect(await ask({ "x-api-key": "tml-secret", host: "LOCALHOST" })).toBe(200);
     expect(await ask({ "x-api-key": "tml-secret", host: "attacker.example" })).toBe(403);
+    await expect(listen(server, { port: Number(new URL(url).port) })).rejects.toThrow(/Choose another port/);
     await close();
+    await expect(listen(server, { host: "192.0.2.1" })).rejects.toThrow(/Give an address of this machine/);
   });
 });

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { AgentFlowError, messageOf, StoreError } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { callback, checked, count, name, objectWith, type Rules, required, seconds, text } from "../../options.ts";
 import { API, type HttpRequest, type HttpResponse, PROTOBUF_TYPE } from "../tinker/http.ts";
 import { isKey } from "./answers.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
-import { jsonResponse } from "./futures.ts";
+import { isSenders, jsonResponse } from "./futures.ts";
 import { Refusal } from "./refusal.ts";
 import { createService, type Service, type TinkerServerOptions } from "./service.ts";
 
@@ -147,7 +147,7 @@ const hashOf = (body: Uint8Array): string => createHash("sha256").update(body).d
 /** What a request of ours to understand it ends with: the sender's fault, unless a file is. */
 const statusOf = (error: unknown): number => {
   if (error instanceof Refusal) return error.status;
-  return error instanceof AgentFlowError && !(error instanceof StoreError) ? 400 : 500;
+  return isSenders(error) ? 400 : 500;
 };
 
 const isResponse = (answer: object | HttpResponse): answer is HttpResponse =>

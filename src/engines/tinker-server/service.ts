@@ -4,7 +4,7 @@ import type { HttpResponse } from "../tinker/http.ts";
 import { loraAnswer } from "./answers.ts";
 import type { Fields } from "./fields.ts";
 import { createFutures, type Futures, jsonResponse } from "./futures.ts";
-import { createModels, type Models, readLora } from "./models.ts";
+import { createModels, type Models } from "./models.ts";
 import { policyPool } from "./policy-pool.ts";
 import { Refusal } from "./refusal.ts";
 import { drawSamples, readDraw } from "./sampling.ts";
@@ -12,6 +12,7 @@ import { answeredOnce } from "./sequence.ts";
 import { createSnapshots, type Snapshot } from "./snapshots.ts";
 import { parsePath, type StateFiles, stateFiles } from "./state-files.ts";
 import { createTrainingRuns, type TrainingRuns } from "./training-runs.ts";
+import { readLora } from "./training-settings.ts";
 
 export interface TinkerServerOptions {
   readonly engine: Engine;
