@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { openEngine } from "../engines/onnx/engine.ts";
@@ -8,6 +8,7 @@ import { isAdapterFolder } from "../engines/onnx/files/adapter-files.ts";
 import { checkConformance, probeServer } from "../engines/tinker/index.ts";
 import { listen, tinkerServer } from "../engines/tinker-server/index.ts";
 import { ConfigError, messageOf } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { defined } from "../options.ts";
 import { BUILT_IN_MODEL, findModel, findModelPath } from "../setup/local-model.ts";
 import { jsonOption, serverAddress, wholeNumber } from "./command-options.ts";
@@ -65,7 +66,7 @@ const serve = async ({ model: name, host, port, checkpoints, learns, context }: 
 /** Tries it, before anybody trains what could not be saved. Throws `ConfigError`. */
 const requireWritable = async (folder: string): Promise<void> => {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const file = join(folder, `.trial-${process.pid}`);
     await writeFile(file, "");
     await rm(file);

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open as openToRead, readdir, readFile, rmdir, stat } from "node:fs/promises";
+import { open as openToRead, readdir, readFile, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, StoreError } from "../../errors.ts";
 import { link, open, remove, rename, sync, syncFolder, write } from "../../files/file-calls.ts";
+import { makeFolder } from "../../files/make-folder.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Training states, to continue from, or weights to sample. */
@@ -93,7 +94,7 @@ export const requireName = (name: string): string => {
 const folderNameOf = (model: string): string =>
   /^\.+$/.test(model) ? model.replaceAll(".", "%2E") : encodeURIComponent(model);
 
-/** Undefined for a folder that is no model's. */
+/** Undefined for a folder that belongs to no model. */
 const modelOf = (folder: string): string | undefined => {
   try {
     const model = decodeURIComponent(folder);
@@ -131,7 +132,7 @@ export const stateFiles = (root: string): StateFiles => {
       const sha256 = sha256Of(state);
       // Not by the name, which may be as long as a file's can be.
       const draft = join(dirname(file), `.draft-${randomUUID()}`);
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       const handle = await open(draft, "w");
       try {
         await write(handle, `${JSON.stringify({ schemaVersion: 1, sha256, ...about })}\n`);

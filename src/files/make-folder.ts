@@ -1,0 +1,26 @@
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/**
+ * Makes a folder and those above it, one by one: Node's recursive mkdir never returns where a parent refuses all names
+ * (`/proc`). Returns the first that it made, undefined when there was nothing to do. Throws what the system says.
+ */
+export const makeFolder = async (folder: string): Promise<string | undefined> => {
+  if (await isFolder(folder)) return undefined;
+  const parent = dirname(folder);
+  const first = parent === folder ? undefined : await makeFolder(parent);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    // Somebody else made it.
+    if (await isFolder(folder)) return first;
+    throw error;
+  }
+  return first ?? folder;
+};
