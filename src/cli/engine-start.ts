@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Argument, type Command } from "commander";
 import { ConfigError } from "../errors.ts";
-import { makeFolder } from "../files/make-folder.ts";
+import { makeChosenFolder } from "../files/make-folder.ts";
 import { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "../setup/skyrl.ts";
 import { wholeNumber } from "./command-options.ts";
 import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
@@ -46,7 +46,7 @@ const start = async ({ run, folder, checkout, ...options }: StartOptions): Promi
     throw new ConfigError(
       `${resolve(checkout)} is no checkout of SkyRL: run the commands above first, then name its folder with --checkout.`,
     );
-  await makeFolder(folder);
+  await makeChosenFolder(folder);
   screen.line();
   return serve(server, gpus > 0 ? checkout : ".");
 };

@@ -1,5 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { ConfigError } from "../errors.ts";
 
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -23,4 +24,11 @@ export const makeFolder = async (folder: string): Promise<string | undefined> =>
     throw error;
   }
   return first ?? folder;
+};
+
+/** Makes a folder that somebody chose. Throws `ConfigError` when there cannot be one. */
+export const makeChosenFolder = async (folder: string): Promise<void> => {
+  await makeFolder(folder).catch((cause: Error) => {
+    throw new ConfigError(`The folder ${folder} cannot be made: ${cause.message}. Choose another one.`, { cause });
+  });
 };

@@ -4,7 +4,7 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
-import { makeFolder } from "../files/make-folder.ts";
+import { makeChosenFolder, makeFolder } from "../files/make-folder.ts";
 import { abortSignal, callback, checked, name, oneOf, type Rules, required, truth } from "../options.ts";
 import { writeDurably } from "../store/durable.ts";
 import { readRun } from "../store/stored-run.ts";
@@ -220,7 +220,7 @@ const intoFile = async (
   tail = "",
 ): Promise<number> => {
   const draft = `${out}.tmp`;
-  await makeFolder(dirname(resolve(out)));
+  await makeChosenFolder(dirname(resolve(out)));
   const stream = createWriteStream(draft);
   // Its error is thrown by what waits for it; without a listener it would end the process.
   stream.on("error", () => undefined);

@@ -119,7 +119,7 @@ export const createService = (options: TinkerServerOptions): Service => {
     await Promise.all([...session.models].map(models.unload));
   };
   const endSilent = (): void => {
-      // Others do not wait for what still runs there, and of a file that is not removed nobody is left to hear.
+    // Others do not wait for what still runs there, and of a file that is not removed nobody is left to hear.
     for (const session of sessions.values())
       if (now() - session.lastSeen > 1000 * sessionSeconds) endSession(session).catch(() => undefined);
   };
