@@ -141,6 +141,11 @@ export interface Policy {
    * and with a fresh optimiser. Throws when it is not held.
    */
   restore(version: string): Promise<void>;
+  /**
+   * Begins again as a fresh adapter of this seed, which is published: without gradient and with a fresh optimiser, in the
+   * memory that it has. @default it cannot
+   */
+  reset?(seed: number): Promise<void>;
   /** All that training continues from (weights, moments, steps), as bytes in the engine's format. The gradient is not in it. */
   exportState(): Promise<Uint8Array>;
   /** Continues from exported bytes and publishes their weights. Throws `EngineError` for bytes of another model. */

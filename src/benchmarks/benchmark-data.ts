@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { parseJson } from "../bounded-json.ts";
 import { ConfigError, StoreError, TaskError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { abortSignal as aSignal, callback, checked, name, required } from "../options.ts";
 import { writeDurably } from "../store/durable.ts";
 import { readTaskFile } from "../tasks/index.ts";
@@ -99,7 +100,7 @@ export const fetchBenchmark = async (benchmark: Benchmark, options: FetchBenchma
       `What came for ${title} (${body.length} bytes) has the SHA-256 ${sha256.slice(0, 12)}…, and not ${source.sha256.slice(0, 12)}…: nothing was kept.`,
     );
   const { file, record } = placesOf(benchmark, folder);
-  await mkdir(join(folder, benchmark.name), { recursive: true });
+  await makeFolder(join(folder, benchmark.name));
   await rm(record, { force: true });
   await writeDurably(file, body);
   const count = await tasksIn(benchmark, file);

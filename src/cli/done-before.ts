@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { SolveResult } from "../flow/flow.ts";
 import { defined } from "../options.ts";
 import { lineWriter, readLines } from "../store/lines.ts";
@@ -85,7 +86,7 @@ export const openCache = async (
   tasks: readonly Task[],
   settings: Readonly<Record<string, unknown>>,
 ): Promise<DoneBefore> => {
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+  await makeFolder(folder).catch((cause: Error) => {
     throw new StoreError(`Cannot keep results in ${folder}: ${cause.message}`, { cause });
   });
   const path = join(folder, `${hashOf(settings).slice(0, 32)}.jsonl`);

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Argument, type Command } from "commander";
 import { ConfigError } from "../errors.ts";
+import { makeChosenFolder } from "../files/make-folder.ts";
 import { commandLine, SKYRL_VERSION, type SkyrlCommand, type SkyrlOptions, skyrlCommands } from "../setup/skyrl.ts";
 import { wholeNumber } from "./command-options.ts";
 import { INTERRUPTED, listenToInterrupts } from "./interrupt.ts";
@@ -52,7 +52,7 @@ const start = async ({ run, folder, checkout, ...options }: StartOptions): Promi
     throw new ConfigError(
       `${resolve(checkout)} is no checkout of SkyRL: run the commands above first, then name its folder with --checkout.`,
     );
-  await mkdir(folder, { recursive: true });
+  await makeChosenFolder(folder);
   screen.line();
   return serve(server, gpus > 0 ? checkout : ".");
 };

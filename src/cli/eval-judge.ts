@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { calibrate, type EvalItem, type EvalJudge, judgeAnswers, type KnownReplies } from "../benchmarks/index.ts";
 import { openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
+import { makeChosenFolder } from "../files/make-folder.ts";
 import type { ChatModel } from "../model.ts";
 import { engineModel } from "../models/index.ts";
 import { findModel } from "../setup/local-model.ts";
@@ -83,7 +83,7 @@ export const judgeItems = async (
 
 /** Replies of judges in a file, by the hash of what they depend on. */
 const openReplies = async (path: string): Promise<KnownReplies & { close(): Promise<void> }> => {
-  await mkdir(dirname(path), { recursive: true });
+  await makeChosenFolder(dirname(path));
   const rows = (await readLines(path)) as readonly { readonly key?: unknown; readonly reply?: unknown }[];
   const known = new Map(
     rows.flatMap(({ key, reply }) =>

@@ -1,8 +1,9 @@
-import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { ConfigError, messageOf } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { RUNTIME } from "../optional-package.ts";
 import { packageFolder } from "../package-folder.ts";
 import { openScreen, writeJson } from "./terminal.ts";
@@ -30,7 +31,7 @@ export const init = async (folder: string, { json, quiet }: InitOptions): Promis
     files.set(nameOf(file), await readFile(new URL(file, source), "utf8"));
   await refuseCollisions(root, folder, [...files.keys()]);
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     // "wx": what appears in the meantime is not overwritten either.
     for (const [name, text] of files) await writeFile(join(root, name), text, { flag: "wx" });
   } catch (error) {

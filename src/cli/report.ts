@@ -1,7 +1,8 @@
-import { mkdir, open, readdir, realpath, stat } from "node:fs/promises";
+import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { ConfigError } from "../errors.ts";
+import { makeChosenFolder } from "../files/make-folder.ts";
 import { pngWriter, reportOnRun } from "../review/index.ts";
 import { isReportPage } from "../review/report-page.ts";
 import { findRun } from "../setup/local-model.ts";
@@ -75,7 +76,7 @@ const reportCommand = async (name: string, { out, charts: folder, json }: Report
   await writeDurably(file, html);
   const pictures: string[] = [];
   if (folder !== undefined && png !== undefined) {
-    await mkdir(folder, { recursive: true });
+    await makeChosenFolder(folder);
     for (const { name: chart, svg } of charts) {
       const [vector, pixels] = [join(folder, `${chart}.svg`), join(folder, `${chart}.png`)];
       await writeDurably(vector, svg);

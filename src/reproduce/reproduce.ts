@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
+import { makeChosenFolder } from "../files/make-folder.ts";
 import {
   abortSignal as aSignal,
   callback,
@@ -96,7 +96,7 @@ export const reproduce = async (options: ReproduceOptions): Promise<Reproduction
   if (seeds.length === 0 || new Set(seeds).size < seeds.length)
     throw new ConfigError(`seeds is [${seeds.join(", ")}]: name at least one, each once.`);
   const meta = options.meta ?? (await metaOf(seeds, steps));
-  await mkdir(folder, { recursive: true });
+  await makeChosenFolder(folder);
   const lock = await own(folder);
   try {
     const absent = await whatIsAbsent(claims);

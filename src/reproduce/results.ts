@@ -1,6 +1,7 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { writeDurably } from "../store/durable.ts";
 import type { ArmResult } from "./result.ts";
 
@@ -16,7 +17,7 @@ export interface Results {
 const wordOf = (name: string): string => name.replaceAll(" ", "-");
 
 export const openResults = async (folder: string): Promise<Results> => {
-  await mkdir(join(folder, "arms"), { recursive: true });
+  await makeFolder(join(folder, "arms"));
   const pathOf = (name: string, seed: number, key: string): string =>
     join(folder, "arms", `${wordOf(name)}-${seed}-${key}.json`);
   return {

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
+import { makeChosenFolder, makeFolder } from "../files/make-folder.ts";
 import { abortSignal, callback, checked, name, oneOf, type Rules, required, truth } from "../options.ts";
 import { writeDurably } from "../store/durable.ts";
 import { readRun } from "../store/stored-run.ts";
@@ -219,7 +220,7 @@ const intoFile = async (
   tail = "",
 ): Promise<number> => {
   const draft = `${out}.tmp`;
-  await mkdir(dirname(resolve(out)), { recursive: true });
+  await makeChosenFolder(dirname(resolve(out)));
   const stream = createWriteStream(draft);
   // Its error is thrown by what waits for it; without a listener it would end the process.
   stream.on("error", () => undefined);
@@ -265,7 +266,7 @@ const intoFolder = async (
   let written = 0;
   try {
     for await (const one of chosen()) {
-      if (written === 0) await mkdir(draft, { recursive: true });
+      if (written === 0) await makeFolder(draft);
       written += 1;
       const task = one.trajectory.query.id.replace(/[^A-Za-z0-9_.-]+/g, "-").slice(0, 80);
       const place = [String(written).padStart(6, "0"), one.phase, task].filter(

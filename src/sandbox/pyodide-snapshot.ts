@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../cache-folder.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { PYODIDE_CHILD } from "./pyodide-child.ts";
 
 /** The file begins with the hash of what follows. */
@@ -31,7 +32,7 @@ export const snapshotOf = async (
     if (await isWhole(path)) return path;
     const picture = await make();
     if (picture === undefined) return undefined;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const beside = `${path}.${process.pid}`;
     try {
       await writeFile(beside, Buffer.concat([hashOf(picture), picture]), { mode: 0o600 });

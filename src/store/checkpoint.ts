@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
 import { remove, rename, syncFolder } from "../files/file-calls.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { writeDurably, writeSynced } from "./durable.ts";
 
 /** A state of a run, in files. */
@@ -38,7 +39,7 @@ export const writeCheckpoint = async (
   const draft = join(root, `.tmp-${step}`);
   const folder = join(root, nameOf(step));
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     await remove(draft);
     await mkdir(draft);
     const hashes: Record<string, string> = {};

@@ -1,7 +1,8 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import type { Experience, ExperienceStore } from "../experience.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { checked, count, defined, name, number, type Rules, required } from "../options.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { lineWriter, readLines } from "./lines.ts";
@@ -58,7 +59,7 @@ export const openExperience = async (folder: string, options: ExperienceOptions 
   required(name)(folder, "openExperience: the folder");
   const { threshold = 0.5, most = 5000 } = checked("openExperience", options, optionRules);
   const file = join(folder, "experience.jsonl");
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+  await makeFolder(folder).catch((cause: Error) => {
     throw new StoreError(`Cannot keep experience in ${folder}: ${cause.message}`, { cause });
   });
   let known = ((await readLines(file)) as Stored[]).filter(isStored).slice(-most);

@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { name } from "../options.ts";
 import type { Reply, ReplyLog } from "../reply-log.ts";
 import type { LineWriter } from "./lines.ts";
@@ -51,7 +51,7 @@ export const openReplies = async (file?: string): Promise<Replies> => {
 
 const writerOf = async (file: string): Promise<LineWriter> => {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     return await appendReplies(file);
   } catch (cause) {
     throw new StoreError(`Cannot keep replies in ${file}: ${messageOf(cause)}`, { cause });

@@ -1,6 +1,7 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../files/file-calls.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { CallPlace, Reply, ReplyEntry, ReplyLog } from "../reply-log.ts";
 import type { LineWriter } from "./lines.ts";
 import { appendReplies, callHash, type ReplyRow, readReplies, replyRow } from "./reply-rows.ts";
@@ -99,6 +100,6 @@ const repliesOf = async (folder: string | undefined, part: string): Promise<Map<
   folder === undefined ? new Map() : readReplies(join(folder, fileOf(part)));
 
 const writerIn = async (folder: string, part: string): Promise<LineWriter> => {
-  if ((await mkdir(join(folder, "replies"), { recursive: true })) !== undefined) await syncFolder(folder);
+  if ((await makeFolder(join(folder, "replies"))) !== undefined) await syncFolder(folder);
   return appendReplies(join(folder, fileOf(part)));
 };

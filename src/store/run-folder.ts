@@ -5,6 +5,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { ConfigError, messageOf, StoreError } from "../errors.ts";
 import { remove, syncFolder, truncate } from "../files/file-calls.ts";
 import type { FileLock } from "../files/file-lock.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { writeDurably } from "./durable.ts";
 import { begunIn, type Extent, type LineWriter, lineWriter } from "./lines.ts";
 import { own } from "./owner.ts";
@@ -88,15 +89,6 @@ const checkRoot = async (root: string): Promise<void> => {
   } catch {
     throw refusal(`${nearest} is not writable`);
   }
-};
-
-/** Makes a folder and those above it, one by one: Node's recursive mkdir never returns where a parent refuses all names. */
-const makeFolder = async (folder: string): Promise<void> => {
-  if (await exists(folder)) return;
-  await makeFolder(dirname(folder));
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
 };
 
 const json = (value: object): string => `${JSON.stringify({ schemaVersion: 1, ...value }, null, 2)}\n`;
@@ -227,7 +219,7 @@ const runOn = (id: string, folder: string, lock: FileLock, known: Extents): Run 
     turnJournal: async (step, keepFrom) => {
       await journal?.close();
       const folder_ = path("journal");
-      await mkdir(folder_, { recursive: true });
+      await makeFolder(folder_);
       for (const name of await readdir(folder_)) {
         const first = Number(/^(\d+)\.jsonl$/.exec(name)?.[1] ?? Number.NaN);
         // What is written again from this step on, and what no checkpoint leads to any more.

@@ -121,6 +121,18 @@ describe("an engine over a frozen base", () => {
     await expect(planner.sample(request({ version: first }))).rejects.toThrow(ConfigError);
   });
 
+  it("begins an adapter again as a fresh one of another seed", async () => {
+    const engine = await open(base);
+    const fresh = engine.policy("fresh", { lora: { rank: 4, seed: 9 } });
+    const used = engine.policy("used", { lora: { rank: 4, seed: 1 } });
+    await teach(used);
+    await used.backward([lesson], [Float32Array.of(1, 1, 1, 1)]);
+    await used.reset?.(9);
+    expect(used.version).toBe(fresh.version);
+    expect(await used.exportState()).toEqual(await fresh.exportState());
+    expect(await used.optimStep({ learningRate: 0 })).toEqual({ gradientNorm: 0 });
+  });
+
   it("never trains the base, and an engine of weights no adapter", async () => {
     const frozen = (await open(base)).policy("base");
     await expect(frozen.backward([lesson], [new Float32Array(4)])).rejects.toThrow(/lora/);

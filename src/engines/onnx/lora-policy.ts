@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
-import type { LoraConfig } from "./lora.ts";
+import { initialiseLora, type LoraConfig } from "./lora.ts";
 import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { LayerTrainer } from "./training/layer-trainer.ts";
 import { packState, unpackState } from "./training-state.ts";
@@ -81,6 +81,13 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
           versions.publish(published);
         }),
       ),
+    reset: (seed) =>
+      exclusive(async () => {
+        initialiseLora(weights, seed);
+        gradient.floats.fill(0);
+        resetAdam(adam);
+        await publish();
+      }),
     exportState: () => exclusive(async () => packState(weights, adam)),
     importState: (state) =>
       exclusive(async () => {

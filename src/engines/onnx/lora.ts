@@ -63,6 +63,7 @@ export const allocateLora = (runtime: Runtime, config: ModelConfig, lora: LoraCo
 
 /** A fresh adapter: A uniform in ±1/√in (as PEFT's Kaiming start), B zero. */
 export const initialiseLora = (weights: Weights, seed: number): void => {
+  weights.floats.fill(0);
   for (const [name, tensor] of weights.tensors) {
     if (!name.endsWith("lora_A.weight")) continue;
     const draws = random(randomKey(seed, "lora", name));

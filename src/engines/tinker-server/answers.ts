@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Model } from "./models.ts";
+import type { Model } from "./model.ts";
 import { ALPHA } from "./policy-pool.ts";
-import { type LoraRequest, pathOf, type StoredState } from "./state-files.ts";
+import { type LoraRequest, pathOf, type StoredState, type StoredStates } from "./state-files.ts";
 
 /** Whether a key is the token, in the same time whatever it is. */
 export const isKey = (key: string | undefined, token: string): boolean => {
@@ -35,7 +35,7 @@ export const checkpointAnswer = (model: string, { kind, name, time, bytes }: Sto
 export const runAnswer = (
   id: string,
   base: string,
-  stored: readonly StoredState[],
+  { whole: stored, damaged }: StoredStates,
   live: Model | undefined,
 ): object => {
   const newest = (kind: StoredState["kind"]): object | null => {
@@ -50,7 +50,7 @@ export const runAnswer = (
     model_owner: "local",
     is_lora: lora !== undefined,
     lora_rank: lora?.rank ?? null,
-    corrupted: false,
+    corrupted: damaged.length > 0,
     last_request_time: times.at(-1),
     last_checkpoint: newest("weights"),
     last_sampler_checkpoint: newest("sampler_weights"),

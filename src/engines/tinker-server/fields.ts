@@ -30,8 +30,11 @@ export const fieldsOf = (body: Uint8Array, hash: string): Fields => {
   }
 };
 
-const reader = (value: unknown, hash: string, of = "The body"): Fields => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Refusal(`${of} is not an object.`);
+/** `of` is the field that holds it; undefined for the body itself. */
+const reader = (value: unknown, hash: string, of?: string): Fields => {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Refusal(`${of ?? "The body"} is not an object.`);
+  const placeOf = (name: string): string => (of === undefined ? name : `${of}.${name}`);
   const record = value as Readonly<Record<string, unknown>>;
   const at = (name: string): unknown => (Object.hasOwn(record, name) ? (record[name] ?? undefined) : undefined);
   const optional =
@@ -39,13 +42,13 @@ const reader = (value: unknown, hash: string, of = "The body"): Fields => {
     (name: string): Value | undefined => {
       const found = at(name);
       if (found === undefined || fits(found)) return found;
-      throw new Refusal(`${of}: ${name} is ${JSON.stringify(found)?.slice(0, 60)}: accepted is ${what}.`);
+      throw new Refusal(`${placeOf(name)} is ${JSON.stringify(found)?.slice(0, 60)}: accepted is ${what}.`);
     };
   const needed =
     <Value>(read: (name: string) => Value | undefined) =>
     (name: string): Value => {
       const found = read(name);
-      if (found === undefined) throw new Refusal(`${of} lacks ${name}.`);
+      if (found === undefined) throw new Refusal(`${of ?? "The body"} lacks ${name}.`);
       return found;
     };
   const optionalText = optional("a text", (found) => typeof found === "string");
@@ -58,7 +61,7 @@ const reader = (value: unknown, hash: string, of = "The body"): Fields => {
     optionalInteger,
     integer: (name, least = 0) => {
       const found = needed(optionalInteger)(name);
-      if (found < least) throw new Refusal(`${of}: ${name} is ${found}: accepted is ${least} or more.`);
+      if (found < least) throw new Refusal(`${placeOf(name)} is ${found}: accepted is ${least} or more.`);
       return found;
     },
     optionalNumber,

@@ -1,4 +1,4 @@
-import { AgentFlowError, messageOf } from "../../errors.ts";
+import { AgentFlowError, messageOf, StoreError } from "../../errors.ts";
 import { type HttpResponse, JSON_TYPE, PROTOBUF_TYPE } from "../tinker/http.ts";
 
 /** What an operation came to: an object for JSON, or a message that is encoded. */
@@ -46,6 +46,9 @@ const responseOf = (outcome: Outcome): HttpResponse =>
     ? { status: 200, headers: { "content-type": PROTOBUF_TYPE }, body: outcome }
     : jsonResponse(200, outcome);
 
-/** A failure is a result too: 200 with an error, which clients raise as it is. Ours are the sender's, others the server's. */
+/** Whether the sender is to blame: what this project refuses, unless a file cannot be read or written. */
+export const isSenders = (error: unknown): boolean => error instanceof AgentFlowError && !(error instanceof StoreError);
+
+/** A failure is a result too: 200 with an error, which clients raise as it is. */
 const failureOf = (error: unknown): HttpResponse =>
-  jsonResponse(200, { error: messageOf(error), category: error instanceof AgentFlowError ? "user" : "server" });
+  jsonResponse(200, { error: messageOf(error), category: isSenders(error) ? "user" : "server" });

@@ -36,13 +36,13 @@ export const listen = async (
   server: TinkerServer,
   { port = 0, host = "127.0.0.1" }: ListenOptions = {},
 ): Promise<Listening> => {
-  const local = LOOPBACK.has(host) || host === "::1";
+  const local = LOOPBACK.has(host.toLowerCase()) || host === "::1";
   const http = createServer({ keepAliveTimeout: 60_000 }, (incoming, response) => {
     answer(server, incoming, response, local).catch(() => response.destroy());
   });
   await new Promise<void>((ready, failed) => {
     http.once("error", (cause) =>
-      failed(new EngineError(`Cannot listen on ${host}:${port}: ${cause.message}. Choose another port.`, { cause })),
+      failed(new EngineError(`Cannot listen on ${host}:${port}: ${cause.message}. ${remedyOf(cause)}`, { cause })),
     );
     http.listen(port, host, ready);
   });
@@ -57,6 +57,11 @@ export const listen = async (
   };
 };
 
+const remedyOf = ({ code }: NodeJS.ErrnoException): string => {
+  if (code === "EADDRINUSE") return "Choose another port, or 0 for a free one.";
+  return code === "EACCES" ? "Choose a port from 1024 on." : "Give an address of this machine, such as 127.0.0.1.";
+};
+
 const answer = async (
   server: TinkerServer,
   incoming: IncomingMessage,
@@ -69,7 +74,7 @@ const answer = async (
     response.writeHead(status, { ...refused.headers, connection: "close" }).end(refused.body);
   };
   // A page elsewhere whose name was bound to this machine sends that name.
-  if (local && !LOOPBACK.has((headers.host ?? "").replace(/:\d+$/, "")))
+  if (local && !LOOPBACK.has((headers.host ?? "").toLowerCase().replace(/:\d+$/, "")))
     return refuse(403, "This server answers requests to 127.0.0.1 and localhost only.");
   const body = await bodyOf(incoming);
   if (body === undefined) return refuse(413, `A body may have ${LONGEST_BODY} bytes: send smaller chunks.`);

@@ -93,6 +93,11 @@ export const readPasses = (
       );
     config[key] = value;
   }
+  const { clip_low_threshold: low = 0, clip_high_threshold: high = 0 } = config;
+  if (!(low >= 0 && low <= high))
+    throw new Refusal(
+      `${name} clips from ${low} to ${high}: accepted are thresholds from 0, clip_low_threshold not above clip_high_threshold.`,
+    );
   if (data.length === 0) throw new Refusal("There is no datum: send at least one.");
   const examples = data.map((datum, i) => exampleOf(datum, i, name, loss, bounds));
   return (policy) => run(policy, examples, loss, config, forwardOnly);
@@ -108,7 +113,7 @@ const exampleOf = ({ tokens, inputs }: Datum, i: number, name: string, loss: Los
     try {
       return numbersOf(tensor);
     } catch (error) {
-      return refuse(`${input}: ${messageOf(error)}.`);
+      return refuse(`${input} cannot be read, since ${messageOf(error)}.`);
     }
   };
   for (const input of inputs.keys())
@@ -129,8 +134,8 @@ const exampleOf = ({ tokens, inputs }: Datum, i: number, name: string, loss: Los
       read(input) ??
       (otherwise === "needed" ? refuse(`${input} are missing.`) : new Array<number>(length).fill(otherwise));
   for (const [input, values] of Object.entries({ target_tokens: targets, ...read_N }))
-    if (values.length !== length) refuse(`${input} has ${values.length} numbers for ${length} tokens.`);
-    else if (!values.every(Number.isFinite)) refuse(`${input} holds a number that is not finite.`);
+    if (values.length !== length) refuse(`${input} have ${values.length} numbers for ${length} tokens.`);
+    else if (!values.every(Number.isFinite)) refuse(`${input} hold a number that is not finite.`);
   // What stands at a place is trained as the token after it: another target can only be left out.
   for (let at = 0; at + 1 < length; at += 1) {
     const weight = read_N.advantages?.[at] ?? read_N.weights?.[at];

@@ -1,51 +1,32 @@
 import type { Engine, Policy } from "../../engine.ts";
-import { decodeForwardBackward } from "../tinker/wire/forward-backward.ts";
+import { addressOf, decodeForwardBackward } from "../tinker/wire/forward-backward.ts";
 import type { Fields } from "./fields.ts";
 import type { Futures, Outcome } from "./futures.ts";
 import { readPasses } from "./losses.ts";
+import type { Model } from "./model.ts";
 import type { PolicyPool } from "./policy-pool.ts";
 import { Refusal } from "./refusal.ts";
-import { answeredOnce, createSequence, type Sequence } from "./sequence.ts";
-import type { Snapshot, Snapshots } from "./snapshots.ts";
-import { type LoraRequest, parsePath, pathOf, requireName, type StateAbout, type StateFiles } from "./state-files.ts";
-
-/** A model that clients train: a policy, and its requests in the order of their numbers. */
-export interface Model {
-  readonly id: string;
-  readonly lora: LoraRequest | undefined;
-  /** Where its results are asked for. */
-  readonly futures: Futures;
-  /** When it was last asked for something, in milliseconds of the clock of wall time. */
-  lastRequest: number;
-  readonly policy: Promise<Policy>;
-  readonly sequence: Sequence;
-  readonly once: (seq: number, hash: string, answer: () => object) => object;
-  /** Names of snapshots that were not named by their client, oldest first. */
-  readonly unnamed: string[];
-}
+import { createSaves, type SaveParts } from "./saves.ts";
+import { answeredOnce, createSequence } from "./sequence.ts";
+import { type LoraRequest, parsePath, requireName } from "./state-files.ts";
+import { readAdam } from "./training-settings.ts";
 
 /** What executes a training request, once its number comes. */
 type Work = (policy: Policy) => Promise<Outcome>;
 
 /** What a server lends to its models. */
-export interface ModelParts {
+export interface ModelParts extends SaveParts {
   readonly engine: Engine;
-  readonly base: string;
-  readonly files: StateFiles;
   readonly pool: PolicyPool;
-  readonly snapshots: Snapshots;
-  /** Milliseconds of wall time. */
-  readonly now: () => number;
-  /** A session for a snapshot: its id. */
-  readonly openSampler: (model: Model, seq: number, snapshot: Snapshot) => string;
 }
 
 export interface Models {
   create(id: string, lora: LoraRequest | undefined, futures: Futures): Model;
-  /** Creates a model that continues from a checkpoint; the future is that of its loading. */
-  createFrom(id: string, path: string, optimizer: boolean, futures: Futures): Promise<Outcome>;
+  /** Creates a model that continues from a checkpoint, if `wanted` says so once that was found; the future is that of its loading. */
+  createFrom(id: string, path: string, optimizer: boolean, futures: Futures, wanted: () => void): Promise<Outcome>;
   /** Throws `Refusal` when it is not loaded. */
   find(id: string): Model;
+  /** It is not found from now on; resolves when what runs has ended and nothing is left of it. */
   unload(id: string): Promise<void>;
   loaded(): readonly Model[];
   /** Answers one of the training calls: the id of its future. */
@@ -56,14 +37,15 @@ export interface Models {
   loadWeights(fields: Fields): object;
 }
 
-/** Snapshots without a name that a model keeps. */
-const UNNAMED = 32;
+/** Names of snapshots that their client gave none. */
+const UNNAMED = /^unnamed-\d+$/;
 
 const describeLora = (lora: LoraRequest | undefined): string =>
   lora === undefined ? "all weights" : `rank ${lora.rank}, attention ${lora.trainAttention}, MLP ${lora.trainMlp}`;
 
 export const createModels = (parts: ModelParts, most: number): Models => {
   const { engine, base, files, pool, snapshots, now } = parts;
+  const saves = createSaves(parts);
   const models = new Map<string, Model>();
   const bounds = { vocabularySize: engine.tokenizer.vocabularySize, contextLength: engine.contextLength };
 
@@ -74,7 +56,13 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     model.lastRequest = now();
     return model;
   };
-  const create: Models["create"] = (id, lora, futures) => {
+  /** `prepare` comes before all that is asked of it. */
+  const make = (
+    id: string,
+    lora: LoraRequest | undefined,
+    futures: Futures,
+    prepare: (policy: Policy) => Promise<void> = async () => undefined,
+  ): Model => {
     if (models.size >= most)
       throw new Refusal(`${models.size} models are loaded, as many as the server takes: unload one first.`);
     const model: Model = {
@@ -82,10 +70,18 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       lora,
       futures,
       lastRequest: now(),
-      policy: pool.lease(lora),
+      policy: pool.lease(lora).then((policy) =>
+        prepare(policy).then(
+          () => policy,
+          (error: unknown) => {
+            pool.giveBack(policy);
+            throw error;
+          },
+        ),
+      ),
       sequence: createSequence(),
       once: answeredOnce<object>(),
-      unnamed: [],
+      passing: [],
     };
     // Whoever waits for it sees how its making failed.
     model.policy.catch(() => models.delete(id));
@@ -100,7 +96,7 @@ export const createModels = (parts: ModelParts, most: number): Models => {
       return { request_id: id, future_id: id, model_id: model.id, status: "pending" };
     };
     // Without a number it is executed as it comes, every time.
-    if (seq === undefined || seq === 0) return follow((run) => run(), check());
+    if (seq === undefined || seq === 0) return follow(model.sequence.beside, check());
     if (seq < 0) throw new Refusal(`seq_id is ${seq}: accepted are 1, 2, 3 and so on.`);
     return model.once(seq, hash, () => {
       let work: Work;
@@ -114,7 +110,6 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     });
   };
 
-  const aboutOf = ({ lora }: Model): StateAbout => ({ base, lora, time: new Date(now()).toISOString() });
   const loadInto = async (policy: Policy, lora: LoraRequest | undefined, path: string, optimizer: boolean) => {
     const { model, kind, name } = parsePath(path);
     const { state, about } = await files.load(model, kind, name);
@@ -130,64 +125,40 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     const model = find(fields.text("model_id"));
     return submit(model, fields.optionalInteger("seq_id"), fields.hash, () => check(model));
   };
-  /** Saves under a name unless there is one; `overwrite` lets it replace that. */
-  const save = async (
-    model: Model,
-    kind: "weights" | "sampler_weights",
-    name: string,
-    policy: Policy,
-    over: boolean,
-  ) => {
-    const path = pathOf(model.id, kind, name);
-    if (!over && (await files.has(model.id, kind, name)))
-      throw new Refusal(`${path} exists: choose another name, or send overwrite.`);
-    await files.save(model.id, kind, name, await policy.exportState(), aboutOf(model));
-    return path;
-  };
-
   return {
-    create,
+    create: (id, lora, futures) => make(id, lora, futures),
     find,
     loaded: () => [...models.values()],
-    createFrom: async (id, path, optimizer, futures) => {
+    createFrom: async (id, path, optimizer, futures, wanted) => {
       const { model, kind, name } = parsePath(path);
       const { about } = await files.load(model, kind, name);
-      const made = create(id, about.lora, futures);
-      try {
-        await loadInto(await made.policy, about.lora, path, optimizer);
-      } catch (error) {
-        models.delete(id);
-        throw error;
-      }
+      wanted();
+      await make(id, about.lora, futures, (policy) => loadInto(policy, about.lora, path, optimizer)).policy;
       return { type: "load_weights", path, model_id: id };
     },
     unload: async (id) => {
       const model = models.get(id);
       if (model === undefined) return;
       models.delete(id);
-      model.sequence.close(new Refusal(`Model ${id} is not loaded: it was unloaded.`));
-      snapshots.forget(id);
-      for (const name of model.unnamed) await files.remove(id, "sampler_weights", name);
+      // What runs still changes the policy, and may save: the next model gets it after that.
+      await model.sequence.close(new Refusal(`Model ${id} is not loaded: it was unloaded.`));
       const policy = await model.policy.catch(() => undefined);
-      if (policy !== undefined) pool.giveBack(policy);
+      snapshots.forget(id);
+      try {
+        await saves.removePassing(model);
+      } finally {
+        if (policy !== undefined) pool.giveBack(policy);
+      }
     },
     forwardBackward: (body, hash) => {
-      const request = decodeForwardBackward(body);
-      return submit(find(request.modelId), request.seqId, hash, () => readPasses(request, bounds));
+      const { modelId, seqId } = addressOf(body);
+      return submit(find(modelId), seqId, hash, () => readPasses(decodeForwardBackward(body), bounds));
     },
     optimStep: (fields) =>
       submitFields(fields, () => {
         if (fields.value("optimizer_params") !== undefined)
           throw new Refusal("optimizer_params are not offered: accepted are adam_params.");
-        const adam = fields.within("adam_params");
-        const options = {
-          learningRate: adam.optionalNumber("learning_rate") ?? 1e-4,
-          beta1: adam.optionalNumber("beta1") ?? 0.9,
-          beta2: adam.optionalNumber("beta2") ?? 0.95,
-          epsilon: adam.optionalNumber("eps") ?? 1e-12,
-          weightDecay: adam.optionalNumber("weight_decay") ?? 0,
-          gradientClip: adam.optionalNumber("grad_clip_norm") ?? 0,
-        };
+        const options = readAdam(fields.within("adam_params"));
         return async (policy) => {
           const { gradientNorm } = await policy.optimStep(options);
           return { type: "optim_step", metrics: { grad_norm: gradientNorm, learning_rate: options.learningRate } };
@@ -196,11 +167,8 @@ export const createModels = (parts: ModelParts, most: number): Models => {
     saveWeights: (fields) =>
       submitFields(fields, (model) => {
         const name = requireName(fields.optionalText("path") ?? `step-${fields.optionalInteger("seq_id") ?? 0}`);
-        const over = fields.truth("overwrite");
-        return async (policy) => ({
-          type: "save_weights",
-          path: await save(model, "weights", name, policy, over),
-        });
+        const request = { name, overwrite: fields.truth("overwrite"), session: undefined };
+        return (policy) => saves.weights(model, policy, request);
       }),
     saveForSampler: (fields) =>
       submitFields(fields, (model) => {
@@ -208,24 +176,14 @@ export const createModels = (parts: ModelParts, most: number): Models => {
         const seq = fields.optionalInteger("sampling_session_seq_id");
         if (named === undefined && seq === undefined)
           throw new Refusal("The body lacks path or sampling_session_seq_id: give a name, or the number of a session.");
-        const name = requireName(named ?? `unnamed-${seq}`);
-        return async (policy) => {
-          await policy.publish();
-          const path = await save(
-            model,
-            "sampler_weights",
-            name,
-            policy,
-            named === undefined || fields.truth("overwrite"),
+        if (named !== undefined && UNNAMED.test(named))
+          throw new Refusal(
+            `The name ${named} is one of those that snapshots without a name get: choose another name.`,
           );
-          snapshots.published(model.id, path, policy);
-          if (named !== undefined) return { type: "save_weights_for_sampler", path, sampling_session_id: null };
-          model.unnamed.push(name);
-          for (const old of model.unnamed.splice(0, model.unnamed.length - UNNAMED))
-            await files.remove(model.id, "sampler_weights", old);
-          const session = parts.openSampler(model, seq ?? 0, { path, lora: model.lora });
-          return { type: "save_weights_for_sampler", path: null, sampling_session_id: session };
-        };
+        const name = requireName(named ?? `unnamed-${seq}`);
+        const session = named === undefined ? seq : undefined;
+        const request = { name, overwrite: session !== undefined || fields.truth("overwrite"), session };
+        return (policy) => saves.forSampler(model, policy, request);
       }),
     loadWeights: (fields) =>
       submitFields(fields, (model) => {
@@ -237,17 +195,5 @@ export const createModels = (parts: ModelParts, most: number): Models => {
           return { type: "load_weights", path, model_id: model.id };
         };
       }),
-  };
-};
-
-/** What a request says of the adapter that it wants. Throws `Refusal`. */
-export const readLora = (fields: Fields, engine: Engine): LoraRequest | undefined => {
-  if (engine.learns === "weights") return undefined;
-  const lora = fields.within("lora_config");
-  return {
-    rank: lora.value("rank") === undefined ? 32 : lora.integer("rank", 1),
-    seed: lora.optionalInteger("seed") ?? 0,
-    trainMlp: lora.value("train_mlp") === undefined || lora.truth("train_mlp"),
-    trainAttention: lora.value("train_attn") === undefined || lora.truth("train_attn"),
   };
 };

@@ -20,22 +20,27 @@ const optionsOf = (lora: LoraRequest | undefined): PolicyOptions => {
   return { lora: { rank, alpha: ALPHA, seed, ...(!(trainAttention && trainMlp) && { targets }) } };
 };
 
+/** The adapters that a policy can be, whatever their seeds. */
+const shapeOf = (lora: LoraRequest | undefined): string => JSON.stringify({ ...lora, seed: undefined });
+const wholeOf = (lora: LoraRequest | undefined): string => JSON.stringify(lora ?? null);
+
 export const policyPool = (engine: Engine): PolicyPool => {
   const free = new Map<string, Policy[]>();
   const made = new Map<Policy, { readonly kind: string; readonly first: string }>();
   return {
     lease: async (lora) => {
-      const kind = JSON.stringify(lora ?? null);
-      const used = free.get(kind)?.pop();
+      const used = free.get(shapeOf(lora))?.pop() ?? free.get(wholeOf(lora))?.pop();
       const first = used === undefined ? undefined : made.get(used)?.first;
       if (used !== undefined && first !== undefined) {
         // Without gradient and moments, as after its making.
-        await used.restore(first);
+        if (used.reset === undefined) await used.restore(first);
+        else await used.reset(lora?.seed ?? 0);
         return used;
       }
       const policy = engine.policy(`tinker-${made.size}`, optionsOf(lora));
-      // What it starts from stays, so that it can start again.
-      policy.hold(policy.version);
+      // What can only go back to where it started keeps that, and is used again for the same.
+      if (policy.reset === undefined) policy.hold(policy.version);
+      const kind = policy.reset === undefined ? wholeOf(lora) : shapeOf(lora);
       made.set(policy, { kind, first: policy.version });
       return policy;
     },

@@ -3,76 +3,10 @@ import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { serverInProcess, tabularEngine, temporaryFolder } from "../../../test/fixtures/tinker.ts";
-import { type HttpRequest, PROTOBUF_TYPE } from "../tinker/http.ts";
-import { type Datum, decodeForwardBackwardOutput, encodeForwardBackward } from "../tinker/wire/forward-backward.ts";
+import { adam, datum, opened, passes, prompt } from "../../../test/fixtures/tinker-caller.ts";
+import { decodeForwardBackwardOutput, type ForwardBackwardRequest } from "../tinker/wire/forward-backward.ts";
 import { decodeSampleResponse } from "../tinker/wire/sample-response.ts";
-import { floatTensor, idTensor } from "../tinker/wire/tensor.ts";
-import { listen, type TinkerServer, type TinkerServerOptions } from "./index.ts";
-
-interface Reply {
-  readonly status: number;
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly bytes: Uint8Array;
-}
-
-/** A client that sends what it is given, and waits for results. */
-const caller = (server: TinkerServer, headers: Record<string, string> = {}) => {
-  const send = async (method: HttpRequest["method"], path: string, body?: object | Uint8Array): Promise<Reply> => {
-    const binary = body instanceof Uint8Array;
-    const response = await server.handle({
-      method,
-      path: `/api/v1/${path}`,
-      headers: { "content-type": binary ? PROTOBUF_TYPE : "application/json", ...headers },
-      body: binary || body === undefined ? body : new TextEncoder().encode(JSON.stringify(body)),
-    });
-    const isJson = response.headers["content-type"] === "application/json";
-    const json = isJson ? (JSON.parse(new TextDecoder().decode(response.body)) as Reply["json"]) : {};
-    return { status: response.status, json, bytes: response.body };
-  };
-  const post = (path: string, body: object | Uint8Array): Promise<Reply> => send("POST", path, body);
-  const result = ({ json }: Reply): Promise<Reply> => post("retrieve_future", { request_id: json.request_id });
-  const run = async (path: string, body: object | Uint8Array): Promise<Reply> => {
-    const begun = await post(path, body);
-    for (;;) {
-      const ended = await result(begun);
-      if (ended.json.type !== "try_again") return ended;
-    }
-  };
-  return { send, post, result, run };
-};
-
-const passes = (modelId: string, seqId: number, changes: Partial<Parameters<typeof encodeForwardBackward>[0]> = {}) =>
-  encodeForwardBackward({
-    modelId,
-    seqId,
-    data: [datum({ weights: [0, 1, 1, 1] })],
-    loss: "cross_entropy",
-    lossConfig: new Map(),
-    forwardOnly: false,
-    ...changes,
-  });
-const datum = (inputs: Readonly<Record<string, readonly number[]>>, targets = [2, 3, 4, 5]): Datum => ({
-  tokens: [1, 2, 3, 4],
-  inputs: new Map([
-    ["target_tokens", idTensor(targets)],
-    ...Object.entries(inputs).map(([name, values]) => [name, floatTensor(values)] as const),
-  ]),
-});
-const adam = { learning_rate: 0.1 };
-
-const opened = async (options: Partial<TinkerServerOptions> = {}) => {
-  const server = serverInProcess({ pollSeconds: 0.05, ...options });
-  const client = caller(server);
-  const session = String((await client.post("create_session", {})).json.session_id);
-  const create = (seq: number) =>
-    client.run("create_model", { session_id: session, model_seq_id: seq, base_model: "tabular", lora_config: {} });
-  const model = String((await create(0)).json.model_id);
-  const logProbs = async (seq: number, id = model): Promise<number[]> => {
-    const { bytes } = await client.run("forward_backward", passes(id, seq, { forwardOnly: true }));
-    return [...(decodeForwardBackwardOutput(bytes).fields.get("logprobs")?.[0] ?? [])];
-  };
-  return { server, client, session, model, create, logProbs };
-};
+import { listen } from "./index.ts";
 
 describe("training requests", () => {
   it("are executed in the order of their numbers, and wait for one that is missing", async () => {
@@ -131,12 +65,12 @@ describe("training requests", () => {
 
   it("refuse in a sentence what cannot be trained", async () => {
     const { client, model } = await opened();
-    const refusals: readonly (readonly [Partial<Parameters<typeof encodeForwardBackward>[0]>, RegExp])[] = [
+    const refusals: readonly (readonly [Partial<ForwardBackwardRequest>, RegExp])[] = [
       [{ data: [] }, /There is no datum/],
       [{ loss: "ppo", lossConfig: new Map([["beta", 1]]) }, /no setting "beta": accepted are clip_low_threshold/],
       [{ data: [datum({ mask: [1, 1, 1, 1] })] }, /cross_entropy reads no "mask"/],
-      [{ data: [datum({ weights: [1, 1] })] }, /weights has 2 numbers for 4 tokens/],
-      [{ data: [datum({ weights: [1, 1, 1, Number.NaN] })] }, /not finite/],
+      [{ data: [datum({ weights: [1, 1] })] }, /weights have 2 numbers for 4 tokens/],
+      [{ data: [datum({ weights: [1, 1, 1, Number.NaN] })] }, /Datum 0: weights hold a number that is not finite/],
       [{ data: [datum({}, [2, 3, 4, 9999])] }, /token 9999 is not in the vocabulary of 259/],
       [{ data: [datum({}, [2, 7, 4, 5])] }, /target 1 is 7, and the next token 3: give it the weight 0/],
       [{ loss: "importance_sampling", data: [datum({ advantages: [1, 1, 1, 1] })] }, /logprobs are missing/],
@@ -155,6 +89,55 @@ describe("training requests", () => {
     expect(await client.post("forward_backward", Uint8Array.of(255, 255))).toMatchObject({ status: 400 });
     expect(await client.post("optim_step", { model_id: "x", seq_id: 1 })).toMatchObject({ status: 404 });
     expect(await client.post("optim_step", [])).toMatchObject({ status: 400 });
+  });
+
+  it("refuse settings of an optimiser step, and of what is clipped, that mean nothing", async () => {
+    const { client, model, session, logProbs } = await opened();
+    const settings = [
+      ["learning_rate", -1],
+      ["beta1", 1],
+      ["beta1", -0.1],
+      ["beta2", 1.5],
+      ["eps", 0],
+      ["eps", -1e-8],
+      ["weight_decay", -0.1],
+      ["grad_clip_norm", -1],
+    ] as const;
+    let seq = 1;
+    for (const [name, value] of settings) {
+      const body = { model_id: model, seq_id: seq++, adam_params: { [name]: value } };
+      const { status, json } = await client.post("optim_step", body);
+      expect([status, json.detail]).toEqual([
+        400,
+        expect.stringContaining(`${name} is ${value}: accepted is a number`),
+      ]);
+    }
+    const thresholds = [
+      [Number.NaN, 1.2],
+      [0.8, Number.NaN],
+      [1.2, 0.8],
+      [-1, 1],
+    ] as const;
+    for (const loss of ["ppo", "cispo"])
+      for (const [low, high] of thresholds) {
+        const lossConfig = new Map([
+          ["clip_low_threshold", low],
+          ["clip_high_threshold", high],
+        ]);
+        const { status, json } = await client.post("forward_backward", passes(model, seq++, { loss, lossConfig }));
+        expect([status, json.detail]).toEqual([400, expect.stringContaining(`${loss} clips from ${low} to ${high}`)]);
+      }
+    expect((await client.post("create_model", { session_id: 1 })).json.detail).toBe(
+      "session_id is 1: accepted is a text.",
+    );
+    expect((await client.post("create_model", { session_id: session })).json.detail).toBe(
+      "The body lacks model_seq_id.",
+    );
+    // All numbers were used; 0 and what is left out are settings.
+    const step = { learning_rate: 0, beta1: 0, beta2: 0, weight_decay: 0, grad_clip_norm: 0 };
+    const { json } = await client.run("optim_step", { model_id: model, seq_id: seq++, adam_params: step });
+    expect(json.metrics).toMatchObject({ grad_norm: 0 });
+    expect(await logProbs(seq)).toHaveLength(4);
   });
 
   it("have the losses that the protocol defines", async () => {
@@ -190,11 +173,6 @@ describe("training requests", () => {
     expect((json.metrics as { grad_norm: number }).grad_norm).toBeCloseTo(unit * Math.E, 4);
   });
 });
-
-const prompt = {
-  prompt: { chunks: [{ type: "encoded_text", tokens: [1, 2, 3] }] },
-  sampling_params: { max_tokens: 4, seed: 7 },
-};
 
 describe("snapshots", () => {
   it("stay as they were, and are scored as they were, when eight newer ones were made", async () => {
@@ -274,7 +252,10 @@ describe("snapshots", () => {
     bytes[bytes.length - 2] = (bytes.at(-2) ?? 0) ^ 1;
     await writeFile(join(folder, file), bytes);
     const load = { session_id: session, model_seq_id: 1, path: json.path, optimizer: true };
-    expect((await client.run("load_weights", load)).json.error).toMatch(/is damaged: its hash is/);
+    expect((await client.run("load_weights", load)).json).toMatchObject({
+      error: expect.stringMatching(/is damaged: its hash is/),
+      category: "server",
+    });
   });
 });
 
@@ -322,7 +303,10 @@ describe("a server on the network", () => {
     expect(await ask({ "x-api-key": "tml-other" })).toBe(401);
     expect(await ask({})).toBe(401);
     expect(await ask({}, "healthz")).toBe(200);
+    expect(await ask({ "x-api-key": "tml-secret", host: "LOCALHOST" })).toBe(200);
     expect(await ask({ "x-api-key": "tml-secret", host: "attacker.example" })).toBe(403);
+    await expect(listen(server, { port: Number(new URL(url).port) })).rejects.toThrow(/Choose another port/);
     await close();
+    await expect(listen(server, { host: "192.0.2.1" })).rejects.toThrow(/Give an address of this machine/);
   });
 });

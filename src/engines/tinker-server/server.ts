@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { AgentFlowError, messageOf, StoreError } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { callback, checked, count, name, objectWith, type Rules, required, seconds, text } from "../../options.ts";
 import { API, type HttpRequest, type HttpResponse, PROTOBUF_TYPE } from "../tinker/http.ts";
 import { isKey } from "./answers.ts";
 import { type Fields, fieldsOf } from "./fields.ts";
-import { jsonResponse } from "./futures.ts";
+import { isSenders, jsonResponse } from "./futures.ts";
 import { Refusal } from "./refusal.ts";
 import { createService, type Service, type TinkerServerOptions } from "./service.ts";
 
@@ -102,12 +102,10 @@ export const tinkerServer = (options: TinkerServerOptions): TinkerServer => {
   const { token } = checked("tinkerServer", options, serverRules);
   const service = createService(options);
   const answer = async (request: HttpRequest): Promise<object | HttpResponse> => {
-    const url = new URL(request.path, "http://localhost");
-    const whole = decodeURIComponent(url.pathname);
-    const path = whole.startsWith(API) ? whole.slice(API.length) : "";
+    const { path, query } = placeOf(request.path);
     if (token !== undefined && path !== "healthz" && !isKey(request.headers["x-api-key"], token))
       throw new Refusal("The key is missing or wrong: send the server's token as X-API-Key.", 401);
-    await service.endSilent();
+    service.endSilent();
     const body = request.body ?? new Uint8Array();
     if (request.method === "POST" && Object.hasOwn(POSTS, path)) {
       const post = POSTS[path];
@@ -115,7 +113,7 @@ export const tinkerServer = (options: TinkerServerOptions): TinkerServer => {
     }
     for (const [method, pattern, reply] of ROUTES) {
       const match = method === request.method ? pattern.exec(path) : null;
-      if (match !== null) return reply(service, match.slice(1), url.searchParams);
+      if (match !== null) return reply(service, match.slice(1), query);
     }
     throw new Refusal("Not Found", 404);
   };
@@ -131,12 +129,25 @@ export const tinkerServer = (options: TinkerServerOptions): TinkerServer => {
   };
 };
 
+/** The path below the API's, empty for another one, and the query. Throws `Refusal`. */
+const placeOf = (target: string): { readonly path: string; readonly query: URLSearchParams } => {
+  try {
+    // After two slashes a host would follow.
+    const url = new URL(target, "http://localhost");
+    if (!/^\/(?!\/)/.test(target)) throw new SyntaxError("It is not a path.");
+    const whole = decodeURIComponent(url.pathname);
+    return { path: whole.startsWith(API) ? whole.slice(API.length) : "", query: url.searchParams };
+  } catch {
+    throw new Refusal(`${JSON.stringify(target.slice(0, 100))} is no path: accepted are those below ${API}.`);
+  }
+};
+
 const hashOf = (body: Uint8Array): string => createHash("sha256").update(body).digest("hex");
 
 /** What a request of ours to understand it ends with: the sender's fault, unless a file is. */
 const statusOf = (error: unknown): number => {
   if (error instanceof Refusal) return error.status;
-  return error instanceof AgentFlowError && !(error instanceof StoreError) ? 400 : 500;
+  return isSenders(error) ? 400 : 500;
 };
 
 const isResponse = (answer: object | HttpResponse): answer is HttpResponse =>

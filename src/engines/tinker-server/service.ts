@@ -1,16 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { Engine } from "../../engine.ts";
 import type { HttpResponse } from "../tinker/http.ts";
-import { checkpointAnswer, loraAnswer, runAnswer } from "./answers.ts";
+import { loraAnswer } from "./answers.ts";
 import type { Fields } from "./fields.ts";
 import { createFutures, type Futures, jsonResponse } from "./futures.ts";
-import { createModels, type Models, readLora } from "./models.ts";
+import { createModels, type Models } from "./models.ts";
 import { policyPool } from "./policy-pool.ts";
 import { Refusal } from "./refusal.ts";
 import { drawSamples, readDraw } from "./sampling.ts";
 import { answeredOnce } from "./sequence.ts";
 import { createSnapshots, type Snapshot } from "./snapshots.ts";
-import { parsePath, pathOf, type StateFiles, stateFiles } from "./state-files.ts";
+import { parsePath, type StateFiles, stateFiles } from "./state-files.ts";
+import { createTrainingRuns, type TrainingRuns } from "./training-runs.ts";
+import { readLora } from "./training-settings.ts";
 
 export interface TinkerServerOptions {
   readonly engine: Engine;
@@ -47,16 +49,17 @@ interface Sampler {
   readonly id: string;
   readonly session: Session;
   readonly snapshot: Snapshot;
+  lastRequest: number;
   readonly once: (seq: number, hash: string, answer: () => object) => object;
 }
 
 /** What the calls of the protocol do, besides those of training, which are the models'. */
-export interface Service {
+export interface Service extends TrainingRuns {
   readonly base: string;
   readonly contextLength: number;
   readonly models: Models;
   /** Ends sessions that gave no sign of life. */
-  endSilent(): Promise<void>;
+  endSilent(): void;
   createSession(): object;
   heartbeat(fields: Fields): object;
   finish(session: string): Promise<object>;
@@ -64,16 +67,11 @@ export interface Service {
   unload(fields: Fields): object;
   loadWeights(fields: Fields): object;
   info(fields: Fields): object;
-  createSampler(fields: Fields): Promise<object>;
+  createSampler(fields: Fields): object;
   sampler(id: string): object;
   sample(fields: Fields): object;
   retrieve(fields: Fields): Promise<HttpResponse>;
   weightsInfo(fields: Fields): Promise<object>;
-  runs(query: URLSearchParams): Promise<object>;
-  run(id: string): Promise<object>;
-  checkpoints(id: string): Promise<object>;
-  /** `path` is `weights/<name>` or `sampler_weights/<name>`. */
-  deleteCheckpoint(id: string, path: string): Promise<void>;
 }
 
 export const createService = (options: TinkerServerOptions): Service => {
@@ -87,7 +85,7 @@ export const createService = (options: TinkerServerOptions): Service => {
 
   const openSampler = (session: Session, seq: number, snapshot: Snapshot): string => {
     const id = `${session.id}:sample:${seq}`;
-    samplers.set(id, { id, session, snapshot, once: answeredOnce<object>() });
+    samplers.set(id, { id, session, snapshot, lastRequest: now(), once: answeredOnce<object>() });
     return id;
   };
   const sessionOf = (id: string): Session => {
@@ -105,17 +103,25 @@ export const createService = (options: TinkerServerOptions): Service => {
       snapshots,
       now,
       openSampler: ({ id }, seq, snapshot) => openSampler(sessionOf(sessionIdOf(id)), seq, snapshot),
+      usesOf: (path) =>
+        [...samplers.values()]
+          .filter(({ snapshot }) => snapshot.path === path)
+          .map(({ snapshot: { state }, lastRequest }) => ({
+            state,
+            recent: now() - lastRequest <= 1000 * sessionSeconds,
+          })),
     },
     options.models ?? 8,
   );
   const endSession = async (session: Session): Promise<void> => {
     sessions.delete(session.id);
     for (const { id, session: of } of samplers.values()) if (of === session) samplers.delete(id);
-    for (const id of session.models) await models.unload(id);
+    await Promise.all([...session.models].map(models.unload));
   };
-  const endSilent = async (): Promise<void> => {
+  const endSilent = (): void => {
+    // Others do not wait for what still runs there, and of a file that is not removed nobody is left to hear.
     for (const session of sessions.values())
-      if (now() - session.lastSeen > 1000 * sessionSeconds) await endSession(session);
+      if (now() - session.lastSeen > 1000 * sessionSeconds) endSession(session).catch(() => undefined);
   };
   const requireBase = (asked: string | undefined): void => {
     if (asked !== undefined && asked !== base)
@@ -159,20 +165,25 @@ export const createService = (options: TinkerServerOptions): Service => {
       parsePath(path);
       const id = `${session.id}:train:${seq}`;
       session.models.add(id);
-      const request = session.futures.follow(models.createFrom(id, path, fields.truth("optimizer"), session.futures));
+      const optimizer = fields.truth("optimizer");
+      // The session may have ended by the time that the checkpoint is found.
+      const wanted = (): void => void sessionOf(session.id);
+      const request = session.futures.follow(models.createFrom(id, path, optimizer, session.futures, wanted));
       return { request_id: request, model_id: id, status: "pending" };
     });
   };
-  const createSampler = async (fields: Fields): Promise<object> => {
+  const createSampler = (fields: Fields): object => {
     const session = sessionOf(fields.text("session_id"));
     const seq = fields.integer("sampling_session_seq_id");
     requireBase(fields.optionalText("base_model"));
     const path = fields.optionalText("model_path");
-    const snapshot = path === undefined ? { path, lora: undefined } : await storedSnapshot(files, path);
-    return session.samplerOnce(seq, fields.hash, () => ({
-      type: "create_sampling_session",
-      sampling_session_id: openSampler(session, seq, snapshot),
-    }));
+    return session.samplerOnce(seq, fields.hash, async () => {
+      const snapshot = path === undefined ? BASE : await storedSnapshot(files, path);
+      return {
+        type: "create_sampling_session",
+        sampling_session_id: openSampler(sessionOf(session.id), seq, snapshot),
+      };
+    });
   };
   const samplerOf = (id: string): Sampler => {
     const sampler = samplers.get(id);
@@ -183,11 +194,12 @@ export const createService = (options: TinkerServerOptions): Service => {
     const id = fields.text("sampling_session_id");
     const sampler = samplerOf(id);
     sessionOf(sampler.session.id);
+    sampler.lastRequest = now();
     const draw = readDraw(fields, engine);
     const seq = fields.optionalInteger("seq_id");
     const begin = (): object => {
       const called = `${id}:${newId()}`;
-      const drawn = snapshots.reader(sampler.snapshot).then((reader) => drawSamples(draw, reader, called));
+      const drawn = snapshots.read(sampler.snapshot, (reader) => drawSamples(draw, reader, called));
       const request = sampler.session.futures.follow(drawn);
       const sequences = Array.from({ length: draw.samples }, (_, i) => `${called}:${i}`);
       return { request_id: request, future_id: request, status: "pending", sample_sequence_ids: sequences };
@@ -213,18 +225,6 @@ export const createService = (options: TinkerServerOptions): Service => {
     const { about } = await files.load(model, kind, name);
     return { base_model: about.base, is_lora: about.lora !== undefined, lora_rank: about.lora?.rank ?? null };
   };
-  const runOf = async (id: string): Promise<object> => {
-    const stored = await files.list(id);
-    const live = models.loaded().find((model) => model.id === id);
-    if (stored.length === 0 && live === undefined) throw new Refusal(`There is no training run ${id}.`, 404);
-    return runAnswer(id, base, stored, live);
-  };
-  const runs = async (query: URLSearchParams): Promise<object> => {
-    const all = [...new Set([...models.loaded().map(({ id }) => id), ...(await files.models())])];
-    const [limit, offset] = [Number(query.get("limit") ?? 20), Number(query.get("offset") ?? 0)];
-    const found = await Promise.all(all.slice(offset, offset + limit).map(runOf));
-    return { training_runs: found, cursor: { offset, limit, total_count: all.length } };
-  };
 
   return {
     base,
@@ -238,8 +238,7 @@ export const createService = (options: TinkerServerOptions): Service => {
     sample,
     retrieve,
     weightsInfo,
-    runs,
-    run: runOf,
+    ...createTrainingRuns(files, base, models.loaded),
     endSilent,
     heartbeat: (fields) => {
       sessionOf(fields.text("session_id"));
@@ -258,22 +257,15 @@ export const createService = (options: TinkerServerOptions): Service => {
       const path = samplerOf(id).snapshot.path ?? null;
       return { sampler_id: id, base_model: base, model_path: path };
     },
-    checkpoints: async (id) => ({
-      checkpoints: (await files.list(id)).map((stored) => checkpointAnswer(id, stored)),
-    }),
-    deleteCheckpoint: async (id, rest) => {
-      const { model, kind, name } = parsePath(`tinker://${id}/${rest}`);
-      if (!(await files.has(model, kind, name)))
-        throw new Refusal(`There is no checkpoint ${pathOf(model, kind, name)}.`, 404);
-      await files.remove(model, kind, name);
-    },
   };
 };
 
 const sessionIdOf = (modelId: string): string => modelId.split(":train:")[0] ?? "";
 
+const BASE: Snapshot = { path: undefined, state: undefined, lora: undefined };
+
 const storedSnapshot = async (files: StateFiles, path: string): Promise<Snapshot> => {
   const { model, kind, name } = parsePath(path);
-  const { about } = await files.load(model, kind, name);
-  return { path, lora: about.lora };
+  const { about, sha256 } = await files.load(model, kind, name);
+  return { path, state: sha256, lora: about.lora };
 };

@@ -1,5 +1,5 @@
-import { apart, samplesOf, TEXT } from "./bare-client.ts";
-import { backward, must, type Rule, save } from "./conformance-trial.ts";
+import { apart, datumOf, samplesOf, TEXT } from "./bare-client.ts";
+import { backward, must, ones, type Rule, save } from "./conformance-trial.ts";
 
 /** Rules of samples, results and what is kept. */
 export const samplingRules: readonly Rule[] = [
@@ -90,6 +90,20 @@ export const samplingRules: readonly Rule[] = [
         "it was trained after it was unloaded",
       );
       const norm = await trial.client.norm(await trial.model());
+      must(norm === 0, `a fresh model begins with a gradient of norm ${norm}`);
+    },
+  ],
+  [
+    "a pass that still runs when its model is unloaded leaves no gradient to the next one",
+    async (trial) => {
+      const model = await trial.model();
+      const logprobs = await trial.client.score(model);
+      const data = [datumOf({ logprobs, advantages: ones })];
+      const running = await trial.client.post("forward_backward", backward(model, data, "ppo"));
+      await trial.client.run("unload_model", { model_id: model.id, type: "unload_model" });
+      const next = await trial.model();
+      await trial.client.result(running);
+      const norm = await trial.client.norm(next);
       must(norm === 0, `a fresh model begins with a gradient of norm ${norm}`);
     },
   ],

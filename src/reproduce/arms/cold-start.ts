@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openAlmanac } from "../../almanac/environment.ts";
 import { readManifest } from "../../engines/onnx/files/manifest.ts";
 import { ConfigError } from "../../errors.ts";
+import { makeFolder } from "../../files/make-folder.ts";
 import { demonstrator, exerciser } from "../../learn/demonstrations.ts";
 import { number, required, ruleOf } from "../../options.ts";
 import { BUILT_IN_MODEL, findModelPath } from "../../setup/local-model.ts";
@@ -53,7 +53,7 @@ export const runColdStart = async (
   const environment = await openAlmanac(`cold start ${seed}`);
   const plans = demonstrator(environment, seed, abortSignal);
   const exercises = exerciser(environment, seed, abortSignal);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const path = join(folder, "shown.jsonl");
   const rows = (await readLines(path)) as ChunkRow[];
   const lines = lineWriter(path);

@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine, Policy } from "../../engine.ts";
 import { openEngine } from "../../engines/onnx/index.ts";
 import { type Environment, setNames } from "../../environment.ts";
+import { makeFolder } from "../../files/make-folder.ts";
 import { createFlow, type Flow, type FlowOptions } from "../../flow/flow.ts";
 import { modelPlanner } from "../../flow/model/planner.ts";
 import { modelVerifier } from "../../flow/model/verifier.ts";
@@ -39,7 +39,7 @@ export const runEvaluation = async (
       task: arm.turns === undefined ? task : { ...task, turnLimit: Math.min(arm.turns, task.turnLimit ?? arm.turns) },
     })),
   );
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const path = join(folder, "rows.jsonl");
   const known = new Map(((await readLines(path)) as SolveRow[]).map((row) => [row.task, row]));
   const left = tasks.filter(({ task }) => !known.has(task.id));

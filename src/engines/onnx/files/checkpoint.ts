@@ -1,6 +1,7 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../../../errors.ts";
+import { makeFolder } from "../../../files/make-folder.ts";
 import type { ModelConfig } from "../model-config.ts";
 import type { TokenizerJson } from "../text/tokenizer.ts";
 import { type FolderParts, folderContents } from "./folder-contents.ts";
@@ -39,7 +40,7 @@ export const writeModelFolder = async (
   const draft = `${folder}.tmp-${process.pid}`;
   try {
     await rm(draft, { recursive: true, force: true });
-    await mkdir(draft, { recursive: true });
+    await makeFolder(draft);
     for (const [name, content] of folderContents(contents)) await writeFile(join(draft, name), content);
     await writeManifest(draft, about);
     const old = await verifyManifest(folder).then(

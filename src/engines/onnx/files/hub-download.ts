@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, StoreError } from "../../../errors.ts";
+import { makeFolder } from "../../../files/make-folder.ts";
 import { type HubRequest, type RemoteFile, UnreachableError } from "./hub-client.ts";
 import { syncFolder } from "./whole-folder.ts";
 
@@ -51,7 +52,7 @@ export const downloadFile = async (file: RemoteFile, options: DownloadOptions): 
   const { target, abortSignal } = options;
   const part = target + PART;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     for (let tries = 1; ; tries += 1) {
       await fetchPart(file, part, options);
       abortSignal?.throwIfAborted();

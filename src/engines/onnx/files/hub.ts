@@ -1,10 +1,11 @@
-import { mkdir, rm, stat, statfs } from "node:fs/promises";
+import { rm, stat, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../../../cache-folder.ts";
 import type { EnvironmentVariables } from "../../../environment-variables.ts";
 import { ConfigError, messageOf, StoreError } from "../../../errors.ts";
 import { withLock } from "../../../files/file-lock.ts";
+import { makeFolder } from "../../../files/make-folder.ts";
 import {
   name as aName,
   abortSignal as aSignal,
@@ -154,7 +155,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
     // Who waited may find it done.
     const other = await readCached(folder);
     if (other.complete) return other;
-    const made = await mkdir(folder, { recursive: true });
+    const made = await makeFolder(folder);
     const { wanted, facts } = await look().catch(async (cause) => {
       // What cannot be had or run leaves no trace; what came before stays.
       if (made !== undefined) await rm(folder, { recursive: true, force: true });
@@ -193,7 +194,7 @@ export const pullModel = async (name: string, options: PullOptions = {}): Promis
     return readCached(folder);
   };
   try {
-    await mkdir(join(folder, ".."), { recursive: true });
+    await makeFolder(join(folder, ".."));
     return await withLock(`${folder}.lock`, pull, {
       abortSignal,
       onWait: (pid) => onEvent?.({ type: "pull-wait", pid }),

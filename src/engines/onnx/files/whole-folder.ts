@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AgentFlowError, ConfigError, messageOf, StoreError } from "../../../errors.ts";
+import { makeFolder } from "../../../files/make-folder.ts";
 import { verifyManifest, writeManifest } from "./manifest.ts";
 
 /** Makes a folder's list of names survive a power cut. Windows cannot open folders and needs no such step. */
@@ -70,7 +71,7 @@ export const writeWholeFolder = async (
   const place = resolve(folder);
   const draft = `${place}.tmp-${randomInt(2 ** 47)}`;
   try {
-    await mkdir(draft, { recursive: true });
+    await makeFolder(draft);
     await fill(draft);
     await writeManifest(draft, about);
     await syncFolder(draft);

@@ -87,7 +87,7 @@ const tokensIn = (chunk: Uint8Array): number[] => {
   for (const part of protoFields(chunk)) {
     if (part.field !== 1) throw new SyntaxError("a sequence holds an image or audio: accepted is text");
     for (const text of protoFields(bytesIn(part)))
-      if (text.field === 1) tokens.push(...numbersIn(bytesIn(text), "int32"));
+      if (text.field === 1) for (const token of numbersIn(bytesIn(text), "int32")) tokens.push(token);
   }
   return tokens;
 };
@@ -107,6 +107,19 @@ const settingIn = (bytes: Uint8Array): number | undefined => {
   for (const part of protoFields(bytes)) if (part.field === 1) return doubleIn(part);
   return undefined;
 };
+
+/** Whose request it is and its number, which are known as well where the rest cannot be read. Throws `EngineError`. */
+export const addressOf = (bytes: Uint8Array): Pick<ForwardBackwardRequest, "modelId" | "seqId"> =>
+  reading("request of forward_backward", () => {
+    let modelId: string | undefined;
+    let seqId: number | undefined;
+    for (const part of protoFields(bytes)) {
+      if (part.field === 1) modelId = textIn(part);
+      if (part.field === 2) seqId = integerIn(part);
+      if (modelId !== undefined && seqId !== undefined) break;
+    }
+    return { modelId: modelId ?? "", seqId: seqId ?? 0 };
+  });
 
 export const decodeForwardBackward = (bytes: Uint8Array): ForwardBackwardRequest =>
   reading("request of forward_backward", () => {

@@ -115,7 +115,7 @@ export const readTensor = (bytes: Uint8Array): Tensor => {
     if (part.field === 1) data = new Uint8Array(bytesIn(part));
     if (part.field === 2) throw new SyntaxError("a tensor is sparse: accepted are dense ones");
     if (part.field === 3) dtype = dtypeIn(part);
-    if (part.field === 4) shape.push(...protoIntegers(part).map(safe));
+    if (part.field === 4) for (const length of protoIntegers(part)) shape.push(safe(length));
   }
   if (dtype === undefined) throw new SyntaxError("a tensor has no type");
   return { dtype, shape, data };
