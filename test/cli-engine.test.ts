@@ -75,7 +75,7 @@ describe("agentflow engine", () => {
     const folder = join(scratch, "second");
     const { port } = new URL(url);
     const second = await agentflow(["engine", "serve", "--port", port, "--checkpoints", folder], {});
-    expect([second.code, second.stderr]).toEqual([1, expect.stringContaining("Choose another port.")]);
+    expect([second.code, second.stderr]).toEqual([1, expect.stringContaining("Choose another port")]);
     expect(existsSync(folder)).toBe(false);
 
     serving.stop?.();

@@ -37,6 +37,14 @@ describe("entities, in order of appearance", () => {
     ["Container TGHU-967214 came on which ship? Ward W-12 is full.", ["TGHU-967214", "W-12"]],
     ["Visitors are at Saint Anne's Garden in Anna's March shift.", ["Saint Anne's Garden", "Anna"]],
     ["What does Grippex cost in EUR, and at which rate is EUR bought?", ["Grippex", "EUR"]],
+    [
+      'We move "The Glass Ferry". How many cans are that? And “X”! Who says "The End." When?',
+      ["The Glass Ferry", "X", "The End."],
+    ],
+    [
+      'Taken together, how long are "The Glass Ferry," and "Elm."? Who wrote "The Glass Ferry."',
+      ["The Glass Ferry", "Elm."],
+    ],
     ["Order 1042 was paid by whom? Apollo 11 was not.", ["1042", "Apollo 11"]],
     ["Are fewer than five beds free, or at least Twenty-one of the two hundred?", ["5", "21"]],
     ["How many km2 or m3 is the 2nd field?", []],

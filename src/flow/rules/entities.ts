@@ -30,7 +30,7 @@ const OPENERS = new Set(
     "what which who whom whose when where why how whether if is are was were be been do does did has have had can could should would will may might must shall " +
     "of in on at by for from to with without between among after before since until during under over above below across about into than as per via within and or but nor not no yes both either neither each every all any some " +
     "find give name tell state list count compute calculate determine work take add subtract sum divide multiply compare convert consider suppose assume say look let show report write answer get use using " +
-    "first second next then else otherwise instead unless because while whereas depending provided failing so finally also only please given following according counting starting " +
+    "first second next then else otherwise instead unless because while whereas depending provided failing so finally also only please given following according counting starting taken together altogether overall combined " +
     "one two three four five six seven eight nine ten"
   ).split(" "),
 );
@@ -81,7 +81,10 @@ export const findEntities = (text: string): Span[] => {
   for (const match of text.matchAll(WHOLE)) {
     spans.push(...inPlain(text, end, match.index));
     end = match.index + match[0].length;
-    const inner = (match.slice(1).find((part) => part !== undefined) ?? "").trim();
+    const inner = withoutStop(
+      (match.slice(1).find((part) => part !== undefined) ?? "").trim(),
+      text.slice(end, end + 3),
+    );
     if (inner !== "") spans.push({ text: inner.slice(0, LENGTH_LIMIT), start: match.index, end });
   }
   spans.push(...inPlain(text, end, text.length));
@@ -102,6 +105,14 @@ const inPlain = (text: string, from: number, to: number): Span[] => {
   return spans;
 };
 
+/** Whether the first word after the start, or after a quoted text that ends at `from`, opens a sentence. */
+const opensAt = (text: string, from: number, start: number): boolean =>
+  from === 0 || /[.?!:]["”»)]?\s+$/u.test(text.slice(Math.max(0, from - 2), start));
+
+/** A name in quotes, without the stop of the sentence around it: American usage puts it inside. */
+const withoutStop = (inner: string, after: string): string =>
+  inner.replace(/^\s*$|(?:,|(?<=\p{L}{5})\.)$/u, (stop) => (stop === "." && /^\s+\P{Lu}/u.test(after) ? stop : ""));
+
 const wordsOf = (text: string, from: number, to: number): Word[] => {
   const words: Word[] = [];
   let end = from;
@@ -110,7 +121,7 @@ const wordsOf = (text: string, from: number, to: number): Word[] => {
     const gap = text.slice(end, start);
     const before = words.at(-1);
     const abbreviated = gap === ". " && before !== undefined && ABBREVIATIONS.has(before.text.toLowerCase());
-    const opens = (start === 0 || before === undefined ? from === 0 : /[.?!:]["”»)]?\s+$/u.test(gap)) && !abbreviated;
+    const opens = before === undefined ? opensAt(text, from, start) : /[.?!:]["”»)]?\s+$/u.test(gap) && !abbreviated;
     const possessive = /['’]s?$/u.exec(match[0]);
     const word = possessive === null ? match[0] : match[0].slice(0, possessive.index);
     // "Lagos's code" and "Lagos' code": the name ends here. "St. Anne's Garden" continues.

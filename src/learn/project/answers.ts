@@ -79,7 +79,7 @@ export const answersOf = <Own>(
     });
     for (const { step, observation } of memory)
       if (await isRight(statedValue(observation))) accept(step.tool, foundBy(step.raw));
-    const truths = new Map<string, (Way & { readonly isLess: boolean }) | undefined>();
+    const truths = new Map<string, (Way & { readonly holds: boolean }) | undefined>();
     const wayOf = (tool: string, subGoal: string): Way => ({
       ...foundBy(`${tool} ${subGoal}`),
       asked: calculationOf(subGoal, byReference),
@@ -96,20 +96,23 @@ export const answersOf = <Own>(
         calculations(state, operation, fields),
       );
       const fitting = open.filter((subGoal) => inOrder(subGoal) && mayAnswer(subGoal, byReference, analysis.unit));
-      const compared = calculations(state, "less", fields);
-      const answering = analysis.unit === TRUTH ? compared : [];
+      const less = calculations(state, "less", fields);
+      // Of two fields either can come first; what the question names comes last.
+      const withNamed = [...less, ...calculations(state, "more", fields)].filter((one) => / q\d+$/u.test(one));
+      const answering = analysis.unit === TRUTH ? [...new Set([...less, ...withNamed])] : [];
       for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
         if (!(await isRight(await calculated(tool, subGoal)))) continue;
         const way = wayOf(tool, subGoal);
         accept(nameOf(way.asked), way);
       }
       // Which way a question's own number or date lies, whatever it is asked for.
-      for (const subGoal of compared.filter((one) => / q\d+$/u.test(one)).slice(0, MOST_CALCULATIONS)) {
+      for (const subGoal of withNamed.slice(0, MOST_CALCULATIONS)) {
         const way = wayOf(tool, subGoal);
-        const name = `${way.asked.fields[0]} ${placeOf(way.asked.fields[1] ?? "", compared)}`;
-        const isLess = (await calculated(tool, subGoal))?.value === "yes";
+        const { operation, fields: operands } = way.asked;
+        const name = `${operands[0]} ${placeOf(operands[1] ?? "", withNamed)} ${operation}`;
+        const holds = (await calculated(tool, subGoal))?.value === "yes";
         const known = truths.get(name);
-        truths.set(name, truths.has(name) && known?.isLess !== isLess ? undefined : { ...way, isLess });
+        truths.set(name, truths.has(name) && known?.holds !== holds ? undefined : { ...way, holds });
       }
     }
     return {

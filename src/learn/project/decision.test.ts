@@ -24,8 +24,8 @@ const shown = (seenOf: (isFirst: boolean, i: number) => Partial<Seen>): readonly
 
 const truths = (customers: boolean, minutes: boolean): Pick<Seen, "truths"> => ({
   truths: new Map([
-    ["customers 0", { ...less, isLess: customers }],
-    ["minutes 0", { ...less, isLess: minutes }],
+    ["customers 0", { ...less, holds: customers }],
+    ["minutes 0", { ...less, holds: minutes }],
   ]),
 });
 
@@ -43,13 +43,30 @@ describe("what a family decides by", () => {
   it("is what was seen of most questions, where something else tells a few apart by chance", () => {
     // It tells 19 of 20, and the price all of the 8 of which it is known.
     const seen = shown((isFirst, i) => {
-      const customers = { ...less, isLess: i === 1 ? !isFirst : isFirst };
-      const price = { ...less, isLess: isFirst };
+      const customers = { ...less, holds: i === 1 ? !isFirst : isFirst };
+      const price = { ...less, holds: isFirst };
       return {
         truths: new Map([["customers 0", customers] as const, ...(i < 8 ? [["price 0", price] as const] : [])]),
       };
     });
     expect(decisionIn(seen).comparison).toBe("customers 0");
+  });
+
+  it("is the comparison that the questions word, where both tell as much", () => {
+    const both = (template: string) =>
+      decisionIn(
+        shown((isFirst) => ({
+          template,
+          truths: new Map([
+            ["customers 0 less", { ...less, holds: !isFirst }],
+            ["customers 0 more", { ...less, holds: isFirst }],
+          ]),
+        })),
+      ).comparison;
+    expect(both("If more than q2 customers were hit, who is on call?")).toBe("customers 0 more");
+    expect(both("If at most q2 customers were hit, who wrote it?")).toBe("customers 0 more");
+    expect(both("If fewer than q2 customers were hit, who wrote it?")).toBe("customers 0 less");
+    expect(both("If at least q2 customers were hit, who is on call?")).toBe("customers 0 less");
   });
 
   it("may be a state that a planner sees, and not one of a name for each question", () => {

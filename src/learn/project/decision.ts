@@ -33,7 +33,11 @@ export const decisionIn = (
     return isFirst === seen.accepted.has(second) ? [] : [{ seen, isFirst }];
   });
   if (!isBoth(sided)) return nothing;
-  const comparison = teller(sided, ({ truths }) => [...truths].map(([name, { isLess }]) => [name, String(isLess)]));
+  const comparison = teller(
+    sided,
+    ({ truths }) => [...truths].map(([name, { holds }]) => [name, String(holds)]),
+    asksForMore(shown),
+  );
   if (comparison === undefined && !isWordedAlike(sided)) return nothing;
   const state =
     comparison === undefined
@@ -42,6 +46,15 @@ export const decisionIn = (
   const { field } = shown.flatMap(({ cases }) => cases.get(state ?? "") ?? [])[0] ?? {};
   const by = comparison === undefined ? field : `comparing ${comparison.split(" ")[0]}`;
   return { decision: { between: [first, second], by }, comparison, state };
+};
+
+/** Questions that say "more than" or "at most": then a number that is equal is not more, and `less` would take it for more. */
+const MORE = /\b(?:more|over|above|beyond|exceeds?|greater|higher|larger|longer|later|after|most)\b/iu;
+const LESS = /\b(?:less|fewer|under|below|lower|smaller|shorter|earlier|before|least)\b/iu;
+
+const asksForMore = (shown: readonly Seen[]): boolean => {
+  const saying = (words: RegExp): number => shown.filter(({ template }) => words.test(template)).length;
+  return saying(MORE) > saying(LESS);
 };
 
 const isBoth = (sided: readonly Sided[]): boolean => {
@@ -53,6 +66,7 @@ const isBoth = (sided: readonly Sided[]): boolean => {
 const teller = (
   sided: readonly Sided[],
   valuesOf: (seen: Seen) => readonly (readonly [name: string, value: string])[],
+  prefersMore = false,
 ): string | undefined => {
   const places = new Map<string, Sided[]>();
   const tallies = new Map<string, Map<string, { first: number; all: number }>>();
@@ -73,7 +87,8 @@ const teller = (
     const worth = (right + 1) / (at.length + 2);
     return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
   });
-  return told.sort((a, b) => b.worth - a.worth)[0]?.name;
+  const fitsWords = (name: string): number => (name.endsWith(" more") === prefersMore ? 1 : 0);
+  return told.sort((a, b) => b.worth - a.worth || fitsWords(b.name) - fitsWords(a.name))[0]?.name;
 };
 
 /** Whether questions of the same words are answered both ways. */

@@ -21,8 +21,8 @@ export interface Seen {
   readonly entities: readonly string[];
   /** Calculations and lookups that the reward accepts, by their names. */
   readonly accepted: ReadonlyMap<string, Found>;
-  /** By the names of their operands; those that went both ways in one walk are left out. */
-  readonly truths: ReadonlyMap<string, Way & { readonly isLess: boolean }>;
+  /** By the names of their operands and the comparison; those that went both ways in one walk are left out. */
+  readonly truths: ReadonlyMap<string, Way & { readonly holds: boolean }>;
   /** Fields that hold what the reward accepts, where nothing states it. */
   readonly brought: readonly Brought[];
   /** Tools at which its question would end on each way to an answer that was found. */
