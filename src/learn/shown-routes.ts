@@ -23,7 +23,7 @@ const RECOMBINED = 0.25;
 const CHAINED = 0.35;
 const REREAD = 0.12;
 /** Share of the calls before which a mistake stands. */
-const MISTAKEN = 0.08;
+const MISTAKEN = 0.16;
 
 /**
  * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
