@@ -3,13 +3,14 @@ import { createEngine, type ModelConfig, trainTokenizer } from "../engines/onnx/
 import { renderEntry } from "../flow/memory.ts";
 import { memoised } from "../flow/model/memoised.ts";
 import { END, entryForm, renderHead } from "../flow/model/prompt-form.ts";
-import { deriveKey, type RandomKey, random, randomKey } from "../random.ts";
+import { randomKey } from "../random.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { stepOf } from "../trajectory.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
 import { ANSWER, imitatedOf, lastArguments } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
+import { rounds } from "./rounds.ts";
 import { showRoutes } from "./shown-routes.ts";
 import { silentModel } from "./silent-model.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
@@ -143,13 +144,3 @@ const FAILURES = [
   ["refused", "repeated"],
   ["failed", "tool-error"],
 ] as const;
-
-/** Draws all of a list in a random order, then all of it in another one. */
-const rounds = <Item>(list: readonly Item[], key: RandomKey): ((index: number) => Item | undefined) => {
-  const orders: (readonly Item[])[] = [];
-  return (index) => {
-    const round = Math.floor(index / Math.max(1, list.length));
-    orders[round] ??= random(deriveKey(key, round)).shuffle(list);
-    return orders[round]?.[index % Math.max(1, list.length)];
-  };
-};

@@ -10,6 +10,7 @@ import { renumbered } from "./planners/references.ts";
 import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
 import { type Recombinations, recombinationsOf, recombined } from "./recombined.ts";
+import { rounds } from "./rounds.ts";
 import { type WalkOptions, walkRoutes } from "./routes.ts";
 import { reread, thinned } from "./varied-exercises.ts";
 
@@ -41,12 +42,10 @@ export const showRoutes = async (
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
   };
-  const orders: (readonly Trajectory[])[] = [];
   const key = randomKey(seed, "routes shown");
+  const routeAt = rounds(shown, key);
   return (engine, index) => {
-    const round = Math.floor(index / Math.max(1, shown.length));
-    orders[round] ??= random(deriveKey(key, round)).shuffle(shown);
-    const route = orders[round]?.[index % Math.max(1, shown.length)];
+    const route = routeAt(index);
     if (route === undefined) return [];
     const one = random(deriveKey(key, "shown", index));
     const varied = thinned(otherOf(route, variations, one) ?? route, deriveKey(key, "thinned", index));
