@@ -1,11 +1,10 @@
-import { dateOf } from "../flow/dates.ts";
-import { numberOf } from "../number-text.ts";
 import type { Random } from "../random.ts";
 import type { Field } from "../tool.ts";
 import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
 import { type UnitWords, withFields } from "./asked-words.ts";
 import { groupsOf } from "./fragments.ts";
-import { mentioned, referred, renumbered } from "./planners/references.ts";
+import { mentioned, neededBy, renumbered } from "./planners/references.ts";
+import { isName } from "./varied-exercises.ts";
 
 /** Lookups that lead from one thing of a question to the field that it asks for. */
 export interface Chain {
@@ -52,7 +51,7 @@ const chainIn = ({ analysis, memory, ...route }: Trajectory): Chain | undefined 
   const operands = operandsIn({ analysis, memory, ...route });
   const [last] = operands?.entries ?? [];
   if (operands === undefined || last === undefined) return undefined;
-  const needed = [...neededBy(memory, last)].sort((a, b) => a - b);
+  const needed = [...neededBy(memory[last - 1]?.step.subGoal ?? "", memory), last];
   const things = new Set(needed.flatMap((entry) => mentioned(memory[entry - 1]?.step.subGoal ?? "")));
   const [thing] = things;
   const observation = memory[last - 1]?.observation;
@@ -73,14 +72,6 @@ const chainIn = ({ analysis, memory, ...route }: Trajectory): Chain | undefined 
     kind: brought.kind,
     unit: brought.unit,
   };
-};
-
-/** An entry and those that it refers to, directly or by others, from 1. */
-const neededBy = (memory: readonly MemoryEntry[], entry: number, needed = new Set<number>()): ReadonlySet<number> => {
-  needed.add(entry);
-  for (const one of referred(memory[entry - 1]?.step.subGoal ?? ""))
-    if (!needed.has(one)) neededBy(memory, one, needed);
-  return needed;
 };
 
 /** Whether a route calculates with what is looked up by what the question mentions, and with nothing else. */
@@ -159,5 +150,3 @@ const withChain = (
     memory: made.map((entry, i) => ({ ...entry, index: i + 1, turnsLeft: Math.max(0, turns - i) })),
   };
 };
-
-const isName = (entity: string): boolean => numberOf(entity) === undefined && dateOf(entity) === undefined;

@@ -1,5 +1,5 @@
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
-import { mentioned, referred, renumbered, withMentions } from "./planners/references.ts";
+import { mentioned, neededBy, referred, renumbered, withMentions } from "./planners/references.ts";
 
 /** Words of a question that name a thing by way of others that it mentions, and the calls that bring it. */
 export interface Fragment {
@@ -168,16 +168,8 @@ const chainOf = (
   const isMentioned = others.flatMap(mentioned).some((entity) => inside.has(entity));
   const [end] = taken;
   if (end === undefined || taken.size > 1 || isMentioned) return [];
-  const used = usedBy(memory, end - 1);
-  return own.every((at) => used.has(at)) ? own : [];
-};
-
-/** A call and those that it refers to, directly or by others, as places in memory. */
-const usedBy = (memory: readonly MemoryEntry[], at: number, used = new Set<number>()): ReadonlySet<number> => {
-  if (used.has(at)) return used;
-  used.add(at);
-  for (const entry of referred(memory[at]?.step.subGoal ?? "")) usedBy(memory, entry - 1, used);
-  return used;
+  const used = [...neededBy(memory[end - 1]?.step.subGoal ?? "", memory), end];
+  return own.every((at) => used.includes(at + 1)) ? own : [];
 };
 
 /** The other calls, whatever numbers they refer by. */

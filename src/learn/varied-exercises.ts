@@ -179,7 +179,8 @@ export const namesIn = (exercises: readonly Trajectory[]): Names => {
 
 const once = (names: readonly string[]): readonly string[] => [...new Set(names)];
 
-const isName = (entity: string): boolean => numberOf(entity) === undefined && dateOf(entity) === undefined;
+/** Whether a thing of a question is a name, and no number or date. */
+export const isName = (entity: string): boolean => numberOf(entity) === undefined && dateOf(entity) === undefined;
 
 const fieldsIn = (observation: Observation): readonly (readonly [string, Field])[] =>
   observation.status === "ok" ? Object.entries(observation.fields) : [];

@@ -1,11 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  clientOf,
-  quickClock,
-  serverInProcess,
-  tabularEngine,
-  temporaryFolder,
-} from "../../../test/fixtures/tinker.ts";
+import { clientOf, quickClock, serverInProcess, tabularEngine, withRestarts } from "../../../test/fixtures/tinker.ts";
 import type { Engine, Policy, TrainingSequence } from "../../engine.ts";
 import { EngineError } from "../../errors.ts";
 import type { HttpRequest, HttpResponse, Transport } from "./http.ts";
@@ -135,23 +129,9 @@ describe("a run at a server that fails", () => {
   });
 
   it("survives a restart of the server, with its checkpoints, between any two requests", async () => {
-    const plain = serverInProcess();
-    let requests = 0;
-    const undisturbed = await outcome((request) => {
-      if (counted(request.path)) requests += 1;
-      return plain.handle(request);
-    });
-    for (let at = 0; at < requests; at += 1) {
-      const folder = temporaryFolder();
-      let server = serverInProcess({ folder });
-      let n = -1;
-      const weights = await outcome((request) => {
-        if (counted(request.path)) n += 1;
-        if (n === at && counted(request.path)) server = serverInProcess({ folder });
-        return server.handle(request);
-      });
-      expect([at, weights]).toEqual([at, undisturbed]);
-    }
+    const { undisturbed, restarted } = await withRestarts(outcome, counted);
+    expect(restarted.length).toBeGreaterThan(10);
+    for (const one of restarted) expect(one).toEqual({ ...one, result: undisturbed });
   });
 
   it("says that a checkpoint is gone when the server comes back without any", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clientOf, quickClock, serverInProcess, temporaryFolder } from "../../../test/fixtures/tinker.ts";
+import { clientOf, quickClock, serverInProcess, temporaryFolder, withRestarts } from "../../../test/fixtures/tinker.ts";
 import type { Engine, Policy, TrainingSequence } from "../../engine.ts";
 import type { TinkerServer } from "../tinker-server/index.ts";
 import type { Transport } from "./http.ts";
@@ -82,23 +82,9 @@ describe("steps that are not published", () => {
       return weights;
     };
     const counted = (path: string): boolean => /forward_backward|optim_step|save_weights|retrieve_future/.test(path);
-    const plain = serverInProcess();
-    let requests = 0;
-    const undisturbed = await outcome((request) => {
-      if (counted(request.path)) requests += 1;
-      return plain.handle(request);
-    });
-    for (let at = 0; at < requests; at += 3) {
-      const folder = temporaryFolder();
-      let server = serverInProcess({ folder });
-      let n = -1;
-      const weights = await outcome((request) => {
-        if (counted(request.path)) n += 1;
-        if (n === at && counted(request.path)) server = serverInProcess({ folder });
-        return server.handle(request);
-      });
-      expect([at, weights]).toEqual([at, undisturbed]);
-    }
+    const { undisturbed, restarted } = await withRestarts(outcome, counted, 3);
+    expect(restarted.length).toBeGreaterThan(10);
+    for (const one of restarted) expect(one).toEqual({ ...one, result: undisturbed });
   });
 
   it("can be left for the version that they began with", async () => {

@@ -111,7 +111,7 @@ const opensAt = (text: string, from: number, start: number): boolean =>
 
 /** A name in quotes, without the stop of the sentence around it: American usage puts it inside. */
 const withoutStop = (inner: string, after: string): string =>
-  inner.replace(/^\s*$|(?:,|(?<=\p{L}{5})\.)$/u, (stop) => (stop === "." && /^\s+\P{Lu}/u.test(after) ? stop : ""));
+  inner.replace(/(?:,|(?<=\p{L}{5})\.)$/u, (stop) => (stop === "." && /^\s+\P{Lu}/u.test(after) ? stop : ""));
 
 const wordsOf = (text: string, from: number, to: number): Word[] => {
   const words: Word[] = [];

@@ -1,10 +1,24 @@
-import { type Step, stepOf } from "../../trajectory.ts";
+import { type MemoryEntry, type Step, stepOf } from "../../trajectory.ts";
 
 const ENTRY = /@(\d+)/g;
 const ENTITY = /(?<![\p{L}\p{N}_@.-])q(\d+)(?![\p{L}\p{N}_])/gu;
 
 /** Entries of memory that an action refers to, from 1. */
 export const referred = (action: string): number[] => [...action.matchAll(ENTRY)].map(([, entry]) => Number(entry));
+
+/** Entries that an action refers to, directly or by the actions of others, in order, from 1. */
+export const neededBy = (action: string, memory: readonly Pick<MemoryEntry, "step">[]): readonly number[] => {
+  const needed = new Set<number>();
+  const need = (text: string): void => {
+    for (const entry of referred(text)) {
+      if (needed.has(entry)) continue;
+      needed.add(entry);
+      need(memory[entry - 1]?.step.subGoal ?? "");
+    }
+  };
+  need(action);
+  return [...needed].sort((a, b) => a - b);
+};
 
 /** What an action or a question mentions of the question's things, from 1. */
 export const mentioned = (text: string): number[] => [...text.matchAll(ENTITY)].map(([, entity]) => Number(entity));

@@ -18,7 +18,7 @@ import {
   VALUE_OF_TEXT,
 } from "../planners/candidates.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
-import { referred } from "../planners/references.ts";
+import { neededBy } from "../planners/references.ts";
 import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
 import type { Brought, Case, Found, Seen, Way } from "./seen.ts";
 
@@ -161,20 +161,6 @@ const casesIn = (
       cases.set(`${plan.join("; ")}.${name}`, { field: `${step.tool}.${name}`, value, plan, ...early });
     }
   return cases;
-};
-
-/** The calls of a walk that an action needs, by their numbers, in order. */
-const neededBy = (action: string, memory: Trajectory["memory"]): readonly number[] => {
-  const needed = new Set<number>();
-  const need = (text: string): void => {
-    for (const entry of referred(text)) {
-      if (needed.has(entry)) continue;
-      needed.add(entry);
-      need(memory[entry - 1]?.step.subGoal ?? "");
-    }
-  };
-  need(action);
-  return [...needed].sort((a, b) => a - b);
 };
 
 /** The calls of a walk that an action needs, with their references among each other, and then the action. */
