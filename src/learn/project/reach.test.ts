@@ -106,6 +106,11 @@ describe("a wording", () => {
       "its questions would end at booking, which states a value of the kind that they are read as asking for, before what answers them comes by.";
     expect(check({ price: unanswered({ early }) }, { price: often })[0]).toContain(why);
     expect(check({ price: reachOf([], { early }) }, { price: never })[0]).toContain(why);
+    // One branch of a decision is met by luck.
+    expect(check({ price: reachOf([], { early }) }, { price: often })[0]).toContain(
+      `price is solved by luck alone: ${why}`,
+    );
+    expect(check({ price: reachOf([price], { early }) }, { price: often })).toEqual([]);
   });
 });
 

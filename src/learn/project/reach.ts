@@ -42,7 +42,11 @@ const ofTrained = (
 ): Finding[] => {
   const tooLong = reach === undefined ? undefined : lengthProblem(family, reach);
   if (tooLong !== undefined) return [tooLong];
-  if (solved > 0) return [];
+  // One branch of a decision may be met by luck though its questions end before they are decided.
+  if (solved > 0) {
+    const isEarly = reach !== undefined && reach.routes.length === 0 && endingOf(reach) !== undefined;
+    return isEarly ? [of("warning", `${family} is solved by luck alone: ${whyNever(reach, calculators)}`)] : [];
+  }
   const never = `${family}: 0 of ${tried} tasks were ever solved by random plans`;
   if (reach !== undefined && reach.routes.length > 0 && !isRare(reach)) {
     const found = `longer walks came to what answers ${reach.answered} of ${Math.max(reach.walked, reach.tried)}`;
@@ -89,6 +93,10 @@ const commonest = (texts: readonly string[]): readonly string[] => {
   return [...counts].sort(([, a], [, b]) => b - a).map(([one]) => one);
 };
 
+/** The tool at which questions end too early; undefined where few do. */
+const endingOf = ({ early, walked }: Reach): string | undefined =>
+  early.length > 0 && early.length >= OFTEN * walked ? commonest(early)[0] : undefined;
+
 const readAs = ({ vain }: Reach): string => {
   const named = vain?.entities.map((one) => JSON.stringify(one)).join(", ") ?? "";
   return vain === undefined
@@ -98,9 +106,9 @@ const readAs = ({ vain }: Reach): string => {
 
 const whyNever = (reach: Reach | undefined, calculators: ReadonlySet<string>): string => {
   if (reach === undefined) return "no walk was made over its tasks.";
-  const { walked, turns, brought, early } = reach;
-  const [ending] = commonest(early);
-  if (ending !== undefined && early.length >= OFTEN * walked)
+  const { walked, turns, brought } = reach;
+  const ending = endingOf(reach);
+  if (ending !== undefined)
     return `its questions would end at ${ending}, which states a value of the kind that they are read as asking for, before what answers them comes by. Let ${ending} state none (no answerField, an object in place of a plain number${calculators.size > 0 ? `: ${[...calculators].join(" and ")} can state each of its fields` : ""}), or let the questions name the unit of their answer.`;
   const nameOf = (one: Brought): string => `${one.field} ${one.asked}`;
   const [most] = commonest(brought.map(nameOf));
