@@ -32,7 +32,7 @@ export type TaskOf<Sealed extends EnvironmentSealed = EnvironmentSealed> = (
 
 /** What a check of an environment found. An error means that training on it would be in vain. */
 export interface Finding {
-  readonly check: "tasks" | "tools" | "reward" | "spread" | "leaks" | "duplicates" | "families";
+  readonly check: "tasks" | "tools" | "reward" | "spread" | "leaks" | "duplicates" | "questions" | "families";
   readonly level: "ok" | "warning" | "error";
   readonly message: string;
 }

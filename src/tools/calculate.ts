@@ -73,6 +73,19 @@ const literal = (value: unknown): Value => {
   return { kind: dayNumber(value) === undefined ? "text" : "date", value: value.trim() };
 };
 
+/** What the parser reads and nobody may use, in words. */
+const refused: Readonly<Record<string, string>> = {
+  AccessorNode: "a part of something (a.b or a[b])",
+  ArrayNode: "a list ([a, b])",
+  AssignmentNode: "an assignment (a = b)",
+  BlockNode: "more than one expression (a; b)",
+  ConditionalNode: "a condition (a ? b : c)",
+  FunctionAssignmentNode: "the definition of a function (f(a) = b)",
+  ObjectNode: "an object ({a: b})",
+  RangeNode: "a range (a:b)",
+  RelationalNode: "a chain of comparisons (a < b < c)",
+};
+
 const evaluate = (node: Node): Value => {
   const args = node.args ?? [];
   switch (node.type) {
@@ -97,7 +110,7 @@ const evaluate = (node: Node): Value => {
       return call === undefined ? fail(`there is no function ${name}`) : call(args.map(evaluate));
     }
     default:
-      return fail(`${node.type} is not allowed`);
+      return fail(`${refused[node.type] ?? node.type} is not allowed`);
   }
 };
 

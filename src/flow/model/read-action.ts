@@ -12,7 +12,7 @@ export const wordAction = (text: string): ReadAction => {
   if (text.length > ACTION_LENGTH) return { error: `An action has at most ${ACTION_LENGTH} characters.` };
   const step = stepOf(text);
   if (!/^[A-Za-z_][\w-]*$/u.test(step.tool))
-    return { error: 'An action starts with the name of a tool, as in "web_search q1".' };
+    return { error: "An action starts with the name of a tool; its sub-goal follows, such as q1." };
   return step.subGoal === ""
     ? { error: `An action needs a sub-goal after the tool, as in "${step.tool.slice(0, 60)} q1".` }
     : step;

@@ -49,6 +49,8 @@ describe("the check of the tasks", () => {
 
 describe("the check of the tools", () => {
   const explored = (records: Readonly<Record<string, ToolRecord>>): Exploration => ({
+    readings: [],
+    taken: new Set(),
     fits: new Map(),
     tools: new Map(Object.entries(records)),
     asked: new Map(),

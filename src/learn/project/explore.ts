@@ -3,19 +3,19 @@ import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { fits as fitsUnit } from "../../flow/rules/fits.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
-import type { FlowState, Planner } from "../../module.ts";
-import { deriveKey, type Random, random, randomKey } from "../../random.ts";
+import { random, randomKey } from "../../random.ts";
 import { placeOf, settledWithin } from "../../settled-within.ts";
 import { queryOf } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
-import { type Observation, stepOf } from "../../trajectory.ts";
-import { knownFields } from "../planners/candidates.ts";
+import type { Observation } from "../../trajectory.ts";
 import { type AnswerOptions, answersOf } from "./answers.ts";
 import { askedOf } from "./asked.ts";
 import { confirmPlans } from "./confirm.ts";
 import type { ProjectTask } from "./project-tasks.ts";
+import type { Reading } from "./readings.ts";
 import type { Asked, Seen } from "./seen.ts";
-import { allowedCalls, beginningsOf, type Fits, isValid, JOINED, type ValidCall } from "./valid-calls.ts";
+import type { Fits } from "./valid-calls.ts";
+import { leastTried, walking, whatWorks } from "./walking.ts";
 
 /** What a tool did when it was called with real arguments. */
 export interface ToolRecord {
@@ -34,6 +34,9 @@ export interface ToolRecord {
 export interface Exploration extends Asked {
   readonly fits: Fits;
   readonly tools: ReadonlyMap<string, ToolRecord>;
+  readonly readings: readonly Reading[];
+  /** Values with which calls have worked. */
+  readonly taken: ReadonlySet<string>;
 }
 
 export interface ExploreOptions<Own> extends AnswerOptions<Own> {
@@ -53,8 +56,6 @@ const SHORT_WALKS = 2;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
 const MOST_LONG = 12;
-/** Hopeful calls from one source that may be in vain, until it is a source like any other. */
-const MOST_HOPES = 4;
 /** What a walk may take: a tool that never answers would hold a run before it begins. */
 const WALK_SECONDS = 300;
 /** Turns of a question where neither it nor the budget says. */
@@ -74,9 +75,11 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
   const records: Records = new Map();
   const places = new Map<string, string>();
   const seen = new Map<string, Seen>();
+  const readings: Reading[] = [];
+  const taken = new Set<string>();
   const ask = answersOf(options, (tool, observation) => record(records, tool, observation));
   const longest = Math.ceil(LONG_WALK * turns);
-  const walker = walking(calculators, fits);
+  const walker = walking(calculators, fits, taken);
   const walk = createFlow({
     ...options.flow,
     budget: { ...options.flow.budget, turns: longest },
@@ -104,6 +107,8 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
       // What fails before its first turn, such as an analyst, would look like tools that nothing fits.
       if (result.status === "failed" && result.trajectory.memory.length === 0) throw result.error;
       const { trajectory } = result;
+      const { question, sealed } = task;
+      if (round === 0) readings.push({ family: sealed.family, question, analysis: trajectory.analysis });
       for (const { step, observation } of trajectory.memory)
         record(records, step.tool, observation, places.get(step.tool));
       const shown = await ask(task, trajectory);
@@ -123,7 +128,13 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
     },
     abortSignal,
   });
-  return { fits, tools: records, ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS) };
+  return {
+    fits,
+    tools: records,
+    readings,
+    taken,
+    ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS),
+  };
 };
 
 /** The first tasks of each family. */
@@ -170,123 +181,4 @@ const record = (records: Records, tool: string, observation: Observation, place 
     else if (observation.text.startsWith("[")) entry.isList = true;
   } else entry.lastError = `${observation.error}${observation.reason === "tool-error" ? place : ""}`;
   records.set(tool, entry);
-};
-
-/** A call that a walk makes next. */
-interface Chosen {
-  readonly tool: string;
-  readonly call: ValidCall;
-}
-
-/** What calls have shown, for all walks. */
-interface Tried {
-  readonly fits: Fits;
-  /** What came of calls with arguments from there. */
-  of(tool: string, call: ValidCall): { tries: number; ok: number };
-  /** Whether the arguments of a call from where none has worked are worth a try: each has worked there, or comes from where such have. */
-  isHopeful(tool: string, call: ValidCall): boolean;
-}
-
-/** A planner that calls what is chosen, and notes what came of it in `fits`. */
-const walking = (
-  calculators: ReadonlySet<string>,
-  fits: Fits,
-): ((
-  choose: (tried: Tried, state: FlowState, draws: Random, open: readonly string[]) => Chosen | undefined,
-) => Planner) => {
-  /** Values that calls have worked with, and where they come from as well, by tool and place of the argument. */
-  const worked = new Map<string, Set<string>>();
-  const sources = new Map<string, Set<string>>();
-  /** Where values were seen, by value. */
-  const seenIn = new Map<string, Set<string>>();
-  /** How often hopeful calls with arguments from there were in vain. */
-  const vain = new Map<string, number>();
-  const add = (sets: Map<string, Set<string>>, name: string, one: string): void =>
-    void sets.set(name, (sets.get(name) ?? new Set()).add(one));
-  const nameOf = (tool: string, call: ValidCall): string => `${tool}: ${call.sources}`;
-  const tried: Tried = {
-    fits,
-    of: (tool, call) => {
-      const name = nameOf(tool, call);
-      const entry = fits.get(name) ?? { tries: 0, ok: 0 };
-      fits.set(name, entry);
-      return entry;
-    },
-    isHopeful: (tool, call) => {
-      if ((fits.get(nameOf(tool, call))?.ok ?? 0) > 0 || (vain.get(nameOf(tool, call)) ?? 0) >= MOST_HOPES)
-        return false;
-      const from = call.sources.split(JOINED);
-      const all = (known: ReadonlyMap<string, ReadonlySet<string>>, names: readonly string[]): boolean =>
-        names.every((name, i) => known.get(`${tool} ${i}`)?.has(name) === true);
-      return all(sources, from) || (call.values.length > 1 && all(worked, call.values));
-    },
-  };
-  return (choose) => {
-    /** What the last call of each walk under way was. */
-    const pending = new Map<string, Chosen & { readonly hopeful: boolean }>();
-    const settle = (history: string, { memory }: Pick<FlowState, "memory">): void => {
-      const last = pending.get(history);
-      pending.delete(history);
-      if (last === undefined) return;
-      const { tool, call, hopeful } = last;
-      if (memory.at(-1)?.observation.status !== "ok") {
-        if (hopeful) vain.set(nameOf(tool, call), (vain.get(nameOf(tool, call)) ?? 0) + 1);
-        return;
-      }
-      tried.of(tool, call).ok += 1;
-      for (const [i, value] of call.values.entries()) {
-        add(worked, `${tool} ${i}`, value);
-        for (const source of seenIn.get(value) ?? []) add(sources, `${tool} ${i}`, source);
-      }
-    };
-    return (state, { history, randomKey: key }) => {
-      settle(history, state);
-      for (const { entry, name, field } of knownFields(state))
-        add(seenIn, String(field.value), `${state.memory[entry - 1]?.step.tool}.${name}`);
-      const open = Object.keys(state.tools).filter((tool) => !calculators.has(tool));
-      const chosen = choose(tried, state, random(deriveKey(key, "explore", state.turn)), open);
-      if (chosen === undefined) return { step: stepOf(""), error: "There is no further call." };
-      const { tool, call } = chosen;
-      pending.set(history, { ...chosen, hopeful: tried.isHopeful(tool, call) });
-      tried.of(tool, call).tries += 1;
-      return { step: stepOf(`${tool} ${call.subGoal}`) };
-    };
-  };
-};
-
-/** Each tool alike, with arguments from where they were taken least often: so it is found out what works. */
-const leastTried = (tried: Tried, state: FlowState, draws: Random, open: readonly string[]): Chosen | undefined => {
-  const fields = knownFields(state);
-  const callable = open
-    .map((tool) => ({ tool, calls: allowedCalls(state.tools, tool, state, fields) }))
-    .filter(({ calls }) => calls.length > 0);
-  if (callable.length === 0) return undefined;
-  const { tool, calls } = draws.pick(callable);
-  const worth = (call: ValidCall): number => {
-    const { tries, ok } = tried.of(tool, call);
-    if (tried.isHopeful(tool, call)) return -2;
-    // Half of the time it continues from what works: that leads further.
-    return ok > 0 && draws.next() < 0.5 ? -1 : tries;
-  };
-  const ranked = draws.shuffle(calls).map((call) => ({ call, rank: worth(call) }));
-  return { tool, call: ranked.reduce((best, one) => (one.rank < best.rank ? one : best)).call };
-};
-
-/** Each tool alike, with arguments from where they have worked, or that are hopeful. */
-const whatWorks = (tried: Tried, state: FlowState, draws: Random, open: readonly string[]): Chosen | undefined => {
-  const fields = knownFields(state);
-  const known = beginningsOf(tried.fits);
-  const callable = open
-    .map((tool) => {
-      const hopeful = allowedCalls(state.tools, tool, state, fields).filter((call) => tried.isHopeful(tool, call));
-      const valid = allowedCalls(state.tools, tool, state, fields, known).filter((call) =>
-        isValid(tried.fits, tool, call),
-      );
-      return { tool, calls: hopeful.length > 0 ? hopeful : valid };
-    })
-    .filter(({ calls }) => calls.length > 0);
-  if (callable.length === 0) return undefined;
-  const { tool, calls } = draws.pick(callable);
-  const sources = draws.pick([...new Set(calls.map((call) => call.sources))]);
-  return { tool, call: draws.pick(calls.filter((call) => call.sources === sources)) };
 };

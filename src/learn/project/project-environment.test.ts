@@ -26,6 +26,8 @@ const tasks = splitTasks(
 );
 const tools = { ...leverTools, calculate };
 const exploration: Exploration = {
+  readings: [],
+  taken: new Set(),
   fits: new Map([
     ["look: q number", { tries: 10, ok: 10 }],
     ["press: look.seen", { tries: 10, ok: 10 }],
@@ -205,6 +207,7 @@ describe("a project that is opened", () => {
       "tools",
       "leaks",
       "duplicates",
+      "questions",
       "spread",
       "families",
     ]);

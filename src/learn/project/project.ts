@@ -33,6 +33,7 @@ import { calculatorsOf, projectEnvironment, projectSets } from "./project-enviro
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 import { rememberingPure } from "./pure-tools.ts";
 import { checkReach } from "./reach.ts";
+import { checkReadings } from "./readings.ts";
 
 /** Turns of a walk that looks what there is: more than a solve has, so that what long plans need comes by. */
 const EXPLORED_TURNS = 10;
@@ -123,7 +124,7 @@ const openProject = async <Own>(
   const answering = checkTools(options, exploration);
   const broken = answering.some(({ level }) => level === "error");
   // What is never trained is looked at for what is said of it, and for nothing else.
-  const { reached } = await walkOver("heldOut", "calling the tools for what is never trained");
+  const { reached, readings, taken } = await walkOver("heldOut", "calling the tools for what is never trained");
   onStage("random valid plans");
   const { finding, luck } = broken ? {} : await checkSpread(environment, seed, abortSignal);
   return {
@@ -136,6 +137,7 @@ const openProject = async <Own>(
       ...answering,
       checkLeaks(options, tasks),
       checkDuplicates(tasks),
+      ...checkReadings([...exploration.readings, ...readings], new Set([...exploration.taken, ...taken])),
       ...checkDecisions(exploration),
       ...(finding === undefined ? [] : [finding]),
       ...checkReach({ trained: exploration.reached, heldOut: reached, luck: luck ?? new Map(), calculators }),
