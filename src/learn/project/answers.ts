@@ -1,3 +1,4 @@
+import type { EnvironmentSealed, EnvironmentTask } from "../../environment.ts";
 import { fieldText } from "../../flow/field-text.ts";
 import { caseOf } from "../../flow/memory.ts";
 import { statedValue } from "../../flow/observation.ts";
@@ -19,15 +20,14 @@ import {
 } from "../planners/candidates.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { neededBy } from "../planners/references.ts";
-import type { ProjectSealed, ProjectTask } from "./project-tasks.ts";
 import type { Brought, Case, Found, Seen, Way } from "./seen.ts";
 
 /** What it takes to find out what answers a question. */
-export interface AnswerOptions<Own> {
+export interface AnswerOptions<Sealed extends EnvironmentSealed> {
   readonly tools: Toolset;
   /** Names of the tools that calculate. */
   readonly calculators: ReadonlySet<string>;
-  readonly reward: Reward<ProjectSealed<Own>>;
+  readonly reward: Reward<Sealed>;
   readonly abortSignal: AbortSignal;
 }
 
@@ -37,10 +37,10 @@ const MOST_CALCULATIONS = 400;
 const nameOf = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
 
 /** Finds out what answers a question, given what a walk over it has brought. `onCall` gets each calculation. */
-export const answersOf = <Own>(
-  { tools, calculators, reward, abortSignal }: AnswerOptions<Own>,
+export const answersOf = <Sealed extends EnvironmentSealed>(
+  { tools, calculators, reward, abortSignal }: AnswerOptions<Sealed>,
   onCall: (tool: string, observation: Observation) => void,
-): ((task: ProjectTask<Own>, trajectory: Trajectory) => Promise<Seen>) => {
+): ((task: EnvironmentTask<Sealed>, trajectory: Trajectory) => Promise<Seen>) => {
   const executor = ruleExecutor();
   const context: ModuleContext = {
     history: "explore",

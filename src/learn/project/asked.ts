@@ -1,14 +1,14 @@
+import type { EnvironmentTask } from "../../environment.ts";
 import { inQuestionOrder } from "../planners/question-order.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { decisionIn } from "./decision.ts";
-import type { ProjectTask } from "./project-tasks.ts";
 import { isRare } from "./reach.ts";
 import { reachedIn } from "./reached.ts";
 import type { Asked, Decision, FamilyReach, Found, KnownWay, Seen } from "./seen.ts";
 
 /** What each question asks to be calculated: what its family decides by, where it decides, and what answers it. */
-export const askedOf = (tasks: readonly ProjectTask[], seen: ReadonlyMap<string, Seen>, turns: number): Asked => {
-  const families = new Map<string, ProjectTask[]>();
+export const askedOf = (tasks: readonly EnvironmentTask[], seen: ReadonlyMap<string, Seen>, turns: number): Asked => {
+  const families = new Map<string, EnvironmentTask[]>();
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   const asked = new Map<string, readonly AskedCalculation[]>();
   const ways = new Map<string, readonly KnownWay[]>();
@@ -81,7 +81,7 @@ const AGREEMENT = 0.6;
 
 /** Chance finds go: of those of a task the one counts that is commonest in its family. */
 const answersIn = (
-  family: readonly ProjectTask[],
+  family: readonly EnvironmentTask[],
   seen: ReadonlyMap<string, Seen>,
 ): ((id: string) => { readonly name: string; readonly way: Found } | undefined) => {
   const counts = new Map<string, number>();

@@ -1,20 +1,20 @@
+import type { EnvironmentSealed, EnvironmentTask } from "../../environment.ts";
 import type { Flow } from "../../flow/flow.ts";
 import type { StopCondition } from "../../flow/stop-condition.ts";
 import { type Query, queryOf } from "../../task.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
-import type { ProjectTask } from "./project-tasks.ts";
 import type { Found, Seen } from "./seen.ts";
 
-export interface ConfirmOptions<Own> {
+export interface ConfirmOptions<Sealed extends EnvironmentSealed> {
   /** Tells its solves from others. */
   readonly name: string;
   /** Makes the calls of its planner, and does not stop for a value. */
   readonly flow: Flow;
-  readonly tasks: readonly ProjectTask<Own>[];
+  readonly tasks: readonly EnvironmentTask<Sealed>[];
   /** By task; what is found is added. */
   readonly seen: Map<string, Seen>;
   /** Whether the last of the calls, and none before it, states what ends the question, and the reward accepts it. */
-  readonly isRight: (task: ProjectTask<Own>, made: Trajectory) => Promise<boolean>;
+  readonly isRight: (task: EnvironmentTask<Sealed>, made: Trajectory) => Promise<boolean>;
   readonly abortSignal: AbortSignal;
 }
 
@@ -27,43 +27,73 @@ interface Plan extends Found {
   readonly name: string;
 }
 
+/** Tasks of a family by which its plans are compared. */
+const COMPARED = 16;
+
 /**
- * Tries the commonest plans of a family on those of its tasks that others answered, or none, or that nobody walked over. A plan that answers but one task
- * did so by coincidence.
+ * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most is the way of all that
+ * it answers, since others answer some by coincidence. Then on tasks that nobody walked over.
  */
-export const confirmPlans = async <Own>(options: ConfirmOptions<Own>): Promise<void> => {
+export const confirmPlans = async <Sealed extends EnvironmentSealed>(
+  options: ConfirmOptions<Sealed>,
+): Promise<void> => {
   const { tasks, seen } = options;
-  const families = new Map<string, ProjectTask<Own>[]>();
+  const families = new Map<string, EnvironmentTask<Sealed>[]>();
   for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
   for (const family of families.values()) {
     const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
     // Those first that were walked over: what is said of a wording is said of them.
-    const ranked = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
-    for (const task of ranked.slice(0, MOST_TRIED)) await confirm(options, task, plans);
+    const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
+    const answers = answering(options);
+    const ranked: { readonly plan: Plan; readonly times: number }[] = [];
+    for (const plan of plans) {
+      let times = 0;
+      for (const task of plans.length === 1 ? [] : tried.slice(0, COMPARED))
+        if ((await answers(task, plan)) !== undefined) times += 1;
+      ranked.push({ plan, times });
+    }
+    ranked.sort((a, b) => b.times - a.times);
+    for (const task of tried.slice(0, MOST_TRIED)) {
+      for (const { plan } of ranked) {
+        const read = await answers(task, plan);
+        if (read === undefined) continue;
+        const { name, ...found } = plan;
+        const known = seen.get(task.id) ?? { ...nothing, ...read };
+        // First what the whole family has in common; other ways of the task stay behind it.
+        const accepted = new Map([[name, found], ...[...known.accepted].filter(([other]) => other !== name)]);
+        seen.set(task.id, { ...known, accepted });
+        break;
+      }
+    }
   }
 };
 
-/** The first of the plans that answers a task is its way from now on. */
-const confirm = async <Own>(
-  { name, flow, seen, isRight, abortSignal }: ConfirmOptions<Own>,
-  task: ProjectTask<Own>,
-  plans: readonly Plan[],
-): Promise<void> => {
-  const shown = seen.get(task.id);
-  for (const [i, { name: called, ...found }] of plans.entries()) {
+/** How a task is read, where a plan answers it. Each plan is tried once on each task. */
+const answering = <Sealed extends EnvironmentSealed>({
+  name,
+  flow,
+  seen,
+  isRight,
+  abortSignal,
+}: ConfirmOptions<Sealed>): ((
+  task: EnvironmentTask<Sealed>,
+  plan: Plan,
+) => Promise<Pick<Seen, "template" | "entities"> | undefined>) => {
+  const tried = new Map<string, Pick<Seen, "template" | "entities"> | undefined>();
+  return async (task, { plan }) => {
     abortSignal.throwIfAborted();
-    const { plan } = found;
-    const isKnown = [...(shown?.accepted.values() ?? [])].some((own) => sameAs(own.plan, plan));
-    const query: Query = { ...queryOf(task), turnLimit: plan.length };
-    const made = isKnown ? undefined : await callsOf(flow, query, plan, { id: `${name}-${task.id}-${i}`, abortSignal });
-    if (made !== undefined && !(made.memory.length === plan.length && (await isRight(task, made)))) continue;
-    const { template = "", entities = [] } = made?.analysis ?? {};
-    const known = shown ?? { ...nothing, template, entities };
-    // First what the whole family has in common; other ways of the task stay behind it.
-    const accepted = new Map([[called, found], ...[...known.accepted].filter(([other]) => other !== called)]);
-    seen.set(task.id, { ...known, accepted });
-    return;
-  }
+    const shown = seen.get(task.id);
+    if ([...(shown?.accepted.values() ?? [])].some((own) => sameAs(own.plan, plan))) return shown;
+    const key = [task.id, ...plan].join("\n");
+    if (!tried.has(key)) {
+      const id = `${name}-${task.id}-${tried.size}`;
+      const made = await callsOf(flow, { ...queryOf(task), turnLimit: plan.length }, plan, { id, abortSignal });
+      const answered = made.memory.length === plan.length && (await isRight(task, made));
+      const { template, entities } = made.analysis;
+      tried.set(key, answered ? { template, entities } : undefined);
+    }
+    return tried.get(key);
+  };
 };
 
 const nothing = { accepted: new Map<string, Found>(), truths: new Map(), brought: [], early: [], cases: new Map() };

@@ -1,3 +1,4 @@
+import type { EnvironmentSealed, EnvironmentTask } from "../../environment.ts";
 import { fieldText } from "../../flow/field-text.ts";
 import { createFlow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
@@ -8,10 +9,10 @@ import { placeOf, settledWithin } from "../../settled-within.ts";
 import { queryOf } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Observation } from "../../trajectory.ts";
+import { groupsOf } from "../fragments.ts";
 import { type AnswerOptions, answersOf } from "./answers.ts";
 import { askedOf } from "./asked.ts";
-import { confirmPlans } from "./confirm.ts";
-import type { ProjectTask } from "./project-tasks.ts";
+import { confirmPlans, MOST_TRIED } from "./confirm.ts";
 import type { Reading } from "./readings.ts";
 import type { Asked, Seen } from "./seen.ts";
 import type { Fits } from "./valid-calls.ts";
@@ -39,10 +40,10 @@ export interface Exploration extends Asked {
   readonly taken: ReadonlySet<string>;
 }
 
-export interface ExploreOptions<Own> extends AnswerOptions<Own> {
+export interface ExploreOptions<Sealed extends EnvironmentSealed> extends AnswerOptions<Sealed> {
   /** Tells its walks from others. */
   readonly name: string;
-  readonly tasks: readonly ProjectTask<Own>[];
+  readonly tasks: readonly EnvironmentTask<Sealed>[];
   readonly flow: Pick<FlowOptions, "analyst" | "budget" | "replies" | "secrets">;
   readonly seed: number;
   /** Turns of a walk: enough for what a question needs to come by within a few walks. */
@@ -53,6 +54,9 @@ export interface ExploreOptions<Own> extends AnswerOptions<Own> {
 /** Walks over a task at most, while what answers it was not found: the later ones are long and only make calls that work. */
 const WALKS = 4;
 const SHORT_WALKS = 2;
+/** Walks over each task of a family of which too few were answered, and the share that would be enough. */
+const FURTHER_WALKS = 8;
+const MOSTLY = 0.5;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
 const MOST_LONG = 12;
@@ -69,7 +73,9 @@ const MOST_OF_FAMILY = 24;
  * came of them. Where a tool calculates, calculations on what a walk brought are tried, and the reward says which one
  * the question asks, and which comparison decides between two. Nothing is learnt of where to look and in which order.
  */
-export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Exploration> => {
+export const explore = async <Sealed extends EnvironmentSealed>(
+  options: ExploreOptions<Sealed>,
+): Promise<Exploration> => {
   const { name, tools, calculators, tasks, seed, turns, onProgress, abortSignal } = options;
   const fits: Fits = new Map();
   const records: Records = new Map();
@@ -91,43 +97,67 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
   });
   const longWalk = walk.with({ planner: walker(whatWorks) });
   const walked = fewOfEach(random(randomKey(seed, "explored")).shuffle(tasks), MOST_OF_FAMILY);
+  let walks = 0;
+  const walkOver = async (task: EnvironmentTask<Sealed>, isLong: boolean): Promise<void> => {
+    abortSignal.throwIfAborted();
+    walks += 1;
+    const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
+      (isLong ? longWalk : walk).solve(
+        { ...queryOf(task), turnLimit: isLong ? longest : turns },
+        { id: `explore-${name}-${walks}`, randomKey: randomKey(seed, "explore", walks), abortSignal },
+      ),
+    );
+    abortSignal.throwIfAborted();
+    // What fails before its first turn, such as an analyst, would look like tools that nothing fits.
+    if (result.status === "failed" && result.trajectory.memory.length === 0) throw result.error;
+    const { trajectory } = result;
+    for (const { step, observation } of trajectory.memory)
+      record(records, step.tool, observation, places.get(step.tool));
+    const shown = await ask(task, trajectory);
+    const known = seen.get(task.id);
+    if (known === undefined)
+      readings.push({ family: task.sealed.family, question: task.question, analysis: trajectory.analysis });
+    // What earlier walks have shown stays.
+    seen.set(task.id, {
+      ...shown,
+      accepted: new Map([...(known?.accepted ?? []), ...shown.accepted]),
+      truths: new Map([...(known?.truths ?? []), ...shown.truths]),
+    });
+  };
+  const isAnswered = ({ id }: EnvironmentTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0;
+  const confirm = (some: readonly EnvironmentTask<Sealed>[]): Promise<void> =>
+    confirmPlans({
+      name: `confirm-${name}`,
+      flow: walk,
+      tasks: some,
+      seen,
+      isRight: async (task, { memory, analysis }) => {
+        const value = statedValue(memory.at(-1)?.observation);
+        const ends = memory.findIndex(({ observation }) => fitsUnit(statedValue(observation), analysis.unit));
+        return (
+          value !== undefined && ends === memory.length - 1 && (await options.reward(task, fieldText(value))) === 1
+        );
+      },
+      abortSignal,
+    });
   for (let round = 0; round < WALKS; round += 1) {
     const isLong = round >= SHORT_WALKS;
-    const left = walked.filter(({ id }) => (seen.get(id)?.accepted.size ?? 0) === 0);
+    const left = walked.filter((task) => !isAnswered(task));
     for (const [i, task] of (isLong ? fewOfEach(left, MOST_LONG) : left).entries()) {
-      abortSignal.throwIfAborted();
       onProgress(round * walked.length + i, WALKS * walked.length);
-      const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
-        (isLong ? longWalk : walk).solve(
-          { ...queryOf(task), turnLimit: isLong ? longest : turns },
-          { id: `explore-${name}-${round}-${i}`, randomKey: randomKey(seed, "explore", round, i), abortSignal },
-        ),
-      );
-      abortSignal.throwIfAborted();
-      // What fails before its first turn, such as an analyst, would look like tools that nothing fits.
-      if (result.status === "failed" && result.trajectory.memory.length === 0) throw result.error;
-      const { trajectory } = result;
-      const { question, sealed } = task;
-      if (round === 0) readings.push({ family: sealed.family, question, analysis: trajectory.analysis });
-      for (const { step, observation } of trajectory.memory)
-        record(records, step.tool, observation, places.get(step.tool));
-      const shown = await ask(task, trajectory);
-      // What earlier walks have shown stays.
-      seen.set(task.id, { ...shown, truths: new Map([...(seen.get(task.id)?.truths ?? []), ...shown.truths]) });
+      await walkOver(task, isLong);
     }
   }
-  await confirmPlans({
-    name: `confirm-${name}`,
-    flow: walk,
-    tasks,
-    seen,
-    isRight: async (task, { memory, analysis }) => {
-      const value = statedValue(memory.at(-1)?.observation);
-      const ends = memory.findIndex(({ observation }) => fitsUnit(statedValue(observation), analysis.unit));
-      return value !== undefined && ends === memory.length - 1 && (await options.reward(task, fieldText(value))) === 1;
-    },
-    abortSignal,
-  });
+  await confirm(tasks);
+  // What chance alone answered has to be found yet.
+  const families = groupsOf(tasks, ({ sealed }) => sealed.family);
+  const isOpen = ({ sealed }: EnvironmentTask): boolean => {
+    const family = families.get(sealed.family) ?? [];
+    return family.filter(isAnswered).length < MOSTLY * Math.min(MOST_TRIED, family.length);
+  };
+  const open = fewOfEach(walked.filter(isOpen), MOST_LONG);
+  for (let round = 0; round < FURTHER_WALKS; round += 1) for (const task of open) await walkOver(task, true);
+  await confirm(tasks.filter(isOpen));
   return {
     fits,
     tools: records,
@@ -138,7 +168,10 @@ export const explore = async <Own>(options: ExploreOptions<Own>): Promise<Explor
 };
 
 /** The first tasks of each family. */
-const fewOfEach = <Own>(tasks: readonly ProjectTask<Own>[], most: number): readonly ProjectTask<Own>[] => {
+const fewOfEach = <Sealed extends EnvironmentSealed>(
+  tasks: readonly EnvironmentTask<Sealed>[],
+  most: number,
+): readonly EnvironmentTask<Sealed>[] => {
   const counts = new Map<string, number>();
   return tasks
     .filter(({ sealed: { family } }) => {

@@ -1,5 +1,5 @@
+import type { EnvironmentTask } from "../../environment.ts";
 import { MOST_TRIED } from "./confirm.ts";
-import type { ProjectTask } from "./project-tasks.ts";
 import type { FamilyReach, Reach, Seen } from "./seen.ts";
 
 /** A wording stays behind where its tasks, had they been answered as often as the others, would all have failed this rarely. */
@@ -18,10 +18,10 @@ export interface Shown {
 }
 
 /** How far walks over the tasks of a family came, and over which of its wordings they came to nothing. */
-export const reachedIn = (family: readonly ProjectTask[], known: Shown): FamilyReach => {
+export const reachedIn = (family: readonly EnvironmentTask[], known: Shown): FamilyReach => {
   const { seen } = known;
   const whole = reachOf(family, known);
-  const wordings = new Map<string, ProjectTask[]>();
+  const wordings = new Map<string, EnvironmentTask[]>();
   for (const task of family) {
     const template = seen.get(task.id)?.template;
     if (template !== undefined) wordings.set(template, [...(wordings.get(template) ?? []), task]);
@@ -35,9 +35,9 @@ export const reachedIn = (family: readonly ProjectTask[], known: Shown): FamilyR
   return { ...whole, unanswered: unanswered.slice(0, MOST_SPOKEN) };
 };
 
-const reachOf = (tasks: readonly ProjectTask[], { seen, routes, early, turns }: Shown): Reach => {
+const reachOf = (tasks: readonly EnvironmentTask[], { seen, routes, early, turns }: Shown): Reach => {
   const shown = tasks.flatMap(({ id }) => seen.get(id) ?? []);
-  const isAnswered = ({ id }: ProjectTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0 && !early.has(id);
+  const isAnswered = ({ id }: EnvironmentTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0 && !early.has(id);
   const answered = tasks.filter(isAnswered).length;
   const vain = tasks.find((task) => seen.has(task.id) && !isAnswered(task));
   return {
