@@ -42,7 +42,7 @@ const parts: Readonly<Record<string, Part>> = {
   files: { imports: ["nouns"], lines: 420 },
   patterns: { imports: ["nouns"], lines: 600 },
   index: { imports: ["*"], lines: 175, export: "." },
-  flow: { imports: [...ground, "patterns"], lines: 5460 },
+  flow: { imports: [...ground, "patterns"], lines: 5600 },
   train: { imports: [...ground, "flow", "store"], lines: 3800, export: "./train" },
   "learn/planners": { imports: [...ground, "flow"], lines: 550 },
   learn: {

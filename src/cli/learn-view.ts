@@ -90,7 +90,7 @@ export const learnView = (
         const share = event.step / event.steps;
         const left = ((performance.now() - imitationBegan) / 1000) * (1 / Math.max(share, 1e-3) - 1);
         const time = event.step < 3 ? "" : `, ${duration(left)} left`;
-        const text = `making a planner: step ${event.step}/${event.steps}${time}, loss ${event.loss.toFixed(2)}`;
+        const text = `imitating: step ${event.step}/${event.steps}${time}, loss ${event.loss.toFixed(2)}`;
         if (screen.interactive) screen.live(text);
         else if (event.step % Math.max(1, Math.floor(event.steps / IMITATION_LINES)) === 0) screen.line(text);
         break;

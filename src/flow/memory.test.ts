@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Field, type MemoryEntry, observe, renderEntry, resolve } from "../index.ts";
+import { createFlow, type Field, type MemoryEntry, observe, renderEntry, resolve, tool } from "../index.ts";
+import { calculate } from "../tools/index.ts";
+import { stepOf } from "../trajectory.ts";
+import { byThings, REFERENCE } from "./memory.ts";
 
 const entry = (index: number, fields: Readonly<Record<string, Field>>, text = "text"): MemoryEntry => ({
   index,
@@ -106,5 +109,82 @@ describe("resolve", () => {
     ["nonsense", undefined],
   ])("%s", (reference, expected) => {
     expect(resolve(reference, state)?.value).toBe(expected);
+  });
+});
+
+describe("references by the entity that results go back to", () => {
+  const number = (value: number): Field => ({ kind: "number", value });
+  const done = (index: number, action: string, fields: Readonly<Record<string, Field>> | undefined): MemoryEntry => ({
+    ...entry(index, fields ?? {}),
+    step: stepOf(action),
+    ...(fields === undefined && { observation: { status: "refused", reason: "repeated", error: "" } }),
+  });
+  const memory = [
+    done(1, "search q1", { 1: place }),
+    done(2, "page @1.1", { country: place, people: number(3) }),
+    done(3, "search q2", { 1: place }),
+    done(4, "page q2.1", { country: place, people: number(5) }),
+    done(5, "search @2.country", { 1: place }),
+    done(6, "page @5.1", undefined),
+    done(7, "page q1.1", { people: number(90) }),
+    done(8, "ferry q1 q2", { fare: number(7) }),
+  ];
+  const state = {
+    query: { id: "q", question: "?" },
+    analysis: { entities: ["Lagos Airport", "Accra Airport"], template: "q1 q2" },
+    memory,
+  };
+
+  test.each<[string, unknown]>([
+    ["q1.people", 90],
+    ["q2.people", 5],
+    ["q1.country", "Nigeria"],
+    ["q2.fare", 7],
+    ["q3.people", undefined],
+    ["q1.height", undefined],
+    ["q1.constructor", undefined],
+  ])("%s is the newest such field, however long the way to it was", (reference, expected) => {
+    expect(resolve(reference, state)?.value).toBe(expected);
+  });
+
+  test.each([
+    ["page @5.1", "page q1.1"],
+    ["calculate difference @7.people @4.people", "calculate difference q1.people q2.people"],
+    ["calculate value @8.fare", "calculate value q1.fare"],
+    ["search q1", "search q1"],
+    // A newer result hides it.
+    ["calculate value @2.people", "calculate value @2.people"],
+    ["search @2", "search @2"],
+    ["page @9.1", "page @9.1"],
+  ])("%s is written %s", (action, expected) => {
+    const written = byThings(action, memory);
+    expect(written).toBe(expected);
+    for (const [i, reference] of (written.match(REFERENCE) ?? []).entries())
+      expect(resolve(reference, state)).toEqual(resolve(action.match(REFERENCE)?.[i] ?? "", state));
+  });
+
+  test("a call with one is made with what it stands for, and one without is refused", async () => {
+    const seen: unknown[] = [];
+    const text = { type: "object", properties: { of: { type: "string" } }, required: ["of"] };
+    const page = tool<{ of: string }>({
+      description: "",
+      inputSchema: text,
+      execute: ({ of }) => {
+        seen.push(of);
+        return { next: `page of ${of}` };
+      },
+    });
+    const plan = ["page q1", "page q1.next", "page q1.next", "calculate days q1.next 3", "page q1.none"];
+    const { trajectory } = await createFlow({
+      planner: ({ turn }) => ({ step: stepOf(plan[turn - 1] ?? "page q1.none") }),
+      tools: { page, calculate },
+      budget: { turns: plan.length },
+    }).solve("How far is 'Lagos'?");
+    expect(seen).toEqual(["Lagos", "page of Lagos", "page of page of Lagos"]);
+    expect(trajectory.memory[3]?.call?.input).toEqual({ expression: 'days("page of page of page of Lagos", 3)' });
+    expect(trajectory.memory[4]?.observation).toMatchObject({
+      status: "refused",
+      error: "There is no q1.none: nothing that goes back to q1 has a field none.",
+    });
   });
 });

@@ -77,14 +77,20 @@ export const renderEntry = (
   return isShown ? `${text} [${turnsLeft}]\n` : `${text}\n`;
 };
 
-/** A reference in a text: `q`, `q1`, `@2`, `@2.country`. */
-export const REFERENCE = /(?<![\p{L}\p{N}_@.-])(?:q\d*|@\d+(?:\.[\p{L}\p{N}_-]+)?)(?![\p{L}\p{N}_@])/gu;
+/** A reference in a text: `q`, `q1`, `q1.country`, `@2`, `@2.country`. */
+export const REFERENCE =
+  /(?<![\p{L}\p{N}_@.-])(?:q\d+\.[\p{L}\p{N}_-]+|q\d*|@\d+(?:\.[\p{L}\p{N}_-]+)?)(?![\p{L}\p{N}_@])/gu;
 
-const REFERENCE_PARTS = /^(?:q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\p{N}_-]+))?)$/u;
+const REFERENCE_PARTS =
+  /^(?:q(?<thing>\d+)\.(?<of>[\p{L}\p{N}_-]+)|q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\p{N}_-]+))?)$/u;
+/** What an action goes back to: things of the question, and entries. */
+const ORIGIN = /(?<![\p{L}\p{N}_@.-])(?:q(?<thing>\d+)|@(?<entry>\d+))/gu;
 
 /**
  * What a reference stands for: `q1` an entity of the question, `q` the whole question, `@2.country` a field of an
- * entry, `@2` the field that answers (`value`), or its only field, or its text. Undefined when there is no such thing.
+ * entry, `@2` the field that answers (`value`), or its only field, or its text. `q1.country` is the newest field of that
+ * name among what goes back to the entity: it is the same however long the way to it was. Undefined when there is no such
+ * thing.
  *
  * @example
  * ```ts
@@ -102,6 +108,10 @@ export const resolve = (
 ): Field | undefined => {
   const parts = REFERENCE_PARTS.exec(reference)?.groups;
   if (parts === undefined) return undefined;
+  if (parts.thing !== undefined && parts.of !== undefined) {
+    const found = memory[newestOf(memory, Number(parts.thing), parts.of) - 1]?.observation;
+    return found?.status === "ok" ? own(found.fields, parts.of) : undefined;
+  }
   if (parts.entity === "") return { kind: "text", value: query.question };
   if (parts.entity !== undefined) return entityField(analysis.entities[Number(parts.entity) - 1]);
   const observation = memory[Number(parts.entry) - 1]?.observation;
@@ -124,4 +134,45 @@ const entityField = (entity: string | undefined): Field | undefined => {
   if (value !== undefined) return { kind: "number", value };
   const date = dateOf(entity);
   return date === undefined ? { kind: "text", value: entity } : { kind: "date", value: date };
+};
+
+type Action = Pick<MemoryEntry, "step">;
+
+/** The entities of the question that each entry goes back to, directly or by what it refers to. */
+const originsOf = (memory: readonly Action[]): readonly ReadonlySet<number>[] => {
+  const origins: Set<number>[] = [];
+  for (const { step } of memory) {
+    const found = [...step.subGoal.matchAll(ORIGIN)].flatMap(({ groups }) =>
+      groups?.thing === undefined ? [...(origins[Number(groups?.entry) - 1] ?? [])] : [Number(groups.thing)],
+    );
+    origins.push(new Set(found));
+  }
+  return origins;
+};
+
+/** The newest entry, from 1, that goes back to an entity and has a field; 0 where there is none. */
+const newestOf = (
+  memory: readonly (Action & Pick<MemoryEntry, "observation">)[],
+  thing: number,
+  field: string,
+  origins = originsOf(memory),
+): number =>
+  memory.findLastIndex(
+    ({ observation }, i) =>
+      observation.status === "ok" && Object.hasOwn(observation.fields, field) && origins[i]?.has(thing) === true,
+  ) + 1;
+
+/**
+ * An action whose references to fields go by the entity that they go back to (`@4.country` becomes `q1.country`), where
+ * that means the same after these entries.
+ */
+export const byThings = (action: string, memory: readonly (Action & Pick<MemoryEntry, "observation">)[]): string => {
+  const origins = originsOf(memory);
+  return action.replace(REFERENCE, (reference) => {
+    const { entry, field } = REFERENCE_PARTS.exec(reference)?.groups ?? {};
+    if (entry === undefined || field === undefined) return reference;
+    const things = [...(origins[Number(entry) - 1] ?? [])].sort((a, b) => a - b);
+    const thing = things.find((one) => newestOf(memory, one, field, origins) === Number(entry));
+    return thing === undefined ? reference : `q${thing}.${field}`;
+  });
 };

@@ -1,13 +1,23 @@
 import type { Emit } from "./event.ts";
-import { coldStartAdapter } from "./imitation.ts";
+import { coldStartPlanner } from "./imitation.ts";
 import type { TrainableName } from "./modules.ts";
 import type { LearnSettings } from "./settings.ts";
 import type { Learning } from "./start.ts";
 import { type Agreement, coldStartVerifier } from "./verifier-imitation.ts";
 
-/** Modules that learn and have to be shown something first: an adapter the tools, a verifier the rules' verdicts. */
-export const untaught = ({ engine, adapters, policies, recipe }: Learning): readonly TrainableName[] => {
-  const isNew = engine.learns === "adapters" && adapters?.planner === undefined;
+/**
+ * Modules that learn and have to be shown something first: an adapter the tools, the environment's built-in planner what
+ * random calls found, a verifier the rules' verdicts.
+ */
+export const untaught = ({
+  engine,
+  adapters,
+  planner: { name: opened },
+  environment,
+  policies,
+  recipe,
+}: Learning): readonly TrainableName[] => {
+  const isNew = engine.learns === "adapters" ? adapters?.planner === undefined : opened === environment.builtInModel;
   const planner = isNew && recipe.coldStart.steps > 0 && policies[0]?.name === "planner";
   const learns = policies.some(({ name }) => name === "verifier") && adapters?.verifier === undefined;
   const verifier = learns && (recipe.verifier?.steps ?? 0) > 0;
@@ -24,7 +34,7 @@ export interface TeachOptions {
 /** Shows them, one after the other: the verifier sees what the planner then does. Returns how it agrees with the rules. */
 export const teach = async (
   modules: readonly TrainableName[],
-  { learning, settings: { seed }, emit, abortSignal }: TeachOptions,
+  { learning, settings: { seed, permuteRewards }, emit, abortSignal }: TeachOptions,
 ): Promise<Agreement | undefined> => {
   const { tools, policies, recipe, concurrency, practice } = learning;
   const { environment, flow } = practice;
@@ -34,7 +44,18 @@ export const teach = async (
   for (const name of modules) {
     const policy = policies.find((one) => one.name === name);
     if (policy === undefined) continue;
-    if (name === "planner") await coldStartAdapter({ environment, tools, policy, recipe, seed, onStep, abortSignal });
+    if (name === "planner")
+      await coldStartPlanner({
+        environment,
+        tools,
+        policy,
+        recipe,
+        seed,
+        permuted: permuteRewards,
+        onStep,
+        onStage: (stage) => emit({ type: "stage", stage }),
+        abortSignal,
+      });
     else if (recipe.verifier !== undefined) {
       const { verifier } = recipe;
       emit({ type: "stage", stage: "rules' verdicts for the verifier to imitate" });

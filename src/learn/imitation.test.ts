@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { leverEnvironment, leverPolicy, leverTools } from "../testing/index.ts";
-import { type AdapterColdStartOptions, coldStartAdapter } from "./imitation.ts";
+import { coldStartPlanner, type PlannerColdStartOptions } from "./imitation.ts";
 import { recipes } from "./recipe.ts";
 
 const environment = await leverEnvironment().open({ seed: 1 });
-const coldStart = (changes: Partial<AdapterColdStartOptions> = {}): AdapterColdStartOptions => ({
+const coldStart = (changes: Partial<PlannerColdStartOptions> = {}): PlannerColdStartOptions => ({
   environment,
   tools: leverTools,
   policy: leverPolicy(),
@@ -19,7 +19,7 @@ it("a policy imitates plans and exercises, tells its loss, and publishes what it
   const policy = leverPolicy();
   const before = policy.version;
   const told: (readonly [number, number, number])[] = [];
-  await coldStartAdapter(coldStart({ policy, onStep: (...step) => told.push(step) }));
+  await coldStartPlanner(coldStart({ policy, onStep: (...step) => told.push(step) }));
   expect(told.map(([step, steps]) => [step, steps])).toEqual([1, 2, 3, 4, 5, 6].map((step) => [step, 6]));
   expect(told.at(-1)?.[2]).toBeLessThan(told[0]?.[2] ?? 0);
   expect(policy.version).not.toBe(before);
@@ -28,7 +28,7 @@ it("a policy imitates plans and exercises, tells its loss, and publishes what it
 it("comes to the same weights for the same seed", async () => {
   const versionOf = async (seed: number): Promise<string> => {
     const policy = leverPolicy();
-    await coldStartAdapter(coldStart({ policy, seed }));
+    await coldStartPlanner(coldStart({ policy, seed }));
     return policy.version;
   };
   expect(await versionOf(3)).toBe(await versionOf(3));
@@ -44,7 +44,7 @@ it("shows each step other tasks, and exercises that were no plans", async () => 
       return environment.train(family, index);
     },
   };
-  await coldStartAdapter(coldStart({ environment: watched }));
+  await coldStartPlanner(coldStart({ environment: watched }));
   expect(new Set(indices).size).toBe(indices.length);
   expect(indices.filter((index) => index < 10_000_000)).toEqual(Array.from({ length: 24 }, (_, i) => i));
   expect(indices.filter((index) => index >= 10_000_000)).toEqual(Array.from({ length: 12 }, (_, i) => 10_000_000 + i));
@@ -59,7 +59,7 @@ it("ends when its signal is aborted, with what was learnt until then", async () 
     steps.push(step);
     if (step === 2) abort.abort(new Error("Enough."));
   };
-  await expect(coldStartAdapter(coldStart({ policy, onStep, abortSignal: abort.signal }))).rejects.toThrow("Enough.");
+  await expect(coldStartPlanner(coldStart({ policy, onStep, abortSignal: abort.signal }))).rejects.toThrow("Enough.");
   expect(steps).toEqual([1, 2]);
   expect(policy.version).not.toBe(before);
 });

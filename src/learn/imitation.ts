@@ -2,33 +2,41 @@ import type { Policy, TrainingSequence } from "../engine.ts";
 import type { Toolset } from "../tool.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
+import { findRoutes } from "./found-routes.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
+import { showRoutes } from "./shown-routes.ts";
 
 /** Exercises begin at this index of training tasks: none is a plan that was shown as well. */
 const FIRST_EXERCISE = 10_000_000;
 
-export interface AdapterColdStartOptions {
+export interface PlannerColdStartOptions {
   readonly environment: DemonstrationEnvironment;
   readonly tools: Toolset;
   readonly policy: Policy;
   readonly recipe: Recipe;
   readonly seed: number;
+  /** The control: routes are those of other tasks. @default false */
+  readonly permuted?: boolean | undefined;
   /** Told of each step, counted from 1. */
   readonly onStep: (step: number, steps: number, loss: number) => void;
+  /** Told of random calls that look for routes. */
+  readonly onStage?: ((stage: string) => void) | undefined;
   readonly abortSignal: AbortSignal;
 }
 
 /**
- * Teaches a planner that has never seen the tools the form of actions, references and reading, as the built-in planner
- * was taught: by imitation of random but valid plans on training pages. Publishes what was learnt.
+ * What a planner is shown before its first rollout. One that has never seen the tools: the form of actions, references and
+ * reading, by random but valid plans on training pages and exercises, as the built-in planner was. One that knows them:
+ * calls that led to answers when tools were called at random, in variations. Publishes what was learnt.
  */
-export const coldStartAdapter = async (options: AdapterColdStartOptions): Promise<void> => {
+export const coldStartPlanner = async (options: PlannerColdStartOptions): Promise<void> => {
   const { environment, tools, policy, recipe, seed, onStep, abortSignal } = options;
-  const { steps, plans, exercises, learningRate } = recipe.coldStart;
+  const { steps, plans, exercises, routes, learningRate } = recipe.coldStart;
   const show = demonstrator(environment, seed, abortSignal);
   const exercise = exerciser(environment, seed, abortSignal);
+  const showRoute = routes === 0 ? undefined : await shownRoutes(options);
   const form = { tools, ...promptsOf(recipe) };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);
@@ -36,6 +44,7 @@ export const coldStartAdapter = async (options: AdapterColdStartOptions): Promis
     return [
       ...shown.map(({ trajectory }) => imitation(policy.engine, trajectory, form)),
       ...read.map(({ trajectory }) => lastArguments(policy.engine, trajectory, form)),
+      ...Array.from({ length: routes }, (_, i) => showRoute?.(policy.engine, step * routes + i) ?? []).flat(),
     ];
   };
   const training = supervised({
@@ -46,4 +55,12 @@ export const coldStartAdapter = async (options: AdapterColdStartOptions): Promis
     abortSignal,
   });
   for await (const { step, loss } of training) onStep(step + 1, steps, loss);
+};
+
+/** Routes that are known, or that random calls find, as a planner is shown them. */
+const shownRoutes = async (options: PlannerColdStartOptions): ReturnType<typeof showRoutes> => {
+  const { environment, tools, recipe, seed, permuted, onStage = () => undefined, abortSignal } = options;
+  const onProgress = (done: number, total: number): void => onStage(`calling the tools at random: ${done}/${total}`);
+  const routes = environment.routes ?? (await findRoutes({ environment, tools, seed, onProgress, abortSignal }));
+  return showRoutes({ environment: { ...environment, routes }, tools, recipe, seed, permuted, abortSignal });
 };

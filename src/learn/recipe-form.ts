@@ -7,6 +7,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     verdicts = false,
     turnsLeft = true,
     marked = false,
+    references = "entries",
     mistakes = 0,
     verifier = verifierColdStart,
     grpo,
@@ -16,6 +17,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     typeof verdicts !== "boolean" ||
     typeof turnsLeft !== "boolean" ||
     typeof marked !== "boolean" ||
+    (references !== "entries" && references !== "things") ||
     typeof mistakes !== "number"
   )
     return false;

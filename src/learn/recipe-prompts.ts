@@ -3,9 +3,15 @@ import { defined } from "../options.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** How a recipe's planner is prompted. */
-export const promptsOf = ({ detail, verdicts, turnsLeft, marked }: Recipe): Omit<PromptOptions, "prompt"> => ({
+export const promptsOf = ({
   detail,
-  ...defined({ verdicts, turnsLeft, marked }),
+  verdicts,
+  turnsLeft,
+  marked,
+  references,
+}: Recipe): Omit<PromptOptions, "prompt"> => ({
+  detail,
+  ...defined({ verdicts, turnsLeft, marked, references }),
 });
 
 /** What a saved planner says of its prompts, for those who open it. */

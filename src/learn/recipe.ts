@@ -85,6 +85,11 @@ export interface Recipe {
   readonly turnsLeft?: boolean;
   /** Whether a compact prompt marks the fields that are of the asked unit. @default false */
   readonly marked?: boolean;
+  /**
+   * How what is imitated refers to results: by entries (`@4.country`), or by the entities of the question that they go back to
+   * (`q1.country`), which is the same in plans of any length. @default "entries"
+   */
+  readonly references?: "entries" | "things";
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */

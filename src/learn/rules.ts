@@ -110,6 +110,7 @@ const recipeRule = ruleOf<Recipe>({
   verdicts: truth,
   turnsLeft: truth,
   marked: truth,
+  references: oneOf("entries", "things"),
   mistakes: share,
   temperature: required(number()),
   concurrency: required(count),

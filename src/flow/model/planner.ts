@@ -8,7 +8,7 @@ import { actionPattern } from "./planner-prompt.ts";
 import { policyTurns } from "./policy-turns.ts";
 import { lengthOf, type PromptOptions, plannerPrompts } from "./prompt-form.ts";
 
-/** `prompt`, `detail`, `verdicts`, `turnsLeft`, `marked` and `grammar` are a policy's, whose prompts are token ids; `room` is a chat model's. */
+/** `prompt`, `detail`, `verdicts`, `turnsLeft`, `marked`, `references` and `grammar` are a policy's, whose prompts are token ids; `room` is a chat model's. */
 export interface ModelPlannerOptions extends PromptOptions {
   /** Most tokens of an action. @default 24, 40 in the chat form, 256 for a chat model */
   readonly maxTokens?: number;
@@ -29,6 +29,7 @@ const modelPlannerRules: Rules<ModelPlannerOptions> = {
   verdicts: truth,
   turnsLeft: truth,
   marked: truth,
+  references: oneOf("entries", "things"),
   maxTokens: count,
   temperature: number(),
   grammar: truth,

@@ -3,7 +3,7 @@ import { ConfigError } from "../../errors.ts";
 import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
 import type { Analysis, MemoryEntry, Step } from "../../trajectory.ts";
-import { type EntryForm, renderEntry } from "../memory.ts";
+import { byThings, type EntryForm, renderEntry } from "../memory.ts";
 import { fits } from "../rules/fits.ts";
 import { chatPrompts } from "./chat-prompt.ts";
 import { memoised } from "./memoised.ts";
@@ -57,6 +57,11 @@ export interface PromptOptions {
   readonly turnsLeft?: boolean | undefined;
   /** Of the compact form: whether it marks the fields that are of the unit or kind that is asked for. A planner knows only what it was trained on. @default false */
   readonly marked?: boolean | undefined;
+  /**
+   * Of actions in the compact form that no policy sampled, such as those that are imitated: whether they refer to fields by
+   * entries (`@4.country`) or by the entities that these go back to (`q1.country`). A policy may say either. @default "entries"
+   */
+  readonly references?: "entries" | "things" | undefined;
 }
 
 /** Throws `ConfigError` for an engine that cannot have the form. */
@@ -115,7 +120,9 @@ export const entryForm = ({ verdicts, turnsLeft, marked }: PromptOptions, { unit
 });
 
 const compactForm = (tokenizer: Tokenizer, options: PromptOptions): PlannerPrompts => {
-  const { turnsLeft = true } = options;
+  const { turnsLeft = true, references = "entries" } = options;
+  const written = ({ step, index }: MemoryEntry, memory: readonly MemoryEntry[]): string =>
+    references === "entries" ? step.raw.trim() : byThings(step.raw.trim(), memory.slice(0, index - 1));
   const endId = tokenizer.idOf(END);
   if (endId === undefined)
     throw new ConfigError(
@@ -134,7 +141,7 @@ const compactForm = (tokenizer: Tokenizer, options: PromptOptions): PlannerPromp
         const ids = sampled(entry);
         segments.push(
           ids === undefined
-            ? { ids: [...encode(entry.step.raw.trim()), endId], sampled: false }
+            ? { ids: [...encode(written(entry, memory)), endId], sampled: false }
             : { ids, sampled: true },
           { ids: encode(renderEntry(entry, form)), sampled: false },
         );

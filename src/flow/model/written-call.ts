@@ -27,7 +27,7 @@ export const writtenInput = (
       // Inside a text a lone "q" is a letter.
       if (reference === "q") return reference;
       const part = resolve(reference, state);
-      missing ||= part === undefined && reference.startsWith("@");
+      missing ||= part === undefined && /[@.]/.test(reference);
       return part === undefined ? reference : textOf(reference, part, state);
     });
   };
@@ -46,4 +46,4 @@ export const writtenInput = (
 
 /** As the question wrote it, or as a result has it. */
 const textOf = (reference: string, field: Field, { analysis }: FlowState): string =>
-  (/^q\d/.test(reference) ? analysis.entities[Number(reference.slice(1)) - 1] : undefined) ?? fieldText(field);
+  (/^q\d+$/.test(reference) ? analysis.entities[Number(reference.slice(1)) - 1] : undefined) ?? fieldText(field);

@@ -69,9 +69,7 @@ const writeInOrder = (
     }
     const field = resolve(term, state);
     if (field === undefined) return refused("bad-reference", badReference(term, state));
-    input[name] = term.startsWith("q")
-      ? argumentValue(field, type, entityText(term, state))
-      : argumentValue(field, type);
+    input[name] = isEntity(term) ? argumentValue(field, type, entityText(term, state)) : argumentValue(field, type);
   }
   return { tool, input };
 };
@@ -115,7 +113,7 @@ const writeText = (tool: string, argument: string, subGoal: string, state: FlowS
     if (field === undefined) return reference;
     if (terms) return fieldTerm(field);
     // As the question wrote it: version 18.10 is not the number 18.1.
-    return reference.startsWith("q") ? entityText(reference, state) : fieldText(field);
+    return isEntity(reference) ? entityText(reference, state) : fieldText(field);
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
@@ -127,13 +125,17 @@ const writeText = (tool: string, argument: string, subGoal: string, state: FlowS
   return { tool, input: { [argument]: text } };
 };
 
+/** Whether a reference stands for what the question says, and for nothing that was found. */
+const isEntity = (reference: string): boolean => /^q\d*$/.test(reference);
+
 const entityText = (reference: string, { query, analysis }: FlowState): string =>
   reference === "q" ? query.question : (analysis.entities[Number(reference.slice(1)) - 1] ?? reference);
 
 /** `days @2.date @4.born` → `days(@2.date, @4.born)`: a word before nothing but references and numbers is a function. */
 const functionCall = (subGoal: string): string => {
   const [name, ...terms] = subGoal.split(/\s+/u);
-  const isTerm = (term: string): boolean => /^(?:q\d+|@\d+(?:\.[\p{L}\p{N}_-]+)?|-?\d+(?:\.\d+)?)$/u.test(term);
+  const isTerm = (term: string): boolean =>
+    /^(?:q\d+(?:\.[\p{L}\p{N}_-]+)?|@\d+(?:\.[\p{L}\p{N}_-]+)?|-?\d+(?:\.\d+)?)$/u.test(term);
   return name !== undefined && /^\p{L}+$/u.test(name) && terms.length > 0 && terms.every(isTerm)
     ? `${name}(${terms.join(", ")})`
     : subGoal;
@@ -141,6 +143,9 @@ const functionCall = (subGoal: string): string => {
 
 const badReference = (reference: string, { analysis, memory }: FlowState): string => {
   const entry = /^@(\d+)/u.exec(reference);
+  const [thing, field] = reference.split(".");
+  if (entry === null && field !== undefined)
+    return `There is no ${reference}: nothing that goes back to ${thing} has a field ${field}.`;
   if (entry === null) return `There is no ${reference}: the question has ${analysis.entities.length} entities.`;
   const observation = memory[Number(entry[1]) - 1]?.observation;
   if (observation === undefined) return `There is no ${reference}: memory has ${memory.length} entries.`;

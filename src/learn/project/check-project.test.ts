@@ -4,8 +4,8 @@ import type { Reward, Task } from "../../task.ts";
 import { leverEnvironment, leverTools } from "../../testing/index.ts";
 import { type Toolset, tool } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
+import type { Exploration, ToolRecord } from "../explore/explore.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
-import type { Exploration, ToolRecord } from "./explore.ts";
 import { requireSound } from "./project.ts";
 import { type ProjectTask, type Split, splitTasks } from "./project-tasks.ts";
 

@@ -6,7 +6,7 @@ import { queryOf } from "../../task.ts";
 import { toolsetOf } from "../../tool.ts";
 import type { Trajectory } from "../../trajectory.ts";
 import { type DemonstrationEnvironment, scriptedFlow } from "../demonstrations.ts";
-import type { Exploration } from "./explore.ts";
+import type { Exploration } from "../explore/explore.ts";
 import { calculatorsOf } from "./project-environment.ts";
 import { type ProjectTask, rewardOf } from "./project-tasks.ts";
 import type { Luck } from "./reach.ts";

@@ -8,7 +8,7 @@ import type { Task } from "../../task.ts";
 import { leverTools, scriptedModel } from "../../testing/index.ts";
 import type { Field } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
-import type { Exploration } from "./explore.ts";
+import type { Exploration } from "../explore/explore.ts";
 import { project } from "./project.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
 import { splitTasks } from "./project-tasks.ts";

@@ -12,14 +12,14 @@ import type { ReplyLog } from "../../reply-log.ts";
 import type { Reward } from "../../task.ts";
 import { computes, type Toolset, toolsetOf } from "../../tool.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
+import type { Exploration } from "../explore/explore.ts";
+import type { KnownWay } from "../explore/seen.ts";
+import { allowedCalls, beginningsOf, isValid } from "../explore/valid-calls.ts";
 import { comparisons, knownFields, operations, VALUE_OF_TEXT } from "../planners/candidates.ts";
 import { type Gathering, gatherThen } from "../planners/gather.ts";
 import { operandsInOrder } from "../planners/question-order.ts";
 import { type ReadyPlanner, randomValidPlanner } from "../planners/random-valid.ts";
-import type { Exploration } from "./explore.ts";
 import { type ProjectSealed, type ProjectTask, rewardOf, trainingTasks } from "./project-tasks.ts";
-import type { KnownWay } from "./seen.ts";
-import { allowedCalls, beginningsOf, isValid } from "./valid-calls.ts";
 
 /** Questions of each set, at most. */
 const MOST: Readonly<Record<SetName, number>> = {

@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { type AgentFlowConfig, type Task, tool } from "../../index.ts";
 import { toolsetOf } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
+import { checkDecisions } from "../explore/decision.ts";
+import { explore } from "../explore/explore.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
-import { checkDecisions } from "./decision.ts";
-import { explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment } from "./project-environment.ts";
 import { readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 

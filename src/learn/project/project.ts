@@ -26,9 +26,9 @@ import {
 import { secretsOf } from "../../secrets/secrets.ts";
 import type { Reward } from "../../task.ts";
 import { toolset, toolsetOf } from "../../tool.ts";
+import { checkDecisions } from "../explore/decision.ts";
+import { type Exploration, explore } from "../explore/explore.ts";
 import { checkDuplicates, checkLeaks, checkReward, checkSpread, checkTasks, checkTools } from "./check-project.ts";
-import { checkDecisions } from "./decision.ts";
-import { type Exploration, explore } from "./explore.ts";
 import { calculatorsOf, projectEnvironment, projectSets } from "./project-environment.ts";
 import { type ProjectSealed, readTasks, rewardOf, splitTasks } from "./project-tasks.ts";
 import { rememberingPure } from "./pure-tools.ts";

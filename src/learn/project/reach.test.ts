@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Brought, FamilyReach } from "../explore/seen.ts";
 import { checkReach, type Luck, partsOf } from "./reach.ts";
-import type { Brought, FamilyReach } from "./seen.ts";
 
 const calculators = new Set(["calculate"]);
 const reachOf = (routes: readonly (readonly string[])[], changes: Partial<FamilyReach> = {}): FamilyReach => ({

@@ -1,6 +1,7 @@
 import type { Finding } from "../../environment.ts";
+import { isRare, OFTEN } from "../explore/reached.ts";
+import type { Brought, FamilyReach, Reach } from "../explore/seen.ts";
 import { referred } from "../planners/references.ts";
-import type { Brought, FamilyReach, Reach } from "./seen.ts";
 
 /** How often random valid plans solved tasks of a family, of those that were tried. */
 export interface Luck {
@@ -75,13 +76,6 @@ const lengthProblem = (family: string, reach: Reach): Finding | undefined => {
     `${family} is out of reach: what answers it took ${calls} calls, and a question has ${reach.turns} turns. Raise budget.turns to ${calls + 2}, or let a tool do several of these at once: ${exampleOf(reach, calls)}.`,
   );
 };
-
-/** Share of the walks that must have come to a thing for it to be no coincidence. */
-const OFTEN = 0.2;
-
-/** Whether what answered some tasks of a family did so by coincidence: its plans answer few others. */
-export const isRare = ({ answered, walked, tried }: Pick<Reach, "answered" | "walked" | "tried">): boolean =>
-  answered < OFTEN * Math.max(walked, tried);
 
 const exampleOf = ({ routes }: Reach, calls: number): string =>
   (routes.find(({ length }) => length === calls) ?? []).join("; ");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { analyse } from "../../flow/rules/analyse.ts";
-import { checkReadings, type Reading } from "./readings.ts";
+import type { Reading } from "../explore/seen.ts";
+import { checkReadings } from "./readings.ts";
 
 const read = (family: string, question: string): Reading => ({ family, question, analysis: analyse(question) });
 

@@ -1,14 +1,7 @@
 import type { Finding } from "../../environment.ts";
-import type { Analysis } from "../../trajectory.ts";
+import type { Reading } from "../explore/seen.ts";
 import { groupsOf } from "../fragments.ts";
 import { isName } from "../varied-exercises.ts";
-
-/** A question as it is read. */
-export interface Reading {
-  readonly family: string;
-  readonly question: string;
-  readonly analysis: Analysis;
-}
 
 /** Questions of the same words in which a name must stand for it to be one of their words. */
 const FEWEST = 4;

@@ -1,3 +1,4 @@
+import type { Analysis } from "../../trajectory.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 
 /** What a walk has found, with the calls that it took, from the first one on. */
@@ -100,4 +101,11 @@ export interface Asked {
   readonly ways: ReadonlyMap<string, readonly KnownWay[]>;
   /** By task: calls that came to its answer, what decides among them. */
   readonly routes: ReadonlyMap<string, readonly string[]>;
+}
+
+/** A question as it is read. */
+export interface Reading {
+  readonly family: string;
+  readonly question: string;
+  readonly analysis: Analysis;
 }

@@ -6,8 +6,8 @@ import { ruleVerifier } from "../../flow/rules/verifier.ts";
 import { tool } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
 import type { Trajectory } from "../../trajectory.ts";
+import { splitTasks } from "../project/project-tasks.ts";
 import { confirmPlans } from "./confirm.ts";
-import { splitTasks } from "./project-tasks.ts";
 import type { Found, Seen } from "./seen.ts";
 
 const boxes = Array.from({ length: 12 }, (_, i) => ({

@@ -2,8 +2,7 @@ import type { EnvironmentTask } from "../../environment.ts";
 import { inQuestionOrder } from "../planners/question-order.ts";
 import type { AskedCalculation } from "../planners/random-valid.ts";
 import { decisionIn } from "./decision.ts";
-import { isRare } from "./reach.ts";
-import { reachedIn } from "./reached.ts";
+import { isRare, reachedIn } from "./reached.ts";
 import type { Asked, Decision, FamilyReach, Found, KnownWay, Seen } from "./seen.ts";
 
 /** What each question asks to be calculated: what its family decides by, where it decides, and what answers it. */

@@ -35,6 +35,13 @@ export const reachedIn = (family: readonly EnvironmentTask[], known: Shown): Fam
   return { ...whole, unanswered: unanswered.slice(0, MOST_SPOKEN) };
 };
 
+/** Share of the walks that must have come to a thing for it to be no coincidence. */
+export const OFTEN = 0.2;
+
+/** Whether what answered some tasks of a family did so by coincidence: its plans answer few others. */
+export const isRare = ({ answered, walked, tried }: Pick<Reach, "answered" | "walked" | "tried">): boolean =>
+  answered < OFTEN * Math.max(walked, tried);
+
 const reachOf = (tasks: readonly EnvironmentTask[], { seen, routes, early, turns }: Shown): Reach => {
   const shown = tasks.flatMap(({ id }) => seen.get(id) ?? []);
   const isAnswered = ({ id }: EnvironmentTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0 && !early.has(id);

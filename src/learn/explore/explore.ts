@@ -1,6 +1,6 @@
 import type { EnvironmentSealed, EnvironmentTask } from "../../environment.ts";
 import { fieldText } from "../../flow/field-text.ts";
-import { createFlow, type FlowOptions } from "../../flow/flow.ts";
+import { createFlow, type Flow, type FlowOptions } from "../../flow/flow.ts";
 import { statedValue } from "../../flow/observation.ts";
 import { fits as fitsUnit } from "../../flow/rules/fits.ts";
 import { ruleVerifier } from "../../flow/rules/verifier.ts";
@@ -13,8 +13,7 @@ import { groupsOf } from "../fragments.ts";
 import { type AnswerOptions, answersOf } from "./answers.ts";
 import { askedOf } from "./asked.ts";
 import { confirmPlans, MOST_TRIED } from "./confirm.ts";
-import type { Reading } from "./readings.ts";
-import type { Asked, Seen } from "./seen.ts";
+import type { Asked, Reading, Seen } from "./seen.ts";
 import type { Fits } from "./valid-calls.ts";
 import { leastTried, walking, whatWorks } from "./walking.ts";
 
@@ -95,15 +94,15 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     loopDetectors: [],
     tools: rememberingPlaces(tools, places),
   });
-  const longWalk = walk.with({ planner: walker(whatWorks) });
+  const safely = walk.with({ planner: walker(whatWorks) });
   const walked = fewOfEach(random(randomKey(seed, "explored")).shuffle(tasks), MOST_OF_FAMILY);
   let walks = 0;
-  const walkOver = async (task: EnvironmentTask<Sealed>, isLong: boolean): Promise<void> => {
+  const walkOver = async (task: EnvironmentTask<Sealed>, flow: Flow, turnLimit: number): Promise<void> => {
     abortSignal.throwIfAborted();
     walks += 1;
     const result = await settledWithin(WALK_SECONDS, `Calling the tools for the task ${task.id}`, () =>
-      (isLong ? longWalk : walk).solve(
-        { ...queryOf(task), turnLimit: isLong ? longest : turns },
+      flow.solve(
+        { ...queryOf(task), turnLimit },
         { id: `explore-${name}-${walks}`, randomKey: randomKey(seed, "explore", walks), abortSignal },
       ),
     );
@@ -145,7 +144,7 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     const left = walked.filter((task) => !isAnswered(task));
     for (const [i, task] of (isLong ? fewOfEach(left, MOST_LONG) : left).entries()) {
       onProgress(round * walked.length + i, WALKS * walked.length);
-      await walkOver(task, isLong);
+      await (isLong ? walkOver(task, safely, longest) : walkOver(task, walk, turns));
     }
   }
   await confirm(tasks);
@@ -156,7 +155,8 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     return family.filter(isAnswered).length < MOSTLY * Math.min(MOST_TRIED, family.length);
   };
   const open = fewOfEach(walked.filter(isOpen), MOST_LONG);
-  for (let round = 0; round < FURTHER_WALKS; round += 1) for (const task of open) await walkOver(task, true);
+  for (let round = 0; round < FURTHER_WALKS; round += 1)
+    for (const task of open) await walkOver(task, round % 2 === 0 ? walk : safely, longest);
   await confirm(tasks.filter(isOpen));
   return {
     fits,

@@ -1,0 +1,56 @@
+import type { Environment, EnvironmentTask } from "../environment.ts";
+import { computes, metadataOf } from "../tool.ts";
+import { explore } from "./explore/explore.ts";
+import type { WalkOptions } from "./routes.ts";
+
+export interface FoundRoutesOptions extends Omit<WalkOptions, "environment" | "permuted"> {
+  readonly environment: Pick<Environment, "families" | "train" | "reward" | "flow">;
+  /** Tasks of each family at most. @default 24 */
+  readonly ofFamily?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Training tasks of this index and on are for random calls alone. */
+const FIRST_INDEX = 2_000_000;
+const OF_FAMILY = 24;
+/** Turns of a random walk: what a plan of seven calls needs comes by within a few walks. */
+const TURNS = 10;
+
+/**
+ * Calls tools at random on training tasks and asks the reward what came of it: the calls that led to answers, for the tasks
+ * that they answer. What nobody has found is left out. Nothing is known of the tools but their schemas.
+ */
+export const findRoutes = async ({
+  environment: { families, train, reward, flow },
+  tools,
+  seed,
+  ofFamily = OF_FAMILY,
+  onProgress = () => undefined,
+  abortSignal,
+}: FoundRoutesOptions): Promise<NonNullable<Environment["routes"]>> => {
+  // What asks a model of its own would only guess.
+  const called = Object.fromEntries(
+    Object.entries(tools).filter(([name]) => metadataOf(tools, name)?.takes !== "question"),
+  );
+  const drawn = families.flatMap((family) =>
+    Array.from({ length: ofFamily }, (_, i): EnvironmentTask => train(family, FIRST_INDEX + i)),
+  );
+  // A family of few tasks starts over.
+  const tasks = [...new Map(drawn.map((task) => [task.id, task])).values()];
+  const { routes } = await explore({
+    name: "routes",
+    tools: called,
+    calculators: new Set(Object.keys(called).filter((name) => computes(called, name))),
+    tasks,
+    reward,
+    flow,
+    seed,
+    turns: TURNS,
+    onProgress,
+    abortSignal,
+  });
+  return tasks.flatMap((task) => {
+    const plan = routes.get(task.id);
+    return plan === undefined ? [] : [{ task, plan }];
+  });
+};
