@@ -108,7 +108,7 @@ describe("failures", () => {
     ["runs below a file", () => undefined, ["--out", join(file, "runs")], 2, /is a file/],
   ])("%s: one line, before anything is written", SLOW, async (_, prepare, args, expected, message) => {
     prepare();
-    const { code, stdout, stderr } = await agentflow(["learn", "--steps", "1", ...args]);
+    const { code, stdout, stderr } = await agentflow(["learn", "--steps", "1", "--cold-start", "0", ...args]);
     expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
     expect(stderr).toMatch(oneLine);
     expect(stderr).toMatch(message);
@@ -131,7 +131,7 @@ describe("failures", () => {
 });
 
 describe("learn and solve", () => {
-  const small = ["--steps", "3", "--eval-tasks", "8", "--seed", "7"];
+  const small = ["--steps", "3", "--cold-start", "1", "--eval-tasks", "8", "--seed", "7"];
   const runs = (folder: string): string[] => readdirSync(folder).map((id) => join(folder, id));
   const learnJson = async (name: string, concurrency: number) => {
     const out = join(scratch, name);
@@ -185,7 +185,7 @@ describe("learn and solve", () => {
   it("ends after the step on Ctrl-C, evaluates and saves; no escape code in a pipe", SLOW, async () => {
     const out = join(scratch, "interrupted");
     let pressed = false;
-    const { code, stdout, stderr } = await agentflow(["learn", "--steps", "500", "--eval-tasks", "4", "--out", out], {
+    const { code, stdout, stderr } = await agentflow(["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out], {
       onOutput: (text, press) => {
         if (pressed || !text.includes("step   1/500")) return;
         pressed = true;
@@ -204,7 +204,7 @@ describe("learn and solve", () => {
   it("stops at once on a second Ctrl-C, with nothing half-written", SLOW, async () => {
     const out = join(scratch, "stopped");
     let presses = 0;
-    const { code, stdout } = await agentflow(["learn", "--steps", "500", "--eval-tasks", "4", "--out", out], {
+    const { code, stdout } = await agentflow(["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out], {
       onOutput: (text, press) => {
         const due = text.includes("Ctrl-C again") ? 2 : text.includes("step   1/500") ? 1 : 0;
         if (presses >= due) return;

@@ -5,7 +5,7 @@ import type { WalkOptions } from "./routes.ts";
 
 export interface FoundRoutesOptions extends Omit<WalkOptions, "environment" | "permuted"> {
   readonly environment: Pick<Environment, "families" | "train" | "reward" | "flow">;
-  /** Tasks of each family at most. @default 24 */
+  /** Tasks of each family, at most and by default 24. */
   readonly ofFamily?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -33,7 +33,7 @@ export const findRoutes = async ({
     Object.entries(tools).filter(([name]) => metadataOf(tools, name)?.takes !== "question"),
   );
   const drawn = families.flatMap((family) =>
-    Array.from({ length: ofFamily }, (_, i): EnvironmentTask => train(family, FIRST_INDEX + i)),
+    Array.from({ length: Math.min(OF_FAMILY, ofFamily) }, (_, i): EnvironmentTask => train(family, FIRST_INDEX + i)),
   );
   // A family of few tasks starts over.
   const tasks = [...new Map(drawn.map((task) => [task.id, task])).values()];

@@ -23,7 +23,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     return false;
   if (!isRecord(grpo) || !isLike(verifier, verifierColdStart)) return false;
   const { optimiser, guard, ...options } = grpo;
-  const { grpo: known, ...others } = recipes.tiny;
+  const { grpo: known, ...others } = recipes.flowOnly;
   const { optimiser: _, guard: __, ...knownOptions } = known;
   const isGuard = guard === false || isRecord(guard);
   return isGuard && isRecord(optimiser) && isLike(parts, others) && isLike(options, knownOptions);

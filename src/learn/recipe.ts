@@ -50,14 +50,15 @@ export interface Recipe {
     readonly begun: boolean;
   };
   /**
-   * Of an adapter that has never seen the tools: before the first rollout it imitates this many random but valid plans and
-   * exercises in reading a step. They show the form of actions and no preference for where to look and in which order.
+   * What is imitated before the first rollout, in each of `steps` steps. Of an adapter or a planner that is made, which have
+   * never seen the tools: random but valid plans and exercises in reading, which show the form of actions and no preference
+   * for where to look and in which order. Of a built-in planner a shorter run has fewer steps, in proportion.
    */
   readonly coldStart: {
     readonly steps: number;
     readonly plans: number;
     readonly exercises: number;
-    /** Of a planner that is made: routes that random calls found to answers. */
+    /** Routes that random calls found to answers, in variations. */
     readonly routes: number;
     readonly learningRate: number;
   };
@@ -110,9 +111,14 @@ const noExercises: Recipe["exercises"] = { from: 0, to: 0, over: 1, sequences: 0
 const noRoutes: Recipe["routes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 const noSuccesses: Recipe["successes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 
-/** Of the built-in planner and models like it: all weights learn, over hundreds of quick steps. */
+const noColdStart: Recipe["coldStart"] = { steps: 0, plans: 0, exercises: 0, routes: 0, learningRate: 0 };
+
+/**
+ * Of the built-in planner and models like it: all weights learn. First it imitates what random calls found, then it learns
+ * in the flow, over quick steps.
+ */
 const tiny: Recipe = {
-  steps: 400,
+  steps: 100,
   grpo: {
     ...defaults,
     groupSize: 8,
@@ -138,7 +144,8 @@ const tiny: Recipe = {
   routes: noRoutes,
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
-  coldStart: { steps: 0, plans: 0, exercises: 0, routes: 0, learningRate: 0 },
+  coldStart: { steps: 200, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
+  references: "things",
   detail: "values",
   concurrency: 144,
   temperature: 1,
@@ -148,12 +155,16 @@ const tiny: Recipe = {
   fixedOrderTasks: 112,
 };
 
+/** As `tiny`, from rollouts alone: nothing is imitated before the first of them. */
+const { references: __, ...withEntries } = tiny;
+const flowOnly: Recipe = { ...withEntries, steps: 400, coldStart: noColdStart };
+
 /**
  * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
  * at first, for the model has never seen the tools.
  */
 const adapter: Recipe = {
-  ...tiny,
+  ...flowOnly,
   steps: 60,
   // A step without mixed groups still imitates: it does not shrink.
   grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
@@ -174,7 +185,7 @@ const adapter: Recipe = {
  * learning rate, the KL to the reference in the loss; nothing is imitated, refilled or scaled.
  */
 const paper: Recipe = {
-  ...tiny,
+  ...flowOnly,
   steps: 32,
   grpo: {
     ...tiny.grpo,
@@ -234,14 +245,15 @@ export const descentOf =
     from + (to - from) * Math.min(1, step / Math.max(1, over * steps));
 
 /**
- * Recipes by what learns: `paper` as published; `tiny` for small models whose weights all learn, over hundreds of quick steps; `adapter` for
- * adapters on published models, whose steps are few and slow; `micro` for small planners of a project's own tools.
+ * Recipes by what learns: `paper` as published; `tiny` for small models whose weights all learn, `flowOnly` for these without
+ * a cold start; `adapter` for adapters on published models, whose steps are few and slow; `micro` for small planners of a
+ * project's own tools.
  */
-export const recipes = { paper, tiny, micro, adapter } as const;
+export const recipes = { paper, tiny, flowOnly, micro, adapter } as const;
 
 /** What a recipe is chosen by, and what is changed in it. */
 export interface RecipeChoice
-  extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "train" | "verdicts"> {
+  extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "steps" | "train" | "verdicts"> {
   /** Taken as it is, whatever learns, but for settings of the optimiser that the engine cannot keep. */
   readonly recipe?: Recipe | undefined;
   /** A model that knows the environment's tools, where there is one. */
@@ -276,18 +288,21 @@ export const chooseRecipe = ({
   algorithm,
   coldStart,
   learningRate,
+  steps,
   train = [],
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
   marked = recipe?.marked,
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
-  const base = recipe ?? (isAdapter ? adapter : builtInModel === undefined ? micro : tiny);
+  const isBuiltIn = builtInModel !== undefined && !isAdapter;
+  const base = recipe ?? (isAdapter ? adapter : isBuiltIn ? tiny : micro);
+  const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
   return {
     ...base,
     grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
-    coldStart: { ...base.coldStart, steps: coldStart ?? base.coldStart.steps },
+    coldStart: { ...base.coldStart, steps: coldStart ?? Math.ceil(share * base.coldStart.steps) },
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
     // Only compact prompts show verdicts.
     ...(verdicts && !isAdapter && { verdicts }),

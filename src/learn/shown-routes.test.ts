@@ -38,6 +38,20 @@ it("shows mistakes now and then, which nothing imitates", async () => {
   for (const one of mistaken) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
 });
 
+it("shows calls that fail for now, and that they are made again", async () => {
+  const show = await open(3);
+  const shown = Array.from({ length: 240 }, (_, i) => show(engine, i)).flat();
+  const isTwice = (action: string) => (text: string) => text.split(`${action} <end>`).length === 3;
+  const again = shown.filter(({ ids }) => {
+    const text = engine.tokenizer.decode([...ids]);
+    return ["look up", "press left", "press right"].some((action) => isTwice(action)(text));
+  });
+  expect(again.length).toBeGreaterThan(3);
+  expect(again.length).toBeLessThan(60);
+  // Nothing imitates the first of the two.
+  for (const one of again) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
+});
+
 it("shows none where none is known", async () => {
   const show = await showRoutes({
     environment: { ...environment, train },

@@ -23,8 +23,9 @@ export interface ShownRoutesOptions extends WalkOptions {
 const RECOMBINED = 0.25;
 const CHAINED = 0.35;
 const REREAD = 0.12;
-/** Share of the calls before which a mistake stands. */
+/** Share of the calls before which a mistake stands, and of those that fail for now before they are made again. */
 const MISTAKEN = 0.16;
+const UNAVAILABLE = 0.05;
 
 /**
  * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
@@ -42,14 +43,18 @@ export const showRoutes = async (
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
   };
+  // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
+  const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
   const key = randomKey(seed, "routes shown");
   const routeAt = rounds(shown, key);
   return (engine, index) => {
     const route = routeAt(index);
     if (route === undefined) return [];
     const one = random(deriveKey(key, "shown", index));
-    const varied = thinned(otherOf(route, variations, one) ?? route, deriveKey(key, "thinned", index));
-    return [whatWorked(engine, withMistakes(varied, routes, one), promptsOf(recipe))];
+    const other = otherOf(route, variations, one);
+    const taken = other !== undefined && other.memory.length <= longest ? other : route;
+    const varied = thinned(taken, deriveKey(key, "thinned", index));
+    return [whatWorked(engine, withMistakes(varied, routes, environment.isCalculator, one), promptsOf(recipe))];
   };
 };
 
@@ -75,8 +80,16 @@ const otherOf = (
 const decides = ({ memory }: Trajectory): boolean =>
   memory.some(({ step }) => Object.hasOwn(comparisons, step.subGoal.split(" ")[0] ?? ""));
 
-/** Now and then the right arguments for another tool, or another field, in front of a call: then it is made right. */
-const withMistakes = (route: Trajectory, routes: readonly Trajectory[], draws: Random): Trajectory => {
+/**
+ * Now and then the right arguments for another tool, or another field, in front of a call: then it is made right. Or it
+ * fails for now, and is made again.
+ */
+const withMistakes = (
+  route: Trajectory,
+  routes: readonly Trajectory[],
+  isCalculator: (tool: string) => boolean,
+  draws: Random,
+): Trajectory => {
   const memory: MemoryEntry[] = [];
   const placeOf: number[] = [];
   const turns = route.memory[0]?.turnsLeft ?? 0;
@@ -101,6 +114,8 @@ const withMistakes = (route: Trajectory, routes: readonly Trajectory[], draws: R
           verdict,
         });
     }
+    if (!isCalculator(step.tool) && draws.next() < UNAVAILABLE)
+      push({ step: right, observation: { status: "failed", reason: "unavailable", error: "" }, verdict });
     placeOf.push(push({ step: right, observation, verdict }));
   }
   return { ...route, memory };

@@ -50,12 +50,21 @@ export const closeAll = async (run: Pick<Run, "close"> | undefined, learning: Le
 /** Opens the planner and puts it into its flow. The caller disposes of it; nobody has to where this throws. */
 export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { settings, environment, planner, emit, now, abortSignal } = parts;
-  const { algorithm, coldStart, learningRate, train, verdicts } = settings;
+  const { algorithm, coldStart, learningRate, steps, train, verdicts } = settings;
   const { builtInModel } = environment;
   const begun = now();
   const opened = await planner.open({
     environment: practised(parts),
-    recipe: chooseRecipe({ recipe: parts.recipe, builtInModel, algorithm, coldStart, learningRate, train, verdicts }),
+    recipe: chooseRecipe({
+      recipe: parts.recipe,
+      builtInModel,
+      algorithm,
+      coldStart,
+      learningRate,
+      steps,
+      train,
+      verdicts,
+    }),
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
     abortSignal,
@@ -100,6 +109,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     algorithm,
     coldStart,
     learningRate,
+    steps: settings.steps,
     train,
     verdicts,
     turnsLeft,

@@ -25,7 +25,7 @@ export interface ReproductionGround {
 export const builtInGround = async (): Promise<ReproductionGround> => ({
   environment: almanac(),
   planner: (weights) => localPlanner(weights ?? BUILT_IN_MODEL),
-  recipe: recipes.tiny,
+  recipe: recipes.flowOnly,
   claims: allClaims,
   arms: allArms,
   hashes: {
