@@ -4,7 +4,7 @@
  *
  *   npx tsx bench/time-to-learn.ts [--seeds 7,8,9 --tasks 216 --every 10 --steps 400 --threads 2]
  *
- * Validation is not counted. The last line is one JSON object; its ratios are new to old, the median over seeds.
+ * Random calls that look for routes and their imitation are counted, validation is not. The last line is one JSON object; its ratios are new to old, the median over seeds.
  */
 import { parseArgs } from "node:util";
 import { openAlmanac } from "../src/almanac/environment.ts";
@@ -13,6 +13,7 @@ import type { Environment, EnvironmentSealed } from "../src/environment.ts";
 import { createFlow } from "../src/flow/flow.ts";
 import { castOf } from "../src/learn/cast.ts";
 import { openReplay } from "../src/learn/demonstration-pool.ts";
+import { coldStartPlanner } from "../src/learn/imitation.ts";
 import { learningRateOf, type Recipe, recipes } from "../src/learn/recipe.ts";
 import { taskSampler } from "../src/learn/task-sampler.ts";
 import { evaluate, flowGrpo } from "../src/train/index.ts";
@@ -31,9 +32,9 @@ const GOALS = [0.8, 0.9];
 
 /** The recipe of 400 steps that agentflow-tiny was trained by until 2026-11-29; engine and task sampler are today's. */
 const earlier: Recipe = {
-  ...recipes.tiny,
+  ...recipes.flowOnly,
   steps: 400,
-  grpo: { ...recipes.tiny.grpo, tasksPerStep: 32, minimumMixedGroups: 3, fullStepGroups: 6, klEvery: 1 },
+  grpo: { ...recipes.flowOnly.grpo, tasksPerStep: 32, minimumMixedGroups: 3, fullStepGroups: 6, klEvery: 1 },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
   replay: {
     from: 0.04,
@@ -83,6 +84,14 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
     seed,
     concurrency: recipe.concurrency,
   });
+  let isTaught = recipe.coldStart.steps === 0;
+  const teach = async (): Promise<void> => {
+    isTaught = true;
+    const [policy] = policies;
+    const tools = environment.tools(model);
+    if (policy !== undefined)
+      await coldStartPlanner({ environment, tools, policy, recipe, seed, onStep: () => undefined, abortSignal });
+  };
   const validation = environment.evaluation("validation", { heldOutPages: tasks }).heldOutPages;
   const spent = { steps: 0, processorSeconds: 0, sampledTokens: 0 };
   const reached = new Map<number, Reached>();
@@ -92,6 +101,7 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
     done: () => spent.steps >= Math.min(most, recipe.steps) || GOALS.every((goal) => reached.has(goal)),
     step: async (): Promise<void> => {
       const begun = processorSeconds();
+      if (!isTaught) await teach();
       const { value, done } = await training.next();
       spent.processorSeconds += processorSeconds() - begun;
       if (done === true || value === undefined) return;

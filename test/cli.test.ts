@@ -185,13 +185,16 @@ describe("learn and solve", () => {
   it("ends after the step on Ctrl-C, evaluates and saves; no escape code in a pipe", SLOW, async () => {
     const out = join(scratch, "interrupted");
     let pressed = false;
-    const { code, stdout, stderr } = await agentflow(["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out], {
-      onOutput: (text, press) => {
-        if (pressed || !text.includes("step   1/500")) return;
-        pressed = true;
-        press();
+    const { code, stdout, stderr } = await agentflow(
+      ["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out],
+      {
+        onOutput: (text, press) => {
+          if (pressed || !text.includes("step   1/500")) return;
+          pressed = true;
+          press();
+        },
       },
-    });
+    );
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
     expect(stdout).not.toContain("\u001b");
     const [folder = ""] = runs(out);
@@ -204,14 +207,17 @@ describe("learn and solve", () => {
   it("stops at once on a second Ctrl-C, with nothing half-written", SLOW, async () => {
     const out = join(scratch, "stopped");
     let presses = 0;
-    const { code, stdout } = await agentflow(["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out], {
-      onOutput: (text, press) => {
-        const due = text.includes("Ctrl-C again") ? 2 : text.includes("step   1/500") ? 1 : 0;
-        if (presses >= due) return;
-        presses += 1;
-        press();
+    const { code, stdout } = await agentflow(
+      ["learn", "--steps", "500", "--cold-start", "0", "--eval-tasks", "4", "--out", out],
+      {
+        onOutput: (text, press) => {
+          const due = text.includes("Ctrl-C again") ? 2 : text.includes("step   1/500") ? 1 : 0;
+          if (presses >= due) return;
+          presses += 1;
+          press();
+        },
       },
-    });
+    );
     expect(code).toBe(130);
     expect(stdout).toContain("Stopped at once");
     const [folder = ""] = runs(out);

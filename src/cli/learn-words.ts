@@ -13,7 +13,8 @@ export type RunStart = Extract<LearnHappening, { readonly type: "run-start" }>;
 
 /** What will happen and where, by label. How long it takes is measured first. */
 export const introduction = (start: RunStart): readonly (readonly [label: string, text: string])[] => {
-  const { model, machine, split, tasks, steps, tasksPerStep, groupSize, folder } = start;
+  const { model, machine, split, tasks, steps, tasksPerStep, groupSize, folder, coldStart } = start;
+  const imitation = coldStart === undefined ? "" : `${counted(coldStart.steps, "step")} of imitation, then `;
   const { parameters, server } = machine;
   const weights = parameters === undefined ? "" : `, ${(Number(parameters) / 1e6).toFixed(1)} M weights`;
   const place = server === undefined ? "" : ` at ${server}`;
@@ -22,7 +23,7 @@ export const introduction = (start: RunStart): readonly (readonly [label: string
     ["Planner", `${model}${place}${weights}, ${machine.runtime ?? "native"}${threads}`],
     [
       "Plan",
-      `${counted(steps, "step")} of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
+      `${imitation}${counted(steps, "step")} of ${tasksPerStep} tasks × ${groupSize} rollouts; ${tasks} ${split} questions before and after`,
     ],
     ["Run", `${folder}; Ctrl-C ends early and saves`],
   ];
@@ -33,11 +34,14 @@ const TRAINING_SHARE = 0.8;
 
 /** How long the rest of a run takes, in seconds, from what its first evaluation took on this machine. */
 export const forecast = (
-  { tasks, steps, tasksPerStep, groupSize, minutes = Number.POSITIVE_INFINITY }: RunStart,
+  { tasks, steps, tasksPerStep, groupSize, coldStart, minutes = Number.POSITIVE_INFINITY }: RunStart,
   evaluationSeconds: number,
 ): number => {
-  const training = (evaluationSeconds / Math.max(1, tasks)) * steps * tasksPerStep * groupSize * (1 + TRAINING_SHARE);
-  return Math.min(training, 60 * minutes) + evaluationSeconds;
+  const solve = evaluationSeconds / Math.max(1, tasks);
+  const training = solve * steps * tasksPerStep * groupSize * (1 + TRAINING_SHARE);
+  const imitation =
+    coldStart === undefined ? 0 : solve * coldStart.steps * coldStart.sequencesPerStep + evaluationSeconds;
+  return imitation + Math.min(training, 60 * minutes) + evaluationSeconds;
 };
 
 /** How many calls of tools the rest of a run makes, from how many turns its first evaluation took. */

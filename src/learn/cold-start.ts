@@ -24,6 +24,14 @@ export const untaught = ({
   return [...(planner ? (["planner"] as const) : []), ...(verifier ? (["verifier"] as const) : [])];
 };
 
+/** How much a planner is shown before its first rollout; undefined where it is shown nothing. */
+export const coldStartOf = (
+  learning: Learning,
+): { readonly steps: number; readonly sequencesPerStep: number } | undefined => {
+  const { steps, plans, exercises, routes } = learning.recipe.coldStart;
+  return untaught(learning).includes("planner") ? { steps, sequencesPerStep: plans + exercises + routes } : undefined;
+};
+
 export interface TeachOptions {
   readonly learning: Learning;
   readonly settings: LearnSettings;

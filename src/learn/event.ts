@@ -26,6 +26,8 @@ export type LearnHappening =
       /** Questions of one evaluation. */
       readonly tasks: number;
       readonly steps: number;
+      /** What the planner imitates before its first rollout, where it does. */
+      readonly coldStart?: { readonly steps: number; readonly sequencesPerStep: number };
       readonly tasksPerStep: number;
       readonly groupSize: number;
       /** Minutes of training after which it stops, where they are limited. */
@@ -35,7 +37,7 @@ export type LearnHappening =
     }
   /** What is being done now, in a few words, where it takes a while. */
   | { readonly type: "stage"; readonly stage: string }
-  /** A step of imitation: of a planner that is made for the tools, or of an adapter that has never seen them. */
+  /** A step of imitation, before the first rollout. */
   | { readonly type: "imitation-step"; readonly step: number; readonly steps: number; readonly loss: number }
   | { readonly type: "evaluation-start"; readonly phase: EvaluationPhase; readonly total: number }
   | {

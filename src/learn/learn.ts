@@ -7,6 +7,7 @@ import { checked, defined } from "../options.ts";
 import { replyJournal } from "../store/reply-journal.ts";
 import { createRun, newRunId, type Run, reopenRun } from "../store/run-folder.ts";
 import { loadState, type StoredState } from "./checkpoint-state.ts";
+import { coldStartOf } from "./cold-start.ts";
 import type { Emit, LearnHappening } from "./event.ts";
 import { type Offered, offerRollouts } from "./offer.ts";
 import type { LearnOptions, LearnSignals } from "./options.ts";
@@ -236,9 +237,10 @@ const runSession = async (session: Session): Promise<LearnReport> => {
 const runStart = (
   run: Run,
   settings: LearnSettings,
-  { environment, engine, recipe, steps }: Learning,
+  learning: Learning,
   resumedAfter: number | undefined,
 ): LearnHappening => {
+  const { environment, engine, recipe, steps } = learning;
   const sets = setsOf(environment, settings);
   return {
     type: "run-start",
@@ -253,6 +255,6 @@ const runStart = (
     steps,
     tasksPerStep: recipe.grpo.tasksPerStep,
     groupSize: recipe.grpo.groupSize,
-    ...defined({ minutes: settings.minutes, resumedAfter }),
+    ...defined({ coldStart: coldStartOf(learning), minutes: settings.minutes, resumedAfter }),
   };
 };
