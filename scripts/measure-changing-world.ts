@@ -10,7 +10,7 @@ import { openAlmanac } from "../src/almanac/environment.ts";
 import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
 import { castOf } from "../src/learn/cast.ts";
-import { chooseRecipe } from "../src/learn/recipe.ts";
+import { chooseRecipe } from "../src/learn/choose-recipe.ts";
 import { findModel } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 import { type Accuracy, accuracyOf, compare, type EvaluationReport, evaluate } from "../src/train/index.ts";

@@ -1,6 +1,7 @@
 /** Runs of learning: evaluate, train in the flow, evaluate again; resume, verify, fork and watch; a project of one's own. */
 export { type AlgorithmName, algorithmNames, algorithms } from "./algorithms.ts";
 export { type BaselineOptions, type Baselines, measureBaselines } from "./baselines.ts";
+export { chooseRecipe, type RecipeChoice } from "./choose-recipe.ts";
 export {
   type Evaluated,
   type EvaluateSetsOptions,
@@ -44,7 +45,7 @@ export {
   projectEvaluation,
 } from "./project/project.ts";
 export type { ProjectSealed, ProjectTask, Split } from "./project/project-tasks.ts";
-export { chooseRecipe, type Descent, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
+export { type Descent, type Recipe, recipes } from "./recipe.ts";
 export type { LearnReport } from "./report.ts";
 export type { LearnRun } from "./run-stream.ts";
 export type { AskedSettings, LearnSettings } from "./settings.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { algorithmNames, algorithms } from "./algorithms.ts";
-import { chooseRecipe, descentOf, learningRateOf, type Recipe, type RecipeChoice, recipes } from "./recipe.ts";
+import { chooseRecipe, type RecipeChoice } from "./choose-recipe.ts";
+import { descentOf, learningRateOf, type Recipe, recipes } from "./recipe.ts";
 import { isRecipe } from "./recipe-form.ts";
 import { aboutPrompts } from "./recipe-prompts.ts";
 

@@ -1,7 +1,4 @@
-import type { Engine } from "../engine.ts";
 import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
-import { algorithms } from "./algorithms.ts";
-import type { LearnSettings } from "./settings.ts";
 
 /** A weight that goes from one number to another, linear over the first `over` of a run, and stays there. */
 export interface Descent {
@@ -250,67 +247,3 @@ export const descentOf =
  * project's own tools.
  */
 export const recipes = { paper, tiny, flowOnly, micro, adapter } as const;
-
-/** What a recipe is chosen by, and what is changed in it. */
-export interface RecipeChoice
-  extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "steps" | "train" | "verdicts"> {
-  /** Taken as it is, whatever learns, but for settings of the optimiser that the engine cannot keep. */
-  readonly recipe?: Recipe | undefined;
-  /** A model that knows the environment's tools, where there is one. */
-  readonly builtInModel?: string | undefined;
-  /** Whether what was opened knows prompts that say how many turns are left, where that is known. */
-  readonly turnsLeft?: boolean | undefined;
-  /** Whether what was opened knows prompts that mark the fields of the asked unit, where that is known. */
-  readonly marked?: boolean | undefined;
-  /** What learns on the engine, once it is open. */
-  readonly learns?: Engine["learns"] | undefined;
-  /** What the engine keeps of an optimiser's settings. @default all */
-  readonly optimiser?: Engine["optimiser"] | undefined;
-}
-
-/**
- * The recipe of a run: the one that was asked for, or the one for what learns, with the settings of the run in it.
- *
- * @example
- * ```ts
- * import { chooseRecipe, learn } from "agentflow/learn";
- * import { almanac } from "agentflow/almanac";
- *
- * const recipe = chooseRecipe({ builtInModel: "agentflow-tiny", learningRate: 1e-4 });
- * const run = learn({ environment: almanac(), recipe, folder: "runs", steps: 2 });
- * ```
- */
-export const chooseRecipe = ({
-  recipe,
-  builtInModel,
-  learns,
-  optimiser,
-  algorithm,
-  coldStart,
-  learningRate,
-  steps,
-  train = [],
-  verdicts = false,
-  turnsLeft = recipe?.turnsLeft,
-  marked = recipe?.marked,
-}: RecipeChoice): Recipe => {
-  const isAdapter = learns === "adapters";
-  const isBuiltIn = builtInModel !== undefined && !isAdapter;
-  const base = recipe ?? (isAdapter ? adapter : isBuiltIn ? tiny : micro);
-  const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
-  return {
-    ...base,
-    grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
-    learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
-    coldStart: { ...base.coldStart, steps: coldStart ?? Math.ceil(share * base.coldStart.steps) },
-    ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
-    // Only compact prompts show verdicts.
-    ...(verdicts && !isAdapter && { verdicts }),
-    ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),
-    ...(marked !== undefined && !isAdapter && { marked }),
-  };
-};
-
-/** Settings of an optimiser as the engine will keep them. */
-const keptOf = (settings: Recipe["grpo"]["optimiser"], kept: Engine["optimiser"]): Recipe["grpo"]["optimiser"] =>
-  kept === undefined ? settings : { ...(kept === "unclipped" && settings), gradientClip: 0 };

@@ -4,9 +4,10 @@ import { ruleExecutor } from "../flow/rules/executor.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
+import { chooseRecipe } from "./choose-recipe.ts";
 import type { Emit } from "./event.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
-import { chooseRecipe, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
 import { failingCalls, requireTools, withToolFailures } from "./tool-failures.ts";
 

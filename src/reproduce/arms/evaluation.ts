@@ -7,7 +7,7 @@ import { createFlow, type Flow, type FlowOptions } from "../../flow/flow.ts";
 import { modelPlanner } from "../../flow/model/planner.ts";
 import { modelVerifier } from "../../flow/model/verifier.ts";
 import { castOf } from "../../learn/cast.ts";
-import { chooseRecipe } from "../../learn/recipe.ts";
+import { chooseRecipe } from "../../learn/choose-recipe.ts";
 import { promptsOf } from "../../learn/recipe-prompts.ts";
 import type { ChatModel } from "../../model.ts";
 import { engineModel } from "../../models/index.ts";
