@@ -76,7 +76,7 @@ export const groupsOf = <Item>(
  * Whether two texts begin and end differently, but for what they mention, and the words after it differ from the first on:
  * then neither has words of its surroundings.
  */
-const differs = (a: string, b: string): boolean => {
+export const differs = (a: string, b: string): boolean => {
   const [first, second] = [a.split(" "), b.split(" ")];
   const isApart = (one = "", other = ""): boolean => one !== other || one.startsWith("{");
   const next = (words: readonly string[]): string =>
@@ -90,7 +90,10 @@ const differs = (a: string, b: string): boolean => {
 };
 
 /** All runs of words that mention something and stand for what some of the calls bring. */
-const placesIn = ({ analysis, memory }: Trajectory, isCalculator: (tool: string) => boolean): readonly Place[] => {
+export const placesIn = (
+  { analysis, memory }: Trajectory,
+  isCalculator: (tool: string) => boolean,
+): readonly Place[] => {
   const { template, entities } = analysis;
   const words = [...template.matchAll(WORD)].map(({ 0: text, index }) => ({ text, index, end: index + text.length }));
   const dependsOn = memory.map((_, at) => dependencies(memory, at));

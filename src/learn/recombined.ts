@@ -79,7 +79,8 @@ export const recombined = ({ all, crossing }: Recombinations, draws: Random): Tr
   return withFragment(route, place, draws.pick(draws.pick(fitting)));
 };
 
-const withFragment = (
+/** A route in which a fragment stands in a place, with the calls that it takes. Undefined where a call would be made twice. */
+export const withFragment = (
   { analysis, memory, ...route }: Trajectory,
   { start, end, entries }: Place,
   fragment: Fragment,

@@ -5,6 +5,7 @@ import { type UnitWords, unitWordsIn } from "./asked-words.ts";
 import { type Chains, chained, chainsIn } from "./chained.ts";
 import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
+import { type Operands, operandsOf, withOtherOperand } from "./operands.ts";
 import { comparisons } from "./planners/candidates.ts";
 import { renumbered } from "./planners/references.ts";
 import type { Recipe } from "./recipe.ts";
@@ -19,10 +20,11 @@ export interface ShownRoutesOptions extends WalkOptions {
   readonly recipe: Recipe;
 }
 
-/** How often a route is shown with another way to name a thing, how often as one that asks the same of other things, and how often as one that asks for another field. */
+/** How often a route is shown with another way to name a thing, as one that asks the same of other things, that asks for another field, or that calculates with another operand. */
 const RECOMBINED = 0.25;
 const CHAINED = 0.35;
 const REREAD = 0.12;
+const OPERANDS = 0.12;
 /** Share of the calls before which a mistake stands, and of those that fail for now before they are made again. */
 const MISTAKEN = 0.16;
 const UNAVAILABLE = 0.05;
@@ -42,6 +44,10 @@ export const showRoutes = async (
     recombinations: recombinationsOf(routes, environment.isCalculator),
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
+    operands: operandsOf(
+      routes.filter((route) => !decides(route)),
+      environment.isCalculator,
+    ),
   };
   // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
   const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
@@ -63,17 +69,19 @@ interface Variations {
   readonly recombinations: Recombinations;
   readonly chains: Chains;
   readonly words: UnitWords;
+  readonly operands: Operands;
 }
 
 const otherOf = (
   route: Trajectory,
-  { recombinations, chains, words }: Variations,
+  { recombinations, chains, words, operands }: Variations,
   draws: Random,
 ): Trajectory | undefined => {
   const drawn = draws.next();
   if (drawn < RECOMBINED) return recombined(recombinations, draws);
   if (drawn < RECOMBINED + CHAINED) return chained(chains, draws, words);
-  return drawn < RECOMBINED + CHAINED + REREAD && !decides(route) ? reread(route, draws, words) : undefined;
+  if (drawn < RECOMBINED + CHAINED + REREAD) return decides(route) ? undefined : reread(route, draws, words);
+  return drawn < RECOMBINED + CHAINED + REREAD + OPERANDS ? withOtherOperand(operands, draws) : undefined;
 };
 
 /** Whether a comparison is among its calls: then more than one field is asked for. */

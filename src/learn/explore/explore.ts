@@ -53,8 +53,12 @@ export interface ExploreOptions<Sealed extends EnvironmentSealed> extends Answer
 /** Walks over a task at most, while what answers it was not found: the later ones are long and only make calls that work. */
 const WALKS = 4;
 const SHORT_WALKS = 2;
-/** Walks over each task of a family of which too few were answered, and the share that would be enough. */
-const FURTHER_WALKS = 8;
+/**
+ * Further walks over each task of a family of which too few were answered, in rounds, and the share that would be enough.
+ * There are never more of them than there were walks before.
+ */
+const FURTHER_ROUNDS = 5;
+const WALKS_OF_ROUND = 8;
 const MOSTLY = 0.5;
 const LONG_WALK = 1.6;
 /** Tasks of a family for which long walks are made. */
@@ -148,16 +152,21 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     }
   }
   await confirm(tasks);
-  // What chance alone answered has to be found yet.
+  // What chance alone answered has to be found yet, and so has what leaves some of a family unanswered.
   const families = groupsOf(tasks, ({ sealed }) => sealed.family);
-  const isOpen = ({ sealed }: EnvironmentTask): boolean => {
+  const isFound = ({ sealed }: EnvironmentTask): boolean => {
     const family = families.get(sealed.family) ?? [];
-    return family.filter(isAnswered).length < MOSTLY * Math.min(MOST_TRIED, family.length);
+    return family.filter(isAnswered).length >= MOSTLY * Math.min(MOST_TRIED, family.length);
   };
-  const open = fewOfEach(walked.filter(isOpen), MOST_LONG);
-  for (let round = 0; round < FURTHER_WALKS; round += 1)
-    for (const task of open) await walkOver(task, round % 2 === 0 ? walk : safely, longest);
-  await confirm(tasks.filter(isOpen));
+  const most = 2 * walks;
+  for (let round = 0; round < FURTHER_ROUNDS && walks < most; round += 1) {
+    const isOpen = (task: EnvironmentTask): boolean => !isFound(task) || (round === 0 && !isAnswered(task));
+    const open = fewOfEach(walked.filter(isOpen), MOST_LONG);
+    for (let i = 0; i < WALKS_OF_ROUND; i += 1)
+      for (const task of open) if (walks < most) await walkOver(task, i % 2 === 0 ? walk : safely, longest);
+    const again = new Set(open.map(({ sealed }) => sealed.family));
+    await confirm(tasks.filter(({ sealed }) => again.has(sealed.family)));
+  }
   return {
     fits,
     tools: records,

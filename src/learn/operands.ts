@@ -1,0 +1,92 @@
+import type { Random } from "../random.ts";
+import type { Field } from "../tool.ts";
+import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
+import { differs, type Fragment, groupsOf, nameOf, type Place, placesIn } from "./fragments.ts";
+import { withFragment } from "./recombined.ts";
+
+/** Words that say what is calculated with: a thing and which of its fields, such as "the birth of {1}". */
+interface Operand extends Fragment {
+  readonly field: string;
+  readonly kind: Field["kind"];
+  readonly unit: string | undefined;
+}
+
+interface Slot {
+  readonly route: Trajectory;
+  readonly place: Place & Operand;
+  /** What may stand there instead, by how it says it. */
+  readonly fitting: readonly (readonly Operand[])[];
+}
+
+/** Routes that calculate with what could be another operand, by their plans. */
+export type Operands = readonly (readonly Slot[])[];
+
+/** The operands that routes can exchange: of one kind and unit, after the same words. */
+export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: string) => boolean): Operands => {
+  const placed = routes.flatMap((route) =>
+    placesIn(route, isCalculator).flatMap((place) => {
+      const operand = operandAt(route, place);
+      return operand === undefined ? [] : [{ route, place: { ...place, ...operand } }];
+    }),
+  );
+  const alike = groupsOf(placed, ({ place }) => frameOf(place));
+  // Words say which field is meant where others in their place mean another one.
+  const slots = placed.filter(({ place }) =>
+    (alike.get(frameOf(place)) ?? []).some(
+      ({ place: other }) => other.field !== place.field && differs(place.text, other.text),
+    ),
+  );
+  const after = groupsOf(slots, ({ place }) => placeNameOf(place));
+  const all = slots.map(({ route, place }): Slot => {
+    const others = (after.get(placeNameOf(place)) ?? []).map((slot): Operand => slot.place);
+    const able = others.filter((one) => wordingOf(one) !== wordingOf(place));
+    return { route, place, fitting: [...groupsOf(able, wordingOf).values()] };
+  });
+  return [
+    ...groupsOf(
+      all.filter(({ fitting }) => fitting.length > 0),
+      ({ route, place }) => [place.field, ...route.memory.map(({ step }) => step.raw)].join("; "),
+    ).values(),
+  ];
+};
+
+/** What the last call calculates with at a place, where nothing else takes it. */
+const operandAt = (
+  { memory }: Trajectory,
+  { entries, needed }: Place,
+): Pick<Operand, "field" | "kind" | "unit"> | undefined => {
+  const [field, ...more] = needed;
+  const end = entries.at(-1);
+  if (field === undefined || more.length > 0 || end === undefined) return undefined;
+  const others = memory.slice(0, -1).some(({ step }) => step.subGoal.includes(`@${end + 1}.${field}`));
+  const observation = memory[end]?.observation;
+  const brought = observation?.status === "ok" ? observation.fields[field] : undefined;
+  return others || brought === undefined ? undefined : { field, kind: brought.kind, unit: brought.unit };
+};
+
+const frameOf = ({ frame }: Place): string => frame.replace(/@this\.\S+/gu, "@this");
+
+const placeNameOf = ({ before, kind, unit }: Place & Operand): string => [before, kind, unit].join("; ");
+
+const wordingOf = (operand: Operand): string => `${nameOf(operand)}; ${operand.field}`;
+
+/**
+ * A route that calculates with another operand: "the days between the birth of q1 and the release of q2" becomes those to the
+ * death of q2, or to an event. So what is calculated, of which fields and of which things are learnt each for itself.
+ * Undefined where nothing can be exchanged.
+ */
+export const withOtherOperand = (operands: Operands, draws: Random): Trajectory | undefined => {
+  if (operands.length === 0) return undefined;
+  const { route, place, fitting } = draws.pick(draws.pick(operands));
+  const other = draws.pick(draws.pick(fitting));
+  const made = withFragment(route, place, other);
+  if (made === undefined) return undefined;
+  const [first = 0] = place.entries;
+  const end = first + other.calls.length;
+  const last = made.memory.length - 1;
+  const inStep = (entry: MemoryEntry): MemoryEntry => ({
+    ...entry,
+    step: stepOf(entry.step.raw.replaceAll(`@${end}.${place.field}`, `@${end}.${other.field}`)),
+  });
+  return { ...made, memory: made.memory.map((entry, i) => (i === last ? inStep(entry) : entry)) };
+};
