@@ -30,12 +30,13 @@ export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: s
     }),
   );
   const alike = groupsOf(placed, ({ place }) => frameOf(place));
-  // Words say which field is meant where others in their place mean another one.
-  const slots = placed.filter(({ place }) =>
+  // Words say which field is meant where others in their place mean another one; then they say so anywhere.
+  const isTold = ({ place }: Pick<Slot, "place">): boolean =>
     (alike.get(frameOf(place)) ?? []).some(
       ({ place: other }) => other.field !== place.field && differs(place.text, other.text),
-    ),
-  );
+    );
+  const told = new Set(placed.filter(isTold).map(({ place }) => wordingOf(place)));
+  const slots = placed.filter(({ place }) => told.has(wordingOf(place)));
   const after = groupsOf(slots, ({ place }) => placeNameOf(place));
   const all = slots.map(({ route, place }): Slot => {
     const others = (after.get(placeNameOf(place)) ?? []).map((slot): Operand => slot.place);
