@@ -3,6 +3,7 @@ import type { Flow } from "../../flow/flow.ts";
 import type { StopCondition } from "../../flow/stop-condition.ts";
 import { type Query, queryOf } from "../../task.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
+import { isNamedIn } from "../asked-words.ts";
 import type { Found, Seen } from "./seen.ts";
 
 export interface ConfirmOptions<Sealed extends EnvironmentSealed> {
@@ -28,11 +29,11 @@ interface Plan extends Found {
 }
 
 /** Tasks of a family by which its plans are compared. */
-const COMPARED = 16;
+const COMPARED = 48;
 
 /**
- * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most is the way of all that
- * it answers, since others answer some by coincidence. Then on tasks that nobody walked over.
+ * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most, or of two the one whose
+ * fields the questions name, is the way of all that it answers, since others answer some by coincidence. Then on tasks that nobody walked over.
  */
 export const confirmPlans = async <Sealed extends EnvironmentSealed>(
   options: ConfirmOptions<Sealed>,
@@ -45,14 +46,18 @@ export const confirmPlans = async <Sealed extends EnvironmentSealed>(
     // Those first that were walked over: what is said of a wording is said of them.
     const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
     const answers = answering(options);
-    const ranked: { readonly plan: Plan; readonly times: number }[] = [];
+    const ranked: { readonly plan: Plan; readonly times: number; readonly named: number }[] = [];
     for (const plan of plans) {
       let times = 0;
+      let named = 0;
       for (const task of plans.length === 1 ? [] : tried.slice(0, COMPARED))
-        if ((await answers(task, plan)) !== undefined) times += 1;
-      ranked.push({ plan, times });
+        if ((await answers(task, plan)) !== undefined) {
+          times += 1;
+          if (plan.asked?.fields.some((field) => isNamedIn(field, task.question)) === true) named += 1;
+        }
+      ranked.push({ plan, times, named });
     }
-    ranked.sort((a, b) => b.times - a.times);
+    ranked.sort((a, b) => b.times - a.times || b.named - a.named);
     for (const task of tried.slice(0, MOST_TRIED)) {
       for (const { plan } of ranked) {
         const read = await answers(task, plan);
