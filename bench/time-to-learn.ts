@@ -13,6 +13,7 @@ import type { Environment, EnvironmentSealed } from "../src/environment.ts";
 import { createFlow } from "../src/flow/flow.ts";
 import { castOf } from "../src/learn/cast.ts";
 import { openReplay } from "../src/learn/demonstration-pool.ts";
+import { findRoutes } from "../src/learn/found-routes.ts";
 import { coldStartPlanner } from "../src/learn/imitation.ts";
 import { learningRateOf, type Recipe, recipes } from "../src/learn/recipe.ts";
 import { taskSampler } from "../src/learn/task-sampler.ts";
@@ -70,7 +71,14 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
   const flow = createFlow({ ...modules, tools: environment.tools(model) });
   const sampler = taskSampler(environment, seed, recipe);
   const abortSignal = new AbortController().signal;
-  const { sources } = await openReplay({ environment, engine, seed, steps: recipe.steps, recipe, abortSignal });
+  const tools = environment.tools(model);
+  const begun = processorSeconds();
+  const isShown = recipe.coldStart.routes > 0 || recipe.routes.sequences > 0;
+  const walked = isShown
+    ? { ...environment, routes: await findRoutes({ environment, tools, seed, abortSignal }) }
+    : environment;
+  const spent = { steps: 0, processorSeconds: processorSeconds() - begun, sampledTokens: 0 };
+  const { sources } = await openReplay({ environment, walked, engine, seed, steps: recipe.steps, recipe, abortSignal });
   const training = flowGrpo<EnvironmentSealed>({
     ...recipe.grpo,
     flow,
@@ -88,12 +96,11 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
   const teach = async (): Promise<void> => {
     isTaught = true;
     const [policy] = policies;
-    const tools = environment.tools(model);
-    if (policy !== undefined)
-      await coldStartPlanner({ environment, tools, policy, recipe, seed, onStep: () => undefined, abortSignal });
+    if (policy === undefined) return;
+    const onStep = (): void => undefined;
+    await coldStartPlanner({ environment, walked, tools, policy, recipe, seed, onStep, abortSignal });
   };
   const validation = environment.evaluation("validation", { heldOutPages: tasks }).heldOutPages;
-  const spent = { steps: 0, processorSeconds: 0, sampledTokens: 0 };
   const reached = new Map<number, Reached>();
   return {
     name,

@@ -253,10 +253,10 @@ const measure = async (url: string, model: string): Promise<void> => {
 
 /** Small, since each new length and number of sequences is compiled anew. */
 const recipe: Recipe = {
-  ...recipes.tiny,
+  ...recipes.flowOnly,
   steps: 2,
   grpo: {
-    ...recipes.tiny.grpo,
+    ...recipes.flowOnly.grpo,
     groupSize: 8,
     tasksPerStep: 4,
     minimumMixedGroups: 0,
@@ -264,8 +264,8 @@ const recipe: Recipe = {
     maxRefills: 0,
     klEvery: 0,
   },
-  replay: { ...recipes.tiny.replay, episodes: 2, states: 2, pool: 12 },
-  exercises: { ...recipes.tiny.exercises, sequences: 2, pool: 12 },
+  replay: { ...recipes.flowOnly.replay, episodes: 2, states: 2, pool: 12 },
+  exercises: { ...recipes.flowOnly.exercises, sequences: 2, pool: 12 },
   validation: { tasks: 4, every: 1 },
   checkpointEvery: 1,
   fixedOrderTasks: 4,

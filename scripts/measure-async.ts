@@ -43,7 +43,7 @@ const late = (tools: Toolset): Toolset =>
   );
 
 const measure = async (seed: number, maxStaleness: number, concurrency: number) => {
-  const recipe = recipes.tiny;
+  const recipe = recipes.flowOnly;
   const environment: Environment = await openAlmanac(seed);
   const engine = await openEngine("agentflow-tiny", { slots: 2 * concurrency + 64 });
   const cast = castOf(engine, { seed, recipe });

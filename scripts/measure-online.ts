@@ -22,7 +22,7 @@ const { values } = parseArgs({
   },
 });
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
-const recipe = recipes.tiny;
+const recipe = recipes.flowOnly;
 const environment: Environment = await openAlmanac(seed);
 const engine = await openEngine((await findPlayers(values.model)).model);
 const { policies, model, flow: cast } = castOf(engine, { seed, recipe });

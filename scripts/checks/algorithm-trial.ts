@@ -61,13 +61,13 @@ export const runTrial = async (
   { model, threads, split, sizes, onStep }: TrialParts,
 ): Promise<TrialResult> => {
   const { algorithm, seed, tokens, permuted, changes } = trial;
-  const { grpo, learningRate, families } = recipes.tiny;
+  const { grpo, learningRate, families } = recipes.flowOnly;
   const recipe: Recipe = {
-    ...recipes.tiny,
+    ...recipes.flowOnly,
     grpo: { ...grpo, klEvery: 0, ...algorithms[algorithm], ...changes.grpo },
     families: { ...families, ...changes.families },
-    replay: { ...recipes.tiny.replay, ...changes.replay },
-    successes: { ...recipes.tiny.successes, ...changes.successes },
+    replay: { ...recipes.flowOnly.replay, ...changes.replay },
+    successes: { ...recipes.flowOnly.successes, ...changes.successes },
   };
   const environment: Environment = await openAlmanac(seed);
   const engine = await openEngine(model ?? environment.builtInModel ?? "", { slots: 352, ...(threads && { threads }) });

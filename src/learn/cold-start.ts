@@ -44,7 +44,7 @@ export const teach = async (
   modules: readonly TrainableName[],
   { learning, settings: { seed, permuteRewards }, emit, abortSignal }: TeachOptions,
 ): Promise<Agreement | undefined> => {
-  const { tools, policies, recipe, concurrency, practice } = learning;
+  const { tools, policies, recipe, concurrency, practice, walked } = learning;
   const { environment, flow } = practice;
   const onStep = (step: number, steps: number, loss: number): void =>
     emit({ type: "imitation-step", step, steps, loss });
@@ -55,13 +55,13 @@ export const teach = async (
     if (name === "planner")
       await coldStartPlanner({
         environment,
+        walked: recipe.coldStart.routes === 0 ? undefined : await walked(),
         tools,
         policy,
         recipe,
         seed,
         permuted: permuteRewards,
         onStep,
-        onStage: (stage) => emit({ type: "stage", stage }),
         abortSignal,
       });
     else if (recipe.verifier !== undefined) {

@@ -7,7 +7,7 @@ import type { Group } from "../train/index.ts";
 import { type OpenReplayOptions, openReplay } from "./demonstration-pool.ts";
 import { recipes } from "./recipe.ts";
 
-const recipe = recipes.tiny;
+const recipe = recipes.flowOnly;
 
 const environment = await openAlmanac(1);
 const { engine } = scriptedPolicy(() => "");

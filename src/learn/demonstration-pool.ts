@@ -27,6 +27,8 @@ const FIRST_INDEX = 1_000_000;
 
 export interface OpenReplayOptions {
   readonly environment: Environment;
+  /** Where routes are walked and known. @default `environment` */
+  readonly walked?: Environment | undefined;
   /** Of the planner that imitates. */
   readonly engine: Engine;
   readonly seed: number;
@@ -47,6 +49,7 @@ export interface OpenReplayOptions {
  */
 export const openReplay = async ({
   environment,
+  walked = environment,
   engine,
   seed,
   steps,
@@ -83,7 +86,9 @@ export const openReplay = async ({
   const exercised = exercisesOf(made.map(({ trajectory }) => trajectory));
   const { sequences: routeCount } = recipe.routes;
   const showRoute =
-    routeCount === 0 ? undefined : await showRoutes({ environment, tools, recipe, seed, permuted, abortSignal });
+    routeCount === 0
+      ? undefined
+      : await showRoutes({ environment: walked, tools, recipe, seed, permuted, abortSignal });
   const routes = (step: number): readonly TrainingSequence[] =>
     Array.from({ length: routeCount }, (_, i) => showRoute?.(engine, FIRST_INDEX + step * routeCount + i) ?? []).flat();
   const successes = openSuccesses({ recipe, policy: "planner", seed, from });

@@ -2,7 +2,6 @@ import type { Policy, TrainingSequence } from "../engine.ts";
 import type { Toolset } from "../tool.ts";
 import { linearSchedule, supervised } from "../train/index.ts";
 import { type DemonstrationEnvironment, demonstrator, exerciser } from "./demonstrations.ts";
-import { findRoutes } from "./found-routes.ts";
 import { imitation, lastArguments } from "./imitated-sequences.ts";
 import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
@@ -17,12 +16,12 @@ export interface PlannerColdStartOptions {
   readonly policy: Policy;
   readonly recipe: Recipe;
   readonly seed: number;
+  /** Where routes are walked and known. @default `environment` */
+  readonly walked?: DemonstrationEnvironment | undefined;
   /** The control: routes are those of other tasks. @default false */
   readonly permuted?: boolean | undefined;
   /** Told of each step, counted from 1. */
   readonly onStep: (step: number, steps: number, loss: number) => void;
-  /** Told of random calls that look for routes. */
-  readonly onStage?: ((stage: string) => void) | undefined;
   readonly abortSignal: AbortSignal;
 }
 
@@ -32,11 +31,12 @@ export interface PlannerColdStartOptions {
  * calls that led to answers when tools were called at random, in variations. Publishes what was learnt.
  */
 export const coldStartPlanner = async (options: PlannerColdStartOptions): Promise<void> => {
-  const { environment, tools, policy, recipe, seed, onStep, abortSignal } = options;
+  const { environment, walked = environment, tools, policy, recipe, seed, permuted, onStep, abortSignal } = options;
   const { steps, plans, exercises, routes, learningRate } = recipe.coldStart;
   const show = demonstrator(environment, seed, abortSignal);
   const exercise = exerciser(environment, seed, abortSignal);
-  const showRoute = routes === 0 ? undefined : await shownRoutes(options);
+  const showRoute =
+    routes === 0 ? undefined : await showRoutes({ environment: walked, tools, recipe, seed, permuted, abortSignal });
   const form = { tools, ...promptsOf(recipe) };
   const sequences = async (step: number): Promise<TrainingSequence[]> => {
     const shown = await show(step * plans, plans);
@@ -55,12 +55,4 @@ export const coldStartPlanner = async (options: PlannerColdStartOptions): Promis
     abortSignal,
   });
   for await (const { step, loss } of training) onStep(step + 1, steps, loss);
-};
-
-/** Routes that are known, or that random calls find, as a planner is shown them. */
-const shownRoutes = async (options: PlannerColdStartOptions): ReturnType<typeof showRoutes> => {
-  const { environment, tools, recipe, seed, permuted, onStage = () => undefined, abortSignal } = options;
-  const onProgress = (done: number, total: number): void => onStage(`calling the tools at random: ${done}/${total}`);
-  const routes = environment.routes ?? (await findRoutes({ environment, tools, seed, onProgress, abortSignal }));
-  return showRoutes({ environment: { ...environment, routes }, tools, recipe, seed, permuted, abortSignal });
 };

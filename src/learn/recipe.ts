@@ -138,7 +138,7 @@ const tiny: Recipe = {
     reading: 0.9,
   },
   exercises: { from: 0.02, to: 0.01, over: 1, sequences: 8, pool: 600 },
-  routes: noRoutes,
+  routes: { from: 0.16, to: 0.12, over: 1, sequences: 12 },
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 200, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
@@ -152,9 +152,9 @@ const tiny: Recipe = {
   fixedOrderTasks: 112,
 };
 
-/** As `tiny`, from rollouts alone: nothing is imitated before the first of them. */
+/** As `tiny`, from rollouts alone: no route is imitated, and nothing before the first of them. */
 const { references: __, ...withEntries } = tiny;
-const flowOnly: Recipe = { ...withEntries, steps: 400, coldStart: noColdStart };
+const flowOnly: Recipe = { ...withEntries, steps: 400, coldStart: noColdStart, routes: noRoutes };
 
 /**
  * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated

@@ -6,6 +6,7 @@ import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
 import { chooseRecipe } from "./choose-recipe.ts";
 import type { Emit } from "./event.ts";
+import { findRoutes } from "./found-routes.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
@@ -21,6 +22,8 @@ export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "module
   readonly flow: Flow;
   /** Where training happens, and what is imitated: the same environment and flow, or with calls that fail at a rate. */
   readonly practice: { readonly environment: Environment; readonly flow: Flow };
+  /** The environment with its routes: those that it knows, or that random calls find when they are first asked for. */
+  walked(): Promise<Environment>;
   /** Seconds that it took to make the planner, where it was made. */
   readonly seconds?: number | undefined;
   /** Gives the engine back, where the run has opened it. */
@@ -95,6 +98,20 @@ const NOT_KEPT = {
 const practised = ({ environment, settings: { toolFailures, seed } }: LearningParts): Environment =>
   toolFailures === undefined ? environment : withToolFailures(environment, toolFailures, seed);
 
+/** An environment that knows no routes looks for as many as are shown. */
+const withRoutes = async (
+  { environment, settings: { seed }, emit, abortSignal }: LearningParts,
+  tools: Toolset,
+  { coldStart, routes: { sequences } }: Recipe,
+  steps: number,
+): Promise<Environment> => {
+  if (environment.routes !== undefined) return environment;
+  const onProgress = (done: number, total: number): void =>
+    emit({ type: "stage", stage: `calling the tools at random: ${done}/${total}` });
+  const ofFamily = Math.ceil((coldStart.steps * coldStart.routes + steps * sequences) / environment.families.length);
+  return { ...environment, routes: await findRoutes({ environment, tools, seed, ofFamily, onProgress, abortSignal }) };
+};
+
 /** Who plays which module, and the flow of it all. */
 const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds"> => {
   const { settings, environment, planner, recipe: asked, emit } = parts;
@@ -121,6 +138,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);
   requireTools(toolFailures, Object.keys(tools));
+  let walked: Promise<Environment> | undefined;
   const playing = { ...environment.flow, ...flow, tools };
   const executor = playing.executor ?? ruleExecutor();
   return {
@@ -134,6 +152,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     concurrency,
     tools,
     flow: createFlow(playing),
+    walked: () => (walked ??= withRoutes(parts, tools, recipe, steps)),
     practice: {
       environment: practised(parts),
       flow: createFlow(

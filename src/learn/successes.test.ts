@@ -33,7 +33,7 @@ const groupOf = (family: string, ...rewards: readonly (number | undefined)[]): G
   rollouts_G: rewards.map((reward) => ({ trajectory: trajectoryOf(made++), reward })),
 });
 
-const recipe = { ...recipes.tiny, successes: { ...recipes.tiny.successes, sequences: 3 } };
+const recipe = { ...recipes.flowOnly, successes: { ...recipes.flowOnly.successes, sequences: 3 } };
 const options = { recipe, policy: "planner", seed: 1 };
 
 it("keeps what solved a task that most others of its group did not, as it was sampled", () => {

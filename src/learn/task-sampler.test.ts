@@ -5,7 +5,7 @@ import { recipes } from "./recipe.ts";
 
 import { taskSampler } from "./task-sampler.ts";
 
-const recipe = recipes.tiny;
+const recipe = recipes.flowOnly;
 
 const environment = await openAlmanac(1);
 const count = environment.families.length;

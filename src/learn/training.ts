@@ -255,7 +255,7 @@ const drawnFrom = async ({ settings: { seed, permuteRewards: permuted }, learnin
 
 const replayOf = async ({
   settings: { replay, seed, permuteRewards: permuted },
-  learning: { practice, policies, recipe, steps },
+  learning: { practice, policies, recipe, steps, walked },
   emit,
   from,
   signals: { abortSignal },
@@ -266,6 +266,7 @@ const replayOf = async ({
   const { engine } = planner;
   return openReplay({
     environment: practice.environment,
+    walked: recipe.routes.sequences === 0 ? undefined : await walked(),
     engine,
     seed,
     steps,
