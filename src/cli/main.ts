@@ -85,8 +85,8 @@ program
   .option(...noConfigOption)
   .option(
     "--cold-start <steps>",
-    "steps of imitation before the first rollout, for a planner new to the tools",
-    wholeNumber(1),
+    "steps of imitation before the first rollout; with 0 the built-in planner learns in the flow alone",
+    wholeNumber(0),
   )
   .option("--check", "check the project (tasks, tools, reward) and stop", false)
   .option(

@@ -48,7 +48,9 @@ export const chooseRecipe = ({
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
   const isBuiltIn = builtInModel !== undefined && !isAdapter;
-  const base = recipe ?? (isAdapter ? recipes.adapter : isBuiltIn ? recipes.tiny : recipes.micro);
+  const base =
+    recipe ??
+    (isAdapter ? recipes.adapter : isBuiltIn ? (coldStart === 0 ? recipes.flowOnly : recipes.tiny) : recipes.micro);
   const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
   return {
     ...base,

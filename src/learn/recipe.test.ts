@@ -47,6 +47,16 @@ describe("the recipe of a run", () => {
       coldStart: { ...recipes.micro.coldStart, steps: 5 },
     });
     expect(chooseRecipe({ coldStart: 0, learns: "adapters" }).coldStart.steps).toBe(0);
+    const builtIn = { builtInModel: "agentflow-tiny" };
+    expect(chooseRecipe(builtIn)).toEqual(recipes.tiny);
+    // From the flow alone nothing is imitated that random calls found.
+    expect(chooseRecipe({ ...builtIn, coldStart: 0 })).toEqual(recipes.flowOnly);
+    // A short run is shown less.
+    expect(chooseRecipe({ ...builtIn, steps: recipes.tiny.steps / 4 }).coldStart.steps).toBe(
+      recipes.tiny.coldStart.steps / 4,
+    );
+    expect(chooseRecipe({ ...builtIn, steps: 1000 }).coldStart.steps).toBe(recipes.tiny.coldStart.steps);
+    expect(chooseRecipe({ ...builtIn, steps: 1, coldStart: 9 }).coldStart.steps).toBe(9);
     expect(chooseRecipe({ learningRate: undefined, coldStart: undefined, verdicts: undefined })).toEqual(recipes.micro);
   });
 
