@@ -10,7 +10,18 @@ const command = existsSync(join(root, "dist", "cli", "main.js"))
   : ["--import", "tsx", join(root, "src", "cli", "main.ts")];
 
 /** A run of learning that takes seconds: every phase is there, and each is short. */
-export const SHORT = ["--steps", "2", "--eval-tasks", "2", "--checkpoint-every", "1", "--no-replay", "--quiet"];
+export const SHORT = [
+  "--steps",
+  "2",
+  "--cold-start",
+  "0",
+  "--eval-tasks",
+  "2",
+  "--checkpoint-every",
+  "1",
+  "--no-replay",
+  "--quiet",
+];
 
 export interface Ended {
   readonly code: number | null;
