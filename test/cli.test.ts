@@ -148,7 +148,6 @@ describe("learn and solve", () => {
     const one = await learnJson("one", 16);
     for (const [name, concurrency] of [
       ["again", 16],
-      ["four", 4],
       ["alone", 1],
     ] as const) {
       const other = await learnJson(name, concurrency);
@@ -158,7 +157,7 @@ describe("learn and solve", () => {
     expect(one.figures.after.weights).not.toBe(one.figures.before.weights);
     expect(one.metrics.trimEnd().split("\n")).toHaveLength(3);
     expect(one.config).toMatchObject({ seed: 7, steps: 3, groupSize: 8, model: "agentflow-tiny" });
-    expect(Object.keys(one.seconds)).toEqual(["total", "evaluate", "rollOut", "train"]);
+    expect(Object.keys(one.seconds)).toEqual(["total", "evaluate", "rollOut", "train", "coldStart"]);
     for (const planner of [one.figures.before, one.figures.after, ...Object.values(one.figures.baselines)])
       expect(planner).toMatchObject({
         heldOutPages: { n: 8, accuracy: expect.any(Number), interval: [expect.any(Number), expect.any(Number)] },
