@@ -81,10 +81,9 @@ export const renderEntry = (
 export const REFERENCE =
   /(?<![\p{L}\p{N}_@.-])(?:q\d+\.[\p{L}\p{N}_-]+|q\d*|@\d+(?:\.[\p{L}\p{N}_-]+)?)(?![\p{L}\p{N}_@])/gu;
 
-const REFERENCE_PARTS =
-  /^(?:q(?<thing>\d+)\.(?<of>[\p{L}\p{N}_-]+)|q(?<entity>\d*)|@(?<entry>\d+)(?:\.(?<field>[\p{L}\p{N}_-]+))?)$/u;
+const REFERENCE_PARTS = /^(?:q(?<entity>\d*)|@(?<entry>\d+))(?:\.(?<field>[\p{L}\p{N}_-]+))?$/u;
 /** What an action goes back to: things of the question, and entries. */
-const ORIGIN = /(?<![\p{L}\p{N}_@.-])(?:q(?<thing>\d+)|@(?<entry>\d+))/gu;
+const ORIGIN = /(?<![\p{L}\p{N}_@.-])([q@])(\d+)/gu;
 
 /**
  * What a reference stands for: `q1` an entity of the question, `q` the whole question, `@2.country` a field of an
@@ -108,15 +107,13 @@ export const resolve = (
 ): Field | undefined => {
   const parts = REFERENCE_PARTS.exec(reference)?.groups;
   if (parts === undefined) return undefined;
-  if (parts.thing !== undefined && parts.of !== undefined) {
-    const found = memory[newestOf(memory, Number(parts.thing), parts.of) - 1]?.observation;
-    return found?.status === "ok" ? own(found.fields, parts.of) : undefined;
-  }
-  if (parts.entity === "") return { kind: "text", value: query.question };
-  if (parts.entity !== undefined) return entityField(analysis.entities[Number(parts.entity) - 1]);
-  const observation = memory[Number(parts.entry) - 1]?.observation;
+  const { entity, entry, field } = parts;
+  if (entity !== undefined && field === undefined)
+    return entity === "" ? { kind: "text", value: query.question } : entityField(analysis.entities[Number(entity) - 1]);
+  const at = entity === undefined ? Number(entry) : newestOf(memory, Number(entity), field ?? "");
+  const observation = memory[at - 1]?.observation;
   if (observation?.status !== "ok") return undefined;
-  if (parts.field !== undefined) return own(observation.fields, parts.field);
+  if (field !== undefined) return own(observation.fields, field);
   const names = Object.keys(observation.fields);
   const single =
     own(observation.fields, answerFieldOf(observation)) ??
@@ -141,12 +138,14 @@ type Action = Pick<MemoryEntry, "step">;
 /** The entities of the question that each entry goes back to, directly or by what it refers to. */
 const originsOf = (memory: readonly Action[]): readonly ReadonlySet<number>[] => {
   const origins: Set<number>[] = [];
-  for (const { step } of memory) {
-    const found = [...step.subGoal.matchAll(ORIGIN)].flatMap(({ groups }) =>
-      groups?.thing === undefined ? [...(origins[Number(groups?.entry) - 1] ?? [])] : [Number(groups.thing)],
+  for (const { step } of memory)
+    origins.push(
+      new Set(
+        [...step.subGoal.matchAll(ORIGIN)].flatMap(([, kind, number]) =>
+          kind === "q" ? Number(number) : [...(origins[Number(number) - 1] ?? [])],
+        ),
+      ),
     );
-    origins.push(new Set(found));
-  }
   return origins;
 };
 
@@ -159,7 +158,7 @@ const newestOf = (
 ): number =>
   memory.findLastIndex(
     ({ observation }, i) =>
-      observation.status === "ok" && Object.hasOwn(observation.fields, field) && origins[i]?.has(thing) === true,
+      observation.status === "ok" && Object.hasOwn(observation.fields, field) && origins[i]?.has(thing),
   ) + 1;
 
 /**
