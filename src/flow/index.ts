@@ -3,7 +3,7 @@
  * also in the build: who bundles `createFlow` alone gets none of it but what is used.
  */
 export { experiencedPlanner } from "./experienced-planner.ts";
-export { type EntryForm, renderEntry, resolve } from "./memory.ts";
+export { type EntryForm, renderEntry } from "./memory.ts";
 export { modelAnalyst } from "./model/analyst.ts";
 export { type ModelExecutorOptions, modelExecutor } from "./model/executor.ts";
 export { type ModelGeneratorOptions, modelGenerator } from "./model/generator.ts";
@@ -27,6 +27,7 @@ export type { VerifierFormOptions } from "./model/verifier-form.ts";
 export type { VerdictForm } from "./model/verifier-prompt.ts";
 export { verifierSegments } from "./model/verifier-segments.ts";
 export { observe } from "./observation.ts";
+export { resolve } from "./references.ts";
 export { ruleAnalyst } from "./rules/analyst.ts";
 export { ruleExecutor } from "./rules/executor.ts";
 export { ruleGenerator } from "./rules/generator.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createFlow, type Field, type MemoryEntry, observe, renderEntry, resolve, tool } from "../index.ts";
 import { calculate } from "../tools/index.ts";
 import { stepOf } from "../trajectory.ts";
-import { byThings, REFERENCE } from "./memory.ts";
+import { byThings, REFERENCE } from "./references.ts";
 
 const entry = (index: number, fields: Readonly<Record<string, Field>>, text = "text"): MemoryEntry => ({
   index,

@@ -2,7 +2,7 @@ import type { FlowState } from "../../module.ts";
 import type { Field, JsonSchema } from "../../tool.ts";
 import { argumentValue } from "../arguments.ts";
 import { fieldText } from "../field-text.ts";
-import { REFERENCE, resolve } from "../memory.ts";
+import { REFERENCE, resolve } from "../references.ts";
 import { coerce } from "./coerce.ts";
 
 /**

@@ -4,8 +4,8 @@ import { type AnyTool, computes, type Field } from "../../tool.ts";
 import type { Step, ToolCall } from "../../trajectory.ts";
 import { type Argument, type Arguments, argumentsOf, argumentValue, isWholeText } from "../arguments.ts";
 import { fieldTerm, fieldText } from "../field-text.ts";
-import { REFERENCE, resolve } from "../memory.ts";
 import { refused } from "../observation.ts";
+import { REFERENCE, resolve } from "../references.ts";
 
 /** Writes calls as `ruleExecutor` says. It remembers the arguments of the tools that it has seen. */
 export const callWriter = (): ((step: Step, state: FlowState) => ToolCall | Refusal) => {

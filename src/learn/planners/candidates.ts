@@ -1,5 +1,5 @@
-import { resolve } from "../../flow/memory.ts";
 import { answerFieldOf } from "../../flow/observation.ts";
+import { resolve } from "../../flow/references.ts";
 import type { FlowState } from "../../module.ts";
 import type { Field } from "../../tool.ts";
 import { failedForNow } from "../../trajectory.ts";
