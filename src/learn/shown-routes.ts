@@ -20,7 +20,10 @@ export interface ShownRoutesOptions extends WalkOptions {
   readonly recipe: Recipe;
 }
 
-/** How often a route is shown with another way to name a thing, as one that asks the same of other things, that asks for another field, or that calculates with another operand. */
+/**
+ * How often a route is shown with another way to name a thing, as one that asks the same of other things, that asks for
+ * another field, or that calculates with another operand.
+ */
 const RECOMBINED = 0.25;
 const CHAINED = 0.35;
 const REREAD = 0.12;

@@ -7,7 +7,7 @@ import { tool } from "../../tool.ts";
 import { calculate } from "../../tools/index.ts";
 import type { Trajectory } from "../../trajectory.ts";
 import { splitTasks } from "../project/project-tasks.ts";
-import { confirmPlans } from "./confirm.ts";
+import { confirming } from "./confirm.ts";
 import type { Found, Seen } from "./seen.ts";
 
 const boxes = Array.from({ length: 12 }, (_, i) => ({
@@ -74,7 +74,7 @@ it("tries what answered most tasks of a family on the others, and leaves coincid
     ["B-103", seenOf(new Map([["value height", height]]))],
     ["B-104", seenOf(new Map())],
   ]);
-  await confirmPlans({ name: "confirm", flow, tasks, seen, isRight, abortSignal });
+  await confirming({ name: "confirm", flow, seen, isRight, abortSignal })(tasks);
   expect([...(seen.get("B-103")?.accepted ?? [])]).toEqual([
     ["value weight", weight],
     ["value height", height],
@@ -93,7 +93,7 @@ it("what answers more tasks when it is tried is the way, however seldom it was f
     ["B-102", found(["value depth", depth])],
     ["B-109", found(["value weight", weight])],
   ]);
-  await confirmPlans({ name: "confirm", flow, tasks, seen, isRight, abortSignal });
+  await confirming({ name: "confirm", flow, seen, isRight, abortSignal })(tasks);
   const first = [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
   expect(first).toEqual(Array(11).fill("value weight"));
 });

@@ -4,6 +4,7 @@ import type { StopCondition } from "../../flow/stop-condition.ts";
 import { type Query, queryOf } from "../../task.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
 import { isNamedIn } from "../asked-words.ts";
+import { groupsOf } from "../fragments.ts";
 import type { Found, Seen } from "./seen.ts";
 
 export interface ConfirmOptions<Sealed extends EnvironmentSealed> {
@@ -11,7 +12,6 @@ export interface ConfirmOptions<Sealed extends EnvironmentSealed> {
   readonly name: string;
   /** Makes the calls of its planner, and does not stop for a value. */
   readonly flow: Flow;
-  readonly tasks: readonly EnvironmentTask<Sealed>[];
   /** By task; what is found is added. */
   readonly seen: Map<string, Seen>;
   /** Whether the last of the calls, and none before it, states what ends the question, and the reward accepts it. */
@@ -32,58 +32,67 @@ interface Plan extends Found {
 const COMPARED = 48;
 
 /**
- * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most, or of two the one whose
- * fields the questions name, is the way of all that it answers, since others answer some by coincidence. Then on tasks that nobody walked over.
+ * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most, or of two the one
+ * whose fields the questions name, is the way of all that it answers, since others answer some by coincidence. Then on
+ * tasks that nobody walked over. Each plan is tried once on each task, however often it is asked for.
  */
-export const confirmPlans = async <Sealed extends EnvironmentSealed>(
+export const confirming = <Sealed extends EnvironmentSealed>(
   options: ConfirmOptions<Sealed>,
-): Promise<void> => {
-  const { tasks, seen } = options;
-  const families = new Map<string, EnvironmentTask<Sealed>[]>();
-  for (const task of tasks) families.set(task.sealed.family, [...(families.get(task.sealed.family) ?? []), task]);
-  for (const family of families.values()) {
-    const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
-    // Those first that were walked over: what is said of a wording is said of them.
-    const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
-    const answers = answering(options);
-    const ranked: { readonly plan: Plan; readonly times: number; readonly named: number }[] = [];
-    for (const plan of plans) {
-      let times = 0;
-      let named = 0;
-      for (const task of plans.length === 1 ? [] : tried.slice(0, COMPARED))
-        if ((await answers(task, plan)) !== undefined) {
-          times += 1;
-          if (plan.asked?.fields.some((field) => isNamedIn(field, task.question)) === true) named += 1;
+): ((tasks: readonly EnvironmentTask<Sealed>[]) => Promise<void>) => {
+  const { seen } = options;
+  const answers = answering(options);
+  return async (tasks) => {
+    for (const family of groupsOf(tasks, ({ sealed }) => sealed.family).values()) {
+      // Those first that were walked over: what is said of a wording is said of them.
+      const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
+      const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
+      const ranked = plans.length < 2 ? plans : await compared(plans, tried.slice(0, COMPARED), answers);
+      for (const task of tried.slice(0, MOST_TRIED)) {
+        for (const plan of ranked) {
+          const read = await answers(task, plan);
+          if (read === undefined) continue;
+          const { name, ...found } = plan;
+          const known = seen.get(task.id) ?? { ...nothing, ...read };
+          // First what the whole family has in common; other ways of the task stay behind it.
+          const accepted = new Map([[name, found], ...[...known.accepted].filter(([other]) => other !== name)]);
+          seen.set(task.id, { ...known, accepted });
+          break;
         }
-      ranked.push({ plan, times, named });
-    }
-    ranked.sort((a, b) => b.times - a.times || b.named - a.named);
-    for (const task of tried.slice(0, MOST_TRIED)) {
-      for (const { plan } of ranked) {
-        const read = await answers(task, plan);
-        if (read === undefined) continue;
-        const { name, ...found } = plan;
-        const known = seen.get(task.id) ?? { ...nothing, ...read };
-        // First what the whole family has in common; other ways of the task stay behind it.
-        const accepted = new Map([[name, found], ...[...known.accepted].filter(([other]) => other !== name)]);
-        seen.set(task.id, { ...known, accepted });
-        break;
       }
     }
-  }
+  };
 };
 
-/** How a task is read, where a plan answers it. Each plan is tried once on each task. */
+/** How a task is read, where a plan answers it. */
+type Answers<Sealed extends EnvironmentSealed> = (
+  task: EnvironmentTask<Sealed>,
+  plan: Plan,
+) => Promise<Pick<Seen, "template" | "entities"> | undefined>;
+
+/** Plans by how many tasks they answer, and then by how many of these name what they calculate with. */
+const compared = async <Sealed extends EnvironmentSealed>(
+  plans: readonly Plan[],
+  tasks: readonly EnvironmentTask<Sealed>[],
+  answers: Answers<Sealed>,
+): Promise<readonly Plan[]> => {
+  const ranked: { readonly plan: Plan; readonly answered: number; readonly named: number }[] = [];
+  for (const plan of plans) {
+    const right: EnvironmentTask<Sealed>[] = [];
+    for (const task of tasks) if ((await answers(task, plan)) !== undefined) right.push(task);
+    const { fields = [] } = plan.asked ?? {};
+    const named = right.filter(({ question }) => fields.some((field) => isNamedIn(field, question)));
+    ranked.push({ plan, answered: right.length, named: named.length });
+  }
+  return ranked.sort((a, b) => b.answered - a.answered || b.named - a.named).map(({ plan }) => plan);
+};
+
 const answering = <Sealed extends EnvironmentSealed>({
   name,
   flow,
   seen,
   isRight,
   abortSignal,
-}: ConfirmOptions<Sealed>): ((
-  task: EnvironmentTask<Sealed>,
-  plan: Plan,
-) => Promise<Pick<Seen, "template" | "entities"> | undefined>) => {
+}: ConfirmOptions<Sealed>): Answers<Sealed> => {
   const tried = new Map<string, Pick<Seen, "template" | "entities"> | undefined>();
   return async (task, { plan }) => {
     abortSignal.throwIfAborted();

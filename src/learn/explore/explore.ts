@@ -12,7 +12,7 @@ import type { Observation } from "../../trajectory.ts";
 import { groupsOf } from "../fragments.ts";
 import { type AnswerOptions, answersOf } from "./answers.ts";
 import { askedOf } from "./asked.ts";
-import { confirmPlans, MOST_TRIED } from "./confirm.ts";
+import { confirming, MOST_TRIED } from "./confirm.ts";
 import type { Asked, Reading, Seen } from "./seen.ts";
 import type { Fits } from "./valid-calls.ts";
 import { leastTried, walking, whatWorks } from "./walking.ts";
@@ -128,21 +128,17 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     });
   };
   const isAnswered = ({ id }: EnvironmentTask): boolean => (seen.get(id)?.accepted.size ?? 0) > 0;
-  const confirm = (some: readonly EnvironmentTask<Sealed>[]): Promise<void> =>
-    confirmPlans({
-      name: `confirm-${name}`,
-      flow: walk,
-      tasks: some,
-      seen,
-      isRight: async (task, { memory, analysis }) => {
-        const value = statedValue(memory.at(-1)?.observation);
-        const ends = memory.findIndex(({ observation }) => fitsUnit(statedValue(observation), analysis.unit));
-        return (
-          value !== undefined && ends === memory.length - 1 && (await options.reward(task, fieldText(value))) === 1
-        );
-      },
-      abortSignal,
-    });
+  const confirm = confirming<Sealed>({
+    name: `confirm-${name}`,
+    flow: walk,
+    seen,
+    isRight: async (task, { memory, analysis }) => {
+      const value = statedValue(memory.at(-1)?.observation);
+      const ends = memory.findIndex(({ observation }) => fitsUnit(statedValue(observation), analysis.unit));
+      return value !== undefined && ends === memory.length - 1 && (await options.reward(task, fieldText(value))) === 1;
+    },
+    abortSignal,
+  });
   for (let round = 0; round < WALKS; round += 1) {
     const isLong = round >= SHORT_WALKS;
     const left = walked.filter((task) => !isAnswered(task));

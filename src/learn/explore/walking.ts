@@ -22,14 +22,15 @@ interface Tried {
   isHopeful(tool: string, call: ValidCall): boolean;
 }
 
+/** Which call of the open tools to make next; undefined where there is none. */
+type Choose = (tried: Tried, state: FlowState, draws: Random, open: readonly string[]) => Chosen | undefined;
+
 /** A planner that calls what is chosen, and notes what came of it in `fits`, and in `taken` what worked. */
 export const walking = (
   calculators: ReadonlySet<string>,
   fits: Fits,
   taken: Set<string>,
-): ((
-  choose: (tried: Tried, state: FlowState, draws: Random, open: readonly string[]) => Chosen | undefined,
-) => Planner) => {
+): ((choose: Choose) => Planner) => {
   /** Values that calls have worked with, and where they come from as well, by tool and place of the argument. */
   const worked = new Map<string, Set<string>>();
   const sources = new Map<string, Set<string>>();
@@ -92,12 +93,7 @@ export const walking = (
 };
 
 /** Each tool alike, with arguments from where they were taken least often: so it is found out what works. */
-export const leastTried = (
-  tried: Tried,
-  state: FlowState,
-  draws: Random,
-  open: readonly string[],
-): Chosen | undefined => {
+export const leastTried: Choose = (tried, state, draws, open) => {
   const fields = knownFields(state);
   const callable = open
     .map((tool) => ({ tool, calls: allowedCalls(state.tools, tool, state, fields) }))
@@ -115,12 +111,7 @@ export const leastTried = (
 };
 
 /** Each tool alike, with arguments from where they have worked, or that are hopeful. */
-export const whatWorks = (
-  tried: Tried,
-  state: FlowState,
-  draws: Random,
-  open: readonly string[],
-): Chosen | undefined => {
+export const whatWorks: Choose = (tried, state, draws, open) => {
   const fields = knownFields(state);
   const known = beginningsOf(tried.fits);
   const callable = open
