@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { leverEngine, quick } from "../../test/learn-double.ts";
 import type { Engine } from "../engine.ts";
+import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { leverEnvironment, wordTokenizer } from "../testing/index.ts";
 import type { LearnHappening } from "./event.ts";
@@ -74,15 +75,17 @@ describe("everything that training needs", () => {
     expect((await opened(source(false).planner, { verdicts: true })).recipe.verdicts).toBe(true);
   });
 
-  it("tells the steps and the seconds of a planner that is made", async () => {
+  it("tells the steps and the seconds of a planner that is made, for an environment whose routes are found once", async () => {
     const happenings: LearnHappening[] = [];
     let seconds = 0;
+    let shown: Environment["routes"];
     const engine = leverEngine();
     const { planner } = sourceOf(
       {},
       {
         isMade: true,
-        open: async ({ onStep }) => {
+        open: async ({ environment: { routes }, onStep }) => {
+          shown = routes;
           onStep(1, 2, 0.5);
           seconds = 30;
           return { engine };
@@ -90,8 +93,13 @@ describe("everything that training needs", () => {
       },
     );
     const learning = await opened(planner, {}, { emit: (one) => happenings.push(one), now: () => seconds });
-    expect(happenings).toEqual([{ type: "imitation-step", step: 1, steps: 2, loss: 0.5 }]);
+    expect(happenings.filter(({ type }) => type !== "stage")).toEqual([
+      { type: "imitation-step", step: 1, steps: 2, loss: 0.5 },
+    ]);
     expect(learning.seconds).toBe(30);
+    expect(environment.routes).toBeUndefined();
+    expect(shown).toBeDefined();
+    expect((await learning.walked()).routes).toBe(shown);
   });
 
   it("solves with the policy that learns", async () => {

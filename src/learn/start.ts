@@ -10,6 +10,7 @@ import { findRoutes } from "./found-routes.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
+import { silentModel } from "./silent-model.ts";
 import { failingCalls, requireTools, withToolFailures } from "./tool-failures.ts";
 
 /** Everything that training needs, as the settings ask for it. */
@@ -57,18 +58,25 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { algorithm, coldStart, learningRate, steps, train, verdicts } = settings;
   const { builtInModel } = environment;
   const begun = now();
+  const recipe = chooseRecipe({
+    recipe: parts.recipe,
+    builtInModel,
+    algorithm,
+    coldStart,
+    learningRate,
+    steps,
+    train,
+    verdicts,
+  });
+  let found: Promise<Environment> | undefined;
+  const walked = (): Promise<Environment> => {
+    found ??= withRoutes(parts, recipe);
+    return found;
+  };
+  const shown = planner.isMade === true && recipe.coldStart.routes > 0 ? await walked() : environment;
   const opened = await planner.open({
-    environment: practised(parts),
-    recipe: chooseRecipe({
-      recipe: parts.recipe,
-      builtInModel,
-      algorithm,
-      coldStart,
-      learningRate,
-      steps,
-      train,
-      verdicts,
-    }),
+    environment: practised({ ...parts, environment: shown }),
+    recipe,
     settings,
     onStep: (step, steps, loss) => emit({ type: "imitation-step", step, steps, loss }),
     abortSignal,
@@ -79,6 +87,7 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   try {
     return {
       ...withFlow(parts, opened),
+      walked,
       ...(planner.isMade === true && { seconds: now() - begun }),
       dispose,
     };
@@ -100,20 +109,21 @@ const practised = ({ environment, settings: { toolFailures, seed } }: LearningPa
 
 /** An environment that knows no routes looks for as many as are shown. */
 const withRoutes = async (
-  { environment, settings: { seed }, emit, abortSignal }: LearningParts,
-  tools: Toolset,
-  { coldStart, routes: { sequences } }: Recipe,
-  steps: number,
+  { environment, settings, emit, abortSignal }: LearningParts,
+  recipe: Recipe,
 ): Promise<Environment> => {
   if (environment.routes !== undefined) return environment;
+  const { seed, steps = recipe.steps } = settings;
+  const tools = environment.tools(silentModel);
   const onProgress = (done: number, total: number): void =>
     emit({ type: "stage", stage: `calling the tools at random: ${done}/${total}` });
-  const ofFamily = Math.ceil((coldStart.steps * coldStart.routes + steps * sequences) / environment.families.length);
+  const shown = recipe.coldStart.steps * recipe.coldStart.routes + steps * recipe.routes.sequences;
+  const ofFamily = Math.ceil(shown / environment.families.length);
   return { ...environment, routes: await findRoutes({ environment, tools, seed, ofFamily, onProgress, abortSignal }) };
 };
 
 /** Who plays which module, and the flow of it all. */
-const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds"> => {
+const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds" | "walked"> => {
   const { settings, environment, planner, recipe: asked, emit } = parts;
   const { engine } = opened;
   const { learns, optimiser } = engine;
@@ -138,7 +148,6 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);
   requireTools(toolFailures, Object.keys(tools));
-  let walked: Promise<Environment> | undefined;
   const playing = { ...environment.flow, ...flow, tools };
   const executor = playing.executor ?? ruleExecutor();
   return {
@@ -152,7 +161,6 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     concurrency,
     tools,
     flow: createFlow(playing),
-    walked: () => (walked ??= withRoutes(parts, tools, recipe, steps)),
     practice: {
       environment: practised(parts),
       flow: createFlow(
