@@ -3,7 +3,7 @@ import type { Field } from "../tool.ts";
 import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
 import { type UnitWords, withFields } from "./asked-words.ts";
 import { groupsOf } from "./fragments.ts";
-import { mentioned, neededBy, renumbered } from "./planners/references.ts";
+import { mentioned, renumbered, wayTo } from "./planners/references.ts";
 import { isName } from "./varied-exercises.ts";
 
 /** Lookups that lead from one thing of a question to the field that it asks for. */
@@ -51,23 +51,13 @@ const chainIn = ({ analysis, memory, ...route }: Trajectory): Chain | undefined 
   const operands = operandsIn({ analysis, memory, ...route });
   const [last] = operands?.entries ?? [];
   if (operands === undefined || last === undefined) return undefined;
-  const needed = [...neededBy(memory[last - 1]?.step.subGoal ?? "", memory), last];
-  const things = new Set(needed.flatMap((entry) => mentioned(memory[entry - 1]?.step.subGoal ?? "")));
-  const [thing] = things;
+  const way = wayTo(last, memory);
   const observation = memory[last - 1]?.observation;
   const brought = observation?.status === "ok" ? observation.fields[operands.field] : undefined;
-  if (thing === undefined || things.size > 1 || brought === undefined) return undefined;
-  const calls = needed.flatMap((entry) => memory[entry - 1] ?? []);
+  if (way === undefined || brought === undefined) return undefined;
   return {
-    name: analysis.entities[thing - 1] ?? "",
-    calls: calls.map((call) => ({
-      ...call,
-      step: renumbered(
-        call.step,
-        (entry) => needed.indexOf(entry) + 1,
-        () => 1,
-      ),
-    })),
+    name: analysis.entities[way.thing - 1] ?? "",
+    calls: way.calls,
     field: operands.field,
     kind: brought.kind,
     unit: brought.unit,

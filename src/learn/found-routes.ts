@@ -5,14 +5,14 @@ import type { WalkOptions } from "./routes.ts";
 
 export interface FoundRoutesOptions extends Omit<WalkOptions, "environment" | "permuted"> {
   readonly environment: Pick<Environment, "families" | "train" | "reward" | "flow">;
-  /** Tasks of each family, at most and by default 24. */
+  /** Tasks of each family, at most and by default 48. */
   readonly ofFamily?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Training tasks of this index and on are for random calls alone. */
 const FIRST_INDEX = 2_000_000;
-const OF_FAMILY = 24;
+const OF_FAMILY = 48;
 /** Turns of a random walk: what a plan of seven calls needs comes by within a few walks. */
 const TURNS = 10;
 

@@ -32,7 +32,7 @@ export const nameOf = (fragment: Fragment): string => `${fragment.text}: ${calls
 
 export const callsOf = ({ calls }: Fragment): string => calls.map(({ step }) => step.raw).join("; ");
 
-const MOST_WORDS = 9;
+const MOST_WORDS = 12;
 const WORD = /[\p{L}\p{N}_'’-]+|[^\s\p{L}\p{N}]/gu;
 
 /**

@@ -72,6 +72,19 @@ it("also where they were never asked for together", () => {
   );
 });
 
+it("also in a place where only what shares other places with them has stood", () => {
+  const on = (words: string, turns: readonly MadeTurn[], field: string): Trajectory =>
+    routeOf(`On which date was ${words}?`, [...turns, { action: `calculate value ${field}`, fields: value }], "date");
+  const more = [
+    ...routes,
+    // The birth stands here and there, the death only there.
+    days("birth of", "birth of", [write("q1"), write("q2")], "@1.born @2.born"),
+    on("the birth of q1", [write("q1")], "@1.born"),
+    on("the print of q1", [read("q1")], "@1.printed"),
+  ];
+  expect(madeOf(more).map(shown)).toContain("On which date was the death of q1? | writer q1 | calculate value @1.died");
+});
+
 it("nothing is exchanged for what is of another kind or unit, or where the words do not tell the fields apart", () => {
   expect(madeOf(routes.slice(2))).toEqual([]);
   expect(madeOf(routes.slice(0, 1))).toEqual([]);

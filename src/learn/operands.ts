@@ -21,7 +21,7 @@ interface Slot {
 /** Routes that calculate with what could be another operand, by their plans. */
 export type Operands = readonly (readonly Slot[])[];
 
-/** The operands that routes can exchange: of one kind and unit, after the same words. */
+/** The operands that routes can exchange: of one kind and unit, where they stand after the same words in some question. */
 export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: string) => boolean): Operands => {
   const placed = routes.flatMap((route) =>
     placesIn(route, isCalculator).flatMap((place) => {
@@ -38,11 +38,20 @@ export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: s
   const told = new Set(placed.filter(isTold).map(({ place }) => wordingOf(place)));
   const slots = placed.filter(({ place }) => told.has(wordingOf(place)));
   const after = groupsOf(slots, ({ place }) => placeNameOf(place));
-  const all = slots.map(({ route, place }): Slot => {
-    const others = (after.get(placeNameOf(place)) ?? []).map((slot): Operand => slot.place);
-    const able = others.filter((one) => wordingOf(one) !== wordingOf(place));
-    return { route, place, fitting: [...groupsOf(able, wordingOf).values()] };
-  });
+  const places = groupsOf(slots, ({ place }) => wordingOf(place));
+  /** What stands somewhere after the same words: then either may stand wherever the other does. */
+  const alikeOf = (wording: string): readonly (readonly Operand[])[] => {
+    const names = new Set((places.get(wording) ?? []).map(({ place }) => placeNameOf(place)));
+    const others = [...names].flatMap((name) => after.get(name) ?? []).map((slot): Operand => slot.place);
+    return [
+      ...groupsOf(
+        others.filter((one) => wordingOf(one) !== wording),
+        wordingOf,
+      ).values(),
+    ];
+  };
+  const fitting = new Map([...places.keys()].map((wording) => [wording, alikeOf(wording)]));
+  const all = slots.map(({ route, place }): Slot => ({ route, place, fitting: fitting.get(wordingOf(place)) ?? [] }));
   return [
     ...groupsOf(
       all.filter(({ fitting }) => fitting.length > 0),

@@ -126,6 +126,7 @@ const tiny: Recipe = {
     minimumMixedGroups: 2,
     maxRefills: 1,
     fullStepGroups: 3,
+    updatesPerBatch: 2,
   },
   learningRate: { peak: 3e-4, warmUp: 8, finalShare: 0.3 },
   replay: {
@@ -154,7 +155,13 @@ const tiny: Recipe = {
 
 /** As `tiny`, from rollouts alone: no route is imitated, and nothing before the first of them. */
 const { references: __, ...withEntries } = tiny;
-const flowOnly: Recipe = { ...withEntries, steps: 400, coldStart: noColdStart, routes: noRoutes };
+const flowOnly: Recipe = {
+  ...withEntries,
+  steps: 400,
+  grpo: { ...tiny.grpo, updatesPerBatch: 1 },
+  coldStart: noColdStart,
+  routes: noRoutes,
+};
 
 /**
  * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
@@ -164,7 +171,7 @@ const adapter: Recipe = {
   ...flowOnly,
   steps: 60,
   // A step without mixed groups still imitates: it does not shrink.
-  grpo: { ...tiny.grpo, tasksPerStep: 12, klEvery: 10, minimumMixedGroups: 2, fullStepGroups: 0 },
+  grpo: { ...flowOnly.grpo, fullStepGroups: 0 },
   learningRate: { peak: 2e-4, warmUp: 4, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.01, over: 0.5, episodes: 6, states: 6, pool: 300 },
   exercises: noExercises,
@@ -185,8 +192,7 @@ const paper: Recipe = {
   ...flowOnly,
   steps: 32,
   grpo: {
-    ...tiny.grpo,
-    groupSize: 8,
+    ...flowOnly.grpo,
     tasksPerStep: 32,
     beta: 0.001,
     clipLow: 0.2,
@@ -213,7 +219,7 @@ const micro: Recipe = {
   ...tiny,
   steps: 160,
   // Its reference would be weights that know nothing: no KL is measured.
-  grpo: { ...tiny.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
+  grpo: { ...flowOnly.grpo, tasksPerStep: 8, fullStepGroups: 2, klEvery: 0 },
   learningRate: { peak: 6e-4, warmUp: 6, finalShare: 0.3 },
   replay: { ...tiny.replay, from: 0.1, to: 0.005, over: 0.7, episodes: 4, states: 12, pool: 300 },
   exercises: { from: 0.05, to: 0.02, over: 1, sequences: 4, pool: 300 },

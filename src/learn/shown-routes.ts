@@ -1,10 +1,11 @@
 import type { TrainingSequence } from "../engine.ts";
 import { deriveKey, type Random, random, randomKey } from "../random.ts";
-import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
+import type { MemoryEntry, Trajectory } from "../trajectory.ts";
 import { type UnitWords, unitWordsIn } from "./asked-words.ts";
 import { type Chains, chained, chainsIn } from "./chained.ts";
 import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
+import { mistaken } from "./mistaken.ts";
 import { type Operands, operandsOf, withOtherOperand } from "./operands.ts";
 import { comparisons } from "./planners/candidates.ts";
 import { renumbered } from "./planners/references.ts";
@@ -91,10 +92,7 @@ const otherOf = (
 const decides = ({ memory }: Trajectory): boolean =>
   memory.some(({ step }) => Object.hasOwn(comparisons, step.subGoal.split(" ")[0] ?? ""));
 
-/**
- * Now and then the right arguments for another tool, or another field, in front of a call: then it is made right. Or it
- * fails for now, and is made again.
- */
+/** Now and then a mistake in front of a call: then it is made right. Or it fails for now, and is made again. */
 const withMistakes = (
   route: Trajectory,
   routes: readonly Trajectory[],
@@ -108,22 +106,9 @@ const withMistakes = (
     memory.push({ ...entry, index: memory.length + 1, turnsLeft: Math.max(0, turns - memory.length) });
   for (const { step, observation, verdict } of route.memory) {
     const right = renumbered(step, (entry) => placeOf[entry - 1] ?? entry);
-    const { subGoal } = right;
     if (draws.next() < MISTAKEN) {
-      const other = draws.pick(draws.pick(routes).memory).step;
-      const isField = draws.next() < 0.5 && /@\d+\.\S/.test(subGoal);
-      const field = /@\d+\.(\S+)/.exec(other.subGoal)?.[1] ?? "value";
-      const mistake = isField
-        ? stepOf(`${step.tool} ${subGoal.replace(/(@\d+\.)\S+/, `$1${field}`)}`)
-        : stepOf(`${other.tool} ${subGoal}`);
-      if (mistake.raw !== right.raw)
-        push({
-          step: mistake,
-          observation: isField
-            ? { status: "refused", reason: "bad-reference", error: "" }
-            : { status: "failed", reason: "tool-error", error: "" },
-          verdict,
-        });
+      const { step: mistake, observation: failed } = mistaken(right, draws.pick(draws.pick(routes).memory).step, draws);
+      if (mistake.raw !== right.raw) push({ step: mistake, observation: failed, verdict });
     }
     if (!isCalculator(step.tool) && draws.next() < UNAVAILABLE)
       push({ step: right, observation: { status: "failed", reason: "unavailable", error: "" }, verdict });

@@ -34,7 +34,8 @@ export interface AnswerOptions<Sealed extends EnvironmentSealed> {
 /** Most calculations that are tried on what one walk has brought. */
 const MOST_CALCULATIONS = 400;
 
-const nameOf = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
+/** The name of a calculation, by which what was found is kept. */
+export const calculationName = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
 
 /** Finds out what answers a question, given what a walk over it has brought. `onCall` gets each calculation. */
 export const answersOf = <Sealed extends EnvironmentSealed>(
@@ -103,7 +104,7 @@ export const answersOf = <Sealed extends EnvironmentSealed>(
       for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
         if (!(await isRight(await calculated(tool, subGoal)))) continue;
         const way = wayOf(tool, subGoal);
-        accept(nameOf(way.asked), way);
+        accept(calculationName(way.asked), way);
       }
       // Which way a question's own number or date lies, whatever it is asked for.
       for (const subGoal of withNamed.slice(0, MOST_CALCULATIONS)) {

@@ -8,6 +8,7 @@ import { calculate } from "../../tools/index.ts";
 import type { Trajectory } from "../../trajectory.ts";
 import { splitTasks } from "../project/project-tasks.ts";
 import { confirming } from "./confirm.ts";
+import { endingsIn } from "./crossed.ts";
 import type { Found, Seen } from "./seen.ts";
 
 const boxes = Array.from({ length: 12 }, (_, i) => ({
@@ -96,4 +97,18 @@ it("what answers more tasks when it is tried is the way, however seldom it was f
   await confirming({ name: "confirm", flow, seen, isRight, abortSignal })(tasks);
   const first = [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
   expect(first).toEqual(Array(11).fill("value weight"));
+});
+
+it("another plan's way to a field is the way of a family where it answers more of it, though no walk over it came there", async () => {
+  const seen = new Map([
+    ["B-100", seenOf(new Map([["value depth", depth]]))],
+    ["B-101", seenOf(new Map([["value depth", depth]]))],
+  ]);
+  const confirm = confirming({ name: "confirm", flow, seen, isRight, abortSignal });
+  await confirm(tasks);
+  const first = () => [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
+  expect(first()).toEqual(Array(9).fill("value depth"));
+  await confirm(tasks, endingsIn([height, weight]));
+  expect(first()).toEqual(Array(11).fill("value weight"));
+  expect(seen.get("B-100")?.accepted.get("value weight")).toEqual(weight);
 });

@@ -5,6 +5,8 @@ import { type Query, queryOf } from "../../task.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
 import { isNamedIn } from "../asked-words.ts";
 import { groupsOf } from "../fragments.ts";
+import { calculationName } from "./answers.ts";
+import { crossed, type Ending } from "./crossed.ts";
 import type { Found, Seen } from "./seen.ts";
 
 export interface ConfirmOptions<Sealed extends EnvironmentSealed> {
@@ -24,7 +26,8 @@ const MOST_PLANS = 6;
 /** Tasks of a family on which its plans are tried. */
 export const MOST_TRIED = 100;
 
-interface Plan extends Found {
+/** What was found, under the name of its calculation. */
+export interface Plan extends Found {
   readonly name: string;
 }
 
@@ -38,15 +41,15 @@ const COMPARED = 48;
  */
 export const confirming = <Sealed extends EnvironmentSealed>(
   options: ConfirmOptions<Sealed>,
-): ((tasks: readonly EnvironmentTask<Sealed>[]) => Promise<void>) => {
+): ((tasks: readonly EnvironmentTask<Sealed>[], endings?: readonly Ending[]) => Promise<void>) => {
   const { seen } = options;
   const answers = answering(options);
-  return async (tasks) => {
+  return async (tasks, endings = []) => {
     for (const family of groupsOf(tasks, ({ sealed }) => sealed.family).values()) {
       // Those first that were walked over: what is said of a wording is said of them.
       const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
       const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
-      const ranked = plans.length < 2 ? plans : await compared(plans, tried.slice(0, COMPARED), answers);
+      const ranked = await compared(plans, endings, tried.slice(0, COMPARED), answers);
       for (const task of tried.slice(0, MOST_TRIED)) {
         for (const plan of ranked) {
           const read = await answers(task, plan);
@@ -69,21 +72,60 @@ type Answers<Sealed extends EnvironmentSealed> = (
   plan: Plan,
 ) => Promise<Pick<Seen, "template" | "entities"> | undefined>;
 
-/** Plans by how many tasks they answer, and then by how many of these name what they calculate with. */
+/** A plan that was tried on tasks. */
+interface Tried<Sealed extends EnvironmentSealed> {
+  readonly plan: Plan;
+  /** What it does not answer; not all of it where it is no better than another plan. */
+  readonly left: readonly EnvironmentTask<Sealed>[];
+  /** How many of those that it answers name what it calculates with. */
+  readonly named: number;
+}
+
+/** Tries a plan on tasks, until it leaves more of them than `most`. */
+const tryOn = async <Sealed extends EnvironmentSealed>(
+  plan: Plan,
+  tasks: readonly EnvironmentTask<Sealed>[],
+  most: number,
+  answers: Answers<Sealed>,
+): Promise<Tried<Sealed>> => {
+  const { fields = [] } = plan.asked ?? {};
+  const left: EnvironmentTask<Sealed>[] = [];
+  let named = 0;
+  for (const task of tasks) {
+    if (left.length > most) break;
+    if ((await answers(task, plan)) === undefined) left.push(task);
+    else if (fields.some((field) => isNamedIn(field, task.question))) named += 1;
+  }
+  return { plan, left, named };
+};
+
+/**
+ * Plans by how many tasks they answer, and then by how many of these name what they calculate with. Before them those that
+ * answer more, crossed of the best one and the endings of other plans.
+ */
 const compared = async <Sealed extends EnvironmentSealed>(
   plans: readonly Plan[],
+  endings: readonly Ending[],
   tasks: readonly EnvironmentTask<Sealed>[],
   answers: Answers<Sealed>,
 ): Promise<readonly Plan[]> => {
-  const ranked: { readonly plan: Plan; readonly answered: number; readonly named: number }[] = [];
-  for (const plan of plans) {
-    const right: EnvironmentTask<Sealed>[] = [];
-    for (const task of tasks) if ((await answers(task, plan)) !== undefined) right.push(task);
-    const { fields = [] } = plan.asked ?? {};
-    const named = right.filter(({ question }) => fields.some((field) => isNamedIn(field, question)));
-    ranked.push({ plan, answered: right.length, named: named.length });
+  const tried: Tried<Sealed>[] = [];
+  const fewest = (): number => Math.min(...tried.map(({ left }) => left.length));
+  for (const plan of plans) tried.push(await tryOn(plan, tasks, fewest(), answers));
+  const ranked = tried.sort((a, b) => a.left.length - b.left.length || b.named - a.named);
+  const [best] = ranked;
+  if (best === undefined || best.left.length === 0) return ranked.map(({ plan }) => plan);
+  // First on what the best one leaves: of that it has to answer some.
+  const hardest = [...best.left, ...tasks.filter((task) => !best.left.includes(task))];
+  const better: Tried<Sealed>[] = [];
+  for (const way of crossed(best.plan, endings)) {
+    const plan = { name: calculationName(way.asked), ...way };
+    const one = await tryOn(plan, hardest, fewest() - 1, answers);
+    if (one.left.length >= fewest()) continue;
+    tried.push(one);
+    better.unshift(one);
   }
-  return ranked.sort((a, b) => b.answered - a.answered || b.named - a.named).map(({ plan }) => plan);
+  return [...better, ...ranked].map(({ plan }) => plan);
 };
 
 const answering = <Sealed extends EnvironmentSealed>({
@@ -130,7 +172,7 @@ const callsOf = async (
 };
 
 /** The plans that answered most tasks. */
-const commonest = (shown: readonly Seen[]): readonly Plan[] => {
+export const commonest = (shown: readonly Seen[], most = MOST_PLANS): readonly Plan[] => {
   const counts = new Map<string, { readonly one: Plan; times: number }>();
   for (const { accepted } of shown)
     for (const [name, found] of accepted) {
@@ -141,6 +183,6 @@ const commonest = (shown: readonly Seen[]): readonly Plan[] => {
     }
   return [...counts.values()]
     .sort((a, b) => b.times - a.times || a.one.plan.length - b.one.plan.length)
-    .slice(0, MOST_PLANS)
+    .slice(0, most)
     .map(({ one }) => one);
 };

@@ -12,7 +12,8 @@ import type { Observation } from "../../trajectory.ts";
 import { groupsOf } from "../fragments.ts";
 import { type AnswerOptions, answersOf } from "./answers.ts";
 import { askedOf } from "./asked.ts";
-import { confirming, MOST_TRIED } from "./confirm.ts";
+import { commonest, confirming, MOST_TRIED } from "./confirm.ts";
+import { endingsIn } from "./crossed.ts";
 import type { Asked, Reading, Seen } from "./seen.ts";
 import type { Fits } from "./valid-calls.ts";
 import { leastTried, walking, whatWorks } from "./walking.ts";
@@ -99,7 +100,8 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     tools: rememberingPlaces(tools, places),
   });
   const safely = walk.with({ planner: walker(whatWorks) });
-  const walked = fewOfEach(random(randomKey(seed, "explored")).shuffle(tasks), MOST_OF_FAMILY);
+  const shuffled = random(randomKey(seed, "explored")).shuffle(tasks);
+  const walked = fewOfEach(shuffled, MOST_OF_FAMILY);
   let walks = 0;
   const walkOver = async (task: EnvironmentTask<Sealed>, flow: Flow, turnLimit: number): Promise<void> => {
     abortSignal.throwIfAborted();
@@ -156,13 +158,23 @@ export const explore = async <Sealed extends EnvironmentSealed>(
   };
   const most = 2 * walks;
   for (let round = 0; round < FURTHER_ROUNDS && walks < most; round += 1) {
-    const isOpen = (task: EnvironmentTask): boolean => !isFound(task) || (round === 0 && !isAnswered(task));
-    const open = fewOfEach(walked.filter(isOpen), MOST_LONG);
+    const open = fewOfEach(
+      shuffled.filter((task) => !isFound(task) || !isAnswered(task)),
+      MOST_LONG,
+    );
     for (let i = 0; i < WALKS_OF_ROUND; i += 1)
       for (const task of open) if (walks < most) await walkOver(task, i % 2 === 0 ? walk : safely, longest);
     const again = new Set(open.map(({ sealed }) => sealed.family));
     await confirm(tasks.filter(({ sealed }) => again.has(sealed.family)));
   }
+  // What a family's walks came upon in a detour or by coincidence, those of another one may have found as it is meant.
+  const best = [...families.values()].flatMap((family) =>
+    commonest(
+      family.flatMap(({ id }) => seen.get(id) ?? []),
+      1,
+    ),
+  );
+  await confirm(tasks, endingsIn(best));
   return {
     fits,
     tools: records,

@@ -36,3 +36,25 @@ export const renumbered = (
   const entries = subGoal.replace(ENTRY, (_, entry: string) => `@${entryOf(Number(entry))}`);
   return stepOf(`${tool} ${withMentions(entries, (entity) => `q${entityOf(entity)}`)}`);
 };
+
+/**
+ * The calls that an entry comes from, itself the last of them, where all go back to one thing of the question. They refer to
+ * each other (`@1` is the first of them) and to the thing as `q1`. Undefined where it takes more than one thing, or none.
+ */
+export const wayTo = <Entry extends Pick<MemoryEntry, "step">>(
+  entry: number,
+  memory: readonly Entry[],
+): { readonly thing: number; readonly calls: readonly Entry[] } | undefined => {
+  const places = [...neededBy(memory[entry - 1]?.step.subGoal ?? "", memory), entry];
+  const calls = places.flatMap((place) => memory[place - 1] ?? []);
+  const things = new Set(calls.flatMap(({ step }) => mentioned(step.subGoal)));
+  const [thing] = things;
+  if (thing === undefined || things.size > 1) return undefined;
+  const own = (step: Step): Step =>
+    renumbered(
+      step,
+      (one) => places.indexOf(one) + 1,
+      () => 1,
+    );
+  return { thing, calls: calls.map((call) => ({ ...call, step: own(call.step) })) };
+};
