@@ -150,6 +150,11 @@ export interface Policy {
   exportState(): Promise<Uint8Array>;
   /** Continues from exported bytes and publishes their weights. Throws `EngineError` for bytes of another model. */
   importState(state: Uint8Array): Promise<void>;
+  /**
+   * Goes to a place between exported bytes and where it is: `share` of its own weights and the rest of those, which are
+   * published; moments and steps stay its own. Throws `EngineError` for bytes of another model. @default it cannot
+   */
+  average?(state: Uint8Array, share: number): Promise<void>;
   /** Writes the current weights as a model folder (safetensors, config, tokenizer, manifest with hashes and `about`). */
   save(folder: string, about?: Readonly<Record<string, unknown>>): Promise<void>;
 }

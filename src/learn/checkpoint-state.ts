@@ -15,6 +15,8 @@ export interface TrainingState {
   /** What is imitated of earlier steps; absent without replay. */
   readonly successes?: SuccessesState | undefined;
   readonly kept: KeptBest;
+  /** The policies before the first step, where the recipe goes back towards them at the end. */
+  readonly start?: readonly Uint8Array[] | undefined;
   /** Seconds that went into the parts of training until then. */
   readonly spent: { readonly rollOut: number; readonly train: number; readonly validate: number };
 }
@@ -28,7 +30,7 @@ export interface StoredState {
 
 interface Progress {
   readonly extents: StoredState["extents"];
-  readonly state: Omit<TrainingState, "kept"> & {
+  readonly state: Omit<TrainingState, "kept" | "start"> & {
     readonly kept: {
       readonly since: number;
       readonly last?: number;
@@ -42,7 +44,7 @@ interface Progress {
 export const saveState = async (
   run: Pick<Run, "folder" | "extents">,
   policies: readonly Policy[],
-  { kept, ...state }: TrainingState,
+  { kept, start = [], ...state }: TrainingState,
 ): Promise<void> => {
   const files = new Map<string, Uint8Array>();
   for (const policy of policies) files.set(`policy-${policy.name}.state`, await policy.exportState());
@@ -50,6 +52,7 @@ export const saveState = async (
   for (const [i, policy] of policies.entries()) {
     const bytes = best?.states[i];
     if (bytes !== undefined) files.set(`best-${policy.name}.state`, bytes);
+    if (start[i] !== undefined) files.set(`start-${policy.name}.state`, start[i]);
   }
   const progress: Progress = {
     extents: await run.extents(),
@@ -90,9 +93,10 @@ const storedOf = ({ step, files }: Checkpoint, names: readonly string[]): Stored
     bestStep === undefined || accuracy === undefined
       ? undefined
       : { step: bestStep, accuracy, states: names.map((name) => bytes(`best-${name}.state`)) };
+  const start = names.flatMap((name) => files.get(`start-${name}.state`) ?? []);
   return {
     extents,
-    state: { ...state, kept: { best, since, last } },
+    state: { ...state, kept: { best, since, last }, ...(start.length > 0 && { start }) },
     policies: names.map((name) => bytes(`policy-${name}.state`)),
   };
 };

@@ -1,12 +1,13 @@
 import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
 import type { Policy } from "../engine.ts";
-import { type Environment, setNames, type TaskSets } from "../environment.ts";
+import { setNames, type TaskSets } from "../environment.ts";
 import type { Flow } from "../flow/flow.ts";
 import { defined } from "../options.ts";
 import { readLines } from "../store/lines.ts";
 import type { ReplyJournal } from "../store/reply-journal.ts";
 import type { Run } from "../store/run-folder.ts";
+import { startOf } from "./averaged.ts";
 import { type Baselines, measureBaselines } from "./baselines.ts";
 import { type StoredState, saveState, type TrainingState } from "./checkpoint-state.ts";
 import { teach, untaught } from "./cold-start.ts";
@@ -16,7 +17,6 @@ import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
 import { madeBy, withoutWorker } from "./made-by.ts";
 import type { RunSignals } from "./options.ts";
-import type { Recipe } from "./recipe.ts";
 import { aboutPrompts } from "./recipe-prompts.ts";
 import { setsOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
@@ -157,7 +157,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
       seconds.coldStart = now() - begun;
       run.appendTimings({ coldStart: seconds.coldStart });
       if (agreement !== undefined) await keep({ agreement });
-      await save(beforeTraining(environment, seed, recipe));
+      await save(await beforeTraining(learning, settings));
     }
     return phase("coldStart");
   };
@@ -216,10 +216,14 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
 };
 
 /** The state of a run whose first step is still to come. */
-const beforeTraining = (environment: Environment, seed: number, recipe: Recipe): TrainingState => ({
+const beforeTraining = async (
+  { environment, policies, recipe }: Learning,
+  settings: LearnSettings,
+): Promise<TrainingState> => ({
   after: { index: -1, tasksDrawn: 0 },
-  sampler: taskSampler(environment, seed, recipe).state(),
+  sampler: taskSampler(environment, settings.seed, recipe).state(),
   kept: { best: undefined, since: 0, last: undefined },
+  start: await startOf(policies, recipe, settings),
   spent: { rollOut: 0, train: 0, validate: 0 },
 });
 

@@ -9,6 +9,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     marked = false,
     references = "entries",
     mistakes = 0,
+    average = 1,
     verifier = verifierColdStart,
     grpo,
     ...parts
@@ -18,7 +19,8 @@ export const isRecipe = (value: unknown): value is Recipe => {
     typeof turnsLeft !== "boolean" ||
     typeof marked !== "boolean" ||
     (references !== "entries" && references !== "things") ||
-    typeof mistakes !== "number"
+    typeof mistakes !== "number" ||
+    typeof average !== "number"
   )
     return false;
   if (!isRecord(grpo) || !isLike(verifier, verifierColdStart)) return false;

@@ -88,6 +88,11 @@ export interface Recipe {
    * (`q1.country`), which is the same in plans of any length. @default "entries"
    */
   readonly references?: "entries" | "things";
+  /**
+   * What is kept at the end lies between the weights before the first rollout and the last ones, which count for this share:
+   * it does as well on what was trained, and better on what was not (WiSE-FT, arXiv 2109.01903). @default 1
+   */
+  readonly average?: number;
   /** Of sampling; the same before, while and after training. */
   readonly temperature: number;
   /** Questions under way at once: each keeps its histories in the cache. Changes time, not results. */
@@ -144,6 +149,7 @@ const tiny: Recipe = {
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 200, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
   references: "things",
+  average: 0.7,
   detail: "values",
   concurrency: 144,
   temperature: 1,
@@ -154,7 +160,7 @@ const tiny: Recipe = {
 };
 
 /** As `tiny`, from rollouts alone: no route is imitated, and nothing before the first of them. */
-const { references: __, ...withEntries } = tiny;
+const { references: __, average: ___, ...withEntries } = tiny;
 const flowOnly: Recipe = {
   ...withEntries,
   steps: 400,

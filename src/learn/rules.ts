@@ -112,6 +112,7 @@ const recipeRule = ruleOf<Recipe>({
   marked: truth,
   references: oneOf("entries", "things"),
   mistakes: share,
+  average: share,
   temperature: required(number()),
   concurrency: required(count),
   maxTokens: required(count),

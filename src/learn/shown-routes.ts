@@ -32,6 +32,8 @@ const OPERANDS = 0.12;
 /** Share of the calls before which a mistake stands, and of those that fail for now before they are made again. */
 const MISTAKEN = 0.16;
 const UNAVAILABLE = 0.05;
+/** How often a mistake is made again before it is put right. */
+const REPEATED = 0.25;
 
 /**
  * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
@@ -108,7 +110,10 @@ const withMistakes = (
     const right = renumbered(step, (entry) => placeOf[entry - 1] ?? entry);
     if (draws.next() < MISTAKEN) {
       const { step: mistake, observation: failed } = mistaken(right, draws.pick(draws.pick(routes).memory).step, draws);
-      if (mistake.raw !== right.raw) push({ step: mistake, observation: failed, verdict });
+      if (mistake.raw !== right.raw) {
+        push({ step: mistake, observation: failed, verdict });
+        while (draws.next() < REPEATED) push({ step: mistake, observation: failed, verdict });
+      }
     }
     if (!isCalculator(step.tool) && draws.next() < UNAVAILABLE)
       push({ step: right, observation: { status: "failed", reason: "unavailable", error: "" }, verdict });

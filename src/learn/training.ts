@@ -11,6 +11,7 @@ import {
   type Rollout,
 } from "../train/index.ts";
 import type { Trajectory } from "../trajectory.ts";
+import { goBackTowards, startOf } from "./averaged.ts";
 import { noBeginnings, openBeginnings } from "./beginnings.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import { openReplay, poolOf, type Replay } from "./demonstration-pool.ts";
@@ -84,6 +85,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   const until = again?.until ?? steps - 1;
   const validation = validationTasks(parts);
   const best = keepBest(policies, validation.length, from?.kept);
+  const start = from?.start ?? (await startOf(policies, learning.recipe, settings));
   const journal = journalOf(run);
   const found = runDiagnostics(before, emit);
   const every = settings.checkpointEvery ?? recipe.checkpointEvery;
@@ -140,6 +142,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
         sampler: sampler.state(),
         successes: replay?.state(),
         kept: { best: best.best, since: best.since, last: best.last },
+        start,
         spent: { rollOut: spent.rollOut, train: spent.train, validate: spent.validate },
       });
       // The two newest checkpoints are kept, and the journal from the older of them on.
@@ -151,6 +154,7 @@ export const train = async (parts: TrainingParts): Promise<Trained> => {
   }
   if (again?.finished === false) return spent;
   if (settings.guard) spent.keptStep = await best.settle();
+  await goBackTowards(start, policies, recipe);
   const { steps: trained, keptStep } = spent;
   emit({ type: "training-end", steps: trained, ...(keptStep !== undefined && { keptStep: keptStep + 1 }) });
   return spent;

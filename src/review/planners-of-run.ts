@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Policy } from "../engine.ts";
 import type { Environment } from "../environment.ts";
 import { ConfigError, StoreError } from "../errors.ts";
+import { goBackTowards } from "../learn/averaged.ts";
 import { castOf } from "../learn/cast.ts";
 import { loadState, type StoredState } from "../learn/checkpoint-state.ts";
 import type { LearnHappening } from "../learn/event.ts";
@@ -116,7 +117,7 @@ const requireWeights = (folder: string, { weights }: Readonly<Record<string, unk
 
 const importVersion = async (
   folder: string,
-  { policies }: Learning,
+  { policies, recipe }: Learning,
   name: Exclude<VersionName, "start">,
 ): Promise<void> => {
   const kept = await stepsIn(folder);
@@ -140,6 +141,7 @@ const importVersion = async (
     const state = states[i];
     if (state !== undefined) await policy.importState(state);
   }
+  if (report !== undefined) await goBackTowards(stored.state.start, policies, recipe);
   const told = (report?.after as { readonly weights?: unknown } | undefined)?.weights;
   const [planner] = policies;
   if (told !== undefined && planner !== undefined && told !== planner.version)

@@ -2,7 +2,7 @@ import type { Engine, Policy } from "../../engine.ts";
 import type { Sampler, Snapshot } from "./sampling/sampler.ts";
 import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { Trainer } from "./training/trainer.ts";
-import { packState, unpackState } from "./training-state.ts";
+import { averageState, packState, unpackState } from "./training-state.ts";
 import { createVersions } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 
@@ -89,6 +89,11 @@ export const createFullPolicy = (name: string, engine: Engine, parts: FullPolicy
         const { weights, gradient, adam } = trained();
         unpackState(state, weights, adam);
         gradient.floats.fill(0);
+        await publish();
+      }),
+    average: (state, share) =>
+      exclusive(async () => {
+        averageState(state, trained().weights, share);
         await publish();
       }),
     save: (folder, about = {}) =>

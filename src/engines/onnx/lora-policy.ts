@@ -3,7 +3,7 @@ import type { Engine, Policy, Sample, SampleRequest } from "../../engine.ts";
 import { initialiseLora, type LoraConfig } from "./lora.ts";
 import { type AdamState, adamwStep, resetAdam } from "./training/adamw.ts";
 import type { LayerTrainer } from "./training/layer-trainer.ts";
-import { packState, unpackState } from "./training-state.ts";
+import { averageState, packState, unpackState } from "./training-state.ts";
 import { createVersions, type Published } from "./versions.ts";
 import { hashWeights, type Weights } from "./weights.ts";
 
@@ -93,6 +93,11 @@ export const createLoraPolicy = (name: string, engine: Engine, parts: LoraPolicy
       exclusive(async () => {
         unpackState(state, weights, adam);
         gradient.floats.fill(0);
+        await publish();
+      }),
+    average: (state, share) =>
+      exclusive(async () => {
+        averageState(state, weights, share);
         await publish();
       }),
     save: (folder, about = {}) =>
