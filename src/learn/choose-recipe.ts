@@ -1,11 +1,14 @@
 import type { Engine } from "../engine.ts";
 import { algorithms } from "./algorithms.ts";
-import { type Recipe, recipes, verifierColdStart } from "./recipe.ts";
+import { type Recipe, recipes, UNAVAILABLE, verifierColdStart } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
 
 /** What a recipe is chosen by, and what is changed in it. */
 export interface RecipeChoice
-  extends Pick<LearnSettings, "algorithm" | "coldStart" | "learningRate" | "steps" | "train" | "verdicts"> {
+  extends Pick<
+    LearnSettings,
+    "algorithm" | "coldStart" | "learningRate" | "steps" | "toolFailures" | "train" | "verdicts"
+  > {
   /** Taken as it is, whatever learns, but for settings of the optimiser that the engine cannot keep. */
   readonly recipe?: Recipe | undefined;
   /** A model that knows the environment's tools, where there is one. */
@@ -41,6 +44,7 @@ export const chooseRecipe = ({
   coldStart,
   learningRate,
   steps,
+  toolFailures,
   train = [],
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
@@ -58,6 +62,7 @@ export const chooseRecipe = ({
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
     coldStart: { ...base.coldStart, steps: coldStart ?? Math.ceil(share * base.coldStart.steps) },
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
+    ...(toolFailures !== undefined && { unavailable: base.unavailable ?? UNAVAILABLE }),
     // Only compact prompts show verdicts.
     ...(verdicts && !isAdapter && { verdicts }),
     ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),

@@ -49,10 +49,7 @@ export const fragmentsIn = (
     ({ frame, brings }) => `${frame} ${brings}`,
   );
   const isFragment = (place: Place): boolean =>
-    isBare(place)
-      ? // A bare mention that several calls lead away from names what these pass, and not what they bring.
-        place.calls.length === 1
-      : (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
+    isBare(place) || (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
   return placed.map(([route, places]) => [route, places.filter(isFragment)]);
 };
 
@@ -107,8 +104,13 @@ export const placesIn = (
       ];
       const inside = [...new Set(mentioned(text))];
       const isElsewhere = mentioned(head + tail).some((entity) => inside.includes(entity));
+      const [thing] = inside;
       const entries =
-        inside.length === 0 || isElsewhere ? [] : chainOf(memory, dependsOn, new Set(inside), isCalculator);
+        thing === undefined || isElsewhere
+          ? []
+          : text === `q${thing}`
+            ? lookupOf(memory, thing, isCalculator)
+            : chainOf(memory, dependsOn, new Set(inside), isCalculator);
       const end = entries.at(-1);
       if (end === undefined) return [];
       return [
@@ -173,6 +175,23 @@ const chainOf = (
   if (end === undefined || taken.size > 1 || isMentioned) return [];
   const used = [...neededBy(memory[end - 1]?.step.subGoal ?? "", memory), end];
   return own.every((at) => used.includes(at + 1)) ? own : [];
+};
+
+/**
+ * The place of the one lookup that takes a thing as it is: that brings what its bare mention names, and the calls that lead
+ * on from there bring what else is said of it. Empty where there is none, or others take it as well.
+ */
+const lookupOf = (
+  memory: readonly MemoryEntry[],
+  thing: number,
+  isCalculator: (tool: string) => boolean,
+): readonly number[] => {
+  const places = memory.flatMap(({ step }, at) => (mentioned(step.subGoal).includes(thing) ? [at] : []));
+  const [at = 0] = places;
+  const { tool = "", subGoal = "" } = memory[at]?.step ?? {};
+  const isAlone = places.length === 1 && mentioned(subGoal).length === 1 && referred(subGoal).length === 0;
+  const isTaken = memory.some(({ step }) => referred(step.subGoal).includes(at + 1));
+  return isAlone && isTaken && !isCalculator(tool) ? [at] : [];
 };
 
 /** The other calls, whatever numbers they refer by. */

@@ -143,4 +143,5 @@ const FAILURES = [
   ["refused", "bad-arguments"],
   ["refused", "repeated"],
   ["failed", "tool-error"],
+  ["failed", "unavailable"],
 ] as const;

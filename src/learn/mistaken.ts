@@ -1,5 +1,6 @@
 import type { Random } from "../random.ts";
 import { type MemoryEntry, type Step, stepOf } from "../trajectory.ts";
+import { wayTo } from "./planners/references.ts";
 
 /** Of the mistakes in a field, those where two fields have changed places. */
 const EXCHANGED = 0.5;
@@ -30,4 +31,36 @@ const exchanged = (subGoal: string): string => {
   const [first, second] = subGoal.match(FIELD) ?? [];
   const swapped = [second, first];
   return subGoal.replace(FIELD, (field) => swapped.shift() ?? field);
+};
+
+/**
+ * The last call of a route, made before the one at `at`: with what its things have brought until then, which does not have
+ * the fields yet. `placeOf` says which entries they are. Undefined where that is no mistake, or a thing has brought nothing.
+ */
+export const tooEarly = (
+  memory: readonly MemoryEntry[],
+  at: number,
+  placeOf: readonly number[],
+): Pick<MemoryEntry, "step" | "observation"> | undefined => {
+  const { step: last } = memory.at(-1) ?? {};
+  if (last === undefined || at >= memory.length - 1) return undefined;
+  let [isEarly, isWhole] = [false, true];
+  const subGoal = last.subGoal.replace(/@(\d+)\.(\S+)/gu, (reference, digits: string, field: string) => {
+    const entry = Number(digits);
+    const thing = wayTo(entry, memory)?.thing;
+    const newest =
+      entry <= at ? entry : memory.slice(0, at).findLastIndex((_, i) => wayTo(i + 1, memory)?.thing === thing) + 1;
+    const brought = memory[newest - 1]?.observation;
+    isEarly ||= newest !== entry;
+    isWhole &&=
+      thing !== undefined &&
+      newest > 0 &&
+      !(entry > at && brought?.status === "ok" && Object.hasOwn(brought.fields, field));
+    return isWhole ? `@${placeOf[newest - 1]}.${field}` : reference;
+  });
+  if (!isEarly || !isWhole) return undefined;
+  return {
+    step: stepOf(`${last.tool} ${subGoal}`),
+    observation: { status: "refused", reason: "bad-reference", error: "" },
+  };
 };

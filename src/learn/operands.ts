@@ -1,7 +1,7 @@
 import type { Random } from "../random.ts";
 import type { Field } from "../tool.ts";
 import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
-import { differs, type Fragment, groupsOf, nameOf, type Place, placesIn } from "./fragments.ts";
+import { callsOf, differs, type Fragment, groupsOf, nameOf, type Place, placesIn } from "./fragments.ts";
 import { withFragment } from "./recombined.ts";
 
 /** Words that say what is calculated with: a thing and which of its fields, such as "the birth of {1}". */
@@ -39,18 +39,19 @@ export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: s
   const slots = placed.filter(({ place }) => told.has(wordingOf(place)));
   const after = groupsOf(slots, ({ place }) => placeNameOf(place));
   const places = groupsOf(slots, ({ place }) => wordingOf(place));
-  /** What stands somewhere after the same words: then either may stand wherever the other does. */
-  const alikeOf = (wording: string): readonly (readonly Operand[])[] => {
-    const names = new Set((places.get(wording) ?? []).map(({ place }) => placeNameOf(place)));
+  /** What means something else and stands somewhere after the same words: then either may stand wherever the other does. */
+  const alikeOf = (standing: readonly Pick<Slot, "place">[]): readonly (readonly Operand[])[] => {
+    const names = new Set(standing.map(({ place }) => placeNameOf(place)));
+    const meanings = new Set(standing.map(({ place }) => meaningOf(place)));
     const others = [...names].flatMap((name) => after.get(name) ?? []).map((slot): Operand => slot.place);
     return [
       ...groupsOf(
-        others.filter((one) => wordingOf(one) !== wording),
+        others.filter((other) => !meanings.has(meaningOf(other))),
         wordingOf,
       ).values(),
     ];
   };
-  const fitting = new Map([...places.keys()].map((wording) => [wording, alikeOf(wording)]));
+  const fitting = new Map([...places].map(([wording, standing]) => [wording, alikeOf(standing)]));
   const all = slots.map(({ route, place }): Slot => ({ route, place, fitting: fitting.get(wordingOf(place)) ?? [] }));
   return [
     ...groupsOf(
@@ -79,6 +80,9 @@ const frameOf = ({ frame }: Place): string => frame.replace(/@this\.\S+/gu, "@th
 const placeNameOf = ({ before, kind, unit }: Place & Operand): string => [before, kind, unit].join("; ");
 
 const wordingOf = (operand: Operand): string => `${nameOf(operand)}; ${operand.field}`;
+
+/** By which calls an operand is come by, however it is said. */
+const meaningOf = (operand: Operand): string => `${callsOf(operand)}; ${operand.field}`;
 
 /**
  * A route that calculates with another operand: "the days between the birth of q1 and the release of q2" becomes those to the

@@ -10,6 +10,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     references = "entries",
     mistakes = 0,
     average = 1,
+    unavailable = 0,
     verifier = verifierColdStart,
     grpo,
     ...parts
@@ -20,7 +21,8 @@ export const isRecipe = (value: unknown): value is Recipe => {
     typeof marked !== "boolean" ||
     (references !== "entries" && references !== "things") ||
     typeof mistakes !== "number" ||
-    typeof average !== "number"
+    typeof average !== "number" ||
+    typeof unavailable !== "number"
   )
     return false;
   if (!isRecord(grpo) || !isLike(verifier, verifierColdStart)) return false;

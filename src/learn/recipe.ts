@@ -65,6 +65,11 @@ export interface Recipe {
    */
   readonly mistakes?: number;
   /**
+   * Share of the calls of shown routes that fail for now and are made again. Where no call fails so, that would teach to make
+   * calls again that will never work. @default 0, and with `toolFailures` 0.05
+   */
+  readonly unavailable?: number;
+  /**
    * Of a verifier that learns: before the first rollout it imitates the rules' verdicts on this many runs, `batch` of them a
    * step, until it agrees with the rules in this share of verdicts on unseen tasks, or the steps are over.
    */
@@ -149,7 +154,7 @@ const tiny: Recipe = {
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 200, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
   references: "things",
-  average: 0.7,
+  average: 0.6,
   detail: "values",
   concurrency: 144,
   temperature: 1,
@@ -239,6 +244,9 @@ const micro: Recipe = {
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
 };
+
+/** Share of the calls of shown routes that fail for now, where calls do so in training. */
+export const UNAVAILABLE = 0.05;
 
 /** What a verifier that learns imitates first. */
 export const verifierColdStart = { steps: 200, trajectories: 600, batch: 16, learningRate: 1e-3, agreement: 0.98 };

@@ -56,21 +56,32 @@ describe("fragments of routes", () => {
       ["{1}", "hotel q1", "hotel"],
     ]);
     expect(found[1]).toContainEqual(["the hotel {1}", "hotel q1", "hotel"]);
-    expect(found[2]).toEqual([["of {1}", "booking q1; hotel @1.hotel", "hotel"]]);
-    expect(found[3]).toEqual([["that {1} is for", "booking q1; hotel @1.hotel", "hotel"]]);
+    // A bare mention names what is looked up by it, and not what that leads to.
+    expect(found[2]).toEqual([
+      ["of {1}", "booking q1; hotel @1.hotel", "hotel"],
+      ["{1}", "booking q1", "booking"],
+    ]);
+    expect(found[3]).toEqual([
+      ["that {1} is for", "booking q1; hotel @1.hotel", "hotel"],
+      ["{1}", "booking q1", "booking"],
+    ]);
   });
 
-  it("are none where other calls take something else of what is named, or mention it again", () => {
-    const twice = routeOf(
-      "How much do q1 and its city cost?",
-      ["Elm"],
-      [
-        { action: "hotel q1", fields: hotel },
-        { action: "city @1.city", fields: hotel },
-        last("calculate sum @1.price @2.price"),
-      ],
-    );
-    expect(fragmentsIn([twice], isCalculator)[0]?.[1]).toEqual([]);
+  it("are none where other calls mention what is named again, or nothing takes what is looked up by it", () => {
+    const fragmentsOf = (...actions: readonly string[]) =>
+      fragmentsIn(
+        [
+          routeOf(
+            "How much do q1 and its city cost?",
+            ["Elm"],
+            [...actions.map((action) => ({ action, fields: hotel })), last("calculate sum @2.price @2.price")],
+          ),
+        ],
+        isCalculator,
+      )[0]?.[1].map(({ text: words }) => words);
+    expect(fragmentsOf("hotel q1", "city @1.city")).toEqual(["{1}"]);
+    expect(fragmentsOf("hotel q1", "city q1")).toEqual([]);
+    expect(fragmentsOf("hotel q1", "city Ost")).toEqual([]);
   });
 });
 
@@ -95,6 +106,48 @@ describe("recombined routes", () => {
     // A call more, a turn more: how many are left at the end stays.
     expect(crossed?.memory.at(-1)?.turnsLeft).toBe(routes[0]?.memory.at(-1)?.turnsLeft);
     expect(crossed?.memory.find(({ step }) => step.tool === "booking")?.observation).toMatchObject({ fields: booking });
+  });
+
+  it("put a thing in the middle of what leads on from it", () => {
+    const owner = { name: text("Ada"), years: number(7, "crown") };
+    const more = [
+      ...routes,
+      routeOf(
+        "How much does a night in q1 cost?",
+        ["Elm"],
+        [{ action: "hotel q1", fields: hotel }, last("calculate value @1.price")],
+      ),
+      routeOf(
+        "By how much do the price of the hotel of q1 and the price of q2 differ?",
+        ["b-1", "Elm"],
+        [
+          { action: "booking q1", fields: booking },
+          { action: "hotel @1.hotel", fields: hotel },
+          { action: "hotel q2", fields: hotel },
+          last("calculate difference @2.price @3.price"),
+        ],
+      ),
+      routeOf(
+        "How long has the owner of q1 had it?",
+        ["Elm"],
+        [
+          { action: "hotel q1", fields: hotel },
+          { action: "owner @1.city", fields: owner },
+          last("calculate value @2.years"),
+        ],
+      ),
+    ];
+    const known = recombinationsOf(more, isCalculator);
+    const shown = Array.from({ length: 400 }, (_, i) => recombined(known, random(randomKey("deeper", i)))).flatMap(
+      (one) => (one === undefined ? [] : [[one.analysis.template, ...one.memory.map(({ step }) => step.raw)]]),
+    );
+    expect(shown).toContainEqual([
+      "How long has the owner of the hotel of q1 had it?",
+      "booking q1",
+      "hotel @1.hotel",
+      "owner @2.city",
+      "calculate value @3.years",
+    ]);
   });
 
   it("put no words where they do not fit, and make no call twice", () => {

@@ -113,6 +113,7 @@ const recipeRule = ruleOf<Recipe>({
   references: oneOf("entries", "things"),
   mistakes: share,
   average: share,
+  unavailable: share,
   temperature: required(number()),
   concurrency: required(count),
   maxTokens: required(count),

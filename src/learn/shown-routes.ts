@@ -5,7 +5,7 @@ import { type UnitWords, unitWordsIn } from "./asked-words.ts";
 import { type Chains, chained, chainsIn } from "./chained.ts";
 import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
-import { mistaken } from "./mistaken.ts";
+import { mistaken, tooEarly } from "./mistaken.ts";
 import { type Operands, operandsOf, withOtherOperand } from "./operands.ts";
 import { comparisons } from "./planners/candidates.ts";
 import { renumbered } from "./planners/references.ts";
@@ -29,9 +29,9 @@ const RECOMBINED = 0.25;
 const CHAINED = 0.35;
 const REREAD = 0.12;
 const OPERANDS = 0.12;
-/** Share of the calls before which a mistake stands, and of those that fail for now before they are made again. */
+/** Share of the calls before which a mistake stands, and of these mistakes those that calculate with what is not there yet. */
 const MISTAKEN = 0.16;
-const UNAVAILABLE = 0.05;
+const EARLY = 0.3;
 /** How often a mistake is made again before it is put right. */
 const REPEATED = 0.25;
 
@@ -43,16 +43,18 @@ export const showRoutes = async (
   options: ShownRoutesOptions,
 ): Promise<(engine: PlannerEngine, index: number) => readonly TrainingSequence[]> => {
   const { environment, recipe, seed } = options;
+  const { isCalculator } = environment;
+  const { unavailable = 0 } = recipe;
   const walked = await walkRoutes(options);
   const shown = evenly(walked);
   const routes = walked.map(({ trajectory }) => trajectory);
   const variations: Variations = {
-    recombinations: recombinationsOf(routes, environment.isCalculator),
+    recombinations: recombinationsOf(routes, isCalculator),
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
     operands: operandsOf(
       routes.filter((route) => !decides(route)),
-      environment.isCalculator,
+      isCalculator,
     ),
   };
   // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
@@ -66,7 +68,7 @@ export const showRoutes = async (
     const other = otherOf(route, variations, one);
     const taken = other !== undefined && other.memory.length <= longest ? other : route;
     const varied = thinned(taken, deriveKey(key, "thinned", index));
-    return [whatWorked(engine, withMistakes(varied, routes, environment.isCalculator, one), promptsOf(recipe))];
+    return [whatWorked(engine, withMistakes(varied, { routes, isCalculator, unavailable }, one), promptsOf(recipe))];
   };
 };
 
@@ -94,11 +96,17 @@ const otherOf = (
 const decides = ({ memory }: Trajectory): boolean =>
   memory.some(({ step }) => Object.hasOwn(comparisons, step.subGoal.split(" ")[0] ?? ""));
 
+interface MistakeOptions {
+  /** What mistakes are taken from. */
+  readonly routes: readonly Trajectory[];
+  readonly isCalculator: (tool: string) => boolean;
+  readonly unavailable: number;
+}
+
 /** Now and then a mistake in front of a call: then it is made right. Or it fails for now, and is made again. */
 const withMistakes = (
   route: Trajectory,
-  routes: readonly Trajectory[],
-  isCalculator: (tool: string) => boolean,
+  { routes, isCalculator, unavailable }: MistakeOptions,
   draws: Random,
 ): Trajectory => {
   const memory: MemoryEntry[] = [];
@@ -106,16 +114,18 @@ const withMistakes = (
   const turns = route.memory[0]?.turnsLeft ?? 0;
   const push = (entry: Omit<MemoryEntry, "index" | "turnsLeft">): number =>
     memory.push({ ...entry, index: memory.length + 1, turnsLeft: Math.max(0, turns - memory.length) });
-  for (const { step, observation, verdict } of route.memory) {
+  for (const [i, { step, observation, verdict }] of route.memory.entries()) {
     const right = renumbered(step, (entry) => placeOf[entry - 1] ?? entry);
     if (draws.next() < MISTAKEN) {
-      const { step: mistake, observation: failed } = mistaken(right, draws.pick(draws.pick(routes).memory).step, draws);
+      const early = draws.next() < EARLY ? tooEarly(route.memory, i, placeOf) : undefined;
+      const other = draws.pick(draws.pick(routes).memory).step;
+      const { step: mistake, observation: failed } = early ?? mistaken(right, other, draws);
       if (mistake.raw !== right.raw) {
         push({ step: mistake, observation: failed, verdict });
         while (draws.next() < REPEATED) push({ step: mistake, observation: failed, verdict });
       }
     }
-    if (!isCalculator(step.tool) && draws.next() < UNAVAILABLE)
+    if (!isCalculator(step.tool) && draws.next() < unavailable)
       push({ step: right, observation: { status: "failed", reason: "unavailable", error: "" }, verdict });
     placeOf.push(push({ step: right, observation, verdict }));
   }

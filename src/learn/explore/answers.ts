@@ -9,7 +9,7 @@ import { defined } from "../../options.ts";
 import { randomKey } from "../../random.ts";
 import type { Reward } from "../../task.ts";
 import type { Field, Toolset } from "../../tool.ts";
-import type { Observation, Trajectory } from "../../trajectory.ts";
+import { type Observation, stepOf, type Trajectory } from "../../trajectory.ts";
 import {
   calculations,
   comparisons,
@@ -34,8 +34,15 @@ export interface AnswerOptions<Sealed extends EnvironmentSealed> {
 /** Most calculations that are tried on what one walk has brought. */
 const MOST_CALCULATIONS = 400;
 
-/** The name of a calculation, by which what was found is kept. */
-export const calculationName = ({ operation, fields }: AskedCalculation): string => [operation, ...fields].join(" ");
+/** The name of a calculation, by which what was found is kept: `days hotel.opened person.born`, whatever their order is. */
+export const calculationName = ({ asked: { operation }, plan }: Way): string => {
+  const references = stepOf(plan.at(-1) ?? "").subGoal.split(" ").slice(1);
+  const operands = references.map((reference) => {
+    const [, entry, field] = /^@(\d+)\.(\S+)$/u.exec(reference) ?? [];
+    return entry === undefined ? reference : `${stepOf(plan[Number(entry) - 1] ?? "").tool}.${field}`;
+  });
+  return [operation, ...(Object.hasOwn(comparisons, operation) ? operands : operands.sort())].join(" ");
+};
 
 /** Finds out what answers a question, given what a walk over it has brought. `onCall` gets each calculation. */
 export const answersOf = <Sealed extends EnvironmentSealed>(
@@ -104,7 +111,7 @@ export const answersOf = <Sealed extends EnvironmentSealed>(
       for (const subGoal of [...fitting, ...answering].slice(0, MOST_CALCULATIONS)) {
         if (!(await isRight(await calculated(tool, subGoal)))) continue;
         const way = wayOf(tool, subGoal);
-        accept(calculationName(way.asked), way);
+        accept(calculationName(way), way);
       }
       // Which way a question's own number or date lies, whatever it is asked for.
       for (const subGoal of withNamed.slice(0, MOST_CALCULATIONS)) {

@@ -69,46 +69,46 @@ const seenOf = (accepted: Seen["accepted"]): Seen => ({
 
 it("tries what answered most tasks of a family on the others, and leaves coincidences behind", async () => {
   const seen = new Map([
-    ["B-100", seenOf(new Map([["value weight", weight]]))],
-    ["B-101", seenOf(new Map([["value weight", weight]]))],
+    ["B-100", seenOf(new Map([["value box.weight", weight]]))],
+    ["B-101", seenOf(new Map([["value box.weight", weight]]))],
     // As heavy as it is high.
-    ["B-103", seenOf(new Map([["value height", height]]))],
+    ["B-103", seenOf(new Map([["value box.height", height]]))],
     ["B-104", seenOf(new Map())],
   ]);
   await confirming({ name: "confirm", flow, seen, isRight, abortSignal })(tasks);
   expect([...(seen.get("B-103")?.accepted ?? [])]).toEqual([
-    ["value weight", weight],
-    ["value height", height],
+    ["value box.weight", weight],
+    ["value box.height", height],
   ]);
-  expect(seen.get("B-104")?.accepted).toEqual(new Map([["value weight", weight]]));
+  expect(seen.get("B-104")?.accepted).toEqual(new Map([["value box.weight", weight]]));
   // Nobody walked over it.
-  expect(seen.get("B-105")).toEqual({ ...seenOf(new Map([["value weight", weight]])), entities: ["B-105"] });
+  expect(seen.get("B-105")).toEqual({ ...seenOf(new Map([["value box.weight", weight]])), entities: ["B-105"] });
   expect(seen.get("B-111")).toBeUndefined();
 });
 
 it("what answers more tasks when it is tried is the way, however seldom it was found", async () => {
   const found = (way: readonly [string, Found]) => seenOf(new Map([way]));
   const seen = new Map([
-    ["B-100", found(["value depth", depth])],
-    ["B-101", found(["value depth", depth])],
-    ["B-102", found(["value depth", depth])],
-    ["B-109", found(["value weight", weight])],
+    ["B-100", found(["value box.depth", depth])],
+    ["B-101", found(["value box.depth", depth])],
+    ["B-102", found(["value box.depth", depth])],
+    ["B-109", found(["value box.weight", weight])],
   ]);
   await confirming({ name: "confirm", flow, seen, isRight, abortSignal })(tasks);
   const first = [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
-  expect(first).toEqual(Array(11).fill("value weight"));
+  expect(first).toEqual(Array(11).fill("value box.weight"));
 });
 
 it("another plan's way to a field is the way of a family where it answers more of it, though no walk over it came there", async () => {
   const seen = new Map([
-    ["B-100", seenOf(new Map([["value depth", depth]]))],
-    ["B-101", seenOf(new Map([["value depth", depth]]))],
+    ["B-100", seenOf(new Map([["value box.depth", depth]]))],
+    ["B-101", seenOf(new Map([["value box.depth", depth]]))],
   ]);
   const confirm = confirming({ name: "confirm", flow, seen, isRight, abortSignal });
   await confirm(tasks);
   const first = () => [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
-  expect(first()).toEqual(Array(9).fill("value depth"));
+  expect(first()).toEqual(Array(9).fill("value box.depth"));
   await confirm(tasks, endingsIn([height, weight]));
-  expect(first()).toEqual(Array(11).fill("value weight"));
-  expect(seen.get("B-100")?.accepted.get("value weight")).toEqual(weight);
+  expect(first()).toEqual(Array(11).fill("value box.weight"));
+  expect(seen.get("B-100")?.accepted.get("value box.weight")).toEqual(weight);
 });

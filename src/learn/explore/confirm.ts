@@ -119,7 +119,7 @@ const compared = async <Sealed extends EnvironmentSealed>(
   const hardest = [...best.left, ...tasks.filter((task) => !best.left.includes(task))];
   const better: Tried<Sealed>[] = [];
   for (const way of crossed(best.plan, endings)) {
-    const plan = { name: calculationName(way.asked), ...way };
+    const plan = { name: calculationName(way), ...way };
     const one = await tryOn(plan, hardest, fewest() - 1, answers);
     if (one.left.length >= fewest()) continue;
     tried.push(one);
