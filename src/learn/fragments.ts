@@ -25,6 +25,8 @@ export interface Place extends Fragment {
   readonly entries: readonly number[];
   /** The fields of its last call that the other calls take. */
   readonly needed: readonly string[];
+  /** Whether it begins with a noun that names the tool of its last call, or the field that this takes. */
+  readonly isNamed: boolean;
 }
 
 /** How a fragment names its thing, and by which calls. */
@@ -37,7 +39,8 @@ const WORD = /[\p{L}\p{N}_'’-]+|[^\s\p{L}\p{N}]/gu;
 
 /**
  * The fragments of routes, at their places: what stands in some question where in another one, of otherwise the same words
- * and the same calls, something else brings the same kind of thing. And each bare mention that is looked up.
+ * and the same calls, something else brings the same kind of thing. And what a noun says it is, such as "the label of q1",
+ * and each bare mention that is looked up.
  */
 export const fragmentsIn = (
   routes: readonly Trajectory[],
@@ -49,7 +52,9 @@ export const fragmentsIn = (
     ({ frame, brings }) => `${frame} ${brings}`,
   );
   const isFragment = (place: Place): boolean =>
-    isBare(place) || (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
+    isBare(place) ||
+    place.isNamed ||
+    (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
   return placed.map(([route, places]) => [route, places.filter(isFragment)]);
 };
 
@@ -95,7 +100,7 @@ export const placesIn = (
   const words = [...template.matchAll(WORD)].map(({ 0: text, index }) => ({ text, index, end: index + text.length }));
   const dependsOn = memory.map((_, at) => dependencies(memory, at));
   return words.flatMap((first, i) =>
-    words.slice(i, i + MOST_WORDS).flatMap((last): readonly Place[] => {
+    words.slice(i, i + MOST_WORDS).flatMap((last, n): readonly Place[] => {
       if (!isWord(first.text) || !isWord(last.text)) return [];
       const [head, text, tail] = [
         template.slice(0, first.index),
@@ -103,18 +108,26 @@ export const placesIn = (
         template.slice(last.end),
       ];
       const inside = [...new Set(mentioned(text))];
-      const isElsewhere = mentioned(head + tail).some((entity) => inside.includes(entity));
       const [thing] = inside;
-      const entries =
-        thing === undefined || isElsewhere
-          ? []
-          : text === `q${thing}`
-            ? lookupOf(memory, thing, isCalculator)
-            : chainOf(memory, dependsOn, new Set(inside), isCalculator);
-      const end = entries.at(-1);
-      if (end === undefined) return [];
-      return [
-        {
+      if (thing === undefined || mentioned(head + tail).some((entity) => inside.includes(entity))) return [];
+      const isOnlyMention = text === `q${thing}`;
+      const noun = nounIn(
+        words.slice(i, i + n + 1).map((word) => word.text),
+        words[i - 1]?.text,
+      );
+      const named = noun === undefined ? [] : namedBy(noun, memory, dependsOn, thing, isCalculator);
+      const whole = isOnlyMention
+        ? lookupOf(memory, thing, isCalculator)
+        : chainOf(memory, dependsOn, new Set(inside), isCalculator);
+      // What a noun before it names goes with the noun.
+      const isApposed = isOnlyMention && named.length === 0 && nouns(words[i - 1]?.text ?? "", memory[whole[0] ?? -1]);
+      const places = new Map([
+        ...(whole.length === 0 || isApposed ? [] : [[whole.join(), { entries: whole, isNamed: false }] as const]),
+        ...(named.length === 0 ? [] : [[named.join(), { entries: named, isNamed: true }] as const]),
+      ]);
+      return [...places.values()].map(({ entries, isNamed }): Place => {
+        const end = entries.at(-1) ?? 0;
+        return {
           text: withMentions(text, (entity) => `{${inside.indexOf(entity) + 1}}`),
           entities: inside.map((entity) => entities[entity - 1] ?? ""),
           calls: memory
@@ -134,8 +147,9 @@ export const placesIn = (
           frame: anyMention(`${head}_${tail} ${othersOf(memory, entries, end)}`),
           entries,
           needed: fieldsOf(memory, end),
-        },
-      ];
+          isNamed,
+        };
+      });
     }),
   );
 };
@@ -175,6 +189,59 @@ const chainOf = (
   if (end === undefined || taken.size > 1 || isMentioned) return [];
   const used = [...neededBy(memory[end - 1]?.step.subGoal ?? "", memory), end];
   return own.every((at) => used.includes(at + 1)) ? own : [];
+};
+
+/** Words after which something is said, and nothing named. */
+const SAYING =
+  /^(?:that|which|who|whom|whose|whoever|where|when|is|was|are|were|has|have|had|does|do|did|can|and|or)$/iu;
+
+/**
+ * The noun of words such as "the label of the album q1", with their article: they end with the one thing that they mention,
+ * and say nothing of it. `before` is the word before them.
+ */
+export const nounIn = (words: readonly string[], before = ""): string | undefined => {
+  if (/^the$/iu.test(before)) return undefined;
+  const [noun = "", ...rest] = /^the$/iu.test(words[0] ?? "") ? words.slice(1) : words;
+  const between = rest.slice(0, -1);
+  const isPhrase =
+    rest.length > 0 && between.every((word) => isWord(word) && !SAYING.test(word) && !/^q\d/u.test(word));
+  return isPhrase && isWord(noun) && /^q\d+$/u.test(rest.at(-1) ?? "") ? noun : undefined;
+};
+
+/** What words of one stem have in common: `found` of founding and founded. */
+const stemOf = (word: string): string => {
+  const lower = word.toLowerCase();
+  const stem = lower.replace(/(?:ings?|ers?|ors?|ed|es|s|e)$/u, "");
+  return stem.length < 3 ? lower : stem;
+};
+
+/** Whether a noun names a field or tool, in some form: it is one of the words of its name. */
+export const isNoun = (noun: string, name: string): boolean =>
+  name.split(/[_-]+|(?<=\p{Ll})(?=\p{Lu})/u).some((word) => stemOf(word) === stemOf(noun));
+
+/** Whether a noun names what a call brings, by its tool or by the field that it takes. */
+const nouns = (noun: string, call: MemoryEntry | undefined): boolean =>
+  call !== undefined &&
+  [call.step.tool, ...(call.step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? [])].some((name) => isNoun(noun, name));
+
+/** Places of the lookups from a thing to what a noun names. Empty where there is none, or other calls take what is on the way. */
+const namedBy = (
+  noun: string,
+  memory: readonly MemoryEntry[],
+  dependsOn: readonly ReadonlySet<number>[],
+  thing: number,
+  isCalculator: (tool: string) => boolean,
+): readonly number[] => {
+  const isOwn = (at: number): boolean => [...(dependsOn[at] ?? [])].join() === String(thing);
+  const end = memory.findIndex((call, at) => isOwn(at) && !isCalculator(call.step.tool) && nouns(noun, call));
+  const places = end < 0 ? [] : [...neededBy(memory[end]?.step.subGoal ?? "", memory).map((entry) => entry - 1), end];
+  const others = memory.filter((_, at) => !places.includes(at)).map(({ step }) => step.subGoal);
+  const isCut = others.every(
+    (action) =>
+      !mentioned(action).includes(thing) &&
+      referred(action).every((entry) => entry - 1 === end || !places.includes(entry - 1)),
+  );
+  return isCut && others.some((action) => referred(action).includes(end + 1)) ? places : [];
 };
 
 /**

@@ -1,7 +1,17 @@
 import type { Random } from "../random.ts";
 import type { Field } from "../tool.ts";
 import { type MemoryEntry, stepOf, type Trajectory } from "../trajectory.ts";
-import { callsOf, differs, type Fragment, groupsOf, nameOf, type Place, placesIn } from "./fragments.ts";
+import {
+  callsOf,
+  differs,
+  type Fragment,
+  groupsOf,
+  isNoun,
+  nameOf,
+  nounIn,
+  type Place,
+  placesIn,
+} from "./fragments.ts";
 import { withFragment } from "./recombined.ts";
 
 /** Words that say what is calculated with: a thing and which of its fields, such as "the birth of {1}". */
@@ -35,15 +45,18 @@ export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: s
     (alike.get(frameOf(place)) ?? []).some(
       ({ place: other }) => other.field !== place.field && differs(place.text, other.text),
     );
-  const told = new Set(placed.filter(isTold).map(({ place }) => wordingOf(place)));
+  const told = new Set(
+    placed.filter((slot) => isTold(slot) || isNamed(slot.place)).map(({ place }) => wordingOf(place)),
+  );
   const slots = placed.filter(({ place }) => told.has(wordingOf(place)));
-  const after = groupsOf(slots, ({ place }) => placeNameOf(place));
+  const standing = slots.flatMap((slot) => placeNamesOf(slot.place).map((name) => ({ name, slot })));
+  const after = groupsOf(standing, ({ name }) => name);
   const places = groupsOf(slots, ({ place }) => wordingOf(place));
   /** What means something else and stands somewhere after the same words: then either may stand wherever the other does. */
   const alikeOf = (standing: readonly Pick<Slot, "place">[]): readonly (readonly Operand[])[] => {
-    const names = new Set(standing.map(({ place }) => placeNameOf(place)));
+    const names = new Set(standing.flatMap(({ place }) => placeNamesOf(place)));
     const meanings = new Set(standing.map(({ place }) => meaningOf(place)));
-    const others = [...names].flatMap((name) => after.get(name) ?? []).map((slot): Operand => slot.place);
+    const others = [...names].flatMap((name) => after.get(name) ?? []).map(({ slot }): Operand => slot.place);
     return [
       ...groupsOf(
         others.filter((other) => !meanings.has(meaningOf(other))),
@@ -77,7 +90,17 @@ const operandAt = (
 
 const frameOf = ({ frame }: Place): string => frame.replace(/@this\.\S+/gu, "@this");
 
-const placeNameOf = ({ before, kind, unit }: Place & Operand): string => [before, kind, unit].join("; ");
+/** Where an operand stands: after these words, and where it has a noun of its own, wherever others have. */
+const placeNamesOf = (place: Place & Operand): readonly string[] => {
+  const { before, kind, unit } = place;
+  return [before, ...(isNamed(place) ? ["a noun"] : [])].map((name) => [name, kind, unit].join("; "));
+};
+
+/** Whether its words begin with a noun that names its field, such as "the founding of the label of {1}". */
+const isNamed = ({ text, field, before }: Operand): boolean => {
+  const noun = nounIn(text.replace(/\{(\d+)\}/gu, "q$1").split(" "), before.split(" ").at(-1));
+  return noun !== undefined && isNoun(noun, field);
+};
 
 const wordingOf = (operand: Operand): string => `${nameOf(operand)}; ${operand.field}`;
 

@@ -58,6 +58,8 @@ describe("fragments of routes", () => {
     expect(found[1]).toContainEqual(["the hotel {1}", "hotel q1", "hotel"]);
     // A bare mention names what is looked up by it, and not what that leads to.
     expect(found[2]).toEqual([
+      // A noun says what it brings.
+      ["the hotel of {1}", "booking q1; hotel @1.hotel", "hotel"],
       ["of {1}", "booking q1; hotel @1.hotel", "hotel"],
       ["{1}", "booking q1", "booking"],
     ]);

@@ -26,9 +26,9 @@ export const recombinationsOf = (
   const placed = fragmentsIn(routes, isCalculator);
   const places = placed.flatMap(([, own]) => own);
   const byName = groupsOf(places, nameOf);
-  // What stands after different words may stand after any.
+  // What has a noun of its own or stands after different words may stand after any.
   const isFree = (place: Place): boolean =>
-    new Set((byName.get(nameOf(place)) ?? []).map(({ before }) => before)).size > 1;
+    place.isNamed || new Set((byName.get(nameOf(place)) ?? []).map(({ before }) => before)).size > 1;
   const free = groupsOf(places.filter(isFree), ({ brings }) => brings);
   const after = groupsOf(places, ({ brings, before }) => `${brings} ${before}`);
   const fittingOf = (place: Place): readonly (readonly Fragment[])[] => {

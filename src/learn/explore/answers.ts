@@ -36,7 +36,9 @@ const MOST_CALCULATIONS = 400;
 
 /** The name of a calculation, by which what was found is kept: `days hotel.opened person.born`, whatever their order is. */
 export const calculationName = ({ asked: { operation }, plan }: Way): string => {
-  const references = stepOf(plan.at(-1) ?? "").subGoal.split(" ").slice(1);
+  const references = stepOf(plan.at(-1) ?? "")
+    .subGoal.split(" ")
+    .slice(1);
   const operands = references.map((reference) => {
     const [, entry, field] = /^@(\d+)\.(\S+)$/u.exec(reference) ?? [];
     return entry === undefined ? reference : `${stepOf(plan[Number(entry) - 1] ?? "").tool}.${field}`;
