@@ -55,10 +55,24 @@ describe("everything that training needs", () => {
   });
 
   it("comes from the settings before the recipe", async () => {
-    const learning = await opened(sourceOf().planner, { steps: 9, concurrency: 2, learningRate: 0.5, coldStart: 1 });
+    const { planner } = sourceOf({}, { isMade: true });
+    const learning = await opened(planner, { steps: 9, concurrency: 2, learningRate: 0.5, coldStart: 1 });
     expect(learning).toMatchObject({ steps: 9, concurrency: 2 });
     expect(learning.recipe.learningRate.peak).toBe(0.5);
     expect(learning.recipe.coldStart.steps).toBe(1);
+  });
+
+  it("has no cold start of a model that was trained before, and refuses to show one", async () => {
+    const { planner, seen } = sourceOf();
+    expect((await opened(planner, {})).recipe.coldStart.steps).toBe(0);
+    await expect(opened(planner, { coldStart: 5 })).rejects.toThrow(/levers begins as it is.*Leave coldStart out/);
+    expect(seen.disposed).toBe(1);
+  });
+
+  it("cannot do without the cold start of a planner that is made", async () => {
+    const { planner, seen } = sourceOf({}, { isMade: true });
+    await expect(opened(planner, { coldStart: 0 })).rejects.toThrow(/knows nothing before its cold start/);
+    expect(seen.openings).toEqual([]);
   });
 
   it("is chosen anew once it is known what learns", async () => {

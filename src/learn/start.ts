@@ -1,10 +1,12 @@
+import type { Engine } from "../engine.ts";
 import type { Environment } from "../environment.ts";
+import { ConfigError } from "../errors.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
 import { ruleExecutor } from "../flow/rules/executor.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
-import { chooseRecipe } from "./choose-recipe.ts";
+import { chooseRecipe, type RecipeChoice } from "./choose-recipe.ts";
 import type { Emit } from "./event.ts";
 import { findRoutes } from "./found-routes.ts";
 import type { OpenedPlanner, PlannerSource } from "./planner-source.ts";
@@ -55,19 +57,12 @@ export const closeAll = async (run: Pick<Run, "close"> | undefined, learning: Le
 /** Opens the planner and puts it into its flow. The caller disposes of it; nobody has to where this throws. */
 export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const { settings, environment, planner, emit, now, abortSignal } = parts;
-  const { algorithm, coldStart, learningRate, steps, train, verdicts } = settings;
-  const { builtInModel } = environment;
   const begun = now();
-  const recipe = chooseRecipe({
-    recipe: parts.recipe,
-    builtInModel,
-    algorithm,
-    coldStart,
-    learningRate,
-    steps,
-    train,
-    verdicts,
-  });
+  if (planner.isMade === true && settings.coldStart === 0)
+    throw new ConfigError(
+      "A planner that is made for these tools knows nothing before its cold start. Give at least one step of it, or leave coldStart out.",
+    );
+  const recipe = chooseRecipe(choiceOf(parts));
   let found: Promise<Environment> | undefined;
   const walked = (): Promise<Environment> => {
     found ??= withRoutes(parts, recipe);
@@ -122,28 +117,32 @@ const withRoutes = async (
   return { ...environment, routes: await findRoutes({ environment, tools, seed, ofFamily, onProgress, abortSignal }) };
 };
 
+/** What the recipe is chosen by. A model that was trained before begins as it is. */
+const choiceOf = (
+  { settings, environment: { builtInModel }, planner, recipe }: LearningParts,
+  opened?: Pick<Engine, "learns">,
+): RecipeChoice => {
+  const { algorithm, learningRate, steps, toolFailures, train, verdicts } = settings;
+  const isNew =
+    opened === undefined || opened.learns === "adapters" || planner.isMade === true || planner.name === builtInModel;
+  if (!isNew && (settings.coldStart ?? 0) > 0)
+    throw new ConfigError(
+      `${planner.name} begins as it is: a cold start is for the built-in planner, for adapters and for planners that are made. Leave coldStart out.`,
+    );
+  const coldStart = isNew || recipe !== undefined ? settings.coldStart : 0;
+  return { recipe, builtInModel, algorithm, coldStart, learningRate, steps, toolFailures, train, verdicts };
+};
+
 /** Who plays which module, and the flow of it all. */
 const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "dispose" | "seconds" | "walked"> => {
-  const { settings, environment, planner, recipe: asked, emit } = parts;
+  const { settings, environment, planner, emit } = parts;
   const { engine } = opened;
   const { learns, optimiser } = engine;
   if (optimiser !== undefined) emit({ type: "diagnosis", message: NOT_KEPT[optimiser] });
-  const { seed, algorithm, coldStart, learningRate, train, verdicts = opened.verdicts, toolFailures } = settings;
-  const { builtInModel } = environment;
+  const { seed, verdicts = opened.verdicts, toolFailures } = settings;
   const { turnsLeft, marked } = opened;
-  const choice = {
-    recipe: asked,
-    builtInModel,
-    algorithm,
-    coldStart,
-    learningRate,
-    steps: settings.steps,
-    train,
-    verdicts,
-    turnsLeft,
-    marked,
-  };
-  const cast = castOf(engine, { ...settings, recipe: chooseRecipe({ ...choice, learns, optimiser }) });
+  const choice = { ...choiceOf(parts, engine), verdicts, turnsLeft, marked, learns, optimiser };
+  const cast = castOf(engine, { ...settings, recipe: chooseRecipe(choice) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;
   const tools = environment.tools(model);

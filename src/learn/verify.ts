@@ -12,6 +12,7 @@ import { requireIdle } from "../store/owner.ts";
 import { type ReplyJournal, replyJournal } from "../store/reply-journal.ts";
 import { createRun, exists, idShape, type Run } from "../store/run-folder.ts";
 import { loadState } from "./checkpoint-state.ts";
+import { untaught } from "./cold-start.ts";
 import type { ResumeOptions } from "./learn.ts";
 import type { RunSignals } from "./options.ts";
 import { learnInRun } from "./phases.ts";
@@ -248,14 +249,14 @@ const trainAgain = async (
   learning: Learning,
   step: number,
 ): Promise<void> => {
-  const { policies, recipe, engine } = learning;
+  const { policies } = learning;
   const { length } = await readLines(join(folder, "metrics.jsonl"));
   if (step > length) throw new ConfigError(`The run ${id} has ${length} steps; there is no step ${step}.`);
   const names = policies.map((policy) => policy.name);
   const damage: string[] = [];
   const stored = await loadState(folder, names, (one) => damage.push(one), step - 1);
   if (damage[0] !== undefined) throw new Difference(damage[0]);
-  if (stored === undefined && recipe.coldStart.steps > 0 && engine.learns === "adapters")
+  if (stored === undefined && untaught(learning).length > 0)
     throw new StoreError(
       `The run ${id} has no checkpoint before step ${step}: its cold start cannot be done again from here. Verify without --step.`,
     );
