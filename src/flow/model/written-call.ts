@@ -2,6 +2,7 @@ import type { FlowState } from "../../module.ts";
 import type { Field, JsonSchema } from "../../tool.ts";
 import { argumentValue } from "../arguments.ts";
 import { fieldText } from "../field-text.ts";
+import { resolveIn } from "../reference-in-text.ts";
 import { REFERENCE, resolve } from "../references.ts";
 import { coerce } from "./coerce.ts";
 
@@ -26,9 +27,9 @@ export const writtenInput = (
     return value.replace(REFERENCE, (reference) => {
       // Inside a text a lone "q" is a letter.
       if (reference === "q") return reference;
-      const part = resolve(reference, state);
-      missing ||= part === undefined && /[@.]/.test(reference);
-      return part === undefined ? reference : textOf(reference, part, state);
+      const { name, field: part, rest } = resolveIn(whole, reference, state);
+      missing ||= part === undefined && (name.startsWith("@") || name.includes("."));
+      return part === undefined ? reference : textOf(name, part, state) + rest;
     });
   };
   try {

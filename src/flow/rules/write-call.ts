@@ -1,10 +1,11 @@
 import type { FlowState, Refusal } from "../../module.ts";
 import { exactJson } from "../../number-text.ts";
-import { type AnyTool, computes, type Field } from "../../tool.ts";
+import { type AnyTool, computes } from "../../tool.ts";
 import type { Step, ToolCall } from "../../trajectory.ts";
 import { type Argument, type Arguments, argumentsOf, argumentValue, isWholeText } from "../arguments.ts";
 import { fieldTerm, fieldText } from "../field-text.ts";
 import { refused } from "../observation.ts";
+import { resolveIn } from "../reference-in-text.ts";
 import { REFERENCE, resolve } from "../references.ts";
 
 /** Writes calls as `ruleExecutor` says. It remembers the arguments of the tools that it has seen. */
@@ -101,19 +102,16 @@ const ARGUMENT_LENGTH = 100_000;
 const writeText = (tool: string, argument: string, subGoal: string, state: FlowState): ToolCall | Refusal => {
   const missing: string[] = [];
   const terms = computes(state.tools, tool);
-  const lookUp = (reference: string): Field | undefined => {
-    const field = resolve(reference, state);
-    if (field === undefined) missing.push(reference);
-    return field;
-  };
   const write = (reference: string): string => {
     // Inside a sentence a lone "q" is a letter; as a whole sub-goal it is the question.
     if (reference === "q" && subGoal !== "q") return reference;
-    const field = lookUp(reference);
+    // In a calculation a reference is an operand, with nothing around it.
+    const { name, field, rest } = resolveIn(terms ? reference : subGoal, reference, state);
+    if (field === undefined) missing.push(reference);
     if (field === undefined) return reference;
     if (terms) return fieldTerm(field);
     // As the question wrote it: version 18.10 is not the number 18.1.
-    return isEntity(reference) ? entityText(reference, state) : fieldText(field);
+    return (isEntity(name) ? entityText(name, state) : fieldText(field)) + rest;
   };
   const text = (terms ? functionCall(subGoal) : subGoal).replace(REFERENCE, write);
   if (missing.length > 0) return refused("bad-reference", badReference(missing[0] ?? "", state));
