@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { leverEngine, quick, typesOf } from "../../test/learn-double.ts";
 import type { Environment } from "../environment.ts";
+import { defined } from "../options.ts";
 import { fixedClock, type LeverEnvironmentOptions, leverEnvironment } from "../testing/index.ts";
 import type { TrainingState } from "./checkpoint-state.ts";
 import type { LearnHappening } from "./event.ts";
@@ -192,12 +193,29 @@ describe("training ends", () => {
   it("once its validations did not get better for a while, and goes back to the best", async () => {
     const { result, events, checkpoints, policy } = await trained({
       asked: { steps: 20, patience: 2 },
+      recipe: { average: 1 },
       environment: scored([1, 0, 0, 0]),
     });
     expect(result).toMatchObject({ steps: 3, endedAsTold: true, keptStep: 0 });
     expect(events.at(-1)).toEqual({ type: "training-end", steps: 3, keptStep: 1 });
     expect(checkpoints.at(-1)?.state.kept).toMatchObject({ since: 2, last: 0, best: { step: 0, accuracy: 1 } });
     expect(await policy.exportState()).toEqual(checkpoints[0]?.policy);
+  });
+
+  it("between its first weights and its last, also when it was resumed", async () => {
+    const session: Session = { asked: { steps: 3 }, recipe: { average: 0.5 } };
+    const { policy, checkpoints } = await trained(session);
+    const [first, , last] = checkpoints;
+    expect(first?.state.start).toHaveLength(1);
+    expect(await policy.exportState()).not.toEqual(last?.policy);
+    const resumed = await trained({ ...session, parts: { from: first?.state }, ...defined({ state: first?.policy }) });
+    expect(resumed.policy.version).toBe(policy.version);
+    const whole = await trained({ ...session, recipe: { average: 1 } });
+    expect(whole.checkpoints[0]?.state.start).toBeUndefined();
+    expect(await whole.policy.exportState()).toEqual(last?.policy);
+    // Without a guard the last version is kept.
+    const unguarded = await trained({ ...session, asked: { steps: 3, guard: false } });
+    expect(await unguarded.policy.exportState()).toEqual(unguarded.checkpoints.at(-1)?.policy);
   });
 
   it("not while they get better or stay as good", async () => {

@@ -193,10 +193,7 @@ export const tabularPolicy = ({
       return new TextEncoder().encode(JSON.stringify({ steps, rows }));
     },
     importState: async (state) => {
-      const stored = JSON.parse(new TextDecoder().decode(state)) as {
-        readonly steps: number;
-        readonly rows: readonly (readonly [string, number[], number[][]])[];
-      };
+      const stored = storedIn(state);
       weights.clear();
       moments.clear();
       gradient.clear();
@@ -204,6 +201,17 @@ export const tabularPolicy = ({
       for (const [key, row, [m, v]] of stored.rows) {
         weights.set(key, Float64Array.from(row));
         if (m !== undefined && v !== undefined) moments.set(key, [Float64Array.from(m), Float64Array.from(v)]);
+      }
+      publish();
+    },
+    average: async (state, share) => {
+      const others = new Map(storedIn(state).rows.map(([key, row]) => [key, row]));
+      for (const key of new Set([...weights.keys(), ...others.keys()])) {
+        // A row that nothing has changed yet is as at first.
+        const first = initial(key.split(" ").map(Number));
+        const own = rowOf(weights, key, () => Float64Array.from(first));
+        const other = others.get(key) ?? first;
+        for (const [i, value] of own.entries()) own[i] = share * value + (1 - share) * (other[i] ?? 0);
       }
       publish();
     },
@@ -247,3 +255,8 @@ const drawFrom = (logProbs: Row, u: number): number => {
   }
   return last;
 };
+
+const storedIn = (
+  state: Uint8Array,
+): { readonly steps: number; readonly rows: readonly (readonly [string, number[], number[][]])[] } =>
+  JSON.parse(new TextDecoder().decode(state));

@@ -122,6 +122,28 @@ describe("versions of a policy", () => {
     await expect(other.importState(new Uint8Array(64))).rejects.toThrow(/not the training state/);
   });
 
+  it("go part of the way back to an exported state, and keep their moments", async () => {
+    const policy = (await fresh()).policy("planner");
+    const first = await update(policy);
+    const state = await policy.exportState();
+    const second = await update(policy);
+    const weightsOf = (bytes: Uint8Array): Float32Array => {
+      const floats = new Float32Array(bytes.slice(16).buffer);
+      return floats.subarray(0, floats.length / 3);
+    };
+    const [begun, last] = [weightsOf(state), weightsOf(await policy.exportState())];
+    await policy.average?.(state, 1);
+    expect(policy.version).toBe(second);
+    await policy.average?.(state, 0.25);
+    const between = weightsOf(await policy.exportState());
+    expect(between).toEqual(begun.map((one, i) => 0.25 * (last[i] ?? 0) + 0.75 * one));
+    expect([first, second]).not.toContain(policy.version);
+    await policy.average?.(state, 0);
+    expect(policy.version).toBe(first);
+    await expect(policy.average?.(new Uint8Array(64), 0.5)).rejects.toThrow(/not the training state/);
+    expect(policy.version).toBe(first);
+  });
+
   it("outlive a publish in the middle of a sample, and weights that did not change are the same version", async () => {
     const policy = (await fresh()).policy("planner");
     const first = await update(policy);
