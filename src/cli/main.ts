@@ -74,7 +74,7 @@ program
   .option(...seedOption)
   .option(
     "--steps <number>",
-    `number of training steps (default: ${recipes.tiny.steps}; ${recipes.micro.steps} for a project)`,
+    `number of training steps (default: ${recipes.tiny.steps}; ${recipes.flowOnly.steps} without a cold start, ${recipes.micro.steps} for a project)`,
     wholeNumber(0),
   )
   .option("--out <folder>", "store the run in <folder>/<id>", "runs")
@@ -146,7 +146,7 @@ program
     wholeNumber(1, 10_000),
   )
   .option("--validation", "evaluate on the validation split, to choose settings", false)
-  .option("--no-replay", "do not imitate random plans while learning from the reward")
+  .option("--no-replay", "imitate nothing while learning from the reward")
   .addOption(
     new Option("--verdicts", "show each turn's verdict to the built-in planner while training")
       .conflicts("watch")

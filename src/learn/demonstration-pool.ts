@@ -16,7 +16,7 @@ import { silentModel } from "./silent-model.ts";
 import { openSuccesses, type SuccessesState } from "./successes.ts";
 import { exercisesOf, varied } from "./varied-exercises.ts";
 
-/** What is imitated beside the reward, and with which weight: random but valid plans, exercises in reading, rare successes. */
+/** What is imitated beside the reward, and with which weight: plans at random, exercises in reading, routes, rare successes. */
 export interface Replay {
   readonly sources: readonly ReplayOptions<EnvironmentSealed>[];
   state(): SuccessesState;

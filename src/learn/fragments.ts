@@ -27,6 +27,9 @@ export interface Place extends Fragment {
   readonly needed: readonly string[];
   /** Whether it begins with a noun that names the tool of its last call, or the field that this takes. */
   readonly isNamed: boolean;
+  /** Of a bare mention: whether a noun before it names it, and whether more lookups lead on from what it names. */
+  readonly isApposed: boolean;
+  readonly leadsOn: boolean;
 }
 
 /** How a fragment names its thing, and by which calls. */
@@ -39,12 +42,13 @@ const WORD = /[\p{L}\p{N}_'’-]+|[^\s\p{L}\p{N}]/gu;
 
 /**
  * The fragments of routes, at their places: what stands in some question where in another one, of otherwise the same words
- * and the same calls, something else brings the same kind of thing. And what a noun says it is, such as "the label of q1",
- * and each bare mention that is looked up.
+ * and the same calls, something else brings the same kind of thing, and each bare mention that is looked up. By nouns, also
+ * what these say it is, such as "the label of q1", wherever it stands.
  */
 export const fragmentsIn = (
   routes: readonly Trajectory[],
   isCalculator: (tool: string) => boolean,
+  { nouns: byNouns = true }: { readonly nouns?: boolean } = {},
 ): readonly (readonly [Trajectory, readonly Place[]])[] => {
   const placed = routes.map((route) => [route, placesIn(route, isCalculator)] as const);
   const alike = groupsOf(
@@ -52,8 +56,8 @@ export const fragmentsIn = (
     ({ frame, brings }) => `${frame} ${brings}`,
   );
   const isFragment = (place: Place): boolean =>
-    isBare(place) ||
-    place.isNamed ||
+    (isBare(place) && !(byNouns ? place.isApposed : place.leadsOn)) ||
+    (place.isNamed && byNouns) ||
     (alike.get(`${place.frame} ${place.brings}`) ?? []).some(({ text }) => differs(place.text, text));
   return placed.map(([route, places]) => [route, places.filter(isFragment)]);
 };
@@ -119,10 +123,12 @@ export const placesIn = (
       const whole = isOnlyMention
         ? lookupOf(memory, thing, isCalculator)
         : chainOf(memory, dependsOn, new Set(inside), isCalculator);
-      // What a noun before it names goes with the noun.
-      const isApposed = isOnlyMention && named.length === 0 && nouns(words[i - 1]?.text ?? "", memory[whole[0] ?? -1]);
+      const [at = -1] = whole;
+      const isApposed = isOnlyMention && nouns(words[i - 1]?.text ?? "", memory[at]);
+      const leadsOn =
+        isOnlyMention && memory.some(({ step }) => referred(step.subGoal).includes(at + 1) && !isCalculator(step.tool));
       const places = new Map([
-        ...(whole.length === 0 || isApposed ? [] : [[whole.join(), { entries: whole, isNamed: false }] as const]),
+        ...(whole.length === 0 ? [] : [[whole.join(), { entries: whole, isNamed: false }] as const]),
         ...(named.length === 0 ? [] : [[named.join(), { entries: named, isNamed: true }] as const]),
       ]);
       return [...places.values()].map(({ entries, isNamed }): Place => {
@@ -148,6 +154,8 @@ export const placesIn = (
           entries,
           needed: fieldsOf(memory, end),
           isNamed,
+          isApposed,
+          leadsOn,
         };
       });
     }),

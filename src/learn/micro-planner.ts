@@ -18,7 +18,7 @@ import { exercisesOf, varied } from "./varied-exercises.ts";
 /** The name of a planner that is made for a project's tools. */
 export const MICRO_PLANNER = "micro-planner";
 
-/** The shape of the built-in planner, smaller: a project has fewer tools and shorter plans. A third layer brings nothing here. */
+/** The shape of the built-in planner, smaller: a project has fewer tools and shorter plans. */
 const shape = (vocabularySize: number): ModelConfig => ({
   hidden_size: 96,
   num_hidden_layers: 3,
@@ -54,9 +54,9 @@ export interface MicroPlannerOptions {
 }
 
 /**
- * Makes a planner for a environment's tools from nothing: a vocabulary from questions, names of tools and fields and forms of
- * sub-goals; then it imitates random but valid plans and exercises in reading. They show the language of plans and which
- * calculation a question asks, and no preference for where to look, in which order, or when to stop.
+ * Makes a planner for an environment's tools from nothing: a vocabulary from questions, names of tools and fields and forms
+ * of sub-goals; then it imitates random but valid plans and exercises in reading, which show the language of plans and which
+ * calculation a question asks, and calls that led to answers when tools were called at random, in variations.
  */
 export const makeMicroPlanner = async (
   options: MicroPlannerOptions,

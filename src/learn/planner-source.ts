@@ -64,7 +64,7 @@ export const roomFor = ({
 });
 
 /**
- * A planner that is made for the environment's tools, by imitation of random valid plans.
+ * A planner that is made for the environment's tools, by imitation of what random calls found.
  *
  * @example
  * ```ts

@@ -240,7 +240,7 @@ const micro: Recipe = {
   mistakes: 0.15,
   turnsLeft: false,
   marked: true,
-  coldStart: { steps: 800, plans: 2, exercises: 4, routes: 14, learningRate: 4e-3 },
+  coldStart: { steps: 1000, plans: 2, exercises: 4, routes: 14, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },
   fixedOrderTasks: 48,
 };

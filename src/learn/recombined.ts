@@ -18,12 +18,13 @@ interface Slot {
   readonly fitting: readonly (readonly Fragment[])[];
 }
 
-/** What routes can be recombined to. */
+/** What routes can be recombined to, by what other questions show and, unless it is told otherwise, by nouns. */
 export const recombinationsOf = (
   routes: readonly Trajectory[],
   isCalculator: (tool: string) => boolean,
+  options: { readonly nouns?: boolean } = {},
 ): Recombinations => {
-  const placed = fragmentsIn(routes, isCalculator);
+  const placed = fragmentsIn(routes, isCalculator, options);
   const places = placed.flatMap(([, own]) => own);
   const byName = groupsOf(places, nameOf);
   // What has a noun of its own or stands after different words may stand after any.

@@ -24,7 +24,7 @@ export interface LearnReport {
   /** Validation was clearly better after this step, counted from 1: its weights were gone back to. */
   readonly keptStep?: number;
   readonly before: PlannerFigures;
-  /** After imitation of random valid plans and before the first rollout, where there was a cold start. */
+  /** After imitation and before the first rollout, where there was a cold start. */
   readonly coldStart?: PlannerFigures;
   /** What the flow has taught beyond the cold start. */
   readonly gainOfFlow?: Readonly<Record<SetName, Gain>>;

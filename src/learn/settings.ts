@@ -7,7 +7,7 @@ export interface LearnSettings {
   readonly seed: number;
   /** Training steps. */
   readonly steps?: number | undefined;
-  /** Steps of imitation for a planner that has never seen the tools. */
+  /** Steps of imitation before the first rollout, of a planner that is new to the environment. @default as the recipe says */
   readonly coldStart?: number | undefined;
   /** Questions in flight at once; changes time, not results. */
   readonly concurrency?: number | undefined;
@@ -15,7 +15,7 @@ export interface LearnSettings {
   readonly evalTasks?: number | undefined;
   /** Evaluate on the validation split, for choosing settings. */
   readonly validation: boolean;
-  /** Imitate random valid plans beside the reward. */
+  /** Imitate routes, random valid plans and rare successes beside the reward. */
   readonly replay: boolean;
   /** Modules that a chat model plays. @default all */
   readonly modules?: readonly ModuleName[] | undefined;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { leverEnvironment, leverPolicy, leverTools } from "../testing/index.ts";
-import { recipes } from "./recipe.ts";
+import { type Recipe, recipes } from "./recipe.ts";
 import { showRoutes } from "./shown-routes.ts";
 
 const { train, ...environment } = await leverEnvironment().open({ seed: 1 });
@@ -9,11 +9,11 @@ const routes = [
   ...Array.from({ length: 6 }, (_, i) => ({ task: train("red", i), plan: ["look up", "press left"] })),
   { task: train("green", 0), plan: ["press right"] },
 ];
-const open = (seed: number) =>
+const open = (seed: number, changes: Partial<Recipe> = {}) =>
   showRoutes({
     environment: { ...environment, train, routes },
     tools: leverTools,
-    recipe: recipes.micro,
+    recipe: { ...recipes.micro, ...changes },
     seed,
     abortSignal: new AbortController().signal,
   });
@@ -38,18 +38,21 @@ it("shows mistakes now and then, which nothing imitates", async () => {
   for (const one of mistaken) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
 });
 
-it("shows calls that fail for now, and that they are made again", async () => {
-  const show = await open(3);
-  const shown = Array.from({ length: 240 }, (_, i) => show(engine, i)).flat();
-  const isTwice = (action: string) => (text: string) => text.split(`${action} <end>`).length === 3;
-  const again = shown.filter(({ ids }) => {
-    const text = engine.tokenizer.decode([...ids]);
-    return ["look up", "press left", "press right"].some((action) => isTwice(action)(text));
-  });
-  expect(again.length).toBeGreaterThan(3);
-  expect(again.length).toBeLessThan(60);
-  // Nothing imitates the first of the two.
-  for (const one of again) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
+it("shows calls that fail for now, and that they are made again, where calls do so in training", async () => {
+  const timesTwice = async (changes: Partial<Recipe>): Promise<number> => {
+    const show = await open(3, changes);
+    const shown = Array.from({ length: 240 }, (_, i) => show(engine, i)).flat();
+    const isTwice = (action: string) => (text: string) => text.split(`${action} <end>`).length === 3;
+    const again = shown.filter(({ ids }) => {
+      const text = engine.tokenizer.decode([...ids]);
+      return ["look up", "press left", "press right"].some((action) => isTwice(action)(text));
+    });
+    // Nothing imitates the first of the two.
+    for (const one of again) expect(["look up <end> press left <end>", "press right <end>"]).toContain(targetsOf(one));
+    return again.length;
+  };
+  expect(await timesTwice({})).toBe(0);
+  expect(await timesTwice({ unavailable: 0.05 })).toBeGreaterThan(3);
 });
 
 it("shows none where none is known", async () => {

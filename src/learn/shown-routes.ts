@@ -25,15 +25,15 @@ export interface ShownRoutesOptions extends WalkOptions {
  * How often a route is shown with another way to name a thing, as one that asks the same of other things, that asks for
  * another field, or that calculates with another operand.
  */
-const RECOMBINED = 0.25;
-const CHAINED = 0.35;
+const RECOMBINED = 0.32;
+const CHAINED = 0.3;
 const REREAD = 0.12;
-const OPERANDS = 0.12;
+const OPERANDS = 0.1;
 /** Share of the calls before which a mistake stands, and of these mistakes those that calculate with what is not there yet. */
 const MISTAKEN = 0.16;
-const EARLY = 0.3;
+const EARLY = 0.2;
 /** How often a mistake is made again before it is put right. */
-const REPEATED = 0.25;
+const REPEATED = 0.2;
 
 /**
  * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
@@ -49,7 +49,8 @@ export const showRoutes = async (
   const shown = evenly(walked);
   const routes = walked.map(({ trajectory }) => trajectory);
   const variations: Variations = {
-    recombinations: recombinationsOf(routes, isCalculator),
+    shown: recombinationsOf(routes, isCalculator, { nouns: false }),
+    named: recombinationsOf(routes, isCalculator),
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
     operands: operandsOf(
@@ -74,7 +75,10 @@ export const showRoutes = async (
 
 /** What routes are varied by. */
 interface Variations {
-  readonly recombinations: Recombinations;
+  /** By what other questions show. */
+  readonly shown: Recombinations;
+  /** Also by nouns. */
+  readonly named: Recombinations;
   readonly chains: Chains;
   readonly words: UnitWords;
   readonly operands: Operands;
@@ -82,11 +86,13 @@ interface Variations {
 
 const otherOf = (
   route: Trajectory,
-  { recombinations, chains, words, operands }: Variations,
+  { shown, named, chains, words, operands }: Variations,
   draws: Random,
 ): Trajectory | undefined => {
   const drawn = draws.next();
-  if (drawn < RECOMBINED) return recombined(recombinations, draws);
+  // What is shown goes first: nouns say as much only where tools and fields have names as questions have them.
+  if (drawn < RECOMBINED)
+    return (draws.next() < 0.5 ? recombined(shown, draws) : undefined) ?? recombined(named, draws);
   if (drawn < RECOMBINED + CHAINED) return chained(chains, draws, words);
   if (drawn < RECOMBINED + CHAINED + REREAD) return decides(route) ? undefined : reread(route, draws, words);
   return drawn < RECOMBINED + CHAINED + REREAD + OPERANDS ? withOtherOperand(operands, draws) : undefined;
