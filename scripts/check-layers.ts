@@ -58,7 +58,7 @@ const parts: Readonly<Record<string, Part>> = {
       "tools",
       "workers",
     ],
-    lines: 9400,
+    lines: 9650,
     export: "./learn",
   },
   workers: { imports: [...ground, "flow"], lines: 900, export: "./workers" },

@@ -60,6 +60,12 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe({ learningRate: undefined, coldStart: undefined, verdicts: undefined })).toEqual(recipes.micro);
   });
 
+  it("shows calls that fail for now only where calls fail in training", () => {
+    expect(chooseRecipe({})).not.toHaveProperty("unavailable");
+    expect(chooseRecipe({ toolFailures: { web_search: 0.3 } }).unavailable).toBe(0.05);
+    expect(chooseRecipe({ recipe: { ...recipes.tiny, unavailable: 0.2 }, toolFailures: 0.3 }).unavailable).toBe(0.2);
+  });
+
   it("has something for a verifier to imitate where one learns", () => {
     expect(chooseRecipe({ train: ["planner"] })).not.toHaveProperty("verifier");
     const chosen = chooseRecipe({ train: ["planner", "verifier"] });

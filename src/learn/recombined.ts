@@ -18,7 +18,7 @@ interface Slot {
   readonly fitting: readonly (readonly Fragment[])[];
 }
 
-/** What routes can be recombined to, by what other questions show and, unless it is told otherwise, by nouns. */
+/** What routes can be recombined to, by what other questions show and by nouns. */
 export const recombinationsOf = (
   routes: readonly Trajectory[],
   isCalculator: (tool: string) => boolean,
