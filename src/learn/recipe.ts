@@ -152,7 +152,7 @@ const tiny: Recipe = {
   routes: { from: 0.16, to: 0.12, over: 1, sequences: 12 },
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
-  coldStart: { steps: 200, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
+  coldStart: { steps: 300, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
   references: "things",
   average: 0.6,
   detail: "values",

@@ -25,10 +25,10 @@ export interface ShownRoutesOptions extends WalkOptions {
  * How often a route is shown with another way to name a thing, as one that asks the same of other things, that asks for
  * another field, or that calculates with another operand.
  */
-const RECOMBINED = 0.32;
-const CHAINED = 0.3;
+const RECOMBINED = 0.3;
+const CHAINED = 0.35;
 const REREAD = 0.12;
-const OPERANDS = 0.1;
+const OPERANDS = 0.08;
 /** Share of the calls before which a mistake stands, and of these mistakes those that calculate with what is not there yet. */
 const MISTAKEN = 0.16;
 const EARLY = 0.2;
