@@ -121,8 +121,8 @@ it("carries groups that take long over to the next step, and trains on none that
 
 it("ends a rollout that takes too long: it is not a sample", async () => {
   const stuck = (_: number, id: string): Promise<void> | undefined =>
-    id.endsWith("/0/0") ? new Promise((wake) => setTimeout(wake, 60)) : undefined;
-  const { steps } = await train({ maxStaleness: 1, steps: 2, rollOutSeconds: 0.02 }, stuck);
+    id.endsWith("/0/0") ? new Promise((wake) => setTimeout(wake, 2000)) : undefined;
+  const { steps } = await train({ maxStaleness: 1, steps: 2, rollOutSeconds: 0.5 }, stuck);
   expect(steps.map(({ noSample }) => noSample)).toEqual([1, 1]);
 });
 
