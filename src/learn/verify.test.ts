@@ -72,6 +72,17 @@ describe("a run that is as it was", () => {
     await expect(verified(whole, { step: 9 })).rejects.toThrow(/has 3 steps; there is no step 9/);
   });
 
+  it("is not verified by a step before its checkpoints if it began with imitation, but by a later one", async () => {
+    const adapters = () => leverEngine({ learns: "adapters" });
+    const recipe = { ...quick, coldStart: { ...quick.coldStart, steps: 2 } };
+    const run = join(root, (await started({ planner: adapters(), recipe }).report).run);
+    await expect(verified(run, { planner: adapters(), step: 2 })).rejects.toThrow(
+      /before step 2,.*Name a step after 2/,
+    );
+    await expect(verified(run, { planner: adapters(), step: 2 })).rejects.toThrow(ConfigError);
+    expect(await verified(run, { planner: adapters(), step: 3 })).toMatchObject({ verified: true, steps: 1 });
+  });
+
   it("is verified to its newest checkpoint when it died, and that is said", async () => {
     const found = await verified(unfinished);
     expect(found.differences).toEqual([]);

@@ -256,10 +256,12 @@ const trainAgain = async (
   const damage: string[] = [];
   const stored = await loadState(folder, names, (one) => damage.push(one), step - 1);
   if (damage[0] !== undefined) throw new Difference(damage[0]);
-  if (stored === undefined && untaught(learning).length > 0)
-    throw new StoreError(
-      `The run ${id} has no checkpoint before step ${step}: its cold start cannot be done again from here. Verify without --step.`,
+  if (stored === undefined && untaught(learning).length > 0) {
+    const [oldest = length] = await stepsIn(folder);
+    throw new ConfigError(
+      `The run ${id} keeps no checkpoint before step ${step}, and began with imitation, which is not done again for one step. Name a step after ${oldest}, or verify the whole run.`,
     );
+  }
   for (const [i, policy] of policies.entries()) {
     const state = stored?.policies[i];
     if (state !== undefined) await policy.importState(state);
