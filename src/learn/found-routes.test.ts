@@ -32,6 +32,12 @@ it("the same seed finds the same ones", async () => {
   expect(await found(5)).toEqual(await found(5));
 });
 
+it("the control, in which each task is rewarded for the answer of another one, finds no way to an answer", async () => {
+  const routes = await findRoutes({ environment, tools, seed: 3, ofFamily: 12, permuted: true, abortSignal });
+  const right = await walkRoutes({ environment: { ...environment, routes }, tools, seed: 3, abortSignal });
+  expect(right.length).toBeLessThanOrEqual(2);
+});
+
 it("says how far it is, and stops when it is told to", async () => {
   const told: number[] = [];
   const abort = new AbortController();

@@ -1,4 +1,5 @@
 import type { Environment, EnvironmentTask } from "../environment.ts";
+import { random, randomKey } from "../random.ts";
 import { computes, metadataOf } from "../tool.ts";
 import { explore } from "./explore/explore.ts";
 import type { WalkOptions } from "./routes.ts";
@@ -7,6 +8,8 @@ export interface FoundRoutesOptions extends Omit<WalkOptions, "environment" | "p
   readonly environment: Pick<Environment, "families" | "train" | "reward" | "flow">;
   /** Tasks of each family, at most and by default 48. */
   readonly ofFamily?: number;
+  /** The control: each task is rewarded for the answer of another one. @default false */
+  readonly permuted?: boolean | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -25,6 +28,7 @@ export const findRoutes = async ({
   tools,
   seed,
   ofFamily = OF_FAMILY,
+  permuted = false,
   onProgress = () => undefined,
   abortSignal,
 }: FoundRoutesOptions): Promise<NonNullable<Environment["routes"]>> => {
@@ -42,7 +46,7 @@ export const findRoutes = async ({
     tools: called,
     calculators: new Set(Object.keys(called).filter((name) => computes(called, name))),
     tasks,
-    reward,
+    reward: permuted ? rewardOfOthers(tasks, reward, seed) : reward,
     flow,
     seed,
     turns: TURNS,
@@ -53,4 +57,15 @@ export const findRoutes = async ({
     const plan = routes.get(task.id);
     return plan === undefined ? [] : [{ task, plan }];
   });
+};
+
+/** A reward for the answer of another task, always of the same one. */
+const rewardOfOthers = (
+  tasks: readonly EnvironmentTask[],
+  reward: Environment["reward"],
+  seed: number,
+): Environment["reward"] => {
+  const dealt = random(randomKey(seed, "answers dealt anew")).shuffle(tasks);
+  const others = new Map(tasks.map(({ id }, i) => [id, dealt[i]]));
+  return (task, answer, cost) => reward({ ...task, sealed: others.get(task.id)?.sealed ?? task.sealed }, answer, cost);
 };

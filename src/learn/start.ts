@@ -108,13 +108,16 @@ const withRoutes = async (
   recipe: Recipe,
 ): Promise<Environment> => {
   if (environment.routes !== undefined) return environment;
-  const { seed, steps = recipe.steps } = settings;
+  const { seed, steps = recipe.steps, permuteRewards: permuted } = settings;
   const tools = environment.tools(silentModel);
   const onProgress = (done: number, total: number): void =>
     emit({ type: "stage", stage: `calling the tools at random: ${done}/${total}` });
   const shown = recipe.coldStart.steps * recipe.coldStart.routes + steps * recipe.routes.sequences;
   const ofFamily = Math.ceil(shown / environment.families.length);
-  return { ...environment, routes: await findRoutes({ environment, tools, seed, ofFamily, onProgress, abortSignal }) };
+  return {
+    ...environment,
+    routes: await findRoutes({ environment, tools, seed, ofFamily, permuted, onProgress, abortSignal }),
+  };
 };
 
 /** What the recipe is chosen by. A model that was trained before begins as it is. */
