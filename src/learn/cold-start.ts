@@ -52,8 +52,8 @@ export const teach = async (
   for (const name of modules) {
     const policy = policies.find((one) => one.name === name);
     if (policy === undefined) continue;
-    if (name === "planner")
-      await coldStartPlanner({
+    if (name === "planner") {
+      const isShown = await coldStartPlanner({
         environment,
         walked: recipe.coldStart.routes === 0 ? undefined : await walked(),
         tools,
@@ -64,7 +64,12 @@ export const teach = async (
         onStep,
         abortSignal,
       });
-    else if (recipe.verifier !== undefined) {
+      if (!isShown)
+        emit({
+          type: "diagnosis",
+          message: "Random calls found no way to an answer: nothing is imitated, and the planner begins as it is.",
+        });
+    } else if (recipe.verifier !== undefined) {
       const { verifier } = recipe;
       emit({ type: "stage", stage: "rules' verdicts for the verifier to imitate" });
       agreement = await coldStartVerifier({

@@ -25,6 +25,14 @@ it("a policy imitates plans and exercises, tells its loss, and publishes what it
   expect(policy.version).not.toBe(before);
 });
 
+it("shows nothing where there are only routes to show and none was found, and the policy stays as it is", async () => {
+  const policy = leverPolicy();
+  const { version } = policy;
+  const recipe = { ...recipes.micro, coldStart: { ...recipes.micro.coldStart, plans: 0, exercises: 0, steps: 3 } };
+  expect(await coldStartPlanner(coldStart({ policy, recipe }))).toBe(false);
+  expect(policy.version).toBe(version);
+});
+
 it("comes to the same weights for the same seed", async () => {
   const versionOf = async (seed: number): Promise<string> => {
     const policy = leverPolicy();

@@ -28,9 +28,10 @@ export interface PlannerColdStartOptions {
 /**
  * What a planner is shown before its first rollout. One that has never seen the tools: the form of actions, references and
  * reading, by random but valid plans on training pages and exercises, as the built-in planner was. One that knows them:
- * calls that led to answers when tools were called at random, in variations. Publishes what was learnt.
+ * calls that led to answers when tools were called at random, in variations. Publishes what was learnt. Returns whether there
+ * was anything to show.
  */
-export const coldStartPlanner = async (options: PlannerColdStartOptions): Promise<void> => {
+export const coldStartPlanner = async (options: PlannerColdStartOptions): Promise<boolean> => {
   const { environment, walked = environment, tools, policy, recipe, seed, permuted, onStep, abortSignal } = options;
   const { steps, plans, exercises, routes, learningRate } = recipe.coldStart;
   const show = demonstrator(environment, seed, abortSignal);
@@ -47,6 +48,7 @@ export const coldStartPlanner = async (options: PlannerColdStartOptions): Promis
       ...Array.from({ length: routes }, (_, i) => showRoute?.(policy.engine, step * routes + i) ?? []).flat(),
     ];
   };
+  if (plans + exercises === 0 && (await sequences(0)).length === 0) return false;
   const training = supervised({
     policy,
     sequences,
@@ -55,4 +57,5 @@ export const coldStartPlanner = async (options: PlannerColdStartOptions): Promis
     abortSignal,
   });
   for await (const { step, loss } of training) onStep(step + 1, steps, loss);
+  return true;
 };
