@@ -108,13 +108,17 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
     done: () => spent.steps >= Math.min(most, recipe.steps) || GOALS.every((goal) => reached.has(goal)),
     step: async (): Promise<void> => {
       const begun = processorSeconds();
-      if (!isTaught) await teach();
-      const { value, done } = await training.next();
-      spent.processorSeconds += processorSeconds() - begun;
-      if (done === true || value === undefined) return;
-      spent.steps += 1;
-      spent.sampledTokens += value.responseTokens * value.trajectories;
-      if (spent.steps % every !== 0) return;
+      if (isTaught) {
+        const { value, done } = await training.next();
+        spent.processorSeconds += processorSeconds() - begun;
+        if (done === true || value === undefined) return;
+        spent.steps += 1;
+        spent.sampledTokens += value.responseTokens * value.trajectories;
+        if (spent.steps % every !== 0) return;
+      } else {
+        await teach();
+        spent.processorSeconds += processorSeconds() - begun;
+      }
       const { accuracy } = await evaluate({
         flow,
         tasks: validation,

@@ -148,6 +148,12 @@ program
   .option("--validation", "evaluate on the validation split, to choose settings", false)
   .option("--no-replay", "imitate nothing while learning from the reward")
   .addOption(
+    new Option(
+      "--prompt <form>",
+      "how a chat model that learns is prompted (default: compact, at a server chat)",
+    ).choices(["compact", "chat"]),
+  )
+  .addOption(
     new Option("--verdicts", "show each turn's verdict to the built-in planner while training")
       .conflicts("watch")
       .hideHelp(),

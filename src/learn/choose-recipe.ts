@@ -7,7 +7,7 @@ import type { LearnSettings } from "./settings.ts";
 export interface RecipeChoice
   extends Pick<
     LearnSettings,
-    "algorithm" | "coldStart" | "learningRate" | "steps" | "toolFailures" | "train" | "verdicts"
+    "algorithm" | "coldStart" | "learningRate" | "prompt" | "steps" | "toolFailures" | "train" | "verdicts"
   > {
   /** Taken as it is, whatever learns, but for settings of the optimiser that the engine cannot keep. */
   readonly recipe?: Recipe | undefined;
@@ -43,6 +43,7 @@ export const chooseRecipe = ({
   algorithm,
   coldStart,
   learningRate,
+  prompt,
   steps,
   toolFailures,
   train = [],
@@ -52,9 +53,11 @@ export const chooseRecipe = ({
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
   const isBuiltIn = builtInModel !== undefined && !isAdapter;
+  const adapters = prompt === "chat" ? recipes.chat : recipes.adapter;
   const base =
-    recipe ??
-    (isAdapter ? recipes.adapter : isBuiltIn ? (coldStart === 0 ? recipes.flowOnly : recipes.tiny) : recipes.micro);
+    recipe ?? (isAdapter ? adapters : isBuiltIn ? (coldStart === 0 ? recipes.flowOnly : recipes.tiny) : recipes.micro);
+  // Only compact prompts show verdicts, turns and marks as it is asked.
+  const isCompact = !isAdapter || (prompt ?? base.prompt) === "compact";
   const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
   return {
     ...base,
@@ -63,10 +66,10 @@ export const chooseRecipe = ({
     coldStart: { ...base.coldStart, steps: coldStart ?? Math.ceil(share * base.coldStart.steps) },
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
     ...(toolFailures !== undefined && { unavailable: base.unavailable ?? UNAVAILABLE }),
-    // Only compact prompts show verdicts.
-    ...(verdicts && !isAdapter && { verdicts }),
-    ...(turnsLeft !== undefined && !isAdapter && { turnsLeft }),
-    ...(marked !== undefined && !isAdapter && { marked }),
+    ...(prompt !== undefined && { prompt }),
+    ...(verdicts && isCompact && { verdicts }),
+    ...(turnsLeft !== undefined && isCompact && { turnsLeft }),
+    ...(marked !== undefined && isCompact && { marked }),
   };
 };
 

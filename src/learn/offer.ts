@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { PromptForm } from "../flow/model/prompt-form.ts";
 import type { ReplyLog } from "../reply-log.ts";
 import { answeredOnce } from "../workers/calls.ts";
 import { createDispatcher } from "../workers/dispatcher.ts";
@@ -19,6 +20,7 @@ export interface RunAbout {
   readonly environment: { readonly name: string; readonly hash: string };
   readonly planner: {
     readonly name: string;
+    readonly prompt?: PromptForm | undefined;
     readonly verdicts?: boolean | undefined;
     readonly turnsLeft?: boolean | undefined;
     readonly marked?: boolean | undefined;
@@ -58,14 +60,14 @@ const ATTEMPTS = 5;
 export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
   const { queue, run, settings, recipe, learning, replies, emit, clock } = parts;
   const { leaseSeconds = 15 } = queue;
-  const { engine, environment, planner, policies, verdicts, turnsLeft, marked, tokenizer } = learning;
+  const { engine, environment, planner, policies, prompt, verdicts, turnsLeft, marked, tokenizer } = learning;
   const about: RunAbout = {
     protocol: 1,
     run: run.id,
     settings,
     recipe,
     environment: { name: environment.name, hash: environment.hash },
-    planner: { name: planner.name, verdicts, turnsLeft, marked, tokenizer },
+    planner: { name: planner.name, prompt, verdicts, turnsLeft, marked, tokenizer },
     engine: aboutEngine(engine, policies),
     leaseSeconds,
   };

@@ -17,7 +17,7 @@ import type { Emit, EvaluationPhase } from "./event.ts";
 import { FAMILIARITY_FILE, familiarQuestions } from "./familiar-questions.ts";
 import { madeBy, withoutWorker } from "./made-by.ts";
 import type { RunSignals } from "./options.ts";
-import { aboutPrompts } from "./recipe-prompts.ts";
+import { type AboutPrompts, aboutPrompts } from "./recipe-prompts.ts";
 import { setsOf } from "./record.ts";
 import type { LearnReport } from "./report.ts";
 import { evaluatedAgain, type Phases, writePhases } from "./resume.ts";
@@ -261,13 +261,7 @@ const store = (run: Run, phase: string, sets: TaskSets, { outcomes, trajectories
 const savePolicies = async (
   policies: readonly Policy[],
   run: Run,
-  about: {
-    readonly tools: readonly string[];
-    readonly tasks: string;
-    readonly turnsLeft?: false;
-    readonly verdicts?: true;
-    readonly marked?: true;
-  },
+  about: AboutPrompts & { readonly tools: readonly string[]; readonly tasks: string },
 ): Promise<void> => {
   const [only] = policies;
   if (only !== undefined && policies.length === 1) return only.save(run.path("weights"), about);

@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import { availableMemory } from "../engines/onnx/available-memory.ts";
 import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import type { Environment } from "../environment.ts";
+import type { PromptForm } from "../flow/model/prompt-form.ts";
 import { MICRO_PLANNER, makeMicroPlanner } from "./micro-planner.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
@@ -23,6 +24,8 @@ export interface OpenedPlanner {
   readonly engine: Engine;
   /** Folders of the adapters that policies start from, by policy. */
   readonly adapters?: Readonly<Record<string, string>> | undefined;
+  /** How its prompts are written, where that is known. */
+  readonly prompt?: PromptForm | undefined;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean | undefined;
   /** Whether it was trained on prompts that say how many turns are left, where that is known. */

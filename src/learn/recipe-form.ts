@@ -4,6 +4,7 @@ import { type Recipe, recipes, verifierColdStart } from "./recipe.ts";
 export const isRecipe = (value: unknown): value is Recipe => {
   if (!isRecord(value)) return false;
   const {
+    prompt = "chat",
     verdicts = false,
     turnsLeft = true,
     marked = false,
@@ -16,6 +17,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     ...parts
   } = value;
   if (
+    (prompt !== "chat" && prompt !== "compact") ||
     typeof verdicts !== "boolean" ||
     typeof turnsLeft !== "boolean" ||
     typeof marked !== "boolean" ||

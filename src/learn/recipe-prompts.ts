@@ -1,25 +1,23 @@
-import type { PromptOptions } from "../flow/model/prompt-form.ts";
+import type { PromptForm, PromptOptions } from "../flow/model/prompt-form.ts";
 import { defined } from "../options.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** How a recipe's planner is prompted. */
-export const promptsOf = ({
+export const promptsOf = ({ prompt, detail, verdicts, turnsLeft, marked, references }: Recipe): PromptOptions => ({
   detail,
-  verdicts,
-  turnsLeft,
-  marked,
-  references,
-}: Recipe): Omit<PromptOptions, "prompt"> => ({
-  detail,
-  ...defined({ verdicts, turnsLeft, marked, references }),
+  ...defined({ prompt, verdicts, turnsLeft, marked, references }),
 });
 
 /** What a saved planner says of its prompts, for those who open it. */
-export const aboutPrompts = ({
-  verdicts,
-  turnsLeft,
-  marked,
-}: Recipe): { readonly verdicts?: true; readonly turnsLeft?: false; readonly marked?: true } => ({
+export type AboutPrompts = {
+  readonly prompt?: PromptForm;
+  readonly verdicts?: true;
+  readonly turnsLeft?: false;
+  readonly marked?: true;
+};
+
+export const aboutPrompts = ({ prompt, verdicts, turnsLeft, marked }: Recipe): AboutPrompts => ({
+  ...(prompt !== undefined && { prompt }),
   ...(verdicts === true && { verdicts }),
   ...(turnsLeft === false && { turnsLeft }),
   ...(marked === true && { marked }),

@@ -78,7 +78,13 @@ describe("the recipe of a run", () => {
 
   it("shows verdicts in compact prompts only", () => {
     expect(chooseRecipe({ verdicts: true })).toMatchObject({ verdicts: true });
-    expect(chooseRecipe({ verdicts: true, learns: "adapters" })).not.toHaveProperty("verdicts");
+    const chat = { learns: "adapters", prompt: "chat", verdicts: true, turnsLeft: false, marked: true } as const;
+    expect(chooseRecipe(chat)).toEqual(recipes.chat);
+    expect(chooseRecipe({ ...chat, prompt: "compact" })).toMatchObject({
+      verdicts: true,
+      turnsLeft: false,
+      marked: true,
+    });
     expect(chooseRecipe({ verdicts: false })).not.toHaveProperty("verdicts");
     for (const algorithm of algorithmNames)
       expect(chooseRecipe({ algorithm, builtInModel: "agentflow-tiny" }).grpo).toEqual({
@@ -87,6 +93,7 @@ describe("the recipe of a run", () => {
       });
     expect(aboutPrompts(chooseRecipe({ verdicts: true, builtInModel: "agentflow-tiny" }))).toEqual({ verdicts: true });
     expect(aboutPrompts(recipes.tiny)).toEqual({});
+    expect(aboutPrompts(recipes.adapter)).toEqual({ prompt: "compact" });
     expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false, marked: true });
   });
 });

@@ -1,3 +1,4 @@
+import type { PromptForm } from "../flow/model/prompt-form.ts";
 import { type GrpoSettings, grpoDefaults, linearSchedule, type Schedule } from "../train/index.ts";
 
 /** A weight that goes from one number to another, linear over the first `over` of a run, and stays there. */
@@ -80,6 +81,8 @@ export interface Recipe {
     readonly learningRate: number;
     readonly agreement: number;
   };
+  /** How the prompts of a chat model that learns are written. @default "chat" */
+  readonly prompt?: PromptForm;
   /** How much of a result a planner in a chat sees. */
   readonly detail: "values" | "names";
   /** Whether a planner with a compact prompt is shown the verdict of each turn. @default false */
@@ -118,6 +121,9 @@ const noExercises: Recipe["exercises"] = { from: 0, to: 0, over: 1, sequences: 0
 const noRoutes: Recipe["routes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 const noSuccesses: Recipe["successes"] = { from: 0, to: 0, over: 1, sequences: 0 };
 
+/** Share of the last weights in those that are kept, where imitation went before. */
+const AVERAGE = 0.6;
+
 const noColdStart: Recipe["coldStart"] = { steps: 0, plans: 0, exercises: 0, routes: 0, learningRate: 0 };
 
 /**
@@ -154,7 +160,7 @@ const tiny: Recipe = {
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
   coldStart: { steps: 300, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
   references: "things",
-  average: 0.6,
+  average: AVERAGE,
   detail: "values",
   concurrency: 144,
   temperature: 1,
@@ -175,10 +181,10 @@ const flowOnly: Recipe = {
 };
 
 /**
- * Of an adapter on a published model: a step costs a hundred times as much, so there are few of them; more is imitated
- * at first, for the model has never seen the tools.
+ * Of an adapter on a published model that is large enough to read what tools are for: a step costs a hundred times as
+ * much, so there are few of them; plans and exercises show it the form of actions, and no preference among them.
  */
-const adapter: Recipe = {
+const chat: Recipe = {
   ...flowOnly,
   steps: 60,
   // A step without mixed groups still imitates: it does not shrink.
@@ -188,11 +194,29 @@ const adapter: Recipe = {
   exercises: noExercises,
   successes: noSuccesses,
   coldStart: { steps: 60, plans: 6, exercises: 6, routes: 0, learningRate: 1e-3 },
+  prompt: "chat",
   detail: "names",
   concurrency: 48,
   maxTokens: 32,
   validation: { tasks: 60, every: 10 },
   checkpointEvery: 2,
+};
+
+/**
+ * Of an adapter on a small published model: compact prompts, a fifth as long as a chat, in which it imitates what random
+ * calls found, as the built-in planner does; then a few steps in the flow.
+ */
+const adapter: Recipe = {
+  ...chat,
+  steps: 30,
+  replay: tiny.replay,
+  exercises: { ...tiny.exercises, sequences: 4 },
+  routes: { ...tiny.routes, sequences: 6 },
+  successes: { ...tiny.successes, sequences: 8 },
+  coldStart: { ...tiny.coldStart, steps: 150, routes: 16 },
+  references: "things",
+  average: AVERAGE,
+  prompt: "compact",
 };
 
 /**
@@ -263,7 +287,7 @@ export const descentOf =
 
 /**
  * Recipes by what learns: `paper` as published; `tiny` for small models whose weights all learn, `flowOnly` for these without
- * a cold start; `adapter` for adapters on published models, whose steps are few and slow; `micro` for small planners of a
- * project's own tools.
+ * a cold start; `adapter` for adapters on small published models, whose steps are few and slow, and `chat` for those on
+ * models that read what tools are for; `micro` for small planners of a project's own tools.
  */
-export const recipes = { paper, tiny, flowOnly, micro, adapter } as const;
+export const recipes = { paper, tiny, flowOnly, micro, adapter, chat } as const;

@@ -55,6 +55,7 @@ const settingRules: Rules<LearnSettings> = {
   patience: count,
   minutes: number({ above: 0 }),
   toolFailures: failureShares,
+  prompt: oneOf("compact", "chat"),
   verdicts: truth,
   permuteRewards: truth,
 };
@@ -106,6 +107,7 @@ const recipeRule = ruleOf<Recipe>({
     learningRate: required(number()),
     agreement: required(share),
   }),
+  prompt: oneOf("compact", "chat"),
   detail: required(oneOf("values", "names")),
   verdicts: truth,
   turnsLeft: truth,

@@ -1,3 +1,4 @@
+import type { PromptForm } from "../flow/model/prompt-form.ts";
 import type { AlgorithmName } from "./algorithms.ts";
 import type { ModuleName, TrainableName } from "./modules.ts";
 import type { ToolFailures } from "./tool-failures.ts";
@@ -39,6 +40,8 @@ export interface LearnSettings {
   readonly minutes?: number | undefined;
   /** Let calls of tools fail in training, as those of a service that is unavailable for now: this share of them. */
   readonly toolFailures?: ToolFailures | undefined;
+  /** How the prompts of a chat model that learns are written. @default compact, at a server in chat */
+  readonly prompt?: PromptForm | undefined;
   /** Show a planner with compact prompts the verdict of each turn. */
   readonly verdicts?: boolean | undefined;
   /** The control: deal the rewards out at random. */
@@ -70,6 +73,7 @@ export const settingsOf = (options: AskedSettings): LearnSettings => ({
   patience: options.patience,
   minutes: options.minutes,
   toolFailures: options.toolFailures,
+  prompt: options.prompt,
   verdicts: options.verdicts,
   permuteRewards: options.permuteRewards ?? defaults.permuteRewards,
 });

@@ -42,7 +42,7 @@ const REPEATED = 0.2;
 export const showRoutes = async (
   options: ShownRoutesOptions,
 ): Promise<(engine: PlannerEngine, index: number) => readonly TrainingSequence[]> => {
-  const { environment, recipe, seed } = options;
+  const { environment, tools, recipe, seed } = options;
   const { isCalculator } = environment;
   const { unavailable = 0 } = recipe;
   const walked = await walkRoutes(options);
@@ -60,6 +60,7 @@ export const showRoutes = async (
   };
   // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
   const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
+  const form = { tools, ...promptsOf(recipe) };
   const key = randomKey(seed, "routes shown");
   const routeAt = rounds(shown, key);
   return (engine, index) => {
@@ -69,7 +70,7 @@ export const showRoutes = async (
     const other = otherOf(route, variations, one);
     const taken = other !== undefined && other.memory.length <= longest ? other : route;
     const varied = thinned(taken, deriveKey(key, "thinned", index));
-    return [whatWorked(engine, withMistakes(varied, { routes, isCalculator, unavailable }, one), promptsOf(recipe))];
+    return [whatWorked(engine, withMistakes(varied, { routes, isCalculator, unavailable }, one), form)];
   };
 };
 

@@ -142,9 +142,9 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { engine } = opened;
   const { learns, optimiser } = engine;
   if (optimiser !== undefined) emit({ type: "diagnosis", message: NOT_KEPT[optimiser] });
-  const { seed, verdicts = opened.verdicts, toolFailures } = settings;
+  const { seed, prompt = opened.prompt, verdicts = opened.verdicts, toolFailures } = settings;
   const { turnsLeft, marked } = opened;
-  const choice = { ...choiceOf(parts, engine), verdicts, turnsLeft, marked, learns, optimiser };
+  const choice = { ...choiceOf(parts, engine), prompt, verdicts, turnsLeft, marked, learns, optimiser };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe(choice) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;

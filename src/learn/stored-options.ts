@@ -102,6 +102,7 @@ const settingKinds: Readonly<Record<keyof LearnSettings, (value: unknown) => boo
   patience: isPositive,
   minutes: isPositive,
   toolFailures: (value) => isShare(value) || (isRecord(value) && Object.values(value).every(isShare)),
+  prompt: (value) => value === "compact" || value === "chat",
   verdicts: isFlag,
   permuteRewards: isFlag,
 };

@@ -6,6 +6,7 @@ import { readManifest } from "../engines/onnx/files/manifest.ts";
 import { parseModelName, resolveModel } from "../engines/onnx/files/model-cache.ts";
 import { type OpenEngineOptions, openEngine } from "../engines/onnx/index.ts";
 import { ConfigError } from "../errors.ts";
+import type { PromptForm } from "../flow/model/prompt-form.ts";
 import { FAMILIARITY_FILE } from "../learn/familiar-questions.ts";
 import { trainableNames } from "../learn/modules.ts";
 import { type PlannerSource, roomFor } from "../learn/planner-source.ts";
@@ -86,6 +87,8 @@ export interface Players {
   readonly adapters?: Readonly<Record<string, string>>;
   /** Folder of the verifier that learnt beside a planner, where both have weights of their own. */
   readonly verifier?: string;
+  /** How the prompts are written that it was trained on. */
+  readonly prompt?: PromptForm;
   /** Whether it was trained on prompts with verdicts: without them it is not itself. */
   readonly verdicts?: boolean;
   /** Whether it was trained on prompts that say how many turns are left. */
@@ -140,23 +143,36 @@ const findWeights = async (name: string): Promise<Players> => {
     for (const module of trainableNames)
       if (await isAdapterFolder(join(weights, module))) adapters[module] = join(weights, module);
     const [first] = Object.values(adapters);
-    if (first !== undefined) return { model: await findModel(await readAdapterBase(first)), adapters };
+    if (first !== undefined)
+      return {
+        model: await findModel(await readAdapterBase(first)),
+        adapters,
+        prompt: "chat",
+        ...(await promptsKnownTo(adapters.planner ?? first)),
+      };
     const [model, verifier] = [join(weights, "planner"), join(weights, "verifier")];
     if ((await isThere(join(model, "manifest.json"))) && (await isThere(join(verifier, "manifest.json"))))
       return { model, verifier, ...(await promptsKnownTo(model)) };
   }
   const found = await findModel(name);
+  const known = await promptsKnownTo(await findModelPath(name));
   return (await isAdapterFolder(found))
-    ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found } }
-    : { model: found, ...(await promptsKnownTo(name)) };
+    ? { model: await findModel(await readAdapterBase(found)), adapters: { planner: found }, prompt: "chat", ...known }
+    : { model: found, ...known };
 };
 
 /** What prompts a planner was trained on, by its manifest. */
-const promptsKnownTo = async (name: string): Promise<Pick<Players, "verdicts" | "turnsLeft" | "marked">> => {
-  const folder = await findModelPath(name);
+const promptsKnownTo = async (
+  folder: string,
+): Promise<Pick<Players, "prompt" | "verdicts" | "turnsLeft" | "marked">> => {
   if (!(await isThere(join(folder, "manifest.json")))) return {};
-  const { verdicts, turnsLeft, marked } = (await readManifest(folder)).about;
-  return { verdicts: verdicts === true, turnsLeft: turnsLeft !== false, marked: marked === true };
+  const { prompt, verdicts, turnsLeft, marked } = (await readManifest(folder)).about;
+  return {
+    ...(prompt === "compact" && { prompt }),
+    verdicts: verdicts === true,
+    turnsLeft: turnsLeft !== false,
+    marked: marked === true,
+  };
 };
 
 /** How a person asked a model to be opened. */

@@ -57,6 +57,7 @@ export const remotePlanner = (
       dialect,
       contextLength: context,
     });
-    return { engine, ...players };
+    // A model that is trained at a server is large enough to read what tools are for.
+    return { engine, ...(chat !== undefined && { prompt: "chat" }), ...players };
   },
 });

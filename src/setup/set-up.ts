@@ -231,11 +231,18 @@ const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined
 };
 
 const castLocal = (
-  { engine, judging, adapters, verdicts, turnsLeft, marked }: LocalPlayers,
+  { engine, judging, adapters, prompt, verdicts, turnsLeft, marked }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
 ): Pick<Cast, "flow" | "model" | "policies"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
-  const recipe = chooseRecipe({ builtInModel: BUILT_IN_MODEL, learns: engine.learns, verdicts, turnsLeft, marked });
+  const recipe = chooseRecipe({
+    builtInModel: BUILT_IN_MODEL,
+    learns: engine.learns,
+    prompt: engine.chat === undefined ? undefined : (prompt ?? "chat"),
+    verdicts,
+    turnsLeft,
+    marked,
+  });
   const cast = castOf(engine, { seed, modules, train, recipe, solution: solution === true });
   if (judging === undefined) return cast;
   const verifier = modelVerifier(judging.policy("verifier"), { temperature: recipe.temperature });

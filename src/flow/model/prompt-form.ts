@@ -1,4 +1,4 @@
-import type { Engine, PromptSegment, Tokenizer } from "../../engine.ts";
+import type { Engine, PromptSegment } from "../../engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Query } from "../../task.ts";
 import type { Toolset } from "../../tool.ts";
@@ -11,7 +11,7 @@ import { memoised } from "./memoised.ts";
 import { parseAction, parseChatAction } from "./parse-action.ts";
 import { plannerOpening, plannerResult, plannerSystem, type ResultDetail } from "./planner-prompt.ts";
 
-/** Ends a sampled action of the compact form. A model's vocabulary has it as one token. */
+/** Ends a sampled action of the compact form, where a model's vocabulary has it as one token. */
 export const END = "<end>";
 
 /** `compact`: made for the built-in planner, names without values. `chat`: natural language in the model's chat template. */
@@ -69,7 +69,7 @@ export interface PromptOptions {
 export const plannerPrompts = (
   engine: PromptEngine,
   { prompt = engine.chat === undefined ? "compact" : "chat", detail, ...shown }: PromptOptions = {},
-): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine.tokenizer, shown));
+): PlannerPrompts => (prompt === "chat" ? chatForm(engine, detail) : compactForm(engine, shown));
 
 const chatForm = (engine: PromptEngine, detail: ResultDetail | undefined): PlannerPrompts => {
   const prompts = chatPrompts(engine);
@@ -120,14 +120,15 @@ export const entryForm = ({ verdicts, turnsLeft, marked }: PromptOptions, { unit
   ...(marked === true && unit !== undefined && { isAsked: (field) => fits(field, unit) }),
 });
 
-const compactForm = (tokenizer: Tokenizer, options: PromptOptions): PlannerPrompts => {
+const compactForm = ({ tokenizer, endIds }: PromptEngine, options: PromptOptions): PlannerPrompts => {
   const { turnsLeft = true, references = "entries" } = options;
   const written = ({ step, index }: MemoryEntry, memory: readonly MemoryEntry[]): string =>
     references === "entries" ? step.raw.trim() : byThings(step.raw.trim(), memory.slice(0, index - 1));
-  const endId = tokenizer.idOf(END);
+  // A published model ends an action as it ends a reply.
+  const endId = tokenizer.idOf(END) ?? endIds[0];
   if (endId === undefined)
     throw new ConfigError(
-      `The model's vocabulary has no token ${END}, which ends an action. Use a model made for planning, or a chat model.`,
+      `The model's vocabulary has no token ${END} and none that ends a reply: nothing can end an action. Use a model made for planning, or a chat model.`,
     );
   const encode = memoised((text) => tokenizer.encode(text));
   return {
