@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import { algorithms } from "./algorithms.ts";
 import { type Recipe, recipes, UNAVAILABLE, verifierColdStart } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
+import type { ToolFailures } from "./tool-failures.ts";
 
 /** What a recipe is chosen by, and what is changed in it. */
 export interface RecipeChoice
@@ -17,6 +18,10 @@ export interface RecipeChoice
   readonly turnsLeft?: boolean | undefined;
   /** Whether what was opened knows prompts that mark the fields of the asked unit, where that is known. */
   readonly marked?: boolean | undefined;
+  /** How what it imitated refers to results, where that is known. */
+  readonly references?: Recipe["references"] | undefined;
+  /** Whether it was trained before: then there is no cold start, and what is imitated refers to results as it does. */
+  readonly isTaught?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
   /** What the engine keeps of an optimiser's settings. @default all */
@@ -50,6 +55,8 @@ export const chooseRecipe = ({
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
   marked = recipe?.marked,
+  references = "entries",
+  isTaught = false,
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
   const isBuiltIn = builtInModel !== undefined && !isAdapter;
@@ -63,15 +70,19 @@ export const chooseRecipe = ({
     ...base,
     grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
-    coldStart: { ...base.coldStart, steps: coldStart ?? Math.ceil(share * base.coldStart.steps) },
+    coldStart: { ...base.coldStart, steps: isTaught ? 0 : (coldStart ?? Math.ceil(share * base.coldStart.steps)) },
+    ...(isTaught && { references }),
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
-    ...(toolFailures !== undefined && { unavailable: base.unavailable ?? UNAVAILABLE }),
+    ...(fails(toolFailures) && { unavailable: base.unavailable ?? UNAVAILABLE }),
     ...(prompt !== undefined && { prompt }),
     ...(verdicts && isCompact && { verdicts }),
     ...(turnsLeft !== undefined && isCompact && { turnsLeft }),
     ...(marked !== undefined && isCompact && { marked }),
   };
 };
+
+const fails = (shares: ToolFailures | undefined): boolean =>
+  typeof shares === "object" ? Object.values(shares).some((one) => one > 0) : (shares ?? 0) > 0;
 
 /** Settings of an optimiser as the engine will keep them. */
 const keptOf = (settings: Recipe["grpo"]["optimiser"], kept: Engine["optimiser"]): Recipe["grpo"]["optimiser"] =>

@@ -64,10 +64,11 @@ export const teach = async (
         onStep,
         abortSignal,
       });
-      if (!isShown)
+      if (!isShown && recipe.coldStart.routes > 0)
         emit({
           type: "diagnosis",
-          message: "Random calls found no way to an answer: nothing is imitated, and the planner begins as it is.",
+          message:
+            "Random calls found no way to an answer that holds: nothing is imitated, and the planner is trained as it is.",
         });
     } else if (recipe.verifier !== undefined) {
       const { verifier } = recipe;

@@ -32,6 +32,12 @@ export interface Place extends Fragment {
   readonly leadsOn: boolean;
 }
 
+/** A route, and its places. */
+export type Placed = readonly [route: Trajectory, places: readonly Place[]];
+
+export const placedIn = (routes: readonly Trajectory[], isCalculator: (tool: string) => boolean): readonly Placed[] =>
+  routes.map((route) => [route, placesIn(route, isCalculator)]);
+
 /** How a fragment names its thing, and by which calls. */
 export const nameOf = (fragment: Fragment): string => `${fragment.text}: ${callsOf(fragment)}`;
 
@@ -46,11 +52,9 @@ const WORD = /[\p{L}\p{N}_'’-]+|[^\s\p{L}\p{N}]/gu;
  * what these say it is, such as "the label of q1", wherever it stands.
  */
 export const fragmentsIn = (
-  routes: readonly Trajectory[],
-  isCalculator: (tool: string) => boolean,
+  placed: readonly Placed[],
   { nouns: byNouns = true }: { readonly nouns?: boolean } = {},
-): readonly (readonly [Trajectory, readonly Place[]])[] => {
-  const placed = routes.map((route) => [route, placesIn(route, isCalculator)] as const);
+): readonly Placed[] => {
   const alike = groupsOf(
     placed.flatMap(([, places]) => places),
     ({ frame, brings }) => `${frame} ${brings}`,
@@ -96,10 +100,7 @@ export const differs = (a: string, b: string): boolean => {
 };
 
 /** All runs of words that mention something and stand for what some of the calls bring. */
-export const placesIn = (
-  { analysis, memory }: Trajectory,
-  isCalculator: (tool: string) => boolean,
-): readonly Place[] => {
+const placesIn = ({ analysis, memory }: Trajectory, isCalculator: (tool: string) => boolean): readonly Place[] => {
   const { template, entities } = analysis;
   const words = [...template.matchAll(WORD)].map(({ 0: text, index }) => ({ text, index, end: index + text.length }));
   const dependsOn = memory.map((_, at) => dependencies(memory, at));
@@ -225,7 +226,8 @@ const stemOf = (word: string): string => {
 
 /** Whether a noun names a field or tool, in some form: it is one of the words of its name. */
 export const isNoun = (noun: string, name: string): boolean =>
-  name.split(/[_-]+|(?<=\p{Ll})(?=\p{Lu})/u).some((word) => stemOf(word) === stemOf(noun));
+  noun !== "" &&
+  name.split(/[^\p{L}\p{N}]+|(?<=\p{Ll})(?=\p{Lu})/u).some((word) => word !== "" && stemOf(word) === stemOf(noun));
 
 /** Whether a noun names what a call brings, by its tool or by the field that it takes. */
 const nouns = (noun: string, call: MemoryEntry | undefined): boolean =>

@@ -24,6 +24,7 @@ export interface RunAbout {
     readonly verdicts?: boolean | undefined;
     readonly turnsLeft?: boolean | undefined;
     readonly marked?: boolean | undefined;
+    readonly references?: Recipe["references"] | undefined;
     /** A tokenizer.json, of a planner that was made for the tools. */
     readonly tokenizer?: unknown;
   };
@@ -60,14 +61,15 @@ const ATTEMPTS = 5;
 export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
   const { queue, run, settings, recipe, learning, replies, emit, clock } = parts;
   const { leaseSeconds = 15 } = queue;
-  const { engine, environment, planner, policies, prompt, verdicts, turnsLeft, marked, tokenizer } = learning;
+  const { engine, environment, planner, policies, prompt, verdicts, turnsLeft, marked, references, tokenizer } =
+    learning;
   const about: RunAbout = {
     protocol: 1,
     run: run.id,
     settings,
     recipe,
     environment: { name: environment.name, hash: environment.hash },
-    planner: { name: planner.name, prompt, verdicts, turnsLeft, marked, tokenizer },
+    planner: { name: planner.name, prompt, verdicts, turnsLeft, marked, references, tokenizer },
     engine: aboutEngine(engine, policies),
     leaseSeconds,
   };

@@ -2,9 +2,10 @@ import { expect, it } from "vitest";
 import { date, type MadeTurn, number, stateOf } from "../../test/planner-state.ts";
 import { random, randomKey } from "../random.ts";
 import type { Trajectory } from "../trajectory.ts";
+import { placedIn } from "./fragments.ts";
 import { operandsOf, withOtherOperand } from "./operands.ts";
 
-const isCalculator = (tool: string): boolean => tool === "calculate";
+const placesOf = (routes: readonly Trajectory[]) => placedIn(routes, (tool) => tool === "calculate");
 const routeOf = (template: string, turns: readonly MadeTurn[], unit = "day"): Trajectory => ({
   schemaVersion: 1,
   id: template,
@@ -41,7 +42,7 @@ const routes = [
   ),
 ];
 const madeOf = (some: readonly Trajectory[]): readonly Trajectory[] => {
-  const operands = operandsOf(some, isCalculator);
+  const operands = operandsOf(placesOf(some));
   return Array.from({ length: 40 }, (_, i) => withOtherOperand(operands, random(randomKey("operand", i)))).flatMap(
     (one) => one ?? [],
   );

@@ -10,7 +10,7 @@ import {
   nameOf,
   nounIn,
   type Place,
-  placesIn,
+  type Placed,
 } from "./fragments.ts";
 import { withFragment } from "./recombined.ts";
 
@@ -32,23 +32,23 @@ interface Slot {
 export type Operands = readonly (readonly Slot[])[];
 
 /** The operands that routes can exchange: of one kind and unit, where they stand after the same words in some question. */
-export const operandsOf = (routes: readonly Trajectory[], isCalculator: (tool: string) => boolean): Operands => {
-  const placed = routes.flatMap((route) =>
-    placesIn(route, isCalculator).flatMap((place) => {
+export const operandsOf = (routes: readonly Placed[]): Operands => {
+  const operands = routes.flatMap(([route, places]) =>
+    places.flatMap((place) => {
       const operand = operandAt(route, place);
       return operand === undefined ? [] : [{ route, place: { ...place, ...operand } }];
     }),
   );
-  const alike = groupsOf(placed, ({ place }) => frameOf(place));
+  const alike = groupsOf(operands, ({ place }) => frameOf(place));
   // Words say which field is meant where others in their place mean another one; then they say so anywhere.
   const isTold = ({ place }: Pick<Slot, "place">): boolean =>
     (alike.get(frameOf(place)) ?? []).some(
       ({ place: other }) => other.field !== place.field && differs(place.text, other.text),
     );
   const told = new Set(
-    placed.filter((slot) => isTold(slot) || isNamed(slot.place)).map(({ place }) => wordingOf(place)),
+    operands.filter((slot) => isTold(slot) || isNamed(slot.place)).map(({ place }) => wordingOf(place)),
   );
-  const slots = placed.filter(({ place }) => told.has(wordingOf(place)));
+  const slots = operands.filter(({ place }) => told.has(wordingOf(place)));
   const standing = slots.flatMap((slot) => placeNamesOf(slot.place).map((name) => ({ name, slot })));
   const after = groupsOf(standing, ({ name }) => name);
   const places = groupsOf(slots, ({ place }) => wordingOf(place));

@@ -32,6 +32,8 @@ export interface OpenedPlanner {
   readonly turnsLeft?: boolean | undefined;
   /** Whether it was trained on prompts that mark the fields of the asked unit, where that is known. */
   readonly marked?: boolean | undefined;
+  /** How what it imitated refers to results, where that is known. */
+  readonly references?: Recipe["references"] | undefined;
   /** The tokenizer.json of a planner that was made for the tools: workers have no other way to it. */
   readonly tokenizer?: unknown;
 }

@@ -14,11 +14,13 @@ export type AboutPrompts = {
   readonly verdicts?: true;
   readonly turnsLeft?: false;
   readonly marked?: true;
+  readonly references?: "things";
 };
 
-export const aboutPrompts = ({ prompt, verdicts, turnsLeft, marked }: Recipe): AboutPrompts => ({
+export const aboutPrompts = ({ prompt, verdicts, turnsLeft, marked, references }: Recipe): AboutPrompts => ({
   ...(prompt !== undefined && { prompt }),
   ...(verdicts === true && { verdicts }),
   ...(turnsLeft === false && { turnsLeft }),
   ...(marked === true && { marked }),
+  ...(references === "things" && { references }),
 });

@@ -60,8 +60,19 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe({ learningRate: undefined, coldStart: undefined, verdicts: undefined })).toEqual(recipes.micro);
   });
 
+  it("is the same for a planner that was trained before, without a cold start and with references as it knows them", () => {
+    const taught = { builtInModel: "agentflow-tiny", isTaught: true };
+    const coldStart = { ...recipes.tiny.coldStart, steps: 0 };
+    expect(chooseRecipe(taught)).toEqual({ ...recipes.tiny, coldStart, references: "entries" });
+    expect(chooseRecipe({ ...taught, references: "things" })).toEqual({ ...recipes.tiny, coldStart });
+    expect(chooseRecipe({ ...taught, coldStart: 0 })).toMatchObject({ steps: recipes.flowOnly.steps });
+    expect(aboutPrompts(chooseRecipe({ ...taught, references: "things" }))).toEqual({ references: "things" });
+  });
+
   it("shows calls that fail for now only where calls fail in training", () => {
     expect(chooseRecipe({})).not.toHaveProperty("unavailable");
+    for (const none of [0, { web_search: 0 }, {}])
+      expect(chooseRecipe({ toolFailures: none })).not.toHaveProperty("unavailable");
     expect(chooseRecipe({ toolFailures: { web_search: 0.3 } }).unavailable).toBe(0.05);
     expect(chooseRecipe({ recipe: { ...recipes.tiny, unavailable: 0.2 }, toolFailures: 0.3 }).unavailable).toBe(0.2);
   });
@@ -91,10 +102,13 @@ describe("the recipe of a run", () => {
         ...recipes.tiny.grpo,
         ...algorithms[algorithm],
       });
-    expect(aboutPrompts(chooseRecipe({ verdicts: true, builtInModel: "agentflow-tiny" }))).toEqual({ verdicts: true });
-    expect(aboutPrompts(recipes.tiny)).toEqual({});
-    expect(aboutPrompts(recipes.adapter)).toEqual({ prompt: "compact" });
-    expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false, marked: true });
+    expect(aboutPrompts(chooseRecipe({ verdicts: true, builtInModel: "agentflow-tiny" }))).toMatchObject({
+      verdicts: true,
+    });
+    expect(aboutPrompts(recipes.flowOnly)).toEqual({});
+    expect(aboutPrompts(recipes.tiny)).toEqual({ references: "things" });
+    expect(aboutPrompts(recipes.adapter)).toEqual({ prompt: "compact", references: "things" });
+    expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false, marked: true, references: "things" });
   });
 });
 

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { type MadeTurn, number, stateOf, text } from "../../test/planner-state.ts";
 import { random, randomKey } from "../random.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { fragmentsIn } from "./fragments.ts";
+import { fragmentsIn, isNoun, placedIn } from "./fragments.ts";
 import { recombinationsOf, recombined } from "./recombined.ts";
 
 const hotel = { price: number(90, "crown"), city: text("Ost") };
 const booking = { hotel: text("Palace"), guests: number(2, "guest") };
 const last = (action: string): MadeTurn => ({ action, fields: { value: number(1) } });
-const isCalculator = (tool: string): boolean => tool === "calculate";
+const placesOf = (routes: readonly Trajectory[]) => placedIn(routes, (tool) => tool === "calculate");
 
 const routeOf = (template: string, entities: readonly string[], turns: readonly MadeTurn[]): Trajectory => ({
   schemaVersion: 1,
@@ -46,7 +46,7 @@ const routes = [
 ];
 
 describe("fragments of routes", () => {
-  const found = fragmentsIn(routes, isCalculator).map(([, places]) =>
+  const found = fragmentsIn(placesOf(routes)).map(([, places]) =>
     places.map(({ text: words, calls, brings }) => [words, calls.map(({ step }) => step.raw).join("; "), brings]),
   );
 
@@ -72,14 +72,13 @@ describe("fragments of routes", () => {
   it("are none where other calls mention what is named again, or nothing takes what is looked up by it", () => {
     const fragmentsOf = (...actions: readonly string[]) =>
       fragmentsIn(
-        [
+        placesOf([
           routeOf(
             "How much do q1 and its city cost?",
             ["Elm"],
             [...actions.map((action) => ({ action, fields: hotel })), last("calculate sum @2.price @2.price")],
           ),
-        ],
-        isCalculator,
+        ]),
       )[0]?.[1].map(({ text: words }) => words);
     expect(fragmentsOf("hotel q1", "city @1.city")).toEqual(["{1}"]);
     expect(fragmentsOf("hotel q1", "city q1")).toEqual([]);
@@ -88,7 +87,7 @@ describe("fragments of routes", () => {
 });
 
 describe("recombined routes", () => {
-  const known = recombinationsOf(routes, isCalculator);
+  const known = recombinationsOf(placesOf(routes));
   const made = Array.from({ length: 200 }, (_, i) => recombined(known, random(randomKey("recombined", i)))).flatMap(
     (one) => one ?? [],
   );
@@ -139,7 +138,7 @@ describe("recombined routes", () => {
         ],
       ),
     ];
-    const known = recombinationsOf(more, isCalculator);
+    const known = recombinationsOf(placesOf(more));
     const shown = Array.from({ length: 400 }, (_, i) => recombined(known, random(randomKey("deeper", i)))).flatMap(
       (one) => (one === undefined ? [] : [[one.analysis.template, ...one.memory.map(({ step }) => step.raw)]]),
     );
@@ -150,6 +149,48 @@ describe("recombined routes", () => {
       "owner @2.city",
       "calculate value @3.years",
     ]);
+  });
+
+  it("put no second article in front of a thing, and by nouns only where these are asked for", () => {
+    const price = (template: string, entity: string, ...turns: readonly MadeTurn[]) =>
+      routeOf(template, [entity], turns);
+    const plain = [{ action: "hotel q1", fields: hotel }, last("calculate value @1.price")];
+    const questions = [
+      price("How much does the q1 cost?", "Elm", ...plain),
+      price("What is the price of q1?", "Fox", ...plain),
+      price(
+        "What is the price of the hotel of q1?",
+        "b-4",
+        { action: "booking q1", fields: booking },
+        { action: "hotel @1.hotel", fields: hotel },
+        last("calculate value @2.price"),
+      ),
+    ];
+    const madeOf = (nouns: boolean): readonly string[] => {
+      const known = recombinationsOf(placesOf(questions), { nouns });
+      const drawn = Array.from({ length: 60 }, (_, i) => recombined(known, random(randomKey("article", i))));
+      return [...new Set(drawn.flatMap((one) => one?.analysis.template ?? []))].sort();
+    };
+    for (const nouns of [true, false])
+      for (const template of madeOf(nouns)) expect(template).not.toMatch(/\bthe the\b/);
+    expect(madeOf(true)).toContain("What is the price of the hotel of q1?");
+    expect(madeOf(false)).not.toContain("How much does the hotel of q1 cost?");
+  });
+
+  it("tool and field names may be written in any way", () => {
+    const bare = (tool: string) =>
+      fragmentsIn(
+        placesOf([
+          routeOf(
+            "q1 costs how much?",
+            ["Elm"],
+            [{ action: `${tool} q1`, fields: hotel }, last("calculate value @1.price")],
+          ),
+        ]),
+      ).flatMap(([, places]) => places.map(({ text: words }) => words));
+    for (const tool of ["hotel", "_hotel", "hotel-", "__hotel__"]) expect(bare(tool)).toEqual(["{1}"]);
+    expect(isNoun("city", "address.city")).toBe(true);
+    expect(isNoun("", "_id")).toBe(false);
   });
 
   it("put no words where they do not fit, and make no call twice", () => {
@@ -168,7 +209,7 @@ describe("recombined routes", () => {
   });
 
   it("are none where there is nothing to exchange, and none with what lacks a field that is asked", () => {
-    expect(recombined(recombinationsOf([], isCalculator), random(randomKey(1)))).toBeUndefined();
+    expect(recombined(recombinationsOf(placesOf([])), random(randomKey(1)))).toBeUndefined();
     const bare = stay("the hotel of q1", "b-3");
     const poor = {
       ...bare,
@@ -178,7 +219,7 @@ describe("recombined routes", () => {
           : entry,
       ),
     };
-    const { crossing } = recombinationsOf([apart("the hotel q1", "q2", "Elm", "Fox"), poor], isCalculator);
+    const { crossing } = recombinationsOf(placesOf([apart("the hotel q1", "q2", "Elm", "Fox"), poor]));
     const put = crossing
       .flat()
       .filter(({ route }) => route.memory.length === 3 && route.analysis.entities.length === 2);

@@ -1,6 +1,6 @@
 import type { Random } from "../random.ts";
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
-import { callsOf, type Fragment, fragmentsIn, groupsOf, nameOf, type Place } from "./fragments.ts";
+import { callsOf, type Fragment, fragmentsIn, groupsOf, nameOf, type Place, type Placed } from "./fragments.ts";
 import { renumbered, withMentions } from "./planners/references.ts";
 
 /** Routes with places where another fragment may stand. */
@@ -20,25 +20,37 @@ interface Slot {
 
 /** What routes can be recombined to, by what other questions show and by nouns. */
 export const recombinationsOf = (
-  routes: readonly Trajectory[],
-  isCalculator: (tool: string) => boolean,
+  routes: readonly Placed[],
   options: { readonly nouns?: boolean } = {},
 ): Recombinations => {
-  const placed = fragmentsIn(routes, isCalculator, options);
-  const places = placed.flatMap(([, own]) => own);
+  const { nouns = true } = options;
+  const fragments = fragmentsIn(routes, options);
+  const places = fragments.flatMap(([, own]) => own);
   const byName = groupsOf(places, nameOf);
   // What has a noun of its own or stands after different words may stand after any.
-  const isFree = (place: Place): boolean =>
-    place.isNamed || new Set((byName.get(nameOf(place)) ?? []).map(({ before }) => before)).size > 1;
+  const names = new Set(
+    [...byName].flatMap(([name, own]) => (new Set(own.map(({ before }) => before)).size > 1 ? [name] : [])),
+  );
+  const isFree = (place: Place): boolean => (nouns && place.isNamed) || names.has(nameOf(place));
   const free = groupsOf(places.filter(isFree), ({ brings }) => brings);
   const after = groupsOf(places, ({ brings, before }) => `${brings} ${before}`);
-  const fittingOf = (place: Place): readonly (readonly Fragment[])[] => {
+  const ableAt = (place: Place, isFreePlace: boolean): readonly (readonly [string, readonly Fragment[]])[] => {
     const here = after.get(`${place.brings} ${place.before}`) ?? [];
-    const anywhere = isFree(place) ? (free.get(place.brings) ?? []) : [];
-    const able = [...here, ...anywhere].filter((one) => nameOf(one) !== nameOf(place) && bringsAll(one, place.needed));
-    return [...groupsOf(able, nameOf).values()];
+    const anywhere = isFreePlace ? (free.get(place.brings) ?? []) : [];
+    const able = [...here, ...anywhere].filter((one) => bringsAll(one, place.needed) && !isTwice(place.before, one));
+    return [...groupsOf(able, nameOf)];
   };
-  const slots = placed.flatMap(([route, own]) =>
+  // Places of one kind have the same to choose from.
+  const known = new Map<string, ReturnType<typeof ableAt>>();
+  const fittingOf = (place: Place): readonly (readonly Fragment[])[] => {
+    const isFreePlace = isFree(place);
+    const kind = JSON.stringify([place.brings, place.before, isFreePlace, place.needed]);
+    const able = known.get(kind) ?? ableAt(place, isFreePlace);
+    known.set(kind, able);
+    const own = nameOf(place);
+    return able.flatMap(([name, fragments]) => (name === own ? [] : [fragments]));
+  };
+  const slots = fragments.flatMap(([route, own]) =>
     own.map((place): Slot => ({ route, place, fitting: fittingOf(place) })),
   );
   const crossing = slots.map((slot) => ({
@@ -47,6 +59,10 @@ export const recombinationsOf = (
   }));
   return { all: byPlan(slots), crossing: byPlan(crossing) };
 };
+
+/** "The" and a fragment with an article of its own. */
+const isTwice = (before: string, { text }: Fragment): boolean =>
+  /(?:^| )(?:the|an?|its|their|this)$/iu.test(before) && /^(?:the|an?) /iu.test(text);
 
 const bringsAll = ({ calls }: Fragment, fields: readonly string[]): boolean => {
   const brought = calls.at(-1)?.observation;

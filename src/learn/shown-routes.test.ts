@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { leverEnvironment, leverPolicy, leverTools } from "../testing/index.ts";
+import { leverEnvironment, leverPolicy, leverTools, plainChat, scriptedPolicy } from "../testing/index.ts";
 import { type Recipe, recipes } from "./recipe.ts";
 import { showRoutes } from "./shown-routes.ts";
 
@@ -53,6 +53,22 @@ it("shows calls that fail for now, and that they are made again, where calls do 
   };
   expect(await timesTwice({})).toBe(0);
   expect(await timesTwice({ unavailable: 0.05 })).toBeGreaterThan(3);
+});
+
+it("shows a published model the prompts that it will see: in a chat with the tools, in compact ones without", async () => {
+  const { engine: published } = scriptedPolicy(() => "", { chat: plainChat, contextLength: 4096 });
+  const tokenizer = { ...published.tokenizer, idOf: () => undefined };
+  const firstOf = async (prompt: "chat" | "compact"): Promise<string> => {
+    const show = await open(3, { prompt });
+    const [first] = show({ ...published, tokenizer }, 0);
+    return published.tokenizer.decode([...(first?.ids ?? [])]);
+  };
+  const chat = await firstOf("chat");
+  for (const name of Object.keys(leverTools)) expect(chat).toContain(`\n- ${name}(`);
+  const compact = await firstOf("compact");
+  expect(compact).not.toContain("system");
+  // Its vocabulary has no token of ours: an action ends as a reply does.
+  expect(compact).toMatch(/<end>$/);
 });
 
 it("shows none where none is known", async () => {

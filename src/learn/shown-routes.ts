@@ -1,11 +1,12 @@
 import type { TrainingSequence } from "../engine.ts";
 import { deriveKey, type Random, random, randomKey } from "../random.ts";
-import type { MemoryEntry, Trajectory } from "../trajectory.ts";
+import type { MemoryEntry, Observation, Trajectory } from "../trajectory.ts";
 import { type UnitWords, unitWordsIn } from "./asked-words.ts";
 import { type Chains, chained, chainsIn } from "./chained.ts";
 import type { Demonstration, DemonstrationEnvironment } from "./demonstrations.ts";
+import { placedIn } from "./fragments.ts";
 import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
-import { mistaken, tooEarly } from "./mistaken.ts";
+import { type Made, mistaken, tooEarly } from "./mistaken.ts";
 import { type Operands, operandsOf, withOtherOperand } from "./operands.ts";
 import { comparisons } from "./planners/candidates.ts";
 import { renumbered } from "./planners/references.ts";
@@ -32,8 +33,9 @@ const OPERANDS = 0.08;
 /** Share of the calls before which a mistake stands, and of these mistakes those that calculate with what is not there yet. */
 const MISTAKEN = 0.16;
 const EARLY = 0.2;
-/** How often a mistake is made again before it is put right. */
+/** How often a mistake is made again before it is put right, and how many times at most. */
 const REPEATED = 0.2;
+const MOST_REPEATED = 2;
 
 /**
  * Known routes as a planner is shown them: as many of each family, as they were found, recombined or asking for another
@@ -44,19 +46,17 @@ export const showRoutes = async (
 ): Promise<(engine: PlannerEngine, index: number) => readonly TrainingSequence[]> => {
   const { environment, tools, recipe, seed } = options;
   const { isCalculator } = environment;
-  const { unavailable = 0 } = recipe;
+  const { unavailable = 0, references = "entries" } = recipe;
   const walked = await walkRoutes(options);
   const shown = evenly(walked);
   const routes = walked.map(({ trajectory }) => trajectory);
+  const places = placedIn(routes, isCalculator);
   const variations: Variations = {
-    shown: recombinationsOf(routes, isCalculator, { nouns: false }),
-    named: recombinationsOf(routes, isCalculator),
+    shown: recombinationsOf(places, { nouns: false }),
+    named: recombinationsOf(places),
     chains: chainsIn(routes.filter((route) => !decides(route))),
     words: unitWordsIn(routes),
-    operands: operandsOf(
-      routes.filter((route) => !decides(route)),
-      isCalculator,
-    ),
+    operands: operandsOf(places.filter(([route]) => !decides(route))),
   };
   // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
   const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
@@ -70,7 +70,8 @@ export const showRoutes = async (
     const other = otherOf(route, variations, one);
     const taken = other !== undefined && other.memory.length <= longest ? other : route;
     const varied = thinned(taken, deriveKey(key, "thinned", index));
-    return [whatWorked(engine, withMistakes(varied, { routes, isCalculator, unavailable }, one), form)];
+    const kinds = { routes, isCalculator, unavailable, references };
+    return [whatWorked(engine, withMistakes(varied, kinds, one), form)];
   };
 };
 
@@ -103,17 +104,21 @@ const otherOf = (
 const decides = ({ memory }: Trajectory): boolean =>
   memory.some(({ step }) => Object.hasOwn(comparisons, step.subGoal.split(" ")[0] ?? ""));
 
-interface MistakeOptions {
+interface MistakeOptions extends Pick<Made, "references"> {
   /** What mistakes are taken from. */
   readonly routes: readonly Trajectory[];
   readonly isCalculator: (tool: string) => boolean;
   readonly unavailable: number;
 }
 
+/** What comes of a mistake that is made again: a call that failed is not made twice. */
+const again = (observation: Observation): Observation =>
+  observation.status === "failed" ? { status: "refused", reason: "repeated", error: "" } : observation;
+
 /** Now and then a mistake in front of a call: then it is made right. Or it fails for now, and is made again. */
 const withMistakes = (
   route: Trajectory,
-  { routes, isCalculator, unavailable }: MistakeOptions,
+  { routes, isCalculator, unavailable, references }: MistakeOptions,
   draws: Random,
 ): Trajectory => {
   const memory: MemoryEntry[] = [];
@@ -124,12 +129,14 @@ const withMistakes = (
   for (const [i, { step, observation, verdict }] of route.memory.entries()) {
     const right = renumbered(step, (entry) => placeOf[entry - 1] ?? entry);
     if (draws.next() < MISTAKEN) {
-      const early = draws.next() < EARLY ? tooEarly(route.memory, i, placeOf) : undefined;
+      const made = { ...route, memory, references };
+      const early = draws.next() < EARLY ? tooEarly(route.memory, i, placeOf, made) : undefined;
       const other = draws.pick(draws.pick(routes).memory).step;
-      const { step: mistake, observation: failed } = early ?? mistaken(right, other, draws);
-      if (mistake.raw !== right.raw) {
-        push({ step: mistake, observation: failed, verdict });
-        while (draws.next() < REPEATED) push({ step: mistake, observation: failed, verdict });
+      const mistake = early ?? mistaken(right, other, made, draws);
+      if (mistake !== undefined && mistake.step.raw !== right.raw) {
+        push({ ...mistake, verdict });
+        for (let times = 0; times < MOST_REPEATED && draws.next() < REPEATED; times += 1)
+          push({ step: mistake.step, observation: again(mistake.observation), verdict });
       }
     }
     if (!isCalculator(step.tool) && draws.next() < unavailable)

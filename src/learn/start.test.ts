@@ -64,8 +64,12 @@ describe("everything that training needs", () => {
 
   it("has no cold start of a model that was trained before, and refuses to show one", async () => {
     const { planner, seen } = sourceOf();
-    expect((await opened(planner, {})).recipe.coldStart.steps).toBe(0);
-    await expect(opened(planner, { coldStart: 5 })).rejects.toThrow(/levers begins as it is.*Leave coldStart out/);
+    expect((await opened(planner, {})).recipe).toEqual({
+      ...recipes.micro,
+      coldStart: { ...recipes.micro.coldStart, steps: 0 },
+      references: "entries",
+    });
+    await expect(opened(planner, { coldStart: 5 })).rejects.toThrow(/levers is trained as it is.*Leave coldStart out/);
     expect(seen.disposed).toBe(1);
   });
 

@@ -60,7 +60,7 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
   const begun = now();
   if (planner.isMade === true && settings.coldStart === 0)
     throw new ConfigError(
-      "A planner that is made for these tools knows nothing before its cold start. Give at least one step of it, or leave coldStart out.",
+      "A planner that is made for these tools knows nothing before its cold start. Set coldStart to at least 1, or leave it out.",
     );
   const recipe = chooseRecipe(choiceOf(parts));
   let found: Promise<Environment> | undefined;
@@ -130,10 +130,11 @@ const choiceOf = (
     opened === undefined || opened.learns === "adapters" || planner.isMade === true || planner.name === builtInModel;
   if (!isNew && (settings.coldStart ?? 0) > 0)
     throw new ConfigError(
-      `${planner.name} begins as it is: a cold start is for the built-in planner, for adapters and for planners that are made. Leave coldStart out.`,
+      `${planner.name} is trained as it is: a cold start is for the built-in planner, for adapters and for planners that are made. Leave coldStart out.`,
     );
-  const coldStart = isNew || recipe !== undefined ? settings.coldStart : 0;
-  return { recipe, builtInModel, algorithm, coldStart, learningRate, steps, toolFailures, train, verdicts };
+  const { coldStart } = settings;
+  const isTaught = !isNew && recipe === undefined;
+  return { recipe, builtInModel, algorithm, coldStart, isTaught, learningRate, steps, toolFailures, train, verdicts };
 };
 
 /** Who plays which module, and the flow of it all. */
@@ -143,8 +144,8 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { learns, optimiser } = engine;
   if (optimiser !== undefined) emit({ type: "diagnosis", message: NOT_KEPT[optimiser] });
   const { seed, prompt = opened.prompt, verdicts = opened.verdicts, toolFailures } = settings;
-  const { turnsLeft, marked } = opened;
-  const choice = { ...choiceOf(parts, engine), prompt, verdicts, turnsLeft, marked, learns, optimiser };
+  const { turnsLeft, marked, references } = opened;
+  const choice = { ...choiceOf(parts, engine), prompt, verdicts, turnsLeft, marked, references, learns, optimiser };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe(choice) });
   const { policies, model, recipe, modules, flow } = cast;
   const { steps = recipe.steps, concurrency = recipe.concurrency } = settings;

@@ -257,9 +257,11 @@ const trainAgain = async (
   const stored = await loadState(folder, names, (one) => damage.push(one), step - 1);
   if (damage[0] !== undefined) throw new Difference(damage[0]);
   if (stored === undefined && untaught(learning).length > 0) {
-    const [oldest = length] = await stepsIn(folder);
+    const [oldest] = await stepsIn(folder);
+    const later =
+      oldest === undefined ? "Verify the whole run." : `Name a step after ${oldest}, or verify the whole run.`;
     throw new ConfigError(
-      `The run ${id} keeps no checkpoint before step ${step}, and began with imitation, which is not done again for one step. Name a step after ${oldest}, or verify the whole run.`,
+      `The run ${id} keeps no checkpoint before step ${step}, and it began with imitation, which is not repeated to verify a single step. ${later}`,
     );
   }
   for (const [i, policy] of policies.entries()) {

@@ -191,11 +191,11 @@ const openAs = async (
     return attempt.call(what, signal);
   };
   const engine = workerEngine({ about, tokenizer, chat, call });
-  const { name: plannerName, prompt, verdicts, turnsLeft, marked } = planner;
+  const { name: plannerName, prompt, verdicts, turnsLeft, marked, references } = planner;
   return openLearning({
     settings,
     environment,
-    planner: { name: plannerName, open: async () => ({ engine, prompt, verdicts, turnsLeft, marked }) },
+    planner: { name: plannerName, open: async () => ({ engine, prompt, verdicts, turnsLeft, marked, references }) },
     recipe,
     emit: () => undefined,
     now: secondsOf(clock),

@@ -95,6 +95,8 @@ export interface Players {
   readonly turnsLeft?: boolean;
   /** Whether it was trained on prompts that mark the fields of the asked unit. */
   readonly marked?: boolean;
+  /** How what it imitated refers to results. */
+  readonly references?: "entries" | "things";
   /** Templates of the questions that it was trained on, where they are known. */
   readonly familiar?: readonly string[];
 }
@@ -164,14 +166,15 @@ const findWeights = async (name: string): Promise<Players> => {
 /** What prompts a planner was trained on, by its manifest. */
 const promptsKnownTo = async (
   folder: string,
-): Promise<Pick<Players, "prompt" | "verdicts" | "turnsLeft" | "marked">> => {
+): Promise<Pick<Players, "prompt" | "verdicts" | "turnsLeft" | "marked" | "references">> => {
   if (!(await isThere(join(folder, "manifest.json")))) return {};
-  const { prompt, verdicts, turnsLeft, marked } = (await readManifest(folder)).about;
+  const { prompt, verdicts, turnsLeft, marked, references } = (await readManifest(folder)).about;
   return {
     ...(prompt === "compact" && { prompt }),
     verdicts: verdicts === true,
     turnsLeft: turnsLeft !== false,
     marked: marked === true,
+    references: references === "things" ? "things" : "entries",
   };
 };
 

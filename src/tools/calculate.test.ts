@@ -33,6 +33,18 @@ describe("calculate", () => {
     ["9007199254740993 ft + 1 ft", { kind: "number", value: 9007199254740994, unit: "ft" }],
     ["9007199254740993 ft * 1", { kind: "text", value: "9007199254740993", unit: "ft" }],
     ["123456789012.5 + 1", { kind: "number", value: 123456789013.5 }],
+    // Units as fields have them, which are no names.
+    ["difference(45 km/h, 30 km/h)", { kind: "number", value: 15, unit: "km/h" }],
+    ["sum(3 square metres, 4 square metres)", { kind: "number", value: 7, unit: "square metres" }],
+    ["round(45.6 m³/h)", { kind: "number", value: 46, unit: "m³/h" }],
+    ["less(45 litre per second, 50)", { kind: "text", value: "yes", unit: "truth" }],
+    ["value(-7 €/night)", { kind: "number", value: -7, unit: "€/night" }],
+    ["difference(20 %, 5 %)", { kind: "number", value: 15, unit: "%" }],
+    ["3 kilowatt-hour - 1 kilowatt-hour", { kind: "number", value: 2, unit: "kilowatt-hour" }],
+    ["12345678901234567890 km/h + 1 km/h", { kind: "text", value: "12345678901234567891", unit: "km/h" }],
+    ["200 * 3%", { kind: "number", value: 6 }],
+    ["6 ft/3 ft", { kind: "number", value: 2 }],
+    ['value("45 km/h")', { kind: "text", value: "45 km/h" }],
   ])("%s", async (expression, expected) => {
     expect(await value(expression)).toEqual(expected);
   });

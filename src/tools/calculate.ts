@@ -6,10 +6,11 @@ import type { Field, ToolOutput } from "../tool.ts";
 import { tool } from "../tool.ts";
 import { compute, functions, type Value } from "./calculate-functions.ts";
 import { dayNumber } from "./calendar.ts";
+import { withPlainUnits } from "./spelt-units.ts";
 
 /** Longest expression that is read. */
 const longest = 400;
-const accepted = `numbers with units (135 ft), dates ("2024-02-29"), + - * / ^ and ${Object.keys(functions).join(", ")}`;
+const accepted = `numbers with units (135 ft, 45 km/h), dates ("2024-02-29"), + - * / ^ and ${Object.keys(functions).join(", ")}`;
 
 const fail = (problem: string): never => {
   throw new ToolError(`calculate: ${problem}. It understands ${accepted}.`);
@@ -86,28 +87,27 @@ const refused: Readonly<Record<string, string>> = {
   RelationalNode: "a chain of comparisons (a < b < c)",
 };
 
-const evaluate = (node: Node): Value => {
-  const args = node.args ?? [];
+const evaluate = (node: Node, unitOf: (name: string) => string): Value => {
+  const args = (node.args ?? []).map((arg) => () => evaluate(arg, unitOf));
   switch (node.type) {
     case "ConstantNode":
       return literal(node.value);
     case "ParenthesisNode":
-      return node.content === undefined ? fail("empty parentheses") : evaluate(node.content);
+      return node.content === undefined ? fail("empty parentheses") : evaluate(node.content, unitOf);
     case "SymbolNode":
-      return quantity(1, node.name ?? "");
+      return quantity(1, unitOf(node.name ?? ""));
     case "OperatorNode": {
       const op = node.op ?? "";
       const [first, second] = args;
-      if (args.length === 2 && first !== undefined && second !== undefined)
-        return arithmetic(op, evaluate(first), evaluate(second));
+      if (args.length === 2 && first !== undefined && second !== undefined) return arithmetic(op, first(), second());
       if (args.length !== 1 || first === undefined || (op !== "-" && op !== "+")) return fail(`no operator ${op} here`);
-      const only = evaluate(first);
+      const only = first();
       return op === "+" ? only : arithmetic("*", quantity(-1), only);
     }
     case "FunctionNode": {
       const name = (node.fn as Node | undefined)?.name ?? "";
       const call = Object.hasOwn(functions, name) ? functions[name] : undefined;
-      return call === undefined ? fail(`there is no function ${name}`) : call(args.map(evaluate));
+      return call === undefined ? fail(`there is no function ${name}`) : call(args.map((arg) => arg()));
     }
     default:
       return fail(`${refused[node.type] ?? node.type} is not allowed`);
@@ -152,14 +152,15 @@ export const calculate = tool<{ expression: string }>({
     if (expression.length > longest) return fail(`the expression is longer than ${longest} characters`);
     parser ??= loadParser();
     const parse = await parser;
-    const written = withLongNumbers(expression);
+    const { plain, unitOf } = withPlainUnits(expression);
+    const written = withLongNumbers(plain);
     let node: MathNode;
     try {
       node = parse(written);
     } catch (error) {
       return fail(`cannot read ${expression} (${messageOf(error)})`);
     }
-    const value = evaluate(node as Node);
+    const value = evaluate(node as Node, unitOf);
     const field = resultOf(value);
     if (typeof field.value === "number" && !Number.isFinite(field.value))
       return fail("the result is not a finite number");

@@ -39,7 +39,7 @@ export const modelExecutor = (model: ChatModel, options: ModelExecutorOptions = 
       const schema = jsonSchemaOf(tool.inputSchema);
       if (step.subGoal.startsWith("{")) {
         const { writtenInput } = await import("./written-call.ts");
-        const whole = writtenInput(step.subGoal, schema, state);
+        const whole = writtenInput(step.subGoal, schema, state, tool.metadata);
         if (whole !== undefined && !("problem" in (await parseInput(tool.inputSchema, whole))))
           return { tool: step.tool, input: whole };
       }

@@ -14,6 +14,7 @@ export const writtenInput = (
   subGoal: string,
   schema: JsonSchema | undefined,
   state: FlowState,
+  { computes = false }: { readonly computes?: boolean } = {},
 ): Record<string, unknown> | undefined => {
   const properties = (schema?.properties ?? {}) as Readonly<Record<string, { readonly type?: unknown } | undefined>>;
   let missing = false;
@@ -27,8 +28,9 @@ export const writtenInput = (
     return value.replace(REFERENCE, (reference) => {
       // Inside a text a lone "q" is a letter.
       if (reference === "q") return reference;
-      const { name, field: part, rest } = resolveIn(whole, reference, state);
-      missing ||= part === undefined && (name.startsWith("@") || name.includes("."));
+      // What is calculated with is a field as it is, and never an entity with something behind it.
+      const { name, field: part, rest } = resolveIn(computes ? reference : whole, reference, state);
+      missing ||= part === undefined && (name.startsWith("@") || reference.includes("."));
       return part === undefined ? reference : textOf(name, part, state) + rest;
     });
   };

@@ -1,4 +1,5 @@
 import { dateOf, MONTH_NAMES, WEEKDAY_NAMES } from "../dates.ts";
+import { isRate } from "./unit-names.ts";
 
 /** A piece of a question that names something. */
 export interface Span {
@@ -153,7 +154,7 @@ const isCode = (word: string): boolean => /^[\p{Lu}\p{N}]{2,4}$/u.test(word) && 
 const isIdentifier = (word: string): boolean =>
   /^\p{Ll}[\p{Ll}\p{N}_/+.-]*$/u.test(word) && /\p{N}/u.test(word) && !/^[a-z]{1,2}[23]$/u.test(word);
 const isName = (word: string): boolean =>
-  isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word));
+  !isRate(word) && (isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word)));
 const isMonth = (word: string): boolean => MONTH_NAMES.has(word.toLowerCase()) && isName(word);
 
 /** "Fewer than five": 5. */

@@ -26,6 +26,8 @@ export const UNITS: ReadonlyMap<string, string> = new Map(
     mg: "milligram",
     t: "tonne|metric ton",
     ha: "hectare",
+    m2: "square metre|square meter|m2|m²",
+    m3: "cubic metre|cubic meter|m3|m³",
     W: "watt",
     kW: "kilowatt",
     MW: "megawatt",
@@ -57,6 +59,8 @@ const SYMBOLS: ReadonlyMap<string, string> = new Map(
     min: "minute",
     h: "hour",
     hr: "hour",
+    l: "L",
+    ml: "mL",
     "%": "percent",
     $: "USD",
     "€": "EUR",
@@ -64,7 +68,19 @@ const SYMBOLS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** Whether two units are one: `kilogram` and `kg`. */
-export const isSameUnit = (one: string, other: string): boolean => one === other || shortOf(one) === shortOf(other);
+/** Whether two units are one: `kilogram` and `kg`, `litres per second` and `l/s`. */
+export const isSameUnit = (one: string, other: string): boolean => one === other || shortForm(one) === shortForm(other);
+
+/** A unit as fields carry it, a rate with a slash: `km/hour`. */
+export const shortForm = (unit: string): string =>
+  unit
+    .split(/\s+per\s+|\//iu)
+    .map(shortOf)
+    .join("/");
+
+/** Whether a word is a rate of two units, such as `m3/h`. */
+export const isRate = (word: string): boolean =>
+  word.includes("/") &&
+  word.split("/").every((part) => UNITS.has(part.toLowerCase()) || SYMBOLS.has(part.toLowerCase()));
 
 const shortOf = (unit: string): string => UNITS.get(unit.toLowerCase()) ?? SYMBOLS.get(unit.toLowerCase()) ?? unit;

@@ -1,16 +1,16 @@
 import { NUMBER, TRUTH } from "./fits.ts";
-import { UNITS } from "./unit-names.ts";
+import { shortForm, UNITS } from "./unit-names.ts";
 
 const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
 
+/** A unit, or a rate of two: "litres per second", "km/h". */
+const UNIT = `(?:${NAMES})(?:(?: per |/)(?:${NAMES}|h|s|min|l))?(?![\\p{L}\\p{N}])`;
+
 const COUNTED = new RegExp(
-  `\\b(?:how many|count the|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${NAMES})(?![\\p{L}\\p{N}])`,
+  `\\b(?:how many|count the|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${UNIT})`,
   "iu",
 );
-const MEASURED = new RegExp(
-  `(?:\\bin|\\bexpressed as|\\()\\s*(?:whole |full |complete )?(${NAMES})(?![\\p{L}\\p{N}])`,
-  "iu",
-);
+const MEASURED = new RegExp(`(?:\\bin|\\bexpressed as|\\()\\s*(?:whole |full |complete )?(${UNIT})`, "iu");
 const WEEKDAY = /\b(?:days? of the week|(?:which|what) weekday|name the weekday|the weekday)\b/iu;
 /** "When it is …" is a condition: only before its verb does "when" ask. */
 const DATE =
@@ -56,7 +56,7 @@ export const unitOf = (question: string): string | undefined => {
 const kindOf = (question: string): string | undefined => {
   if (WEEKDAY.test(question)) return "weekday";
   const unit = COUNTED.exec(question)?.[1] ?? MEASURED.exec(question)?.[1];
-  if (unit !== undefined) return UNITS.get(unit.toLowerCase());
+  if (unit !== undefined) return shortForm(unit);
   if (DATE.test(question)) return "date";
   if (YEAR.test(question)) return "year";
   if (PERCENTAGE.test(question)) return "percent";

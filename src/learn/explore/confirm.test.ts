@@ -108,7 +108,83 @@ it("another plan's way to a field is the way of a family where it answers more o
   await confirm(tasks);
   const first = () => [...seen.values()].map(({ accepted }) => [...accepted.keys()][0]);
   expect(first()).toEqual(Array(9).fill("value box.depth"));
-  await confirm(tasks, endingsIn([height, weight]));
+  const told: number[] = [];
+  const endings = endingsIn([height, weight]);
+  await confirm(tasks, { endings, most: 1000, onFamily: (i) => told.push(i) });
+  expect(told).toEqual([0]);
   expect(first()).toEqual(Array(11).fill("value box.weight"));
   expect(seen.get("B-100")?.accepted.get("value box.weight")).toEqual(weight);
+});
+
+it("ways that answer none of what is left are given up after few tasks, and all of them after as many as are allowed", async () => {
+  const many = Array.from({ length: 40 }, (_, i) => ({ ...boxes[i % 12], code: `C-${100 + i}`, odd: 900 + i }));
+  let calls = 0;
+  const counted = tool<{ code: string }>({
+    description: "A box by its code.",
+    inputSchema: { type: "object", properties: { code: { type: "string" } }, required: ["code"] },
+    execute: ({ code }) => {
+      calls += 1;
+      const { odd, height, depth } = many.find((one) => one.code === code) ?? {};
+      return { odd, height, depth };
+    },
+  });
+  const asked = splitTasks(
+    many.map(({ code }, i) => ({
+      id: code,
+      question: `How odd is the box ${code}?`,
+      // Half of it nobody can answer.
+      sealed: { answer: i % 2 === 0 ? 900 + i : -1, family: "odd" },
+    })),
+  );
+  const odd: Found = { asked: { operation: "value", fields: ["odd"] }, plan: ["box q1", "calculate value @1.odd"] };
+  const callsFor = async (most: number): Promise<number> => {
+    const seen = new Map([["C-100", seenOf(new Map([["value box.odd", odd]]))]]);
+    const confirm = confirming({
+      name: "confirm",
+      flow: flow.with({ tools: { box: counted, calculate } }),
+      seen,
+      isRight,
+      abortSignal,
+    });
+    await confirm(asked);
+    calls = 0;
+    await confirm(asked, { endings: endingsIn([height, depth]), most, onFamily: () => undefined });
+    return calls;
+  };
+  expect(await callsFor(1000)).toBe(16);
+  expect(await callsFor(8)).toBe(8);
+});
+
+it("what was given up on early is behind what answers more, however few it had left by then", async () => {
+  const codes = Array.from({ length: 40 }, (_, i) => `D-${100 + i}`);
+  const measured = tool<{ code: string }>({
+    description: "A box by its code.",
+    inputSchema: { type: "object", properties: { code: { type: "string" } }, required: ["code"] },
+    execute: ({ code }) => {
+      const i = codes.indexOf(code);
+      return { most: i < 35 ? 900 + i : 1, some: i >= 20 ? 900 + i : 2, chance: i === 39 ? 900 + i : 3 };
+    },
+  });
+  const asked = splitTasks(
+    codes.map((code, i) => ({
+      id: code,
+      question: `How big is the box ${code}?`,
+      sealed: { answer: 900 + i, family: "f" },
+    })),
+  );
+  const way = (field: string): Found => ({
+    asked: { operation: "value", fields: [field] },
+    plan: ["box q1", `calculate value @1.${field}`],
+  });
+  const found = (...fields: string[]) =>
+    seenOf(new Map(fields.map((field) => [`value box.${field}`, way(field)] as const)));
+  const seen = new Map([
+    ["D-138", found("some")],
+    ["D-137", found("some")],
+    ["D-100", found("most")],
+    ["D-139", found("chance")],
+  ]);
+  const flowOf = flow.with({ tools: { box: measured, calculate } });
+  await confirming({ name: "confirm", flow: flowOf, seen, isRight, abortSignal })(asked);
+  expect([...(seen.get("D-139")?.accepted.keys() ?? [])][0]).toBe("value box.some");
 });

@@ -1,6 +1,7 @@
 import type { EnvironmentSealed, EnvironmentTask } from "../../environment.ts";
 import type { Flow } from "../../flow/flow.ts";
 import type { StopCondition } from "../../flow/stop-condition.ts";
+import { settledWithin } from "../../settled-within.ts";
 import { type Query, queryOf } from "../../task.ts";
 import { stepOf, type Trajectory } from "../../trajectory.ts";
 import { isNamedIn } from "../asked-words.ts";
@@ -33,6 +34,19 @@ export interface Plan extends Found {
 
 /** Tasks of a family by which its plans are compared. */
 const COMPARED = 48;
+/** Tasks on which a crossed plan is tried before it is tried on more, if it answers one of them. */
+const PROBED = 8;
+/** What the calls of a plan may take on one task: a tool that never answers would hold a run before it begins. */
+const PLAN_SECONDS = 300;
+
+/** Ways of other families, which are tried where a family's own leave some of it unanswered. */
+export interface Crossing {
+  readonly endings: readonly Ending[];
+  /** Tasks on which crossed plans are tried, at most, counted for each plan and over all families. */
+  readonly most: number;
+  /** Called before each family, with its number from 0. */
+  readonly onFamily: (index: number) => void;
+}
 
 /**
  * Tries the commonest plans of a family on its tasks, whoever answered them: that which answers most, or of two the one
@@ -41,15 +55,17 @@ const COMPARED = 48;
  */
 export const confirming = <Sealed extends EnvironmentSealed>(
   options: ConfirmOptions<Sealed>,
-): ((tasks: readonly EnvironmentTask<Sealed>[], endings?: readonly Ending[]) => Promise<void>) => {
+): ((tasks: readonly EnvironmentTask<Sealed>[], crossing?: Crossing) => Promise<void>) => {
   const { seen } = options;
   const answers = answering(options);
-  return async (tasks, endings = []) => {
-    for (const family of groupsOf(tasks, ({ sealed }) => sealed.family).values()) {
+  return async (tasks, crossing) => {
+    const left = { tries: crossing?.most ?? 0 };
+    for (const [i, family] of [...groupsOf(tasks, ({ sealed }) => sealed.family).values()].entries()) {
+      crossing?.onFamily(i);
       // Those first that were walked over: what is said of a wording is said of them.
       const tried = [...family.filter(({ id }) => seen.has(id)), ...family.filter(({ id }) => !seen.has(id))];
       const plans = commonest(family.flatMap(({ id }) => seen.get(id) ?? []));
-      const ranked = await compared(plans, endings, tried.slice(0, COMPARED), answers);
+      const ranked = await compared(plans, crossing?.endings ?? [], tried.slice(0, COMPARED), answers, left);
       for (const task of tried.slice(0, MOST_TRIED)) {
         for (const plan of ranked) {
           const read = await answers(task, plan);
@@ -77,6 +93,8 @@ interface Tried<Sealed extends EnvironmentSealed> {
   readonly plan: Plan;
   /** What it does not answer; not all of it where it is no better than another plan. */
   readonly left: readonly EnvironmentTask<Sealed>[];
+  /** How many it was tried on. */
+  readonly times: number;
   /** How many of those that it answers name what it calculates with. */
   readonly named: number;
 }
@@ -90,38 +108,45 @@ const tryOn = async <Sealed extends EnvironmentSealed>(
 ): Promise<Tried<Sealed>> => {
   const { fields = [] } = plan.asked ?? {};
   const left: EnvironmentTask<Sealed>[] = [];
-  let named = 0;
+  let [times, named] = [0, 0];
   for (const task of tasks) {
     if (left.length > most) break;
+    times += 1;
     if ((await answers(task, plan)) === undefined) left.push(task);
     else if (fields.some((field) => isNamedIn(field, task.question))) named += 1;
   }
-  return { plan, left, named };
+  return { plan, left, times, named };
 };
 
 /**
- * Plans by how many tasks they answer, and then by how many of these name what they calculate with. Before them those that
- * answer more, crossed of the best one and the endings of other plans.
+ * Plans by the share of tasks that they answer, and then by how many of these name what they calculate with. Before them those
+ * that answer more, crossed of the best one and the endings of other plans.
  */
 const compared = async <Sealed extends EnvironmentSealed>(
   plans: readonly Plan[],
   endings: readonly Ending[],
   tasks: readonly EnvironmentTask<Sealed>[],
   answers: Answers<Sealed>,
+  remaining: { tries: number },
 ): Promise<readonly Plan[]> => {
   const tried: Tried<Sealed>[] = [];
   const fewest = (): number => Math.min(...tried.map(({ left }) => left.length));
   for (const plan of plans) tried.push(await tryOn(plan, tasks, fewest(), answers));
-  const ranked = tried.sort((a, b) => a.left.length - b.left.length || b.named - a.named);
+  const wrong = ({ left, times }: Tried<Sealed>): number => left.length / times;
+  const ranked = [...tried].sort((a, b) => wrong(a) - wrong(b) || b.named - a.named);
   const [best] = ranked;
   if (best === undefined || best.left.length === 0) return ranked.map(({ plan }) => plan);
   // First on what the best one leaves: of that it has to answer some.
   const hardest = [...best.left, ...tasks.filter((task) => !best.left.includes(task))];
   const better: Tried<Sealed>[] = [];
   for (const way of crossed(best.plan, endings)) {
+    if (remaining.tries <= 0) break;
     const plan = { name: calculationName(way), ...way };
-    const one = await tryOn(plan, hardest, fewest() - 1, answers);
-    if (one.left.length >= fewest()) continue;
+    const probe = await tryOn(plan, hardest.slice(0, PROBED), fewest() - 1, answers);
+    const isVain = probe.left.length === probe.times;
+    const one = isVain ? probe : await tryOn(plan, hardest, fewest() - 1, answers);
+    remaining.tries -= one.times;
+    if (isVain || one.left.length >= fewest()) continue;
     tried.push(one);
     better.unshift(one);
   }
@@ -143,7 +168,10 @@ const answering = <Sealed extends EnvironmentSealed>({
     const key = [task.id, ...plan].join("\n");
     if (!tried.has(key)) {
       const id = `${name}-${task.id}-${tried.size}`;
-      const made = await callsOf(flow, { ...queryOf(task), turnLimit: plan.length }, plan, { id, abortSignal });
+      const query = { ...queryOf(task), turnLimit: plan.length };
+      const made = await settledWithin(PLAN_SECONDS, `Calling the tools for the task ${task.id}`, () =>
+        callsOf(flow, query, plan, { id, abortSignal }),
+      );
       const answered = made.memory.length === plan.length && (await isRight(task, made));
       const { template, entities } = made.analysis;
       tried.set(key, answered ? { template, entities } : undefined);

@@ -83,6 +83,37 @@ describe("what a family decides by", () => {
     });
   });
 
+  it("may be a state of several values, of which some go together, each of them a few times", () => {
+    const levels = shown((isFirst, i) => ({
+      cases: new Map(
+        i < 10
+          ? [
+              [
+                "incident q1.level",
+                caseOf("incident.level", isFirst ? "low" : (["fair", "high"][i % 3 === 0 ? 0 : 1] ?? "")),
+              ],
+            ]
+          : [],
+      ),
+    }));
+    expect(decisionIn(levels).decision?.by).toBe("incident.level");
+  });
+
+  it("is not looked for where few questions are answered the other way, and that is said", () => {
+    const rare = shown((_, i) => ({ accepted: new Map([[i % 5 === 0 ? "rota" : "deployment", { plan: [] }]]) }));
+    const few = [...rare, ...rare.filter(({ accepted }) => accepted.has("deployment"))];
+    const { decision } = decisionIn(few);
+    expect(decision).toEqual({ between: ["deployment", "rota"], by: undefined, rare: { answered: 4, of: 36 } });
+    expect(decisionIn(few.slice(1)).decision).toBeUndefined();
+    const [finding] = checkDecisions({
+      decisions: new Map([["whom to ask", decision ?? { between: ["", ""], by: "" }]]),
+    });
+    expect(finding).toMatchObject({
+      level: "warning",
+      message: /^whom to ask: 4 of 36 questions .* by rota, the others by deployment/,
+    });
+  });
+
   it("is unknown where nothing tells, and nothing where the words do or everything is answered alike", () => {
     expect(decisionIn(shown((_, i) => truths(i % 3 === 0, i % 5 === 0)))).toEqual({
       decision: { between: ["rota", "deployment"], by: undefined },

@@ -4,6 +4,8 @@ import type { Asked, Decision, Seen } from "./seen.ts";
 /** A decision is one where this many tasks show it, both ways, and what is seen tells this share of them apart. */
 const FEWEST_SHOWN = 8;
 const FEWEST_EACH = 0.2;
+/** Where fewer than that are answered the other way, this many are more than a coincidence. */
+const FEWEST_RARE = 4;
 const TOLD_APART = 0.9;
 /** Of the tasks whose words are those of another one, the least share that is answered the other way. */
 const WORDED_ALIKE = 0.15;
@@ -32,7 +34,7 @@ export const decisionIn = (
     const isFirst = seen.accepted.has(first);
     return isFirst === seen.accepted.has(second) ? [] : [{ seen, isFirst }];
   });
-  if (!isBoth(sided)) return nothing;
+  if (!isBoth(sided)) return { ...nothing, decision: rareIn(sided, [first, second]) };
   const comparison = teller(
     sided,
     ({ truths }) => [...truths].map(([name, { holds }]) => [name, String(holds)]),
@@ -62,6 +64,15 @@ const isBoth = (sided: readonly Sided[]): boolean => {
   return sided.length >= FEWEST_SHOWN && Math.min(ofFirst, sided.length - ofFirst) >= FEWEST_EACH * sided.length;
 };
 
+/** Tasks that only the rarer of two ways answers, though others of the same words go by the commoner one. */
+const rareIn = (sided: readonly Sided[], between: Decision["between"]): Decision | undefined => {
+  const words = new Set(sided.flatMap(({ seen, isFirst }) => (isFirst ? [seen.template] : [])));
+  const rare = sided.filter(({ seen, isFirst }) => !isFirst && words.has(seen.template)).length;
+  return rare < FEWEST_RARE || sided.length < FEWEST_SHOWN
+    ? undefined
+    : { between, by: undefined, rare: { answered: rare, of: sided.length } };
+};
+
 /** What is seen under some name with one value for the one answer, and with others for the other. */
 const teller = (
   sided: readonly Sided[],
@@ -80,12 +91,14 @@ const teller = (
     }
   const told = [...tallies].flatMap(([name, values]) => {
     const at = places.get(name) ?? [];
-    const right = [...values.values()].reduce((sum, { first, all }) => sum + Math.max(first, all - first), 0);
-    // As many values as tasks tell everything apart and nothing.
-    const isFew = values.size <= at.length / 4;
+    // What the others of the same value say: a value of its own for each task tells nothing.
+    const right = [...values.values()].reduce((sum, { first, all }) => {
+      const most = Math.max(first, all - first);
+      return most - 1 > all - most ? sum + most : sum;
+    }, 0);
     // Of two that tell all, the one that was seen more often is less likely to do so by chance.
     const worth = (right + 1) / (at.length + 2);
-    return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
+    return isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
   });
   const fitsWords = (name: string): number => (name.endsWith(" more") === prefersMore ? 1 : 0);
   return told.sort((a, b) => b.worth - a.worth || fitsWords(b.name) - fitsWords(a.name))[0]?.name;
@@ -112,8 +125,15 @@ export const checkDecisions = ({ decisions }: Pick<Asked, "decisions">): Finding
       {
         between: [first, second],
         by,
+        rare,
       },
     ]): Finding => {
+      if (rare !== undefined)
+        return {
+          check: "families",
+          level: "warning",
+          message: `${family}: ${rare.answered} of ${rare.of} questions of the same words are answered by ${second}, the others by ${first}: too few to find out what tells which. Add tasks of the rarer kind, until they are a fifth or more.`,
+        };
       const both = `${family}: questions of the same words are answered by ${first} or by ${second}`;
       if (by !== undefined) return { check: "families", level: "ok", message: `${both}, which ${by} tells` };
       return {

@@ -101,7 +101,12 @@ export const explore = async <Sealed extends EnvironmentSealed>(
   });
   const safely = walk.with({ planner: walker(whatWorks) });
   const shuffled = random(randomKey(seed, "explored")).shuffle(tasks);
-  const walked = fewOfEach(shuffled, MOST_OF_FAMILY);
+  const walked = fewOfEach(shuffled, MOST_OF_FAMILY).slice(0, MOST_TASKS);
+  const kept = new Set(fewOfEach(shuffled, MOST_TRIED));
+  const tried = tasks.filter((task) => kept.has(task));
+  const families = groupsOf(tried, ({ sealed }) => sealed.family);
+  // All rounds of walks, and in the end each family.
+  const parts = (WALKS + FURTHER_ROUNDS) * walked.length + families.size;
   let walks = 0;
   const walkOver = async (task: EnvironmentTask<Sealed>, flow: Flow, turnLimit: number): Promise<void> => {
     abortSignal.throwIfAborted();
@@ -145,27 +150,28 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     const isLong = round >= SHORT_WALKS;
     const left = walked.filter((task) => !isAnswered(task));
     for (const [i, task] of (isLong ? fewOfEach(left, MOST_LONG) : left).entries()) {
-      onProgress(round * walked.length + i, WALKS * walked.length);
+      onProgress(round * walked.length + i, parts);
       await (isLong ? walkOver(task, safely, longest) : walkOver(task, walk, turns));
     }
   }
-  await confirm(tasks);
-  // What chance alone answered has to be found yet, and so has what leaves some of a family unanswered.
-  const families = groupsOf(tasks, ({ sealed }) => sealed.family);
-  const isFound = ({ sealed }: EnvironmentTask): boolean => {
-    const family = families.get(sealed.family) ?? [];
-    return family.filter(isAnswered).length >= MOSTLY * Math.min(MOST_TRIED, family.length);
-  };
+  await confirm(tried);
   const most = 2 * walks;
   for (let round = 0; round < FURTHER_ROUNDS && walks < most; round += 1) {
+    onProgress((WALKS + round) * walked.length, parts);
+    // What chance alone answered has to be found yet; after that, what leaves some of a family unanswered.
+    const isFound = (family: readonly EnvironmentTask[]): boolean =>
+      family.filter(isAnswered).length >= MOSTLY * family.length;
+    const found = new Set([...families].flatMap(([name, family]) => (isFound(family) ? [name] : [])));
+    const later = ({ sealed }: EnvironmentTask): number => (found.has(sealed.family) ? 1 : 0);
+    const left = shuffled.filter((task) => kept.has(task) && (later(task) === 0 || !isAnswered(task)));
     const open = fewOfEach(
-      shuffled.filter((task) => !isFound(task) || !isAnswered(task)),
+      left.sort((a, b) => later(a) - later(b)),
       MOST_LONG,
-    );
+    ).slice(0, MOST_TASKS);
     for (let i = 0; i < WALKS_OF_ROUND; i += 1)
       for (const task of open) if (walks < most) await walkOver(task, i % 2 === 0 ? walk : safely, longest);
     const again = new Set(open.map(({ sealed }) => sealed.family));
-    await confirm(tasks.filter(({ sealed }) => again.has(sealed.family)));
+    await confirm(tried.filter(({ sealed }) => again.has(sealed.family)));
   }
   // What a family's walks came upon in a detour or by coincidence, those of another one may have found as it is meant.
   const best = [...families.values()].flatMap((family) =>
@@ -174,7 +180,11 @@ export const explore = async <Sealed extends EnvironmentSealed>(
       1,
     ),
   );
-  await confirm(tasks, endingsIn(best));
+  await confirm(tried, {
+    endings: endingsIn(best),
+    most: walks,
+    onFamily: (i) => onProgress(parts - families.size + i, parts),
+  });
   return {
     fits,
     tools: records,
@@ -190,13 +200,11 @@ const fewOfEach = <Sealed extends EnvironmentSealed>(
   most: number,
 ): readonly EnvironmentTask<Sealed>[] => {
   const counts = new Map<string, number>();
-  return tasks
-    .filter(({ sealed: { family } }) => {
-      const count = counts.get(family) ?? 0;
-      counts.set(family, count + 1);
-      return count < most;
-    })
-    .slice(0, MOST_TASKS);
+  return tasks.filter(({ sealed: { family } }) => {
+    const count = counts.get(family) ?? 0;
+    counts.set(family, count + 1);
+    return count < most;
+  });
 };
 
 type Records = Map<string, { -readonly [Name in keyof ToolRecord]: ToolRecord[Name] }>;

@@ -83,10 +83,12 @@ export interface KnownWay extends Way {
 
 /** A family whose questions are answered in two ways although they are worded alike. */
 export interface Decision {
-  /** What answers them: `value days` of a calculation, else the name of a tool. */
+  /** What answers them: `value hotel.price` of a calculation, else the name of a tool. */
   readonly between: readonly [string, string];
   /** What a planner can see that tells which, where there is such a thing. */
   readonly by: string | undefined;
+  /** Where the second of them answers so few that what tells is not looked for. */
+  readonly rare?: { readonly answered: number; readonly of: number };
 }
 
 /** What questions ask, as far as the reward shows it. */

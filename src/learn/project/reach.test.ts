@@ -71,7 +71,9 @@ describe("a family that is trained", () => {
     expect(check({ price: broughtAs(false) }, { price: never })[0]).toMatch(
       /what answers it comes by as hotel\.price, which is in crown, and its questions are read as asking for euro\. State the unit/,
     );
-    expect(check({ price: broughtAs(true) }, { price: never })[0]).toMatch(/Name it in the tool's metadata/);
+    expect(check({ price: broughtAs(true) }, { price: never })[0]).toMatch(
+      /Look whether calculate takes its value, or name it in the tool's metadata/,
+    );
     expect(check({ price: broughtAs(true) }, { price: never }, {}, new Set())[0]).toMatch(/Add calculate of agentflow/);
   });
 });

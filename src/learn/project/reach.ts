@@ -115,7 +115,7 @@ const whyNever = (reach: Reach | undefined, calculators: ReadonlySet<string>): s
     return `what answers it comes by as ${field}, which is ${kind}, and its questions are read as asking for ${asked}. State the unit that they use, in the singular, or word them differently.`;
   return calculators.size === 0
     ? `what answers it comes by as ${field}, and no tool states it. Add calculate of agentflow/tools, or name the field in the tool's metadata (answerField).`
-    : `what answers it comes by as ${field}, and nothing that can be calculated states it. Name it in the tool's metadata (answerField).`;
+    : `what answers it comes by as ${field}, and nothing that can be calculated states it. Look whether ${[...calculators].join(" or ")} takes its value, or name it in the tool's metadata (answerField).`;
 };
 
 const ofHeldOut = (

@@ -36,7 +36,7 @@ export const checkReadings = (readings: readonly Reading[], taken: ReadonlySet<s
     ...[...words].map(([name, reading]) =>
       of(
         "warning",
-        `${JSON.stringify(name)} is read as a name in all questions worded like "${reading.question}", and no tool takes it. Write it in small letters where it is no name, or give an analyst.`,
+        `${JSON.stringify(name)} is read as a name in all questions worded like "${reading.question}", and no tool takes it. Write it in words and in small letters where it is no name, or give an analyst.`,
       ),
     ),
     ...shown.map((reading) => of("ok", `${reading.family} ${inWords(reading)}`)),
