@@ -74,7 +74,7 @@ export const isSameUnit = (one: string, other: string): boolean => one === other
 /** A unit as fields carry it, a rate with a slash: `km/hour`. */
 export const shortForm = (unit: string): string =>
   unit
-    .split(/\s+per\s+|\//iu)
+    .split(/ per |\//iu)
     .map(shortOf)
     .join("/");
 

@@ -102,7 +102,8 @@ export const explore = async <Sealed extends EnvironmentSealed>(
   const safely = walk.with({ planner: walker(whatWorks) });
   const shuffled = random(randomKey(seed, "explored")).shuffle(tasks);
   const walked = fewOfEach(shuffled, MOST_OF_FAMILY).slice(0, MOST_TASKS);
-  const kept = new Set(fewOfEach(shuffled, MOST_TRIED));
+  const few = fewOfEach(shuffled, MOST_TRIED);
+  const kept = new Set(few);
   const tried = tasks.filter((task) => kept.has(task));
   const families = groupsOf(tried, ({ sealed }) => sealed.family);
   // All rounds of walks, and in the end each family.
@@ -158,16 +159,7 @@ export const explore = async <Sealed extends EnvironmentSealed>(
   const most = 2 * walks;
   for (let round = 0; round < FURTHER_ROUNDS && walks < most; round += 1) {
     onProgress((WALKS + round) * walked.length, parts);
-    // What chance alone answered has to be found yet; after that, what leaves some of a family unanswered.
-    const isFound = (family: readonly EnvironmentTask[]): boolean =>
-      family.filter(isAnswered).length >= MOSTLY * family.length;
-    const found = new Set([...families].flatMap(([name, family]) => (isFound(family) ? [name] : [])));
-    const later = ({ sealed }: EnvironmentTask): number => (found.has(sealed.family) ? 1 : 0);
-    const left = shuffled.filter((task) => kept.has(task) && (later(task) === 0 || !isAnswered(task)));
-    const open = fewOfEach(
-      left.sort((a, b) => later(a) - later(b)),
-      MOST_LONG,
-    ).slice(0, MOST_TASKS);
+    const open = fewOfEach(leftOf(families, few, isAnswered), MOST_LONG).slice(0, MOST_TASKS);
     for (let i = 0; i < WALKS_OF_ROUND; i += 1)
       for (const task of open) if (walks < most) await walkOver(task, i % 2 === 0 ? walk : safely, longest);
     const again = new Set(open.map(({ sealed }) => sealed.family));
@@ -192,6 +184,19 @@ export const explore = async <Sealed extends EnvironmentSealed>(
     taken,
     ...askedOf(tasks, seen, options.flow.budget?.turns ?? DEFAULT_TURNS),
   };
+};
+
+/** What chance alone answered has to be found yet; after that, what leaves some of a family unanswered. */
+const leftOf = <Sealed extends EnvironmentSealed>(
+  families: ReadonlyMap<string, readonly EnvironmentTask<Sealed>[]>,
+  tasks: readonly EnvironmentTask<Sealed>[],
+  isAnswered: (task: EnvironmentTask<Sealed>) => boolean,
+): readonly EnvironmentTask<Sealed>[] => {
+  const found = new Set(
+    [...families.values()].filter((family) => family.filter(isAnswered).length >= MOSTLY * family.length).flat(),
+  );
+  const open = tasks.filter((task) => !found.has(task) || !isAnswered(task));
+  return open.sort((a, b) => Number(found.has(a)) - Number(found.has(b)));
 };
 
 /** The first tasks of each family. */
