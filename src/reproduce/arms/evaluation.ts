@@ -118,7 +118,11 @@ const openPlayers = async (arm: EvaluationArm, context: ArmContext): Promise<Pla
     if (arm.model !== undefined) {
       const large = await openEngine(await findModel(arm.model));
       engines.push(large);
-      const cast = castOf(large, { modules: ["planner"], seed, recipe: chooseRecipe({ learns: large.learns }) });
+      const cast = castOf(large, {
+        modules: ["planner"],
+        seed,
+        recipe: chooseRecipe({ learns: large.learns, prompt: "chat" }),
+      });
       return { model, policies: cast.policies, modules: cast.flow, dispose };
     }
     const { temperature, maxTokens } = recipe;
