@@ -20,10 +20,12 @@ describe("the check of the tasks", () => {
     const [few, enough] = [checkTasks(tasksOf(60), "f"), checkTasks(tasksOf(400), "f")];
     expect(few.level).toBe("warning");
     expect(few.message).toMatch(
-      /^60 tasks in 1 family: 42 to train, 11 unseen ones to measure; a few hundred teach more; with 11 to measure on, an accuracy is known to within 25 points$/,
+      /^60 tasks in 1 family: 42 to train, 7 to choose the best weights by, 11 unseen ones to measure; a few hundred teach more; with 11 to measure on, an accuracy is known to within 25 points$/,
     );
     expect(enough.level).toBe("ok");
-    expect(enough.message).toMatch(/^400 tasks in 1 family: \d+ to train, \d+ unseen ones to measure$/);
+    expect(enough.message).toMatch(
+      /^400 tasks in 1 family: \d+ to train, \d+ to choose the best weights by, \d+ unseen ones to measure$/,
+    );
     const held = checkTasks(
       tasksOf(400, (i) => ({ family: `f${i % 2}`, heldOut: i % 2 === 1 })),
       "f",

@@ -22,8 +22,9 @@ const marginOf = (tasks: number): number => Math.round((100 * 1.96 * 0.5) / Math
 
 /** Whether there are tasks enough to train and to measure on. */
 export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding => {
-  const training = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "train").length;
-  const test = tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === "test").length;
+  const [training = 0, validation = 0, test = 0] = ["train", "validation", "test"].map(
+    (split) => tasks.filter(({ sealed }) => sealed.role === "trained" && sealed.split === split).length,
+  );
   const families = new Set(tasks.map(({ sealed }) => sealed.family)).size;
   const familiesOf = (split: "train" | "test"): readonly string[] => [
     ...new Set(
@@ -41,7 +42,7 @@ export const checkTasks = (tasks: readonly ProjectTask[], file: string): Finding
     );
   if (test === 0)
     return of("error", `None of ${tasks.length} tasks is held out to measure on: a tenth is, so give some more.`);
-  const counted = `${tasks.length} tasks in ${families} ${families === 1 ? "family" : "families"}: ${training} to train, ${test} unseen ones to measure`;
+  const counted = `${tasks.length} tasks in ${families} ${families === 1 ? "family" : "families"}: ${training} to train, ${validation} to choose the best weights by, ${test} unseen ones to measure`;
   const short = [
     ...(training < 100 ? ["a few hundred teach more"] : []),
     ...(test < FEWEST_MEASURED
