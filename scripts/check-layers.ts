@@ -58,7 +58,7 @@ const parts: Readonly<Record<string, Part>> = {
       "tools",
       "workers",
     ],
-    lines: 9850,
+    lines: 9900,
     export: "./learn",
   },
   workers: { imports: [...ground, "flow"], lines: 900, export: "./workers" },

@@ -116,11 +116,12 @@ const placesIn = ({ analysis, memory }: Trajectory, isCalculator: (tool: string)
       const [thing] = inside;
       if (thing === undefined || mentioned(head + tail).some((entity) => inside.includes(entity))) return [];
       const isOnlyMention = text === `q${thing}`;
-      const noun = nounIn(
+      const [named = []] = nounsIn(
         words.slice(i, i + n + 1).map((word) => word.text),
         words[i - 1]?.text,
-      );
-      const named = noun === undefined ? [] : namedBy(noun, memory, dependsOn, thing, isCalculator);
+      )
+        .map((noun) => namedBy(noun, memory, dependsOn, thing, isCalculator))
+        .filter((places) => places.length > 0);
       const whole = isOnlyMention
         ? lookupOf(memory, thing, isCalculator)
         : chainOf(memory, dependsOn, new Set(inside), isCalculator);
@@ -204,17 +205,26 @@ const chainOf = (
 const SAYING =
   /^(?:that|which|who|whom|whose|whoever|where|when|is|was|are|were|has|have|had|does|do|did|can|and|or)$/iu;
 
+/** What may lead from a noun to the thing of which it is said. */
+const PREPOSITION = /^(?:of|for|in|at|on|to|from|with|by|behind|under|over|near)$/iu;
+
+/** Words that stand before a noun and are no part of what it names. */
+const NO_ADJECTIVE = /^(?:a|an|all|as|between|both|each|every|fewer|how|less|many|more|much|one|per|than|two)$/iu;
+
 /**
- * The noun of words such as "the label of the album q1", with their article: they end with the one thing that they mention,
- * and say nothing of it. `before` is the word before them.
+ * The nouns of words such as "the spare part for the valve q1", with their article: `part`, and then `spare`. They end with the
+ * one thing that they mention, and say nothing of it. `before` is the word before them.
  */
-export const nounIn = (words: readonly string[], before = ""): string | undefined => {
-  if (/^the$/iu.test(before)) return undefined;
-  const [noun = "", ...rest] = /^the$/iu.test(words[0] ?? "") ? words.slice(1) : words;
-  const between = rest.slice(0, -1);
+export const nounsIn = (words: readonly string[], before = ""): readonly string[] => {
+  if (/^the$/iu.test(before)) return [];
+  const own = /^the$/iu.test(words[0] ?? "") ? words.slice(1) : words;
+  const between = own.slice(0, -1);
   const isPhrase =
-    rest.length > 0 && between.every((word) => isWord(word) && !SAYING.test(word) && !/^q\d/u.test(word));
-  return isPhrase && isWord(noun) && /^q\d+$/u.test(rest.at(-1) ?? "") ? noun : undefined;
+    between.length > 0 && between.every((word) => isWord(word) && !SAYING.test(word) && !/^q\d/u.test(word));
+  if (!isPhrase || !/^q\d+$/u.test(own.at(-1) ?? "")) return [];
+  const end = between.findIndex((word) => PREPOSITION.test(word));
+  const [noun = "", head = "", ...more] = end < 0 ? between : between.slice(0, end);
+  return head === "" || more.length > 0 || NO_ADJECTIVE.test(noun) ? [noun] : [head, noun];
 };
 
 /** What words of one stem have in common: `found` of founding and founded. */

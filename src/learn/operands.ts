@@ -8,7 +8,7 @@ import {
   groupsOf,
   isNoun,
   nameOf,
-  nounIn,
+  nounsIn,
   type Place,
   type Placed,
 } from "./fragments.ts";
@@ -98,8 +98,8 @@ const placeNamesOf = (place: Place & Operand): readonly string[] => {
 
 /** Whether its words begin with a noun that names its field, such as "the founding of the label of {1}". */
 const isNamed = ({ text, field, before }: Operand): boolean => {
-  const noun = nounIn(text.replace(/\{(\d+)\}/gu, "q$1").split(" "), before.split(" ").at(-1));
-  return noun !== undefined && isNoun(noun, field);
+  const nouns = nounsIn(text.replace(/\{(\d+)\}/gu, "q$1").split(" "), before.split(" ").at(-1));
+  return nouns.some((noun) => isNoun(noun, field));
 };
 
 const wordingOf = (operand: Operand): string => `${nameOf(operand)}; ${operand.field}`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type MadeTurn, number, stateOf, text } from "../../test/planner-state.ts";
 import { random, randomKey } from "../random.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { fragmentsIn, isNoun, placedIn } from "./fragments.ts";
+import { fragmentsIn, isNoun, nounsIn, placedIn } from "./fragments.ts";
 import { recombinationsOf, recombined } from "./recombined.ts";
 
 const hotel = { price: number(90, "crown"), city: text("Ost") };
@@ -149,6 +149,35 @@ describe("recombined routes", () => {
       "owner @2.city",
       "calculate value @3.years",
     ]);
+  });
+
+  it("may name two things of a question in the same way, each with its own calls", () => {
+    const named = apart("the hotel q1", "the hotel q2", "Iris", "Dove");
+    const bookings = ["b-5", "b-6"].map((code) => stay("the hotel of q1", code));
+    const known = recombinationsOf(placesOf([...routes, named, ...bookings]));
+    const drawn = Array.from({ length: 200 }, (_, i) => recombined(known, random(randomKey("both", i))));
+    const both = drawn.find(
+      (one) =>
+        one?.analysis.template ===
+        "By how much do the price of the hotel of q1 and the price of the hotel of q2 differ?",
+    );
+    expect(both?.memory.map(({ step }) => step.raw)).toEqual([
+      "booking q1",
+      "hotel @1.hotel",
+      "booking q2",
+      "hotel @3.hotel",
+      "calculate difference @2.price @4.price",
+    ]);
+    expect(new Set(both?.analysis.entities).size).toBe(2);
+  });
+
+  it("go by the noun of a phrase, and by the word before it", () => {
+    const nouns = (words: string) => nounsIn(words.split(" "));
+    expect(nouns("the label of the album q1")).toEqual(["label"]);
+    expect(nouns("the spare part for valve q1")).toEqual(["part", "spare"]);
+    expect(nouns("hotel q1")).toEqual(["hotel"]);
+    expect(nouns("between birth of q1")).toEqual(["between"]);
+    for (const words of ["the hotel that q1 is for", "q1", "hotel of q1 and q2"]) expect(nouns(words)).toEqual([]);
   });
 
   it("put no second article in front of a thing, and by nouns only where these are asked for", () => {

@@ -9,6 +9,7 @@ export interface Recombinations {
   readonly all: readonly (readonly Slot[])[];
   /** Those where what may stand there takes other calls. */
   readonly crossing: readonly (readonly Slot[])[];
+  readonly ofRoute: ReadonlyMap<Trajectory, readonly Slot[]>;
 }
 
 interface Slot {
@@ -57,7 +58,9 @@ export const recombinationsOf = (
     ...slot,
     fitting: slot.fitting.filter(([one]) => one !== undefined && callsOf(one) !== callsOf(slot.place)),
   }));
-  return { all: byPlan(slots), crossing: byPlan(crossing) };
+  const ofRoute = new Map<Trajectory, Slot[]>();
+  for (const slot of slots) ofRoute.set(slot.route, [...(ofRoute.get(slot.route) ?? []), slot]);
+  return { all: byPlan(slots), crossing: byPlan(crossing), ofRoute };
 };
 
 /** "The" and a fragment with an article of its own. */
@@ -82,6 +85,8 @@ const byPlan = (slots: readonly Slot[]): readonly (readonly Slot[])[] => {
 
 /** How often what is put in takes other calls than what stood there. */
 const CROSSING = 0.75;
+/** How often another place of the question gets what is named in the same way. */
+const ALIKE = 0.5;
 
 /**
  * A route in which another fragment stands in place of one that brings the same kind of thing: "the price of q1" with the
@@ -89,12 +94,50 @@ const CROSSING = 0.75;
  * (compare GECA, arXiv 1904.09545). No tool is called: what a call brings is what it brought where the fragment is from.
  * Undefined where nothing can be exchanged.
  */
-export const recombined = ({ all, crossing }: Recombinations, draws: Random): Trajectory | undefined => {
+export const recombined = ({ all, crossing, ofRoute }: Recombinations, draws: Random): Trajectory | undefined => {
   const groups = crossing.length > 0 && draws.next() < CROSSING ? crossing : all;
   if (groups.length === 0) return undefined;
-  const { route, place, fitting } = draws.pick(draws.pick(groups));
-  return withFragment(route, place, draws.pick(draws.pick(fitting)));
+  const slot = draws.pick(draws.pick(groups));
+  const named = draws.pick(slot.fitting);
+  const own: Taken = { place: slot.place, named };
+  const others = draws.next() < ALIKE ? alikeTo(slot, named, ofRoute) : [];
+  const taken = others.length === 0 ? [own] : [own, draws.pick(others)];
+  // The last one first: what stands before it stays where it is.
+  return taken
+    .sort((a, b) => b.place.start - a.place.start)
+    .reduce<Trajectory | undefined>(
+      (made, { place, named }) => made && withFragment(made, place, draws.pick(named)),
+      slot.route,
+    );
 };
+
+/** A place, and what is put there, all named in one way. */
+interface Taken {
+  readonly place: Place;
+  readonly named: readonly Fragment[];
+}
+
+/** Other places of a route where what is named so may stand too: "the price of the hotel of q1 and that of q2". */
+const alikeTo = (
+  { route, place }: Slot,
+  named: readonly Fragment[],
+  ofRoute: Recombinations["ofRoute"],
+): readonly Taken[] => {
+  const [one] = named;
+  const name = one === undefined ? "" : nameOf(one);
+  const isApart = (other: Place): boolean =>
+    other.start < place.start
+      ? other.end <= place.start && isBefore(other, place)
+      : other.start >= place.end && isBefore(place, other);
+  return (ofRoute.get(route) ?? []).flatMap((other): readonly Taken[] => {
+    if (other.place.brings !== place.brings || !isApart(other.place)) return [];
+    const alike = other.fitting.find(([fragment]) => fragment !== undefined && nameOf(fragment) === name);
+    return alike === undefined ? [] : [{ place: other.place, named: alike }];
+  });
+};
+
+/** Whether all calls of a place are made before those of another one. */
+const isBefore = (one: Place, other: Place): boolean => (one.entries.at(-1) ?? 0) < (other.entries[0] ?? 0);
 
 /** A route in which a fragment stands in a place, with the calls that it takes. Undefined where a call would be made twice. */
 export const withFragment = (
