@@ -19,6 +19,9 @@ interface Slot {
   readonly fitting: readonly (readonly Fragment[])[];
 }
 
+/** What may stand in a place, by name. */
+type Able = readonly (readonly [name: string, fragments: readonly Fragment[]])[];
+
 /** What routes can be recombined to, by what other questions show and by nouns. */
 export const recombinationsOf = (
   routes: readonly Placed[],
@@ -35,14 +38,14 @@ export const recombinationsOf = (
   const isFree = (place: Place): boolean => (nouns && place.isNamed) || names.has(nameOf(place));
   const free = groupsOf(places.filter(isFree), ({ brings }) => brings);
   const after = groupsOf(places, ({ brings, before }) => `${brings} ${before}`);
-  const ableAt = (place: Place, isFreePlace: boolean): readonly (readonly [string, readonly Fragment[]])[] => {
+  const ableAt = (place: Place, isFreePlace: boolean): Able => {
     const here = after.get(`${place.brings} ${place.before}`) ?? [];
     const anywhere = isFreePlace ? (free.get(place.brings) ?? []) : [];
     const able = [...here, ...anywhere].filter((one) => bringsAll(one, place.needed) && !isTwice(place.before, one));
     return [...groupsOf(able, nameOf)];
   };
   // Places of one kind have the same to choose from.
-  const known = new Map<string, ReturnType<typeof ableAt>>();
+  const known = new Map<string, Able>();
   const fittingOf = (place: Place): readonly (readonly Fragment[])[] => {
     const isFreePlace = isFree(place);
     const kind = JSON.stringify([place.brings, place.before, isFreePlace, place.needed]);

@@ -12,6 +12,10 @@ it("a unit is the same written out and in short", () => {
     ["€", "euros"],
     ["h", "hour"],
     ["L", "litres"],
+    ["litre per second", "l/s"],
+    ["km/h", "kilometres per hour"],
+    ["m3/h", "cubic metre per hour"],
+    ["crate per shelf", "crate/shelf"],
   ] as const)
     expect([isSameUnit(one, other), isSameUnit(other, one)]).toEqual([true, true]);
   expect([isSameUnit("kg", "g"), isSameUnit("crate", "kg")]).toEqual([false, false]);
@@ -24,13 +28,6 @@ it("a value in kilograms answers a question for kg, and none for days", () => {
 });
 
 it("a rate is one unit, however it is written, and a question for it may be answered by what it counts", () => {
-  for (const [one, other] of [
-    ["litre per second", "l/s"],
-    ["km/h", "kilometres per hour"],
-    ["m3/h", "cubic metre per hour"],
-    ["crate per shelf", "crate/shelf"],
-  ] as const)
-    expect([isSameUnit(one, other), isSameUnit(other, one)]).toEqual([true, true]);
   expect(isSameUnit("litre per second", "litre per hour")).toBe(false);
   for (const [question, unit] of [
     ["How many litres per second is the capacity of Salter Lock?", "L/second"],
