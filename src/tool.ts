@@ -75,7 +75,7 @@ export interface ToolContext {
 export interface ToolMetadata {
   /**
    * It computes with values that are known and looks nothing up: its one argument is an expression, in which the rules write
-   * references as terms (`135 ft`, `"2024-02-29"`) and `days @2.date @4.born` as a call. @default false
+   * references as terms (`135 ft`, `45 "km/h"`, `"2024-02-29"`) and `days @2.date @4.born` as a call. @default false
    */
   readonly computes?: boolean;
   /** What its one argument is, for planners by rules: the whole question, or an address. @default a name or words */

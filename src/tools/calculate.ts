@@ -10,7 +10,7 @@ import { withPlainUnits } from "./spelt-units.ts";
 
 /** Longest expression that is read. */
 const longest = 400;
-const accepted = `numbers with units (135 ft, 45 km/h), dates ("2024-02-29"), + - * / ^ and ${Object.keys(functions).join(", ")}`;
+const accepted = `numbers with units (135 ft, 45 "km/h"), dates ("2024-02-29"), + - * / ^ and ${Object.keys(functions).join(", ")}`;
 
 const fail = (problem: string): never => {
   throw new ToolError(`calculate: ${problem}. It understands ${accepted}.`);

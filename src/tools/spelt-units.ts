@@ -1,16 +1,14 @@
-/** A number and the unit behind it, of any spelling; texts in quotes are left alone. */
+/** Texts in quotes; directly after a number, one is its unit. */
 const QUANTITY =
-  /"[^"]{0,400}"|((?<![\p{L}\p{N}_])\d[\d.]{0,40}(?:e[-+]?\d{1,4})?\s{0,4})([\p{L}\p{M}°€$£¥µ][\p{L}\p{M}\p{N}_°²³·'’]{0,30}(?:[/ -][\p{L}\p{M}°€$£¥µ][\p{L}\p{M}\p{N}_°²³·'’]{0,30}){0,5}|(?<=\s)%(?=\s{0,4}[,)]))(?![\p{L}\p{M}\p{N}_°²³]|\s{0,4}\()/giu;
-/** What the parser of expressions reads by itself. */
-const PLAIN = /^[a-z_][a-z0-9_]*$/iu;
+  /"(?:[^"\\]|\\.){0,400}"|'(?:[^'\\]|\\.){0,400}'|((?<![\p{L}\p{N}_.])\d[\d.]{0,40}(?:e[-+]?\d{1,4})?\s{0,4})"([^"\\]{1,100})"/giu;
 
-/** Names stand for the units of an expression that are no names: `45 km/h`, `3 square metres`, `20 %`. */
+/** Names stand for the units of an expression that are in quotes, `45 "km/h"`, since the parser reads none of these. */
 export const withPlainUnits = (
   expression: string,
 ): { readonly plain: string; readonly unitOf: (name: string) => string } => {
   const units: string[] = [];
   const plain = expression.replace(QUANTITY, (all: string, number: string | undefined, unit: string | undefined) =>
-    number === undefined || unit === undefined || PLAIN.test(unit) ? all : `${number} unit_${units.push(unit)}_`,
+    number === undefined || unit === undefined ? all : `${number} unit_in_quotes_${units.push(unit)}`,
   );
-  return { plain, unitOf: (name) => units[Number(/^unit_(\d+)_$/u.exec(name)?.[1]) - 1] ?? name };
+  return { plain, unitOf: (name) => units[Number(/^unit_in_quotes_(\d+)$/u.exec(name)?.[1]) - 1] ?? name };
 };

@@ -154,7 +154,7 @@ const isCode = (word: string): boolean => /^[\p{Lu}\p{N}]{2,4}$/u.test(word) && 
 const isIdentifier = (word: string): boolean =>
   /^\p{Ll}[\p{Ll}\p{N}_/+.-]*$/u.test(word) && /\p{N}/u.test(word) && !/^[a-z]{1,2}[23]$/u.test(word);
 const isName = (word: string): boolean =>
-  !isRate(word) && (isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word)));
+  isIdentifier(word) || (/\p{Lu}/u.test(word) && !/^[YMDHS]+(?:[-/:.][YMDHS]+)+$/u.test(word));
 const isMonth = (word: string): boolean => MONTH_NAMES.has(word.toLowerCase()) && isName(word);
 
 /** "Fewer than five": 5. */
@@ -253,6 +253,7 @@ const isForm = (words: readonly Word[], at: number): boolean => {
   const word = words[at]?.text ?? "";
   const lower = word.toLowerCase();
   if (MONTH_NAMES.has(lower) || WEEKDAY_NAMES.has(lower) || FORMS.has(lower) || isOrdinal(word)) return true;
-  if (CURRENCIES.has(word) && words[at - 1]?.text.toLowerCase() === "in") return true;
+  const before = words[at - 1]?.text.toLowerCase();
+  if ((CURRENCIES.has(word) || isRate(word)) && (before === "in" || before === "many")) return true;
   return isCode(word) && words[at + 1]?.follows === true && HEADS.has(words[at + 1]?.text.toLowerCase() ?? "");
 };

@@ -5,7 +5,7 @@ import { callRunner } from "../run-call.ts";
 
 /**
  * The executor by rules. A tool with one required string argument gets it from the sub-goal, in which every reference
- * (`q1`, `@2.country`) is replaced by its value; one that computes gets terms (`135 ft`, `"2024-02-29"`) and
+ * (`q1`, `@2.country`) is replaced by its value; one that computes gets terms (`135 ft`, `45 "km/h"`) and
  * `days @2.date @4.born` is written as `days("…", "…")`. A tool with several required arguments, or one that is no
  * string, gets them in order, one word for each (`stock q1 @2.site`), further words are its optional ones; one without any
  * gets none. A sub-goal that is a JSON object is the whole input.

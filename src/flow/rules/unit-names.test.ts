@@ -38,6 +38,21 @@ it("a rate is one unit, however it is written, and a question for it may be answ
     expect(unitOf(question)).toBe(unit);
     expect(findEntities(question)).toHaveLength(1);
   }
+  // The same letters may be a name or a code.
+  for (const [question, unit, ...entities] of [
+    ["When was the pump in M2 installed?", "date", "M2"],
+    ["Who works in M3?", "name", "M3"],
+    ["What is the rate of EUR/USD?", undefined, "EUR/USD"],
+    ["How old is L/H?", "number", "L/H"],
+    ["How many seats are in Hall L/H?", "seat", "Hall L/H"],
+    ["How fast is B-12 in m/s?", "m/second", "B-12"],
+    ["What is the volume of B-12 in m3?", "m3", "B-12"],
+    ["How many L/s flow through B-12?", "L/second", "B-12"],
+    ["How many litres per  second flow through B-12?", "L/second", "B-12"],
+  ] as const) {
+    expect([question, unitOf(question)]).toEqual([question, unit]);
+    expect(findEntities(question).map(({ text }) => text)).toEqual(entities);
+  }
   const rate = (unit: string) => ({ kind: "number", value: 7, unit }) as const;
   expect([fits(rate("litres per second"), "L/second"), fits(rate("litre"), "L/second")]).toEqual([true, true]);
   expect([fits(rate("litre per second"), "L"), fits(rate("euro"), "L/second")]).toEqual([false, false]);

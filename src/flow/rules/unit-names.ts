@@ -26,8 +26,8 @@ export const UNITS: ReadonlyMap<string, string> = new Map(
     mg: "milligram",
     t: "tonne|metric ton",
     ha: "hectare",
-    m2: "square metre|square meter|m2|m²",
-    m3: "cubic metre|cubic meter|m3|m³",
+    m2: "square metre|square meter",
+    m3: "cubic metre|cubic meter",
     W: "watt",
     kW: "kilowatt",
     MW: "megawatt",
@@ -61,6 +61,8 @@ const SYMBOLS: ReadonlyMap<string, string> = new Map(
     hr: "hour",
     l: "L",
     ml: "mL",
+    "m²": "m2",
+    "m³": "m3",
     "%": "percent",
     $: "USD",
     "€": "EUR",
@@ -74,13 +76,19 @@ export const isSameUnit = (one: string, other: string): boolean => one === other
 /** A unit as fields carry it, a rate with a slash: `km/hour`. */
 export const shortForm = (unit: string): string =>
   unit
-    .split(/ per |\//iu)
+    .split(/\s{1,9}per\s{1,9}|\//iu)
     .map(shortOf)
     .join("/");
 
-/** Whether a word is a rate of two units, such as `m3/h`. */
-export const isRate = (word: string): boolean =>
-  word.includes("/") &&
-  word.split("/").every((part) => UNITS.has(part.toLowerCase()) || SYMBOLS.has(part.toLowerCase()));
+/** Units in short, as they are written in "in m3/h": `h` is one and `H` is none. */
+const SHORT: ReadonlySet<string> = new Set([...UNITS.values(), ...SYMBOLS.keys()]);
+
+/** Whether a word is a rate in short, such as `m3/h`; one of two currencies is none. */
+export const isRate = (word: string): boolean => {
+  const parts = word.split("/");
+  return (
+    parts.length === 2 && parts.every((part) => SHORT.has(part)) && !parts.every((part) => /^[A-Z]{3}$/.test(part))
+  );
+};
 
 const shortOf = (unit: string): string => UNITS.get(unit.toLowerCase()) ?? SYMBOLS.get(unit.toLowerCase()) ?? unit;

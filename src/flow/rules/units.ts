@@ -1,10 +1,13 @@
 import { NUMBER, TRUTH } from "./fits.ts";
-import { shortForm, UNITS } from "./unit-names.ts";
+import { isRate, shortForm, UNITS } from "./unit-names.ts";
 
 const NAMES = [...UNITS.keys()].sort((a, b) => b.length - a.length).join("|");
 
-/** A unit, or a rate of two: "litres per second", "km/h". */
-const UNIT = `(?:${NAMES})(?:(?: per |/)(?:${NAMES}|h|s|min|l))?(?![\\p{L}\\p{N}])`;
+/** A unit, or a rate of two: "litres per second". */
+const UNIT = `(?:${NAMES})(?:\\s{1,3}per\\s{1,3}(?:${NAMES}))?(?![\\p{L}\\p{N}])`;
+/** What may be a rate in short, "in km/h", or an area or a volume where nothing more is said of it. */
+const RATE = /(?:\bin|\bhow many|\bexpressed as|\()\s{0,3}([\p{L}\d²³]{1,5}\/[\p{L}\d²³]{1,5})(?![\p{L}\p{N}/])/iu;
+const SIZED = /\bin (k?m[23²³])(?=\s{0,3}(?:[?.,;)]|$))/u;
 
 const COUNTED = new RegExp(
   `\\b(?:how many|count the|(?:what|which|the|total) number of|number of)\\s+(?:\\p{L}+\\s+)??(${UNIT})`,
@@ -55,7 +58,9 @@ export const unitOf = (question: string): string | undefined => {
 
 const kindOf = (question: string): string | undefined => {
   if (WEEKDAY.test(question)) return "weekday";
-  const unit = COUNTED.exec(question)?.[1] ?? MEASURED.exec(question)?.[1];
+  const rate = RATE.exec(question)?.[1];
+  if (rate !== undefined && isRate(rate)) return shortForm(rate);
+  const unit = COUNTED.exec(question)?.[1] ?? MEASURED.exec(question)?.[1] ?? SIZED.exec(question)?.[1];
   if (unit !== undefined) return shortForm(unit);
   if (DATE.test(question)) return "date";
   if (YEAR.test(question)) return "year";
