@@ -55,7 +55,7 @@ export const chooseRecipe = ({
   verdicts = false,
   turnsLeft = recipe?.turnsLeft,
   marked = recipe?.marked,
-  references = "entries",
+  references,
   isTaught = false,
 }: RecipeChoice): Recipe => {
   const isAdapter = learns === "adapters";
@@ -71,7 +71,7 @@ export const chooseRecipe = ({
     grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
     coldStart: { ...base.coldStart, steps: isTaught ? 0 : (coldStart ?? Math.ceil(share * base.coldStart.steps)) },
-    ...(isTaught && { references }),
+    ...(isTaught && references !== undefined && { references }),
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
     ...(fails(toolFailures) && { unavailable: base.unavailable ?? UNAVAILABLE }),
     ...(prompt !== undefined && { prompt }),

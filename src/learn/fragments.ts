@@ -208,23 +208,22 @@ const SAYING =
 /** What may lead from a noun to the thing of which it is said. */
 const PREPOSITION = /^(?:of|for|in|at|on|to|from|with|by|behind|under|over|near)$/iu;
 
-/** Words that stand before a noun and are no part of what it names. */
-const NO_ADJECTIVE = /^(?:a|an|all|as|between|both|each|every|fewer|how|less|many|more|much|one|per|than|two)$/iu;
-
 /**
  * The nouns of words such as "the spare part for the valve q1", with their article: `part`, and then `spare`. They end with the
  * one thing that they mention, and say nothing of it. `before` is the word before them.
  */
 export const nounsIn = (words: readonly string[], before = ""): readonly string[] => {
   if (/^the$/iu.test(before)) return [];
-  const own = /^the$/iu.test(words[0] ?? "") ? words.slice(1) : words;
+  const hasArticle = /^the$/iu.test(words[0] ?? "");
+  const own = hasArticle ? words.slice(1) : words;
   const between = own.slice(0, -1);
   const isPhrase =
     between.length > 0 && between.every((word) => isWord(word) && !SAYING.test(word) && !/^q\d/u.test(word));
   if (!isPhrase || !/^q\d+$/u.test(own.at(-1) ?? "")) return [];
   const end = between.findIndex((word) => PREPOSITION.test(word));
   const [noun = "", head = "", ...more] = end < 0 ? between : between.slice(0, end);
-  return head === "" || more.length > 0 || NO_ADJECTIVE.test(noun) ? [noun] : [head, noun];
+  // Without an article nothing says that both belong together.
+  return hasArticle && head !== "" && more.length === 0 ? [head, noun] : [noun];
 };
 
 /** What words of one stem have in common: `found` of founding and founded. */

@@ -14,13 +14,19 @@ export type AboutPrompts = {
   readonly verdicts?: true;
   readonly turnsLeft?: false;
   readonly marked?: true;
-  readonly references?: "things";
+  readonly references: NonNullable<Recipe["references"]>;
 };
 
-export const aboutPrompts = ({ prompt, verdicts, turnsLeft, marked, references }: Recipe): AboutPrompts => ({
+export const aboutPrompts = ({
+  prompt,
+  verdicts,
+  turnsLeft,
+  marked,
+  references = "entries",
+}: Recipe): AboutPrompts => ({
   ...(prompt !== undefined && { prompt }),
   ...(verdicts === true && { verdicts }),
   ...(turnsLeft === false && { turnsLeft }),
   ...(marked === true && { marked }),
-  ...(references === "things" && { references }),
+  references,
 });

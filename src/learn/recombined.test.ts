@@ -176,6 +176,8 @@ describe("recombined routes", () => {
     expect(nouns("the label of the album q1")).toEqual(["label"]);
     expect(nouns("the spare part for valve q1")).toEqual(["part", "spare"]);
     expect(nouns("hotel q1")).toEqual(["hotel"]);
+    // Without an article the word before may be anything.
+    expect(nouns("whether hotel q1")).toEqual(["whether"]);
     expect(nouns("between birth of q1")).toEqual(["between"]);
     for (const words of ["the hotel that q1 is for", "q1", "hotel of q1 and q2"]) expect(nouns(words)).toEqual([]);
   });

@@ -66,9 +66,15 @@ export const recombinationsOf = (
   return { all: byPlan(slots), crossing: byPlan(crossing), ofRoute };
 };
 
-/** "The" and a fragment with an article of its own. */
-const isTwice = (before: string, { text }: Fragment): boolean =>
-  /(?:^| )(?:the|an?|its|their|this)$/iu.test(before) && /^(?:the|an?) /iu.test(text);
+/** A fragment with an article of its own behind another one, or behind its own noun. */
+const isTwice = (before: string, { text }: Fragment): boolean => {
+  const last = before.slice(before.lastIndexOf(" ") + 1).toLowerCase();
+  const [article = "", noun = ""] = text.toLowerCase().split(" ");
+  const isNamed = article === "the" || article === "a" || article === "an";
+  return isNamed && (DETERMINERS.has(last) || last === noun);
+};
+
+const DETERMINERS = new Set("the a an my our your his her its their this these".split(" "));
 
 const bringsAll = ({ calls }: Fragment, fields: readonly string[]): boolean => {
   const brought = calls.at(-1)?.observation;

@@ -67,7 +67,6 @@ describe("everything that training needs", () => {
     expect((await opened(planner, {})).recipe).toEqual({
       ...recipes.micro,
       coldStart: { ...recipes.micro.coldStart, steps: 0 },
-      references: "entries",
     });
     await expect(opened(planner, { coldStart: 5 })).rejects.toThrow(/levers is trained as it is.*Leave coldStart out/);
     expect(seen.disposed).toBe(1);
@@ -84,6 +83,31 @@ describe("everything that training needs", () => {
     const learning = await opened(planner, {});
     expect(seen.openings[0]?.recipe).toEqual(recipes.micro);
     expect(learning.recipe).toEqual(recipes.adapter);
+  });
+
+  it("looks for as many routes as the recipe of what learns shows, also without a cold start", async () => {
+    const { planner } = sourceOf({ learns: "adapters" });
+    let walked = 0;
+    const train: Environment["train"] = (family, index) => {
+      walked += 1;
+      return environment.train(family, index);
+    };
+    const built = { ...environment, train, builtInModel: "agentflow-tiny" };
+    const learning = await opened(planner, { coldStart: 0, steps: 1 }, { environment: built });
+    await learning.walked();
+    // Of two families three tasks each, for the routes of one step.
+    expect(learning.recipe.routes.sequences).toBe(6);
+    expect(walked).toBe(6);
+  });
+
+  it("prompts as the settings say, then as the recipe does, then as it was trained", async () => {
+    const engine = leverEngine({ learns: "adapters" });
+    const { planner } = sourceOf({}, { open: async () => ({ engine, prompt: "compact" }) });
+    expect((await opened(planner)).recipe.prompt).toBe("compact");
+    const { planner: talker } = sourceOf({}, { open: async () => ({ engine, prompt: "chat" }) });
+    const { adapter } = recipes;
+    expect((await opened(talker, {}, { recipe: adapter })).recipe).toEqual(adapter);
+    expect((await opened(talker, { prompt: "compact" })).recipe).toEqual(adapter);
   });
 
   it("shows verdicts to a planner that was trained on them, unless told otherwise", async () => {

@@ -62,7 +62,8 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
     throw new ConfigError(
       "A planner that is made for these tools knows nothing before its cold start. Set coldStart to at least 1, or leave it out.",
     );
-  const recipe = chooseRecipe(choiceOf(parts));
+  // Which one it is comes out when it is known what learns.
+  let recipe = chooseRecipe(choiceOf(parts));
   let found: Promise<Environment> | undefined;
   const walked = (): Promise<Environment> => {
     found ??= withRoutes(parts, recipe);
@@ -80,8 +81,10 @@ export const openLearning = async (parts: LearningParts): Promise<Learning> => {
     if (planner.isShared !== true) await opened.engine.dispose();
   };
   try {
+    const flow = withFlow(parts, opened);
+    recipe = flow.recipe;
     return {
-      ...withFlow(parts, opened),
+      ...flow,
       walked,
       ...(planner.isMade === true && { seconds: now() - begun }),
       dispose,
@@ -143,7 +146,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const { engine } = opened;
   const { learns, optimiser } = engine;
   if (optimiser !== undefined) emit({ type: "diagnosis", message: NOT_KEPT[optimiser] });
-  const { seed, prompt = opened.prompt, verdicts = opened.verdicts, toolFailures } = settings;
+  const { seed, prompt = parts.recipe?.prompt ?? opened.prompt, verdicts = opened.verdicts, toolFailures } = settings;
   const { turnsLeft, marked, references } = opened;
   const choice = { ...choiceOf(parts, engine), prompt, verdicts, turnsLeft, marked, references, learns, optimiser };
   const cast = castOf(engine, { ...settings, recipe: chooseRecipe(choice) });

@@ -174,7 +174,7 @@ const promptsKnownTo = async (
     verdicts: verdicts === true,
     turnsLeft: turnsLeft !== false,
     marked: marked === true,
-    references: references === "things" ? "things" : "entries",
+    ...((references === "things" || references === "entries") && { references }),
   };
 };
 

@@ -97,6 +97,11 @@ describe("what a family decides by", () => {
       ),
     }));
     expect(decisionIn(levels).decision?.by).toBe("incident.level");
+    // Pairs that happen to agree tell nothing of the next question.
+    const pairs = shown((_, i) => ({
+      cases: new Map([["incident q1.tag", caseOf("incident.tag", `tag${Math.floor(i / 4)}${i % 2}`)]]),
+    }));
+    expect(decisionIn(pairs).decision?.by).toBeUndefined();
   });
 
   it("is not looked for where few questions are answered the other way, and that is said", () => {
@@ -105,6 +110,9 @@ describe("what a family decides by", () => {
     const { decision } = decisionIn(few);
     expect(decision).toEqual({ between: ["deployment", "rota"], by: undefined, rare: { answered: 4, of: 36 } });
     expect(decisionIn(few.slice(1)).decision).toBeUndefined();
+    // Four of a hundred may be chance.
+    const most = rare.filter(({ accepted }) => accepted.has("deployment"));
+    expect(decisionIn([...rare, ...most, ...most, ...most, ...most, ...most]).decision).toBeUndefined();
     const [finding] = checkDecisions({
       decisions: new Map([["whom to ask", decision ?? { between: ["", ""], by: "" }]]),
     });

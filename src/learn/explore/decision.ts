@@ -4,8 +4,9 @@ import type { Asked, Decision, Seen } from "./seen.ts";
 /** A decision is one where this many tasks show it, both ways, and what is seen tells this share of them apart. */
 const FEWEST_SHOWN = 8;
 const FEWEST_EACH = 0.2;
-/** Where fewer than that are answered the other way, this many are more than a coincidence. */
+/** Where fewer than that are answered the other way, this many, and this share, are more than a coincidence. */
 const FEWEST_RARE = 4;
+const RARE = 0.05;
 const TOLD_APART = 0.9;
 /** Of the tasks whose words are those of another one, the least share that is answered the other way. */
 const WORDED_ALIKE = 0.15;
@@ -68,7 +69,7 @@ const isBoth = (sided: readonly Sided[]): boolean => {
 const rareIn = (sided: readonly Sided[], between: Decision["between"]): Decision | undefined => {
   const words = new Set(sided.flatMap(({ seen, isFirst }) => (isFirst ? [seen.template] : [])));
   const rare = sided.filter(({ seen, isFirst }) => !isFirst && words.has(seen.template)).length;
-  return rare < FEWEST_RARE || sided.length < FEWEST_SHOWN
+  return rare < Math.max(FEWEST_RARE, RARE * sided.length) || sided.length < FEWEST_SHOWN
     ? undefined
     : { between, by: undefined, rare: { answered: rare, of: sided.length } };
 };
@@ -98,7 +99,9 @@ const teller = (
     }, 0);
     // Of two that tell all, the one that was seen more often is less likely to do so by chance.
     const worth = (right + 1) / (at.length + 2);
-    return isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
+    // Many values with a few tasks each tell all of these apart, and none that comes.
+    const isFew = values.size < at.length / 3;
+    return isFew && isBoth(at) && right >= TOLD_APART * at.length ? [{ name, worth }] : [];
   });
   const fitsWords = (name: string): number => (name.endsWith(" more") === prefersMore ? 1 : 0);
   return told.sort((a, b) => b.worth - a.worth || fitsWords(b.name) - fitsWords(a.name))[0]?.name;
@@ -132,7 +135,7 @@ export const checkDecisions = ({ decisions }: Pick<Asked, "decisions">): Finding
         return {
           check: "families",
           level: "warning",
-          message: `${family}: ${rare.answered} of ${rare.of} questions of the same words are answered by ${second}, the others by ${first}: too few to find out what tells which. Add tasks of the rarer kind, until they are a fifth or more.`,
+          message: `${family}: ${rare.answered} of ${rare.of} questions of the same words are answered by ${second}, the others by ${first}: with so few, what tells which is not looked for. Add tasks of the rarer kind, until they are a fifth or more.`,
         };
       const both = `${family}: questions of the same words are answered by ${first} or by ${second}`;
       if (by !== undefined) return { check: "families", level: "ok", message: `${both}, which ${by} tells` };
