@@ -3,14 +3,3 @@ import type { Field } from "../tool.ts";
 
 /** A field's value alone, without its unit. */
 export const fieldText = ({ value }: Field): string => (typeof value === "number" ? String(tidied(value)) : value);
-
-/** A unit that an expression can have as a name; some names are operators. */
-const NAME = /^(?!(?:and|in|mod|not|or|to|xor)$)[a-z_][a-z0-9_]*$/iu;
-
-/** A field as a term of an expression: `135 ft`, `45 "km/h"`, `63.546`, `"2024-02-29"`. */
-export const fieldTerm = (field: Field): string => {
-  const { value, unit } = field;
-  if (typeof value !== "number") return JSON.stringify(value);
-  if (unit === undefined) return fieldText(field);
-  return `${fieldText(field)} ${NAME.test(unit) ? unit : JSON.stringify(unit)}`;
-};

@@ -3,10 +3,11 @@ import { exactJson } from "../../number-text.ts";
 import { type AnyTool, computes } from "../../tool.ts";
 import type { Step, ToolCall } from "../../trajectory.ts";
 import { type Argument, type Arguments, argumentsOf, argumentValue, isWholeText } from "../arguments.ts";
-import { fieldTerm, fieldText } from "../field-text.ts";
+import { fieldText } from "../field-text.ts";
 import { refused } from "../observation.ts";
 import { resolveIn } from "../reference-in-text.ts";
 import { REFERENCE, resolve } from "../references.ts";
+import { fieldTerm } from "./field-term.ts";
 
 /** Writes calls as `ruleExecutor` says. It remembers the arguments of the tools that it has seen. */
 export const callWriter = (): ((step: Step, state: FlowState) => ToolCall | Refusal) => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { Field, ToolOutput } from "../tool.ts";
-import { calculate } from "../tools/index.ts";
-import { fieldTerm } from "./field-text.ts";
+import type { Field, ToolOutput } from "../../tool.ts";
+import { calculate } from "../../tools/index.ts";
+import { fieldTerm } from "./field-term.ts";
 
 it.each(["ft", "km/h", "litre per second", "%", "€", "m³", "$/night", "in", "mod", "l/100 km", "US$ a month", "dB(A)"])(
   "a number in %s is what it was after a calculation took it as a term",
