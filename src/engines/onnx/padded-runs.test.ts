@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { random, randomKey } from "../../random.ts";
 import { cheapestRuns, type RunCosts } from "./padded-runs.ts";
 
-const costs: RunCosts = { run: 100, pair: 0 };
+const costs: RunCosts = { most: 1024, run: 100, pair: 0 };
 const costOf = (lengths: readonly number[], runs: readonly number[], { run, pair }: RunCosts): number => {
   let at = 0;
   return runs.reduce((sum, rows) => {
@@ -38,7 +38,7 @@ it("finds the cheapest of all ways", () => {
         return rows === 1 || rows * (lengths[at - 1] ?? 0) <= 1024;
       });
     });
-    for (const own of [costs, { run: 60, pair: 1 / 256 }]) {
+    for (const own of [costs, { most: 1024, run: 60, pair: 1 / 256 }]) {
       const least = Math.min(...allowed.map((runs) => costOf(lengths, runs, own)));
       expect(costOf(lengths, cheapestRuns(lengths, own), own), lengths.join()).toBe(least);
     }

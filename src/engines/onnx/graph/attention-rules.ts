@@ -24,8 +24,9 @@ const joinQuery = (b: OnnxBuilder, x: string, group: number, headSize: number, w
 const splitKey = (b: OnnxBuilder, x: string, shape: string, keyHeads: number, headSize: number): string =>
   b.node("Transpose", [b.node("Reshape", [x, batchShape(b, shape, [keyHeads, headSize])])], { perm: [0, 2, 1, 3] });
 
+/** The gradient of keys or values, [B, K, d, T] → [N, K·d]. */
 const joinKey = (b: OnnxBuilder, x: string, width: number): string =>
-  reshape(b, b.node("Transpose", [x], { perm: [0, 2, 1, 3] }), [-1, width]);
+  reshape(b, b.node("Transpose", [x], { perm: [0, 3, 1, 2] }), [-1, width]);
 
 /** Scores of queries [1, K, G·T, d] under a mask [T, S], as probabilities [1, K, G·T, S]; `keys` [1] is S. */
 const probabilitiesOf = (
@@ -55,7 +56,8 @@ const rowSums = (
 
 /**
  * dS = P∘(dP − rowsum(dO∘O)), and from it the gradients of the three. The row sums are one more column of dO, against a
- * column of ones in V: a pass over the scores less.
+ * column of ones in V: a pass over the scores less. Those of keys and values are made as [B, K, d, S]: the factor that a product
+ * transposes, over and over, is the small one.
  */
 const attentionGradient = (
   b: OnnxBuilder,
@@ -70,8 +72,8 @@ const attentionGradient = (
   const dScores = b.node("Mul", [probabilities, centred]);
   return {
     q: b.node("FusedMatMul", [dScores, k], { alpha: scale }),
-    k: b.node("FusedMatMul", [dScores, q], { transA: 1, alpha: scale }),
-    v: b.node("FusedMatMul", [probabilities, dContext], { transA: 1 }),
+    k: b.node("FusedMatMul", [q, dScores], { transA: 1, alpha: scale }),
+    v: b.node("FusedMatMul", [dContext, probabilities], { transA: 1 }),
   };
 };
 
@@ -123,13 +125,11 @@ const keysOf = (b: OnnxBuilder, x: string, bounds: string, i: Block): string =>
     ? x
     : b.node("Slice", [x, b.constant("int64", [0]), boundOf(b, bounds, i + 1), b.constant("int64", [2])]);
 
-/** Σ of what the blocks say about the keys that they see, [1, K, N, d]. */
+/** Σ of what the blocks say about the keys that they see, [1, K, d, N]. */
 const sumOfKeys = (b: OnnxBuilder, parts: readonly string[], bounds: string): string =>
   parts.reduceRight((sum, part, i) => {
     const missing = b.node("Sub", [boundOf(b, bounds, blocks.length), boundOf(b, bounds, i + 1)]);
-    const pads = b.node("Concat", [b.constant("int64", [0, 0, 0, 0, 0, 0]), missing, b.constant("int64", [0])], {
-      axis: 0,
-    });
+    const pads = b.node("Concat", [b.constant("int64", [0, 0, 0, 0, 0, 0, 0]), missing], { axis: 0 });
     return b.node("Add", [sum, b.node("Pad", [part, pads])]);
   });
 

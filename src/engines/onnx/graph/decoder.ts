@@ -12,6 +12,8 @@ export interface DecoderParts {
   readonly linear?: Linear;
   /** Sees a value of a layer that is expensive to recompute, and returns the name under which the graph uses it. */
   readonly keep?: (name: string, value: string) => string;
+  /** Rows of the last hidden states that anybody reads, all different: behind its attention, the last layer computes no others. */
+  readonly rows?: string;
 }
 
 /** The linear of a model as it is: weights, and the bias where the architecture has one. */
@@ -24,13 +26,14 @@ export const plainLinear =
       : t.apply("linear", { x, weight }).y;
   };
 
-/** One decoder layer, [N, D] → [N, D]; its weights are called `<layer>.<name>`. */
+/** One decoder layer, [N, D] → [N, D], or to the rows that are read; its weights are called `<layer>.<name>`. */
 export const decoderLayer = (
   t: Tape,
   config: ModelConfig,
   x: string,
-  { index, layer, attend, linear = plainLinear(config), keep = (_, value) => value }: LayerParts,
+  { index, layer, attend, linear = plainLinear(config), keep = (_, value) => value, rows }: LayerParts,
 ): string => {
+  const read = (value: string): string => (rows === undefined ? value : t.apply("gatherRows", { x: value, rows }).y);
   const norm = (value: string, name: string): string =>
     t.apply("rmsNorm", { x: value, weight: `${layer}.${name}.weight` }, { epsilon: config.rms_norm_eps }).y;
   const project = (value: string, name: string): string => keep(name, linear(t, value, layer, name));
@@ -50,14 +53,14 @@ export const decoderLayer = (
   const a = norm(x, "input_layernorm");
   const q = headNorm(project(a, "self_attn.q_proj"), "q_norm");
   const k = headNorm(project(a, "self_attn.k_proj"), "k_norm");
-  const context = keep("context", attend(index, q, k, project(a, "self_attn.v_proj")));
+  const context = read(keep("context", attend(index, q, k, project(a, "self_attn.v_proj"))));
   // A norm's gradient needs what goes in; a sum's does not.
   const output = (value: string, name: string): string =>
     config.sandwich_norms ? project(value, name) : linear(t, value, layer, name);
   const attended = output(context, "self_attn.o_proj");
   const middle = keep(
     "middle",
-    t.apply("add", { a: x, b: config.sandwich_norms ? norm(attended, "post_attention_layernorm") : attended }).y,
+    t.apply("add", { a: read(x), b: config.sandwich_norms ? norm(attended, "post_attention_layernorm") : attended }).y,
   );
   const m = norm(middle, config.sandwich_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm");
   const gate = project(m, "mlp.gate_proj");
@@ -73,12 +76,19 @@ interface LayerParts extends DecoderParts {
   readonly layer: string;
 }
 
-/** The decoder from ids [N] to its last normed hidden states [N, D]. */
-export const decoder = (t: Tape, config: ModelConfig, parts: DecoderParts): string => {
+/** The decoder from ids [N] to its last normed hidden states: [N, D], or the rows that are read. */
+export const decoder = (t: Tape, config: ModelConfig, { rows, ...parts }: DecoderParts): string => {
   let x = t.apply("embed", { table: "model.embed_tokens.weight", ids: "ids" }).y;
   if (config.embedding_scale !== undefined) x = t.apply("scale", { x }, { factor: config.embedding_scale }).y;
-  for (let index = 0; index < config.num_hidden_layers; index += 1)
-    x = decoderLayer(t, config, x, { ...parts, index, layer: `model.layers.${index}` });
+  for (let index = 0; index < config.num_hidden_layers; index += 1) {
+    const isLast = index === config.num_hidden_layers - 1;
+    x = decoderLayer(t, config, x, {
+      ...parts,
+      ...(isLast && rows !== undefined && { rows }),
+      index,
+      layer: `model.layers.${index}`,
+    });
+  }
   return t.apply("rmsNorm", { x, weight: "model.norm.weight" }, { epsilon: config.rms_norm_eps }).y;
 };
 

@@ -59,6 +59,7 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
       { width: heads * config.head_dim },
     ).y;
   const hidden = decoder(t, config, {
+    rows: "rows",
     attend: (layer, q, k, v) => {
       const prefix = prefixOf(config, layer);
       return t.apply(
@@ -75,8 +76,7 @@ export const trainingGraph = (config: ModelConfig, { gradients }: { readonly gra
       ).y;
     },
   });
-  const heads = t.apply("gatherRows", { x: hidden, rows: "rows" }).y;
-  const x = t.apply("repeatRows", { x: heads, which: "which" }).y;
+  const x = t.apply("repeatRows", { x: hidden, which: "which" }).y;
   const { y, entropy } = t.apply("logProb", { x, table: headOf(config), targets: "targets" });
   b.output("logProbs", y, "float32", ["M"]);
   b.output("entropies", entropy, "float32", ["M"]);
@@ -178,8 +178,7 @@ export const extensionGraph = (config: ModelConfig): OnnxModel => {
       constant([-1, heads * headSize]),
     ]);
   };
-  const hidden = decoder(t, config, { attend });
-  const x = t.apply("gatherRows", { x: hidden, rows: "last" }).y;
+  const x = decoder(t, config, { attend, rows: "last" });
   b.output("probabilities", probabilities(b, config, x), "float32", ["B", config.vocab_size]);
   return b.finish();
 };

@@ -29,7 +29,7 @@ const REACH_STEP = 64;
 /** Decoding continues while fewer rows than this wait to be extended. */
 const EXTENSION_ROWS = 24;
 /** A run costs about 4 ms where a token takes 0.04 (2.56 M parameters, 2 threads). */
-const EXTENSION_COSTS = { run: 100, pair: 0 };
+const EXTENSION_COSTS = { most: 1024, run: 100, pair: 0 };
 /**
  * Rows times parameters up to which one thread decodes: 16 rows of 2.56 M parameters cost 1.5 times the processor time on
  * two threads, and take nine tenths of the time.

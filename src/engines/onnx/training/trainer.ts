@@ -4,12 +4,12 @@ import { floatsOf, type Runtime, type Session } from "../carriers/runtime.ts";
 import { trainingGraph } from "../graph/graphs.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
 import type { ModelConfig } from "../model-config.ts";
-import { bindings, type Weights } from "../weights.ts";
+import { allocateWeights, bindings, type Weights } from "../weights.ts";
 import type { TargetWeights } from "./target-weights.ts";
 import { checkCoefficients, checkFinite, checkSequences } from "./training-checks.ts";
-import { fillHead, fillTokens, treeBatches } from "./tree-batch.ts";
+import { dealt, fillHead, fillTokens, type TreeBatch, treeBatches } from "./tree-batch.ts";
 
-/** Runs the training graph over batches of sequences, with their common prefixes computed once. */
+/** Runs the training graph over batches of sequences, with their common prefixes computed once, in lanes side by side. */
 export interface Trainer {
   forward(weights: Weights, sequences: readonly TrainingSequence[]): Promise<ForwardResult>;
   /** Adds the gradient of −Σ c·w·logp to `gradient`; the importance weights w are 1 unless said otherwise. */
@@ -23,17 +23,51 @@ export interface Trainer {
   dispose(): void;
 }
 
-export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer => {
-  const sessions = new Map<boolean, Session>();
-  const sessionFor = (gradients: boolean): Session => {
-    const known = sessions.get(gradients);
-    if (known) return known;
-    const model = trainingGraph(config, { gradients });
-    const session = runtime.session(model.bytes, model);
-    sessions.set(gradients, session);
-    return session;
-  };
+/** Each computes its share of the batches on its share of the threads: small products gain little from a second thread. */
+const LANES = 2;
 
+/** What one lane computes with: no two run the same session, or into the same memory. */
+interface Lane {
+  readonly session: (gradients: boolean) => Session;
+  readonly block: ReturnType<typeof growingBlocks>;
+  /** Of its own: zeros between calls. */
+  readonly gradient: () => Weights;
+  readonly dispose: () => void;
+}
+
+const createLane = (runtime: Runtime, config: ModelConfig): Lane => {
+  const threads = Math.ceil(runtime.description.threads / LANES);
+  const sessions = new Map<boolean, Session>();
+  let gradient: Weights | undefined;
+  return {
+    session: (gradients) => {
+      const known = sessions.get(gradients);
+      if (known) return known;
+      const model = trainingGraph(config, { gradients });
+      const session = runtime.session(model.bytes, { ...model, threads });
+      sessions.set(gradients, session);
+      return session;
+    },
+    block: growingBlocks(runtime),
+    gradient: () => {
+      gradient ??= allocateWeights(runtime, config);
+      return gradient;
+    },
+    dispose: () => {
+      for (const session of sessions.values()) session.dispose();
+      sessions.clear();
+    },
+  };
+};
+
+/** Adds a lane's gradient, and leaves zeros there. */
+const gather = (into: Float32Array, own: Float32Array): void => {
+  for (let i = 0; i < own.length; i += 1) into[i] = (into[i] as number) + (own[i] as number);
+  own.fill(0);
+};
+
+export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer => {
+  const lanes = Array.from({ length: LANES }, () => createLane(runtime, config));
   const kinds = layerKinds(config);
   const angles = Object.fromEntries(
     [...kinds].flatMap(([type, prefix]) =>
@@ -43,7 +77,6 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     ),
   );
 
-  const block = growingBlocks(runtime);
   const run = async (
     weights: Weights,
     sequences: readonly TrainingSequence[],
@@ -52,29 +85,39 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     checkSequences(config, config.max_position_embeddings, sequences);
     const logProbs = sequences.map(({ targets }) => new Float32Array(targets.length));
     const entropies = sequences.map(({ targets }) => new Float32Array(targets.length));
-    const session = sessionFor(training !== undefined);
-    const fixed = {
-      ...angles,
-      ...bindings(weights),
-      ...(training && bindings(training.gradient, "into.")),
+    const fixed = { ...angles, ...bindings(weights) };
+    /** Adds to `gradient`. */
+    const runShare = async (lane: Lane, share: readonly TreeBatch[], gradient: Weights | undefined): Promise<void> => {
+      if (share.length === 0) return;
+      const { block } = lane;
+      const session = lane.session(training !== undefined);
+      const gradients = gradient ? bindings(gradient, "gradient.") : {};
+      const into = gradient ? bindings(gradient, "into.") : {};
+      for (const batch of share) {
+        const head = fillHead(block, batch, training);
+        const outLogProbs = block("logProbs", "float32", [head.count]);
+        const outEntropies = block("entropies", "float32", [head.count]);
+        await session.run(
+          { ...fixed, ...into, ...fillTokens(block, batch, kinds, config.sliding_window), ...head.inputs },
+          { logProbs: outLogProbs, entropies: outEntropies, ...gradients },
+        );
+        const [logs, entropy] = [floatsOf(outLogProbs), floatsOf(outEntropies)];
+        for (const [m, { uses }] of head.targets.entries())
+          for (const { sequence, index } of uses) {
+            (logProbs[sequence] as Float32Array)[index] = logs[m] as number;
+            (entropies[sequence] as Float32Array)[index] = entropy[m] as number;
+          }
+      }
     };
-    const gradients = training ? bindings(training.gradient, "gradient.") : {};
     // As many angles as a tree has tokens, however small their positions are.
-    for (const batch of treeBatches(sequences, config.max_position_embeddings)) {
-      const head = fillHead(block, batch, training);
-      const outLogProbs = block("logProbs", "float32", [head.count]);
-      const outEntropies = block("entropies", "float32", [head.count]);
-      await session.run(
-        { ...fixed, ...fillTokens(block, batch, kinds, config.sliding_window), ...head.inputs },
-        { logProbs: outLogProbs, entropies: outEntropies, ...gradients },
-      );
-      const [logs, entropy] = [floatsOf(outLogProbs), floatsOf(outEntropies)];
-      for (const [m, { uses }] of head.targets.entries())
-        for (const { sequence, index } of uses) {
-          (logProbs[sequence] as Float32Array)[index] = logs[m] as number;
-          (entropies[sequence] as Float32Array)[index] = entropy[m] as number;
-        }
-    }
+    const shares = dealt(treeBatches(sequences, config.max_position_embeddings), LANES);
+    // The first lane adds to what the caller has.
+    const others = training ? lanes.slice(1).map((lane) => lane.gradient()) : [];
+    const gradients = [training?.gradient, ...others];
+    // No lane is under way any more when another one's failure is told.
+    const ends = await Promise.allSettled(lanes.map((lane, i) => runShare(lane, shares[i] ?? [], gradients[i])));
+    for (const own of others) if (training) gather(training.gradient.floats, own.floats);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
     checkFinite(logProbs);
     return { logProbs, entropies };
   };
@@ -86,8 +129,7 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
       return run(weights, sequences, { gradient, coefficients, importance });
     },
     dispose: () => {
-      for (const session of sessions.values()) session.dispose();
-      sessions.clear();
+      for (const lane of lanes) lane.dispose();
     },
   };
 };

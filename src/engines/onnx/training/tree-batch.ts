@@ -2,7 +2,7 @@ import type { TrainingSequence } from "../../../engine.ts";
 import type { growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Tensor } from "../carriers/runtime.ts";
 import type { LayerType } from "../model-config.ts";
-import { cheapestRuns, RUN_TOKENS } from "../padded-runs.ts";
+import { cheapestRuns } from "../padded-runs.ts";
 import { HIDDEN, reachOf, showAncestors } from "./pack-inputs.ts";
 import { type Pack, type PackedTarget, packSequences } from "./packing.ts";
 import { coefficientOf, importanceOf, type TargetWeights, targetsOf } from "./target-weights.ts";
@@ -14,8 +14,8 @@ export interface TreeBatch {
 }
 
 const LENGTH_STEP = 8;
-/** A token costs what 256 pairs of attention do, and a run what 64 tokens do (2.56 M parameters). */
-const COSTS = { run: 64, pair: 1 / 256 };
+/** A token costs what 512 pairs of attention do, and a run what 32 tokens do (2.56 M parameters, a thread of AVX2). */
+const COSTS = { most: 512, run: 32, pair: 1 / 512 };
 /** A tree grows while shared tokens save more than attention between its branches, which is masked, costs. */
 const TREE_COSTS = { pack: 0, token: 160 };
 
@@ -24,13 +24,26 @@ const TREE_COSTS = { pack: 0, token: 160 };
  * their order alone. `most`: tokens of a tree of several sequences.
  */
 export const treeBatches = (sequences: readonly TrainingSequence[], most: number): TreeBatch[] => {
-  const trees = packSequences(sequences, Math.min(most, RUN_TOKENS), TREE_COSTS).reverse();
+  const trees = packSequences(sequences, Math.min(most, COSTS.most), TREE_COSTS).reverse();
   const lengths = trees.map(({ ids }) => LENGTH_STEP * Math.ceil(ids.length / LENGTH_STEP));
   let end = 0;
   return cheapestRuns(lengths, COSTS).map((count) => {
     end += count;
     return { trees: trees.slice(end - count, end), length: lengths[end - 1] as number };
   });
+};
+
+const costOf = ({ trees, length }: TreeBatch): number => COSTS.run + trees.length * length * (1 + COSTS.pair * length);
+
+/** Batches in shares that cost about the same, dear ones first. Depends on the batches alone. */
+export const dealt = (batches: readonly TreeBatch[], count: number): readonly (readonly TreeBatch[])[] => {
+  const shares = Array.from({ length: count }, () => ({ cost: 0, batches: [] as TreeBatch[] }));
+  for (const batch of [...batches].sort((a, b) => costOf(b) - costOf(a))) {
+    const cheapest = shares.reduce((least, share) => (share.cost < least.cost ? share : least));
+    cheapest.batches.push(batch);
+    cheapest.cost += costOf(batch);
+  }
+  return shares.map((share) => share.batches);
 };
 
 type Block = ReturnType<typeof growingBlocks>;
