@@ -2,9 +2,10 @@
  * Processor seconds and sampled tokens until the planner answers 80 and 90 % of unseen validation pages: the recipe of `learn`
  * beside an earlier one, which is pinned here as data, step by step in turn in one process.
  *
- *   npx tsx bench/time-to-learn.ts [--seeds 7,8,9 --tasks 216 --every 10 --steps 400 --threads 2]
+ *   npx tsx bench/time-to-learn.ts [--seeds 7,8,9 --tasks 216 --every 10 --steps 400 --threads 2 --whole]
  *
- * Random calls that look for routes and their imitation are counted, validation is not. The last line is one JSON object; its ratios are new to old, the median over seeds.
+ * Random calls that look for routes and their imitation are counted, validation is not. With `--whole` both go on to their last
+ * step, and what they took is compared as well. The last line is one JSON object; its ratios are new to old, the median over seeds.
  */
 import { parseArgs } from "node:util";
 import { openAlmanac } from "../src/almanac/environment.ts";
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     every: { type: "string", default: "10" },
     steps: { type: "string", default: "400" },
     threads: { type: "string" },
+    whole: { type: "boolean", default: false },
   },
 });
 const [tasks, every, most] = [Number(values.tasks), Number(values.every), Number(values.steps)];
@@ -105,7 +107,9 @@ const openArm = async (name: string, recipe: Recipe, seed: number) => {
   return {
     name,
     reached,
-    done: () => spent.steps >= Math.min(most, recipe.steps) || GOALS.every((goal) => reached.has(goal)),
+    spent,
+    done: () =>
+      spent.steps >= Math.min(most, recipe.steps) || (!values.whole && GOALS.every((goal) => reached.has(goal))),
     step: async (): Promise<void> => {
       const begun = processorSeconds();
       if (isTaught) {
@@ -149,11 +153,13 @@ const within = (
   return found === undefined ? {} : { [name]: found };
 };
 
+const wholes: { readonly seed: number; readonly before: Reached; readonly now: Reached }[] = [];
 const rows: { readonly seed: number; readonly goal: number; readonly before?: Reached; readonly now?: Reached }[] = [];
 for (const seed of values.seeds.split(",").map(Number)) {
   const arms = [await openArm("earlier", earlier, seed), await openArm("now", recipes.tiny, seed)];
   const [before, now] = arms;
   while (arms.some((arm) => !arm.done())) for (const arm of arms) if (!arm.done()) await arm.step();
+  if (values.whole && before && now) wholes.push({ seed, before: before.spent, now: now.spent });
   for (const goal of GOALS) rows.push({ seed, goal, ...within("before", before, goal), ...within("now", now, goal) });
   for (const arm of arms) await arm.dispose();
 }
@@ -169,4 +175,5 @@ const ratios = GOALS.map((goal) => {
     sampledTokens: median(both.map(({ before, now }) => now.sampledTokens / before.sampledTokens)),
   };
 });
-console.log(JSON.stringify({ bench: "time-to-learn", rows, ratios }));
+const whole = median(wholes.map(({ before, now }) => now.processorSeconds / before.processorSeconds));
+console.log(JSON.stringify({ bench: "time-to-learn", rows, ratios, ...(values.whole && { wholes, whole }) }));

@@ -1,4 +1,5 @@
 import type { Engine } from "../engine.ts";
+import { defined } from "../options.ts";
 import { algorithms } from "./algorithms.ts";
 import { type Recipe, recipes, UNAVAILABLE, verifierColdStart } from "./recipe.ts";
 import type { LearnSettings } from "./settings.ts";
@@ -53,8 +54,8 @@ export const chooseRecipe = ({
   toolFailures,
   train = [],
   verdicts = false,
-  turnsLeft = recipe?.turnsLeft,
-  marked = recipe?.marked,
+  turnsLeft,
+  marked,
   references,
   isTaught = false,
 }: RecipeChoice): Recipe => {
@@ -76,8 +77,11 @@ export const chooseRecipe = ({
     ...(fails(toolFailures) && { unavailable: base.unavailable ?? UNAVAILABLE }),
     ...(prompt !== undefined && { prompt }),
     ...(verdicts && isCompact && { verdicts }),
-    ...(turnsLeft !== undefined && isCompact && { turnsLeft }),
-    ...(marked !== undefined && isCompact && { marked }),
+    // What was taught keeps the prompts that it knows; what is taught now learns those of the recipe.
+    ...(isCompact &&
+      defined(
+        isTaught ? { turnsLeft, marked } : { turnsLeft: base.turnsLeft ?? turnsLeft, marked: base.marked ?? marked },
+      )),
   };
 };
 

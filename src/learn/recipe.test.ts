@@ -66,7 +66,7 @@ describe("the recipe of a run", () => {
     expect(chooseRecipe(taught)).toEqual({ ...recipes.tiny, coldStart });
     expect(chooseRecipe({ ...taught, references: "entries" })).toMatchObject({ references: "entries" });
     expect(chooseRecipe({ ...taught, coldStart: 0 })).toMatchObject({ steps: recipes.flowOnly.steps });
-    expect(aboutPrompts(chooseRecipe(taught))).toEqual({ references: "things" });
+    expect(aboutPrompts(chooseRecipe({ ...taught, turnsLeft: true }))).toEqual({ references: "things" });
   });
 
   it("shows calls that fail for now only where calls fail in training", () => {
@@ -106,9 +106,24 @@ describe("the recipe of a run", () => {
       verdicts: true,
     });
     expect(aboutPrompts(recipes.flowOnly)).toEqual({ references: "entries" });
-    expect(aboutPrompts(recipes.tiny)).toEqual({ references: "things" });
+    expect(aboutPrompts(recipes.tiny)).toEqual({ turnsLeft: false, references: "things" });
     expect(aboutPrompts(recipes.adapter)).toEqual({ prompt: "compact", references: "things" });
     expect(aboutPrompts(recipes.micro)).toEqual({ turnsLeft: false, marked: true, references: "things" });
+  });
+});
+
+describe("prompts of what learns", () => {
+  const builtIn = { builtInModel: "agentflow-tiny", turnsLeft: true, marked: false } as const;
+
+  it("are the recipe's where it teaches them, and those it knows of a planner that was taught", () => {
+    expect(chooseRecipe(builtIn)).toMatchObject({ turnsLeft: false, references: "things" });
+    expect(chooseRecipe({ ...builtIn, isTaught: true, references: "entries" })).toMatchObject({
+      turnsLeft: true,
+      references: "entries",
+      coldStart: { steps: 0 },
+    });
+    expect(chooseRecipe({ ...builtIn, coldStart: 0 })).toMatchObject({ turnsLeft: true, marked: false });
+    expect(chooseRecipe({ ...builtIn, recipe: recipes.micro })).toMatchObject({ turnsLeft: false, marked: true });
   });
 });
 

@@ -131,7 +131,7 @@ const noColdStart: Recipe["coldStart"] = { steps: 0, plans: 0, exercises: 0, rou
  * in the flow, over quick steps.
  */
 const tiny: Recipe = {
-  steps: 100,
+  steps: 75,
   grpo: {
     ...defaults,
     groupSize: 8,
@@ -158,8 +158,9 @@ const tiny: Recipe = {
   routes: { from: 0.16, to: 0.12, over: 1, sequences: 12 },
   successes: { from: 0.2, to: 0.1, over: 1, sequences: 24 },
   families: { floor: 0.3, start: 0.1, smoothing: 0.3, begun: false },
-  coldStart: { steps: 300, plans: 0, exercises: 0, routes: 32, learningRate: 1e-3 },
+  coldStart: { steps: 300, plans: 0, exercises: 0, routes: 32, learningRate: 2e-3 },
   references: "things",
+  turnsLeft: false,
   average: AVERAGE,
   detail: "values",
   concurrency: 144,
@@ -171,9 +172,9 @@ const tiny: Recipe = {
 };
 
 /** As `tiny`, from rollouts alone: no route is imitated, and nothing before the first of them. */
-const { references: __, average: ___, ...withEntries } = tiny;
+const { references: __, turnsLeft: ___, average: ____, ...asMade } = tiny;
 const flowOnly: Recipe = {
-  ...withEntries,
+  ...asMade,
   steps: 400,
   grpo: { ...tiny.grpo, updatesPerBatch: 1 },
   coldStart: noColdStart,
@@ -213,7 +214,7 @@ const adapter: Recipe = {
   exercises: { ...tiny.exercises, sequences: 4 },
   routes: { ...tiny.routes, sequences: 6 },
   successes: { ...tiny.successes, sequences: 8 },
-  coldStart: { ...tiny.coldStart, steps: 150, routes: 16 },
+  coldStart: { ...tiny.coldStart, steps: 150, routes: 16, learningRate: 1e-3 },
   references: "things",
   average: AVERAGE,
   prompt: "compact",
@@ -262,7 +263,6 @@ const micro: Recipe = {
   successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
-  turnsLeft: false,
   marked: true,
   coldStart: { steps: 1000, plans: 2, exercises: 4, routes: 14, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },

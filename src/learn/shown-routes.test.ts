@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 import { leverEnvironment, leverPolicy, leverTools, plainChat, scriptedPolicy } from "../testing/index.ts";
+import { tool } from "../tool.ts";
+import { calculate } from "../tools/index.ts";
 import { type Recipe, recipes } from "./recipe.ts";
 import { showRoutes } from "./shown-routes.ts";
 
@@ -69,6 +71,44 @@ it("shows a published model the prompts that it will see: in a chat with the too
   expect(compact).not.toContain("system");
   // Its vocabulary has no token of ours: an action ends as a reply does.
   expect(compact).toMatch(/<end>$/);
+});
+
+it("shows of what would be longer than any route no more than its beginning", async () => {
+  const lookUp = (argument: string, fields: Readonly<Record<string, string | number>>) =>
+    tool({
+      description: `Looks up a ${argument}.`,
+      inputSchema: { type: "object", properties: { [argument]: { type: "string" } }, required: [argument] },
+      execute: () => fields,
+    });
+  const tools = { booking: lookUp("code", { hotel: "Palace" }), hotel: lookUp("name", { price: 90 }), calculate };
+  const apart = "By how much do the price of Hotel Elm and the price of Hotel Fox differ?";
+  const known = [
+    [apart, "hotel q1", "hotel q2", "calculate difference @1.price @2.price"],
+    ["What is the price of the hotel of booking B-17?", "booking q1", "hotel @1.hotel", "calculate value @2.price"],
+    ["What is the price of Hotel Palace?", "hotel q1", "calculate value @1.price"],
+  ].map(([question = "", ...plan], i) => ({ task: { ...train("red", i), question, turnLimit: 8 }, plan }));
+  const show = await showRoutes({
+    environment: {
+      ...environment,
+      train,
+      reward: () => 1,
+      flow: {},
+      routes: known,
+      isCalculator: (name) => name === "calculate",
+    },
+    tools,
+    recipe: { ...recipes.tiny, references: "entries" },
+    seed: 3,
+    abortSignal: new AbortController().signal,
+  });
+  const { engine: published } = scriptedPolicy(() => "", { contextLength: 4096 });
+  const plans = Array.from({ length: 200 }, (_, i) => show(published, i))
+    .flat()
+    .map(({ ids, targets }) => published.tokenizer.decode(targets.map((at) => ids[at] ?? 0)).split("<end>"))
+    .map((actions) => actions.filter((action) => action !== ""));
+  expect(Math.max(...plans.map(({ length }) => length))).toBe(3);
+  expect(plans).toContainEqual(["booking q1", "hotel @1.hotel", "hotel q2"]);
+  expect(plans).toContainEqual(["hotel q1", "hotel q2", "calculate difference @1.price @2.price"]);
 });
 
 it("shows none where none is known", async () => {

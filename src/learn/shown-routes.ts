@@ -58,7 +58,7 @@ export const showRoutes = async (
     words: unitWordsIn(routes),
     operands: operandsOf(places.filter(([route]) => !decides(route))),
   };
-  // What is longer than all that was found is nothing to be shown: a planner has to come to it by itself.
+  // Of what is longer than all that was found only the beginning is shown: a planner has to come to the rest by itself.
   const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
   const form = { tools, ...promptsOf(recipe) };
   const key = randomKey(seed, "routes shown");
@@ -68,7 +68,7 @@ export const showRoutes = async (
     if (route === undefined) return [];
     const one = random(deriveKey(key, "shown", index));
     const other = otherOf(route, variations, one);
-    const taken = other !== undefined && other.memory.length <= longest ? other : route;
+    const taken = other === undefined ? route : { ...other, memory: other.memory.slice(0, longest) };
     const varied = thinned(taken, deriveKey(key, "thinned", index));
     const kinds = { routes, isCalculator, unavailable, references };
     return [whatWorked(engine, withMistakes(varied, kinds, one), form)];

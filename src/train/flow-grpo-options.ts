@@ -55,7 +55,7 @@ export interface FlowGrpoOptions<Sealed = unknown> extends GrpoOptions {
   readonly concurrency?: number | undefined;
   /**
    * Supervised sequences for the first policy in `train`, in the same gradient, from one source or several; `weight` is that
-   * of a source's mean −logp.
+   * of a source's mean −logp. With several updates a batch, each imitates its part of them, which counts for all.
    * @default none
    */
   readonly replay?: ReplayOptions<Sealed> | readonly ReplayOptions<Sealed>[] | undefined;

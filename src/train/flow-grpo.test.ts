@@ -234,6 +234,39 @@ describe("flowGrpo", () => {
     expect(policy.log.held.size).toBe(0);
   });
 
+  it("deals what is imitated to the updates of a step, each part for all of it", async () => {
+    const policy = scriptedPolicy(() => "press left");
+    let calls = 0;
+    const run = flowGrpo({
+      flow: leverFlow(policy),
+      train: [policy],
+      tasks: leverTasks.slice(0, 1),
+      reward: () => [0, 1][calls++ % 2],
+      steps: 1,
+      groupSize: 2,
+      tasksPerStep: 1,
+      beta: 0,
+      updatesPerBatch: 2,
+      replay: { sequences: () => [1, 2, 3, 4].map((id) => ({ ids: [id, 5], targets: [1] })), weight: () => 0.5 },
+    });
+    for await (const _ of run);
+    const imitated = policy.log.backward
+      .slice(0, 2)
+      .map(({ sequences, coefficients }) =>
+        sequences.flatMap(({ ids }, i) => (ids.length === 2 ? [[ids[0], ...(coefficients[i] ?? [])]] : [])),
+      );
+    expect(imitated).toEqual([
+      [
+        [1, 0.25],
+        [3, 0.25],
+      ],
+      [
+        [2, 0.25],
+        [4, 0.25],
+      ],
+    ]);
+  });
+
   it("trains several policies from one reward, each on its own turns", async () => {
     const [first, second] = [leverPolicy("first"), leverPolicy("second")];
     const [planFirst, planSecond] = [modelPlanner(first), modelPlanner(second)];

@@ -3,13 +3,22 @@ import { ConfigError } from "../errors.ts";
 import type { ReplayOptions } from "./flow-grpo-options.ts";
 import type { Group } from "./roll-out.ts";
 
-/** What is imitated beside the reward, in the gradient of a step's first update and of all others. */
+/** What is imitated beside the reward, dealt to the updates of a step. */
 export interface Replay {
   readonly sequences: readonly TrainingSequence[];
   readonly coefficients: readonly Float32Array[];
 }
 
 export const nothingToReplay: Replay = { sequences: [], coefficients: [] };
+
+/** What update `u` of `updates` imitates: a part, which counts for the whole. */
+export const partOf = ({ sequences, coefficients }: Replay, u: number, updates: number): Replay => {
+  const isOwn = (_: unknown, i: number): boolean => i % updates === u;
+  return {
+    sequences: sequences.filter(isOwn),
+    coefficients: coefficients.filter(isOwn).map((values) => values.map((value) => value * updates)),
+  };
+};
 
 /** The sequences of a step. Of one source each target weighs the same, all of them together `weight`. Throws `ConfigError`. */
 export const replayOf = <Sealed>(

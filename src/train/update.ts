@@ -3,7 +3,7 @@ import type { BatchSequence } from "./batch.ts";
 import type { GrpoSettings } from "./grpo-options.ts";
 import { coefficients, type LossOutput } from "./loss.ts";
 import { withObservations } from "./observation-loss.ts";
-import type { Replay } from "./replay.ts";
+import { partOf, type Replay } from "./replay.ts";
 import { requireFinite } from "./step-metrics.ts";
 import { countFirstBackward, countLosses, type Tally } from "./tally.ts";
 
@@ -57,7 +57,8 @@ export const lossesOf = async (update: Update, u: number): Promise<readonly Loss
 
 /** Backward and optimiser of update `u`. Returns false, and changes nothing, where no coefficient is left. */
 export const stepOn = async (update: Update, losses: readonly LossOutput[], u: number): Promise<boolean> => {
-  const { policy, sequences, replay, old, weighs, importanceCap, observationWeight } = update;
+  const { policy, sequences, old, weighs, importanceCap, observationWeight, updatesPerBatch } = update;
+  const replay = partOf(update.replay, u, updatesPerBatch);
   const { optimiser, learningRate, tally } = update;
   const used = sequences.flatMap((sequence, i) => {
     const c = losses[i]?.c;
@@ -77,7 +78,7 @@ export const stepOn = async (update: Update, losses: readonly LossOutput[], u: n
   );
   const { gradientNorm } = await policy.optimStep({ ...optimiser, learningRate });
   tally.trainedTokens += used.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
-  tally.squaredNorm += gradientNorm ** 2 / update.updatesPerBatch;
+  tally.squaredNorm += gradientNorm ** 2 / updatesPerBatch;
   if (u > 0) return true;
   countFirstBackward(tally, result, behaviour);
   // From now on old is the trainer's own number, to which the sampler's was equal but for rounding.
