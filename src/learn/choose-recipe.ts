@@ -21,7 +21,10 @@ export interface RecipeChoice
   readonly marked?: boolean | undefined;
   /** How what it imitated refers to results, where that is known. */
   readonly references?: Recipe["references"] | undefined;
-  /** Whether it was trained before: then there is no cold start, and what is imitated refers to results as it does. */
+  /**
+   * Whether it is used as it was trained before: then there is no cold start, but for a recipe that was asked for, and prompts
+   * and what is imitated are as it knows them. @default false
+   */
   readonly isTaught?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
@@ -66,22 +69,25 @@ export const chooseRecipe = ({
     recipe ?? (isAdapter ? adapters : isBuiltIn ? (coldStart === 0 ? recipes.flowOnly : recipes.tiny) : recipes.micro);
   // Only compact prompts show verdicts, turns and marks as it is asked.
   const isCompact = !isAdapter || (prompt ?? base.prompt) === "compact";
+  const isAsItWas = isTaught && recipe === undefined;
   const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
+  const shown = isAsItWas ? 0 : (coldStart ?? Math.ceil(share * base.coldStart.steps));
+  // What imitates learns the recipe's prompts; what does not keeps those that it knows.
+  const isTeaching = !isTaught && shown > 0 && (train.length === 0 || train.includes("planner"));
+  const { turnsLeft: _, marked: __, ...rest } = base;
+  const own = isAsItWas ? {} : defined({ turnsLeft: base.turnsLeft, marked: base.marked });
+  const known = isCompact ? defined({ turnsLeft, marked }) : {};
   return {
-    ...base,
+    ...rest,
+    ...(isTeaching ? { ...known, ...own } : { ...own, ...known }),
     grpo: { ...base.grpo, ...(algorithm && algorithms[algorithm]), optimiser: keptOf(base.grpo.optimiser, optimiser) },
     learningRate: { ...base.learningRate, peak: learningRate ?? base.learningRate.peak },
-    coldStart: { ...base.coldStart, steps: isTaught ? 0 : (coldStart ?? Math.ceil(share * base.coldStart.steps)) },
-    ...(isTaught && references !== undefined && { references }),
+    coldStart: { ...base.coldStart, steps: shown },
+    ...(isAsItWas && references !== undefined && { references }),
     ...(train.includes("verifier") && { verifier: base.verifier ?? verifierColdStart }),
     ...(fails(toolFailures) && { unavailable: base.unavailable ?? UNAVAILABLE }),
     ...(prompt !== undefined && { prompt }),
     ...(verdicts && isCompact && { verdicts }),
-    // What was taught keeps the prompts that it knows; what is taught now learns those of the recipe.
-    ...(isCompact &&
-      defined(
-        isTaught ? { turnsLeft, marked } : { turnsLeft: base.turnsLeft ?? turnsLeft, marked: base.marked ?? marked },
-      )),
   };
 };
 

@@ -119,7 +119,7 @@ export const learnInRun = async (parts: LearnRunParts): Promise<LearnReport | un
       emit({ type: "evaluation-end", phase: title, figures: known.figures });
       return evaluatedAgain(run, title, known);
     }
-    const evaluated = await evaluatePlanner(title);
+    const evaluated = await evaluatePlanner(title, title === "before" ? { flow: learning.flowBefore, sets } : plain);
     const { figures, outcomes } = evaluated;
     await keep({ [title]: { figures, outcomes } });
     return evaluated;

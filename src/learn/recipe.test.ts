@@ -61,7 +61,7 @@ describe("the recipe of a run", () => {
   });
 
   it("is the same for a planner that was trained before, without a cold start and with references as it knows them", () => {
-    const taught = { builtInModel: "agentflow-tiny", isTaught: true };
+    const taught = { builtInModel: "agentflow-tiny", isTaught: true, turnsLeft: false };
     const coldStart = { ...recipes.tiny.coldStart, steps: 0 };
     expect(chooseRecipe(taught)).toEqual({ ...recipes.tiny, coldStart });
     expect(chooseRecipe({ ...taught, references: "entries" })).toMatchObject({ references: "entries" });
@@ -122,8 +122,19 @@ describe("prompts of what learns", () => {
       references: "entries",
       coldStart: { steps: 0 },
     });
-    expect(chooseRecipe({ ...builtIn, coldStart: 0 })).toMatchObject({ turnsLeft: true, marked: false });
     expect(chooseRecipe({ ...builtIn, recipe: recipes.micro })).toMatchObject({ turnsLeft: false, marked: true });
+  });
+
+  it("are those it knows where nothing is imitated first, and say nothing where nobody knows", () => {
+    const { tiny, micro } = recipes;
+    for (const choice of [{ coldStart: 0 }, { recipe: tiny, coldStart: 0 }, { train: ["verifier"] as const }])
+      expect(chooseRecipe({ ...builtIn, ...choice })).toMatchObject({ turnsLeft: true, marked: false });
+    for (const recipe of [tiny, micro])
+      expect(chooseRecipe({ ...builtIn, recipe, isTaught: true })).toMatchObject({ turnsLeft: true, marked: false });
+    const unknown = chooseRecipe({ builtInModel: "agentflow-tiny", isTaught: true });
+    for (const name of ["turnsLeft", "marked"]) expect(unknown).not.toHaveProperty(name);
+    // One that is made knows nothing else.
+    expect(chooseRecipe({ coldStart: 0 })).toMatchObject({ turnsLeft: false, marked: true });
   });
 });
 

@@ -3,6 +3,7 @@ import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { createFlow, type Flow } from "../flow/flow.ts";
 import { ruleExecutor } from "../flow/rules/executor.ts";
+import { defined } from "../options.ts";
 import type { Run } from "../store/run-folder.ts";
 import type { Toolset } from "../tool.ts";
 import { type Cast, castOf } from "./cast.ts";
@@ -23,6 +24,8 @@ export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "module
   readonly concurrency: number;
   readonly tools: Toolset;
   readonly flow: Flow;
+  /** Of the planner as it was opened, with the prompts that it knows. */
+  readonly flowBefore: Flow;
   /** Where training happens, and what is imitated: the same environment and flow, or with calls that fail at a rate. */
   readonly practice: { readonly environment: Environment; readonly flow: Flow };
   /** The environment with its routes: those that it knows, or that random calls find when they are first asked for. */
@@ -39,6 +42,8 @@ export interface LearningParts {
   readonly planner: PlannerSource;
   /** The recipe that was asked for; by default it is chosen. */
   readonly recipe: Recipe | undefined;
+  /** Whether what is new is shown something before its first rollout, but for one that is made. @default true */
+  readonly isShown?: boolean;
   readonly emit: Emit;
   /** Seconds on the run's clock. */
   readonly now: () => number;
@@ -125,7 +130,7 @@ const withRoutes = async (
 
 /** What the recipe is chosen by. A model that was trained before begins as it is. */
 const choiceOf = (
-  { settings, environment: { builtInModel }, planner, recipe }: LearningParts,
+  { settings, environment: { builtInModel }, planner, recipe, isShown = true }: LearningParts,
   opened?: Pick<Engine, "learns">,
 ): RecipeChoice => {
   const { algorithm, learningRate, steps, toolFailures, train, verdicts } = settings;
@@ -136,7 +141,7 @@ const choiceOf = (
       `${planner.name} is trained as it is: a cold start is for the built-in planner, for adapters and for planners that are made. Leave coldStart out.`,
     );
   const { coldStart } = settings;
-  const isTaught = !isNew && recipe === undefined;
+  const isTaught = !isNew || (!isShown && planner.isMade !== true);
   return { recipe, builtInModel, algorithm, coldStart, isTaught, learningRate, steps, toolFailures, train, verdicts };
 };
 
@@ -155,6 +160,9 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   const tools = environment.tools(model);
   requireTools(toolFailures, Object.keys(tools));
   const playing = { ...environment.flow, ...flow, tools };
+  // Until it has imitated something, a planner knows the prompts that it was opened with.
+  const known = { ...recipe, ...defined({ turnsLeft, marked }) };
+  const before = { ...playing, ...castOf(engine, { ...settings, recipe: known }).flow };
   const executor = playing.executor ?? ruleExecutor();
   return {
     ...opened,
@@ -167,6 +175,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     concurrency,
     tools,
     flow: createFlow(playing),
+    flowBefore: createFlow(before),
     practice: {
       environment: practised(parts),
       flow: createFlow(

@@ -45,7 +45,7 @@ describe("the options of a stored run", () => {
   it("are refused by version: an earlier one is no damage, any other is", async () => {
     const read = async (schemaVersion: unknown) => readStoredOptions(await stored({ schemaVersion, options: good }));
     await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(ConfigError);
-    await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(/schemaVersion 3; this version resumes and verifies/);
+    await expect(read(OPTIONS_VERSION - 1)).rejects.toThrow(/schemaVersion 4; this version resumes and verifies/);
     for (const version of [OPTIONS_VERSION + 1, undefined, "three", "3"])
       await expect(read(version)).rejects.toThrow(StoreError);
   });

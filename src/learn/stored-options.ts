@@ -43,8 +43,8 @@ export const readJson = async (path: string): Promise<Record<string, unknown> | 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Of `options.json` since recipes say what is imitated of earlier successes, and which prompts are written. */
-export const OPTIONS_VERSION = 4;
+/** Of `options.json` since the recipe decides whether a built-in planner that imitates sees how many turns are left. */
+export const OPTIONS_VERSION = 5;
 
 /** Reads the options and the configuration of a run. Throws `ConfigError` for one that is not a run of learn, and `StoreError`. */
 export const readStoredOptions = async (folder: string): Promise<StoredOptions> => {

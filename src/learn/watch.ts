@@ -95,7 +95,16 @@ const watchFile = async (options: WatchOptions, emit: Emit, abortSignal: AbortSi
   const planner = plannerSource(options.planner, environment);
   const { recipe } = options;
   const now = secondsOf(clock);
-  const learning = await openLearning({ settings, environment, planner, recipe, emit, now, abortSignal });
+  const learning = await openLearning({
+    settings,
+    environment,
+    planner,
+    recipe,
+    isShown: false,
+    emit,
+    now,
+    abortSignal,
+  });
   let run: Run | undefined;
   let learner: OnlineLearner<Watched> | undefined;
   try {

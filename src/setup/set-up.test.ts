@@ -47,6 +47,15 @@ test("a planner that was trained on verdicts is shown them wherever it is opened
   expect(await secondPrompt({})).toMatch(/@1 [^\n:]* \[1\]\n$/);
 });
 
+test("a planner sees how many turns are left unless it was trained without", async () => {
+  expect(await secondPrompt({ turnsLeft: false })).not.toMatch(/\[\d+\]/);
+  // As it is shipped, it answers.
+  const { flow, dispose } = await openSetUp({ seed: 7, policy: "agentflow-tiny-trained" }, {});
+  const { answer } = await createFlow(flow).solve("What is the latitude of the airport with code LOS in degrees?");
+  await dispose();
+  expect(answer).toMatch(/^6\.57/);
+});
+
 test("an adapter is prompted as it was trained, and a model that was not in its chat", async () => {
   const base = join(scratch, "published");
   const tokenizer = trainTokenizer([], { vocabularySize: 258, special: ["<pad>", "<over>"] });

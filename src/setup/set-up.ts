@@ -231,7 +231,7 @@ const openLocal = async (options: SetUpOptions, asked: ModelSettings | undefined
 };
 
 const castLocal = (
-  { engine, judging, adapters, prompt, verdicts, turnsLeft, marked }: LocalPlayers,
+  { engine, judging, adapters, prompt, verdicts, turnsLeft, marked, references }: LocalPlayers,
   { seed, modules, solution }: SetUpOptions,
 ): Pick<Cast, "flow" | "model" | "policies"> => {
   const train = trainableNames.filter((name) => Object.hasOwn(adapters ?? {}, name));
@@ -242,6 +242,8 @@ const castLocal = (
     verdicts,
     turnsLeft,
     marked,
+    references,
+    isTaught: true,
   });
   const cast = castOf(engine, { seed, modules, train, recipe, solution: solution === true });
   if (judging === undefined) return cast;

@@ -92,8 +92,8 @@ export const estimateMemory = (config: ModelConfig, use: MemoryUse): MemoryEstim
     const adapter = use.purpose === "lora" ? FLOAT * count(loraShapes(config, use.lora)) : 0;
     parts = {
       weights: parameters,
-      // Trained weights, gradient, two moments and one published copy.
-      training: 5 * (use.purpose === "lora" ? adapter : parameters),
+      // Trained weights, gradient, two moments and one published copy; of all weights a gradient for the second lane as well.
+      training: use.purpose === "lora" ? 5 * adapter : 6 * parameters,
       activations: trainingBytes(config, tokens) + scores(HEAD_ROWS, 3),
     };
   }

@@ -4,13 +4,13 @@ import { elementsOf, floatsOf, type Runtime, type Session, type Tensor } from ".
 import { decodingGraph, extensionGraph } from "../graph/graphs.ts";
 import type { OnnxModel } from "../graph/onnx-builder.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
+import { invariantThreads } from "../invariant-threads.ts";
 import { type ModelConfig, parameterShapes } from "../model-config.ts";
 import { cheapestRuns } from "../padded-runs.ts";
 import type { Published } from "../versions.ts";
 import { bindings, type Weights } from "../weights.ts";
 import { type CacheRow, type Group, groupsOf, nextChunk, written } from "./alike-rows.ts";
 import { pickExactly, type TextRules } from "./continuation.ts";
-import { invariantThreads } from "./invariant-threads.ts";
 import { createKeyValueCache } from "./key-value-cache.ts";
 import { type Backend, createScheduler, type Draw, type SamplerOf } from "./scheduler.ts";
 

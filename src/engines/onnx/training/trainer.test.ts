@@ -95,9 +95,7 @@ describe("trainer", () => {
       return { result, gradient: gradient.floats.slice() };
     };
     const first = await bits(2);
-    expect(await bits(2)).toEqual(first);
-    expect(await bits(2)).toEqual(first);
-    expect(await bits(1)).toEqual(first);
+    for (const threads of [2, 1, 3, 4, 8]) expect(await bits(threads), `${threads} threads`).toEqual(first);
   });
 
   it("gives log-probabilities that do not depend on what shares the micro-batch", async () => {

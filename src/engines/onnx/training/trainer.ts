@@ -3,6 +3,7 @@ import { growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Runtime, type Session } from "../carriers/runtime.ts";
 import { trainingGraph } from "../graph/graphs.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
+import { invariantThreads } from "../invariant-threads.ts";
 import type { ModelConfig } from "../model-config.ts";
 import { allocateWeights, bindings, type Weights } from "../weights.ts";
 import type { TargetWeights } from "./target-weights.ts";
@@ -23,7 +24,10 @@ export interface Trainer {
   dispose(): void;
 }
 
-/** Each computes its share of the batches on its share of the threads: small products gain little from a second thread. */
+/**
+ * Each computes its share of the batches on its share of the threads: small products gain little from a second thread. There
+ * are as many whatever the machine has, so that the bits are the same.
+ */
 const LANES = 2;
 
 /** What one lane computes with: no two run the same session, or into the same memory. */
@@ -36,7 +40,7 @@ interface Lane {
 }
 
 const createLane = (runtime: Runtime, config: ModelConfig): Lane => {
-  const threads = Math.ceil(runtime.description.threads / LANES);
+  const threads = invariantThreads(config, Math.ceil(runtime.description.threads / LANES));
   const sessions = new Map<boolean, Session>();
   let gradient: Weights | undefined;
   return {
@@ -60,10 +64,8 @@ const createLane = (runtime: Runtime, config: ModelConfig): Lane => {
   };
 };
 
-/** Adds a lane's gradient, and leaves zeros there. */
-const gather = (into: Float32Array, own: Float32Array): void => {
+const add = (into: Float32Array, own: Float32Array): void => {
   for (let i = 0; i < own.length; i += 1) into[i] = (into[i] as number) + (own[i] as number);
-  own.fill(0);
 };
 
 export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer => {
@@ -114,10 +116,17 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     // The first lane adds to what the caller has.
     const others = training ? lanes.slice(1).map((lane) => lane.gradient()) : [];
     const gradients = [training?.gradient, ...others];
+    const runs = lanes.map((lane, i) => () => runShare(lane, shares[i] ?? [], gradients[i]));
     // No lane is under way any more when another one's failure is told.
-    const ends = await Promise.allSettled(lanes.map((lane, i) => runShare(lane, shares[i] ?? [], gradients[i])));
-    for (const own of others) if (training) gather(training.gradient.floats, own.floats);
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    const ends: PromiseSettledResult<void>[] = [];
+    for (const together of runtime.description.threads < LANES ? runs.map((one) => [one]) : [runs])
+      ends.push(...(await Promise.allSettled(together.map((one) => one()))));
+    const failed = ends.find((end) => end.status === "rejected");
+    for (const own of others) {
+      if (training && failed === undefined) add(training.gradient.floats, own.floats);
+      own.floats.fill(0);
+    }
+    if (failed) throw failed.reason;
     checkFinite(logProbs);
     return { logProbs, entropies };
   };

@@ -16,7 +16,7 @@ const tokensOf = (batches: ReturnType<typeof treeBatches>): number =>
   batches.reduce((sum, { trees, length }) => sum + trees.length * length, 0);
 
 describe("treeBatches", () => {
-  it("holds every target of every sequence once, in runs of at most 1024 tokens and trees of at most `most`", () => {
+  it("holds every target of every sequence once, in runs of at most 512 tokens and trees of at most `most`", () => {
     const sequences = fc.array(
       fc
         .tuple(fc.array(fc.nat(2), { minLength: 2, maxLength: 40 }), fc.infiniteStream(fc.boolean()))
@@ -33,7 +33,7 @@ describe("treeBatches", () => {
         );
         expect(seen.sort()).toEqual(given.flatMap(({ targets }, i) => targets.map((_, k) => `${i} ${k}`)).sort());
         for (const { trees, length } of batches) {
-          expect(trees.length * length).toBeLessThanOrEqual(1024);
+          expect(trees.length * length).toBeLessThanOrEqual(512);
           expect(length % 8).toBe(0);
           for (const { ids } of trees) expect(ids.length).toBeLessThanOrEqual(Math.min(length, most));
         }

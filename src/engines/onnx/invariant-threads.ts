@@ -1,4 +1,4 @@
-import type { ModelConfig } from "../model-config.ts";
+import type { ModelConfig } from "./model-config.ts";
 
 /** ONNX Runtime's matrix kernel deals columns to threads by 16, and sums over inner elements block by block. */
 const COLUMN_ALIGNMENT = 16;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { llamaFixture } from "../../../../test/fixtures/llama.ts";
+import { llamaFixture } from "../../../test/fixtures/llama.ts";
 import { invariantThreads } from "./invariant-threads.ts";
 
 describe("invariantThreads", () => {
