@@ -12,7 +12,7 @@ import type { Learning } from "./start.ts";
 
 /** What a run tells its workers, so that their flows are its own. */
 export interface RunAbout {
-  readonly protocol: 1;
+  readonly protocol: 2;
   readonly run: string;
   readonly settings: LearnSettings;
   /** The recipe that was asked for. */
@@ -64,7 +64,7 @@ export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
   const { engine, environment, planner, policies, prompt, verdicts, turnsLeft, marked, references, tokenizer } =
     learning;
   const about: RunAbout = {
-    protocol: 1,
+    protocol: 2,
     run: run.id,
     settings,
     recipe,
@@ -88,12 +88,13 @@ export const offerRollouts = async (parts: OfferParts): Promise<Offered> => {
     answeredOnce((worker, what) => dispatcher.handle(worker, what), { clock }),
   );
   emit({ type: "stage", stage: `waiting for workers: agentflow worker ${open.address}` });
-  const { practice, flow } = learning;
+  const { practice, flow, flowBefore } = learning;
   const offered = dispatcher.flow("training", practice.flow);
   return {
     learning: {
       ...learning,
       flow: dispatcher.flow("evaluation", flow),
+      flowBefore: dispatcher.flow("before", flowBefore),
       practice: { ...practice, flow: offered },
     },
     close: async () => {

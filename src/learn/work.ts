@@ -106,7 +106,7 @@ export const work = async (options: WorkOptions): Promise<number> => {
     const about = await calls.call({ type: "hello" });
     if (!isRunAbout(about))
       throw new EngineError(
-        `The run speaks protocol ${JSON.stringify(about.protocol) ?? "none"} of workers, and this worker protocol 1: start both with the same version of agentflow.`,
+        `The run speaks protocol ${JSON.stringify(about.protocol) ?? "none"} of workers, and this worker protocol 2: start both with the same version of agentflow.`,
       );
     // From here on the run hears of this worker.
     const live = (): void => {
@@ -115,7 +115,7 @@ export const work = async (options: WorkOptions): Promise<number> => {
     };
     live();
     learning = await openAs(about, options, current, clock);
-    const flows = { evaluation: learning.flow, training: learning.practice.flow };
+    const flows = { before: learning.flowBefore, evaluation: learning.flow, training: learning.practice.flow };
     onReady?.(about.run);
 
     const solve = async (job: Job, attempt: number): Promise<void> => {
@@ -169,7 +169,7 @@ export const work = async (options: WorkOptions): Promise<number> => {
 const isRunAbout = (message: Message): message is Message & RunAbout => {
   const { protocol, run, leaseSeconds, settings, environment, planner, engine } = message;
   const areParts = [settings, environment, planner, engine].every((part) => typeof part === "object" && part !== null);
-  return protocol === 1 && typeof run === "string" && Number(leaseSeconds) > 0 && areParts;
+  return protocol === 2 && typeof run === "string" && Number(leaseSeconds) > 0 && areParts;
 };
 
 /** The run's flows in this process: the same settings, environment and modules, with an engine that asks the run. */

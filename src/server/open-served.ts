@@ -127,7 +127,7 @@ const openLearner = async (
     const { policies, recipe, concurrency } = learning;
     const { familiar } = await findPlayers(name);
     const flow = learning.flow.with({
-      // A planner sees how many turns are left, and knows the limits that it was trained with.
+      // A planner may see how many turns are left, and knows the limits that it was trained with.
       budget: {
         ...defined({ turns }),
         ...environment.flow.budget,

@@ -51,9 +51,9 @@ test("a planner sees how many turns are left unless it was trained without", asy
   expect(await secondPrompt({ turnsLeft: false })).not.toMatch(/\[\d+\]/);
   // As it is shipped, it answers.
   const { flow, dispose } = await openSetUp({ seed: 7, policy: "agentflow-tiny-trained" }, {});
-  const { answer } = await createFlow(flow).solve("What is the latitude of the airport with code LOS in degrees?");
+  const { trajectory } = await createFlow(flow).solve("What is the latitude of the airport with code LOS in degrees?");
   await dispose();
-  expect(answer).toMatch(/^6\.57/);
+  expect(trajectory.answer).toMatch(/^6\.57/);
 });
 
 test("an adapter is prompted as it was trained, and a model that was not in its chat", async () => {

@@ -9,7 +9,7 @@ export interface ChosenPlanner {
   readonly name: string;
   /** For people, in one line. */
   readonly why: string;
-  /** Turns of a solve that names no limit: a planner sees how many are left, and knows the limits that it was trained with. */
+  /** Turns of a solve that names no limit: a planner may see how many are left, and knows the limits that it was trained with. */
   readonly turns?: number | undefined;
 }
 

@@ -42,7 +42,7 @@ export interface StepMetrics {
   /** Before clipping; 0 when nothing was trained. */
   readonly gradientNorm: number;
   readonly learningRate: number;
-  /** Cross-entropy a token of the replayed sequences; absent without replay. */
+  /** Cross-entropy a token of the sequences that the first update replayed; absent without replay. */
   readonly replayLoss?: number;
   /** Sampled tokens and planner turns a trajectory. */
   readonly responseTokens: number;

@@ -10,8 +10,8 @@ import { noUsage } from "../usage.ts";
 import { type KeptReplies, keptReplies } from "./kept-replies.ts";
 import type { Message } from "./queue.ts";
 
-/** Which flow of a run a solve belongs to: the one of evaluations, or the one of training. */
-export type FlowName = "evaluation" | "training";
+/** Which flow of a run a solve belongs to: of the planner as it was opened, of evaluations, or of training. */
+export type FlowName = "before" | "evaluation" | "training";
 
 /** A solve that a worker does. Nothing sealed of its task is in it. */
 export interface Job extends Required<Pick<SolveOptions, "id" | "randomKey">>, Pick<SolveOptions, "versions" | "from"> {
