@@ -88,10 +88,14 @@ export const microPlanner = (): PlannerSource => ({
     makeMicroPlanner({ environment, recipe, seed, permuteRewards, onStep, abortSignal }),
 });
 
-/** A model that the package ships. */
+/** A model that the package ships, made on prompts that say how many turns are left and mark nothing. */
 const builtInPlanner = (name: string): PlannerSource => ({
   name,
-  open: async ({ settings }) => ({ engine: await openEngine(name, roomFor(settings)) }),
+  open: async ({ settings }) => ({
+    engine: await openEngine(name, roomFor(settings)),
+    turnsLeft: true,
+    marked: false,
+  }),
 });
 
 const isSource = (planner: PlannerSource | Engine): planner is PlannerSource => "open" in planner;

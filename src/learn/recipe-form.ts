@@ -9,6 +9,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     turnsLeft = true,
     marked = false,
     references = "entries",
+    beginnings = false,
     mistakes = 0,
     average = 1,
     unavailable = 0,
@@ -21,6 +22,7 @@ export const isRecipe = (value: unknown): value is Recipe => {
     typeof verdicts !== "boolean" ||
     typeof turnsLeft !== "boolean" ||
     typeof marked !== "boolean" ||
+    typeof beginnings !== "boolean" ||
     (references !== "entries" && references !== "things") ||
     typeof mistakes !== "number" ||
     typeof average !== "number" ||

@@ -97,6 +97,11 @@ export interface Recipe {
    */
   readonly references?: "entries" | "things";
   /**
+   * Whether the beginning of a varied route is shown that is longer than all that were found, instead of the route as it is.
+   * @default false
+   */
+  readonly beginnings?: boolean;
+  /**
    * What is kept at the end lies between the weights before the first rollout and the last ones, which count for this share:
    * it does as well on what was trained, and better on what was not (WiSE-FT, arXiv 2109.01903). @default 1
    */
@@ -161,6 +166,7 @@ const tiny: Recipe = {
   coldStart: { steps: 300, plans: 0, exercises: 0, routes: 32, learningRate: 2e-3 },
   references: "things",
   turnsLeft: false,
+  beginnings: true,
   average: AVERAGE,
   detail: "values",
   concurrency: 144,
@@ -172,7 +178,7 @@ const tiny: Recipe = {
 };
 
 /** As `tiny`, from rollouts alone: no route is imitated, and nothing before the first of them. */
-const { references: __, turnsLeft: ___, average: ____, ...asMade } = tiny;
+const { references: __, turnsLeft: ___, beginnings: ____, average: _____, ...asMade } = tiny;
 const flowOnly: Recipe = {
   ...asMade,
   steps: 400,
@@ -263,6 +269,7 @@ const micro: Recipe = {
   successes: { from: 0.15, to: 0.08, over: 1, sequences: 12 },
   families: { ...tiny.families, begun: true },
   mistakes: 0.15,
+  beginnings: false,
   marked: true,
   coldStart: { steps: 1000, plans: 2, exercises: 4, routes: 14, learningRate: 4e-3 },
   validation: { tasks: 40, every: 20 },

@@ -113,6 +113,7 @@ const recipeRule = ruleOf<Recipe>({
   turnsLeft: truth,
   marked: truth,
   references: oneOf("entries", "things"),
+  beginnings: truth,
   mistakes: share,
   average: share,
   unavailable: share,

@@ -73,7 +73,7 @@ it("shows a published model the prompts that it will see: in a chat with the too
   expect(compact).toMatch(/<end>$/);
 });
 
-it("shows of what would be longer than any route no more than its beginning", async () => {
+it.each([true, false])("shows of what would be longer than any route at most its beginning: %s", async (beginnings) => {
   const lookUp = (argument: string, fields: Readonly<Record<string, string | number>>) =>
     tool({
       description: `Looks up a ${argument}.`,
@@ -97,7 +97,7 @@ it("shows of what would be longer than any route no more than its beginning", as
       isCalculator: (name) => name === "calculate",
     },
     tools,
-    recipe: { ...recipes.tiny, references: "entries" },
+    recipe: { ...recipes.tiny, references: "entries", beginnings },
     seed: 3,
     abortSignal: new AbortController().signal,
   });
@@ -107,7 +107,9 @@ it("shows of what would be longer than any route no more than its beginning", as
     .map(({ ids, targets }) => published.tokenizer.decode(targets.map((at) => ids[at] ?? 0)).split("<end>"))
     .map((actions) => actions.filter((action) => action !== ""));
   expect(Math.max(...plans.map(({ length }) => length))).toBe(3);
-  expect(plans).toContainEqual(["booking q1", "hotel @1.hotel", "hotel q2"]);
+  const beginning = ["booking q1", "hotel @1.hotel", "hotel q2"];
+  if (beginnings) expect(plans).toContainEqual(beginning);
+  else expect(plans).not.toContainEqual(beginning);
   expect(plans).toContainEqual(["hotel q1", "hotel q2", "calculate difference @1.price @2.price"]);
 });
 

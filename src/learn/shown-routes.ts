@@ -46,7 +46,7 @@ export const showRoutes = async (
 ): Promise<(engine: PlannerEngine, index: number) => readonly TrainingSequence[]> => {
   const { environment, tools, recipe, seed } = options;
   const { isCalculator } = environment;
-  const { unavailable = 0, references = "entries" } = recipe;
+  const { unavailable = 0, references = "entries", beginnings = false } = recipe;
   const walked = await walkRoutes(options);
   const shown = evenly(walked);
   const routes = walked.map(({ trajectory }) => trajectory);
@@ -58,7 +58,7 @@ export const showRoutes = async (
     words: unitWordsIn(routes),
     operands: operandsOf(places.filter(([route]) => !decides(route))),
   };
-  // Of what is longer than all that was found only the beginning is shown: a planner has to come to the rest by itself.
+  // Of what is longer than all that was found at most the beginning is shown: a planner has to come to the rest by itself.
   const longest = Math.max(0, ...routes.map(({ memory }) => memory.length));
   const form = { tools, ...promptsOf(recipe) };
   const key = randomKey(seed, "routes shown");
@@ -68,7 +68,8 @@ export const showRoutes = async (
     if (route === undefined) return [];
     const one = random(deriveKey(key, "shown", index));
     const other = otherOf(route, variations, one);
-    const taken = other === undefined ? route : { ...other, memory: other.memory.slice(0, longest) };
+    const isShown = other !== undefined && (beginnings || other.memory.length <= longest);
+    const taken = isShown ? { ...other, memory: other.memory.slice(0, longest) } : route;
     const varied = thinned(taken, deriveKey(key, "thinned", index));
     const kinds = { routes, isCalculator, unavailable, references };
     return [whatWorked(engine, withMistakes(varied, kinds, one), form)];
