@@ -4,7 +4,7 @@
  *
  *   npx tsx bench/time-to-learn.ts [--seeds 7,8,9 --tasks 216 --every 10 --steps 400 --threads 2 --whole]
  *
- * Random calls that look for routes and their imitation are counted, validation is not. With `--whole` both go on to their last
+ * Random calls that look for routes and their imitation are counted, validation is not. With `--whole` both continue to their last
  * step, and what they took is compared as well. The last line is one JSON object; its ratios are new to old, the median over seeds.
  */
 import { parseArgs } from "node:util";

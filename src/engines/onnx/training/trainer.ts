@@ -117,7 +117,7 @@ export const createTrainer = (runtime: Runtime, config: ModelConfig): Trainer =>
     const others = training ? lanes.slice(1).map((lane) => lane.gradient()) : [];
     const gradients = [training?.gradient, ...others];
     const runs = lanes.map((lane, i) => () => runShare(lane, shares[i] ?? [], gradients[i]));
-    // No lane is under way any more when another one's failure is told.
+    // No lane is under way any more when another one's failure is thrown.
     const ends: PromiseSettledResult<void>[] = [];
     for (const together of runtime.description.threads < LANES ? runs.map((one) => [one]) : [runs])
       ends.push(...(await Promise.allSettled(together.map((one) => one()))));
