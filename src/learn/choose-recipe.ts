@@ -75,7 +75,8 @@ export const chooseRecipe = ({
   // What imitates learns the recipe's prompts; what does not keeps those that it knows.
   const isTeaching = !isTaught && shown > 0 && (train.length === 0 || train.includes("planner"));
   const { turnsLeft: _, marked: __, ...rest } = base;
-  const own = isAsItWas ? {} : defined({ turnsLeft: base.turnsLeft, marked: base.marked });
+  // A model for the tools of the built-in one that says nothing of its prompts is taken to know that one's.
+  const own = isAsItWas && isBuiltIn ? {} : defined({ turnsLeft: base.turnsLeft, marked: base.marked });
   const known = isCompact ? defined({ turnsLeft, marked }) : {};
   return {
     ...rest,

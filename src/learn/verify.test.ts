@@ -252,9 +252,9 @@ describe("what is not verified", () => {
 
   it("is an unfinished run of an earlier version, or one that rolled out while it trained", async () => {
     const old = await changed(unfinished, "options.json", (text) =>
-      text.replace('"schemaVersion": 4', '"schemaVersion": 3'),
+      text.replace('"schemaVersion": 5', '"schemaVersion": 4'),
     );
-    await expect(verified(old)).rejects.toThrow(/is of an earlier version \(options\.json has schemaVersion 3/);
+    await expect(verified(old)).rejects.toThrow(/is of an earlier version \(options\.json has schemaVersion 4/);
     const ahead = await forged("options.json", (text) =>
       text.replace('"seed": 3', '"seed": 3,\n    "maxStaleness": 1'),
     );
