@@ -28,7 +28,7 @@ export type MemoryUse =
   | {
       /** All weights. */
       readonly purpose: "full";
-      /** Of one run. @default 1024 */
+      /** Of the runs of both lanes. @default 1024 */
       readonly tokens?: number;
     };
 

@@ -13,7 +13,7 @@ export interface DecoderParts {
   /** Sees a value of a layer that is expensive to recompute, and returns the name under which the graph uses it. */
   readonly keep?: (name: string, value: string) => string;
   /** Rows of the last hidden states that anybody reads, all different: behind its attention, the last layer computes no others. */
-  readonly rows?: string;
+  readonly rows?: string | undefined;
 }
 
 /** The linear of a model as it is: weights, and the bias where the architecture has one. */
@@ -84,7 +84,7 @@ export const decoder = (t: Tape, config: ModelConfig, { rows, ...parts }: Decode
     const isLast = index === config.num_hidden_layers - 1;
     x = decoderLayer(t, config, x, {
       ...parts,
-      ...(isLast && rows !== undefined && { rows }),
+      rows: isLast ? rows : undefined,
       index,
       layer: `model.layers.${index}`,
     });

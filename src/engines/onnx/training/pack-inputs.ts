@@ -1,4 +1,4 @@
-import type { growingBlocks } from "../carriers/growing-blocks.ts";
+import type { GrowingBlocks } from "../carriers/growing-blocks.ts";
 import type { Tensor } from "../carriers/runtime.ts";
 import { blocks } from "../graph/operators.ts";
 import type { LayerType } from "../model-config.ts";
@@ -42,7 +42,7 @@ export const packSizes = ({ ids }: Pack): { readonly tokens: number; readonly bo
  * ancestors and itself, in sliding layers only the `window` nearest; padding sees itself.
  */
 export const fillPackInputs = (
-  block: ReturnType<typeof growingBlocks>,
+  block: GrowingBlocks,
   pack: Pack,
   kinds: Iterable<LayerType>,
   window?: number,

@@ -1,5 +1,5 @@
 import type { ForwardResult, ImportanceWeights, TrainingSequence } from "../../../engine.ts";
-import { growingBlocks } from "../carriers/growing-blocks.ts";
+import { type GrowingBlocks, growingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Runtime, type Session } from "../carriers/runtime.ts";
 import { trainingGraph } from "../graph/graphs.ts";
 import { angleTensors, layerKinds } from "../graph/training-tables.ts";
@@ -33,7 +33,7 @@ const LANES = 2;
 /** What one lane computes with: no two run the same session, or into the same memory. */
 interface Lane {
   readonly session: (gradients: boolean) => Session;
-  readonly block: ReturnType<typeof growingBlocks>;
+  readonly block: GrowingBlocks;
   /** Of its own: zeros between calls. */
   readonly gradient: () => Weights;
   readonly dispose: () => void;

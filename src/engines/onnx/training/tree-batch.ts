@@ -1,5 +1,5 @@
 import type { TrainingSequence } from "../../../engine.ts";
-import type { growingBlocks } from "../carriers/growing-blocks.ts";
+import type { GrowingBlocks } from "../carriers/growing-blocks.ts";
 import { floatsOf, type Tensor } from "../carriers/runtime.ts";
 import type { LayerType } from "../model-config.ts";
 import { cheapestRuns } from "../padded-runs.ts";
@@ -46,11 +46,9 @@ export const dealt = (batches: readonly TreeBatch[], count: number): readonly (r
   return shares.map((share) => share.batches);
 };
 
-type Block = ReturnType<typeof growingBlocks>;
-
 /** Tokens, positions and masks [B, 1, 1, T, T] of a batch as inputs of the training graph. */
 export const fillTokens = (
-  block: Block,
+  block: GrowingBlocks,
   { trees, length }: TreeBatch,
   kinds: ReadonlyMap<LayerType, string>,
   window?: number,
@@ -89,7 +87,7 @@ export interface HeadInputs {
 }
 
 /** The targets of a batch as inputs of the training graph; without `weights` those of a forward pass. */
-export const fillHead = (block: Block, { trees, length }: TreeBatch, weights?: TargetWeights): HeadInputs => {
+export const fillHead = (block: GrowingBlocks, { trees, length }: TreeBatch, weights?: TargetWeights): HeadInputs => {
   const own = trees.flatMap(({ targets }, tree) =>
     targetsOf(targets, weights).map((target) => ({ ...target, row: tree * length + target.row })),
   );
