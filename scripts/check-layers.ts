@@ -58,7 +58,7 @@ const parts: Readonly<Record<string, Part>> = {
       "tools",
       "workers",
     ],
-    lines: 9950,
+    lines: 9980,
     export: "./learn",
   },
   workers: { imports: [...ground, "flow"], lines: 900, export: "./workers" },

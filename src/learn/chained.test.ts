@@ -95,4 +95,28 @@ describe("a route that asks the same of other things", () => {
     expect(chainsIn([two, mixed]).chains).toEqual([]);
     expect(chainsIn([apart, wait("Gamor"), wait("Hexal")]).chains.map((same) => same.length)).toEqual([1, 2]);
   });
+
+  it("takes no chain that the thing and the field do not tell from another one", () => {
+    const ferry = { first: text("A1"), last: text("A9"), region: text("North") };
+    const sailing = { delivery: number(9, "day") };
+    const sailingOf = (which: string): Trajectory =>
+      routeOf(`How many days does a delivery take by the ${which} sailing of q1?`, ["Gamor"], "day", [
+        { action: "ferry q1", fields: ferry },
+        { action: `sailing @1.${which}`, fields: sailing },
+        last("calculate value @2.delivery"),
+      ]);
+    const callsIn = (routes: readonly Trajectory[]): readonly (string | undefined)[] =>
+      chainsIn(routes).chains.map(([one]) => one?.calls.map(({ step }) => step.raw).join("; "));
+    expect(callsIn([sailingOf("first")])).toEqual(["ferry q1; sailing @1.first"]);
+    expect(callsIn([sailingOf("first"), sailingOf("last")])).toEqual([]);
+    expect(callsIn([sailingOf("first"), wait("Hexal")])).toHaveLength(2);
+
+    const owner = routeOf("How many days does a delivery take to the owner of the supplier of q1?", ["Gamor"], "day", [
+      { action: "drug q1", fields: drug },
+      { action: "supplier @1.supplier", fields: { ...supplier, owner: text("Nordia") } },
+      { action: "company @2.owner", fields: supplier },
+      last("calculate value @3.delivery"),
+    ]);
+    expect(callsIn([owner, wait("Hexal")])).toEqual(["drug q1; supplier @1.supplier"]);
+  });
 });

@@ -34,7 +34,29 @@ export const chainsIn = (routes: readonly Trajectory[]): Chains => {
   const hosts = groupsOf(routes.filter(isDirect), ({ memory }) =>
     (memory.at(-1)?.step.subGoal ?? "").replace(/@\d+\.\S+/gu, "@"),
   );
-  return { hosts: [...hosts.values()], chains: [...chains.values()] };
+  const ways = [...chains.values()].flatMap(([one]) => one ?? []);
+  const told = [...chains.values()].filter(([one]) => one !== undefined && isTold(one, ways));
+  return { hosts: [...hosts.values()], chains: told };
+};
+
+/**
+ * Whether the thing and the field say which calls are meant: no earlier one brings a field of that name, as a country does
+ * whose region has a population too, and no other way to one leads off on the way, as to the first and the last of a series.
+ */
+const isTold = ({ calls, field }: Chain, ways: readonly Chain[]): boolean => {
+  const has = (at: number, name: string): boolean => {
+    const observation = calls[at]?.observation;
+    return observation?.status === "ok" && Object.hasOwn(observation.fields, name);
+  };
+  const leadsOff = (other: Chain): boolean => {
+    const at = calls.findIndex(({ step }, i) => step.raw !== other.calls[i]?.step.raw);
+    const references = [...(other.calls[at]?.step.subGoal ?? "").matchAll(/@(\d+)\.(\S+)/gu)];
+    return references.length > 0 && references.every(([, entry, name = ""]) => has(Number(entry) - 1, name));
+  };
+  return (
+    !calls.slice(0, -1).some((_, at) => has(at, field)) &&
+    !ways.some((other) => other.field === field && leadsOff(other))
+  );
 };
 
 /** The one field that a route's last call calculates with, and the entries that it takes it from. */

@@ -12,6 +12,7 @@ import {
   type Trajectory,
 } from "../trajectory.ts";
 import { isNamedIn, type UnitWords, withFields } from "./asked-words.ts";
+import { isNoun } from "./fragments.ts";
 
 /** Most of a question's words that are left out of it. */
 const MOST_LEFT_OUT = 0.2;
@@ -23,21 +24,26 @@ const UNIT_LEFT_OUT = 0.25;
 const REFERENCE = /q\d/u;
 
 /**
- * A trajectory whose question lacks some of its words, never what it refers to: a planner that imitates it cannot tell what
- * is asked by one word that happens to go with it, and has to read them all.
+ * A trajectory whose question lacks some of its words, never what it refers to and what names a field that a call takes: a
+ * planner that imitates it cannot tell what is asked by one word that happens to go with it, and has to read them all.
  */
 export const thinned = (trajectory: Trajectory, key: RandomKey): Trajectory => {
   const draws = random(key);
   if (draws.next() < WHOLE) return trajectory;
   const share = draws.next() * MOST_LEFT_OUT;
   const { unit, ...analysis } = trajectory.analysis;
+  const taken = once(trajectory.memory.flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []));
+  const isKept = (word: string): boolean => REFERENCE.test(word) || taken.some((field) => isNoun(bare(word), field));
   const template = analysis.template
     .split(" ")
-    .filter((word) => REFERENCE.test(word) || draws.next() >= share)
+    .filter((word) => draws.next() >= share || isKept(word))
     .join(" ");
   const withUnit = unit !== undefined && draws.next() >= UNIT_LEFT_OUT;
   return { ...trajectory, analysis: { ...analysis, template, ...(withUnit && { unit }) } };
 };
+
+/** A word without the marks that stand beside it. */
+const bare = (word: string): string => word.replace(/[^\p{L}\p{N}]/gu, "");
 
 /** How often an exercise is one of another thing, and how often one whose names have changed places. */
 const TRANSPLANTED = 0.5;
