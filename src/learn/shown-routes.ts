@@ -70,11 +70,15 @@ export const showRoutes = async (
     const other = otherOf(route, variations, one);
     const isShown = other !== undefined && (beginnings || other.memory.length <= longest);
     const taken = isShown ? { ...other, memory: other.memory.slice(0, longest) } : route;
-    const varied = thinned(taken, deriveKey(key, "thinned", index));
+    const varied = thinned(taken, deriveKey(key, "thinned", index), fieldsTaken(taken));
     const kinds = { routes, isCalculator, unavailable, references };
     return [whatWorked(engine, withMistakes(varied, kinds, one), form)];
   };
 };
+
+/** The fields that calls take. A question without the one word that tells `first` from `latest` would teach to guess. */
+const fieldsTaken = ({ memory }: Trajectory): readonly string[] =>
+  memory.flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []);
 
 /** What routes are varied by. */
 interface Variations {

@@ -24,16 +24,15 @@ const UNIT_LEFT_OUT = 0.25;
 const REFERENCE = /q\d/u;
 
 /**
- * A trajectory whose question lacks some of its words, never what it refers to and what names a field that a call takes: a
- * planner that imitates it cannot tell what is asked by one word that happens to go with it, and has to read them all.
+ * A trajectory whose question lacks some of its words, never what it refers to and what names one of `fields`: a planner that
+ * imitates it cannot tell what is asked by one word that happens to go with it, and has to read them all.
  */
-export const thinned = (trajectory: Trajectory, key: RandomKey): Trajectory => {
+export const thinned = (trajectory: Trajectory, key: RandomKey, fields: readonly string[] = []): Trajectory => {
   const draws = random(key);
   if (draws.next() < WHOLE) return trajectory;
   const share = draws.next() * MOST_LEFT_OUT;
   const { unit, ...analysis } = trajectory.analysis;
-  const taken = once(trajectory.memory.flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []));
-  const isKept = (word: string): boolean => REFERENCE.test(word) || taken.some((field) => isNoun(bare(word), field));
+  const isKept = (word: string): boolean => REFERENCE.test(word) || fields.some((field) => isNoun(bare(word), field));
   const template = analysis.template
     .split(" ")
     .filter((word) => draws.next() >= share || isKept(word))
