@@ -26,6 +26,8 @@ export interface RecipeChoice
    * and what is imitated are as it knows them. @default false
    */
   readonly isTaught?: boolean | undefined;
+  /** Whether rewards are dealt out at random: then no call leads to an answer, and a built-in planner is shown none. @default false */
+  readonly permuteRewards?: boolean | undefined;
   /** What learns on the engine, once it is open. */
   readonly learns?: Engine["learns"] | undefined;
   /** What the engine keeps of an optimiser's settings. @default all */
@@ -52,6 +54,7 @@ export const chooseRecipe = ({
   algorithm,
   coldStart,
   learningRate,
+  permuteRewards = false,
   prompt,
   steps,
   toolFailures,
@@ -73,10 +76,11 @@ export const chooseRecipe = ({
   const share = recipe === undefined && isBuiltIn ? Math.min(1, (steps ?? base.steps) / base.steps) : 1;
   const shown = isAsItWas ? 0 : (coldStart ?? Math.ceil(share * base.coldStart.steps));
   // What imitates learns the recipe's prompts; what does not keeps those that it knows.
-  const isTeaching = !isTaught && shown > 0 && (train.length === 0 || train.includes("planner"));
+  const hasLesson = !permuteRewards || base.coldStart.plans + base.coldStart.exercises > 0;
+  const isTeaching = !isTaught && hasLesson && shown > 0 && (train.length === 0 || train.includes("planner"));
   const { turnsLeft: _, marked: __, ...rest } = base;
   // A model for the tools of the built-in one that says nothing of its prompts is taken to know that one's.
-  const own = isAsItWas && isBuiltIn ? {} : defined({ turnsLeft: base.turnsLeft, marked: base.marked });
+  const own = (isAsItWas || !hasLesson) && isBuiltIn ? {} : defined({ turnsLeft: base.turnsLeft, marked: base.marked });
   const known = isCompact ? defined({ turnsLeft, marked }) : {};
   return {
     ...rest,

@@ -133,7 +133,7 @@ const choiceOf = (
   { settings, environment: { builtInModel }, planner, recipe, isShown = true }: LearningParts,
   opened?: Pick<Engine, "learns">,
 ): RecipeChoice => {
-  const { algorithm, learningRate, steps, toolFailures, train, verdicts } = settings;
+  const { algorithm, learningRate, permuteRewards, steps, toolFailures, train, verdicts } = settings;
   const isNew =
     opened === undefined || opened.learns === "adapters" || planner.isMade === true || planner.name === builtInModel;
   if (!isNew && (settings.coldStart ?? 0) > 0)
@@ -142,7 +142,8 @@ const choiceOf = (
     );
   const { coldStart } = settings;
   const isTaught = !isNew || (!isShown && planner.isMade !== true);
-  return { recipe, builtInModel, algorithm, coldStart, isTaught, learningRate, steps, toolFailures, train, verdicts };
+  const own = { algorithm, coldStart, learningRate, permuteRewards, steps, toolFailures, train, verdicts };
+  return { ...own, recipe, builtInModel, isTaught };
 };
 
 /** Who plays which module, and the flow of it all. */
