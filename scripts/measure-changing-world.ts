@@ -3,7 +3,7 @@
  * its calls fails at a rate. Accuracy of trained planners, that of one whose prompt shows the verifier's verdicts also
  * with the verdicts withheld, and whether every task ends well. All meet the same failures.
  *
- *   npx tsx scripts/measure-changing-environment.ts --hidden <run> --shown <run of learn --verdicts> [--tasks 432 --seed 7]
+ *   npx tsx scripts/measure-changing-world.ts --hidden <run> --shown <run of learn --verdicts> [--tasks 432 --seed 7]
  */
 import { parseArgs } from "node:util";
 import { openAlmanac } from "../src/almanac/environment.ts";
@@ -11,7 +11,7 @@ import { openEngine } from "../src/engines/onnx/index.ts";
 import { createFlow, ruleExecutor } from "../src/index.ts";
 import { castOf } from "../src/learn/cast.ts";
 import { chooseRecipe } from "../src/learn/choose-recipe.ts";
-import { findModel } from "../src/setup/local-model.ts";
+import { findPlayers } from "../src/setup/local-model.ts";
 import { failingExecutor } from "../src/testing/index.ts";
 import { type Accuracy, accuracyOf, compare, type EvaluationReport, evaluate } from "../src/train/index.ts";
 
@@ -38,12 +38,16 @@ interface Measured extends EvaluationReport {
 
 /** The second half's report at each rate; the first half fails nowhere. */
 const measure = async (name: string, model: string, verdicts: boolean): Promise<Measured[]> => {
-  const engine = await openEngine(await findModel(model));
+  const { model: folder, ...known } = await findPlayers(model);
+  const engine = await openEngine(folder);
   const {
     policies,
     model: base,
     flow: cast,
-  } = castOf(engine, { seed, recipe: chooseRecipe({ builtInModel: environment.builtInModel, verdicts }) });
+  } = castOf(engine, {
+    seed,
+    recipe: chooseRecipe({ ...known, builtInModel: environment.builtInModel, verdicts, isTaught: true }),
+  });
   const score = async (rate: number, part: typeof tasks): Promise<Measured> => {
     const rewards: (number | null)[] = [];
     const report = await evaluate({

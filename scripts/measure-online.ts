@@ -22,9 +22,10 @@ const { values } = parseArgs({
   },
 });
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
-const recipe = recipes.flowOnly;
 const environment: Environment = await openAlmanac(seed);
-const engine = await openEngine((await findPlayers(values.model)).model);
+const { model: folder, turnsLeft = true } = await findPlayers(values.model);
+const recipe = { ...recipes.flowOnly, turnsLeft };
+const engine = await openEngine(folder);
 const { policies, model, flow: cast } = castOf(engine, { seed, recipe });
 const flow = createFlow({ ...environment.flow, ...cast, tools: environment.tools(model) });
 

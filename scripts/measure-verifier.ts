@@ -51,7 +51,7 @@ const kept = async <Value>(file: string, make: () => Promise<Value>): Promise<Va
 const opened = async (train: readonly TrainableName[], seed: number) => {
   const environment: Environment = await openAlmanac(seed);
   const engine = await openEngine(values.model, { slots: 352, threads: Number(values.threads) });
-  const chosen = chooseRecipe({ builtInModel: environment.builtInModel, train });
+  const chosen = chooseRecipe({ builtInModel: environment.builtInModel, train, isTaught: true, turnsLeft: true });
   const recipe = { ...chosen, grpo: { ...chosen.grpo, tasksPerStep: batch, klEvery: 0 } };
   const cast = castOf(engine, { seed, train, recipe });
   return {

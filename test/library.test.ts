@@ -20,6 +20,7 @@ import {
   verify,
   watch,
 } from "agentflow/learn";
+import { why } from "agentflow/review";
 import { openSetUp, projectFile } from "agentflow/setup";
 import { answerReward, readTaskFile } from "agentflow/tasks";
 import { calculate } from "agentflow/tools";
@@ -28,6 +29,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** What the command line does, by what the package exports, in this process. */
 const SLOW = 240_000;
+
+interface StoredRow {
+  readonly phase: string;
+  readonly task: string;
+  readonly trajectory: { readonly turns: readonly { readonly behaviourLogProbs: readonly number[] }[] };
+}
 
 /** A recipe whose steps take a second. */
 const quick = {
@@ -106,6 +113,22 @@ describe("a run of learning", () => {
     expect(report.before.heldOutPages.n).toBe(2);
     expect(report.baselines.oracle?.heldOutPages.accuracy).toBe(1);
     whole = join(folder, report.run);
+  });
+
+  it("is explained with the prompts that each planner knew", { timeout: SLOW }, async () => {
+    const rows = (await readFile(join(whole, "trajectories.jsonl"), "utf8"))
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as StoredRow);
+    const { task } = rows.find(({ phase }) => phase === "before") ?? { task: "" };
+    const told = await why(whole, task, { environment: almanac(), draws: 0 });
+    for (const phase of ["before", "after"] as const) {
+      const { turns = [] } = rows.find((row) => row.task === task && row.phase === phase)?.trajectory ?? {};
+      const sampled = turns.map(({ behaviourLogProbs }) => behaviourLogProbs.reduce((sum, one) => sum + one, 0));
+      const scored = told[phase].turns.map(({ taken }) => taken?.[phase].logProb ?? Number.NaN);
+      expect(scored).toHaveLength(sampled.length);
+      for (const [i, one] of scored.entries()) expect(one).toBeCloseTo(sampled[i] ?? Number.NaN, 2);
+    }
   });
 
   it("is verified, whole or a step of it, and a change is named", { timeout: SLOW }, async () => {

@@ -116,13 +116,14 @@ export const conclude = (
     return;
   }
   const own = config === undefined ? "" : `--config ${shellPath(config)} `;
+  if (report.interrupted) labelled(screen, "Continue", `npx agentflow learn ${own}--resume ${shellPath(folder)}`);
   // What is to be copied stays in one line.
   screen.line(`Next      npx agentflow solve ${own}--policy ${shellPath(folder)} \\`);
   screen.line(`            ${shellWord(question)}`);
 };
 
 /** A path as one word of a shell, as short as it can be said from here. */
-const shellPath = (path: string): string => {
+export const shellPath = (path: string): string => {
   const near = relative("", path);
   return shellWord(near !== "" && near.length < path.length ? near : path);
 };

@@ -15,7 +15,7 @@ import { findingLines } from "./findings.ts";
 import { INTERRUPTED, Interruption, type Interrupts, listenToInterrupts } from "./interrupt.ts";
 import { type LearnUi, openLearnUi } from "./learn-ui.ts";
 import { learnView, stageView } from "./learn-view.ts";
-import { conclude, shellWord } from "./learn-words.ts";
+import { conclude, shellPath, shellWord } from "./learn-words.ts";
 import { labelled, type Screen } from "./screen.ts";
 import { beforeAndAfter } from "./showcase.ts";
 import { openScreen, writeJson } from "./terminal.ts";
@@ -78,7 +78,7 @@ export const learnCommand = async (options: LearnCommandOptions): Promise<number
     return report.interrupted ? INTERRUPTED : 0;
   } catch (error) {
     if (error instanceof Interruption && view.start !== undefined)
-      screen.line(`Stopped at once; ${view.start.folder} keeps what was written until now.`);
+      screen.line(`Stopped at once; continue with: npx agentflow learn --resume ${shellPath(view.start.folder)}`);
     throw error;
   } finally {
     if (ui?.close() === true) screen.line(pageEnds(root));

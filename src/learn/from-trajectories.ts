@@ -124,7 +124,7 @@ const imitate = async (
     const evaluateNow = async (phase: EvaluationPhase): Promise<Evaluated> => {
       const from = now();
       const evaluated = await evaluateSets({
-        flow: learning.flow,
+        flow: phase === "before" ? learning.flowBefore : learning.flow,
         sets,
         environment,
         seed,

@@ -24,7 +24,8 @@ export interface Learning extends OpenedPlanner, Pick<Cast, "policies" | "module
   readonly concurrency: number;
   readonly tools: Toolset;
   readonly flow: Flow;
-  /** Of the planner as it was opened, with the prompts that it knows. */
+  /** Of the planner as it was opened: the recipe with the prompts that it knows, and its flow. */
+  readonly recipeBefore: Recipe;
   readonly flowBefore: Flow;
   /** Where training happens, and what is imitated: the same environment and flow, or with calls that fail at a rate. */
   readonly practice: { readonly environment: Environment; readonly flow: Flow };
@@ -162,8 +163,8 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
   requireTools(toolFailures, Object.keys(tools));
   const playing = { ...environment.flow, ...flow, tools };
   // Until it has imitated something, a planner knows the prompts that it was opened with.
-  const known = { ...recipe, ...defined({ turnsLeft, marked }) };
-  const before = { ...playing, ...castOf(engine, { ...settings, recipe: known }).flow };
+  const recipeBefore = { ...recipe, ...defined({ turnsLeft, marked }) };
+  const before = { ...playing, ...castOf(engine, { ...settings, recipe: recipeBefore }).flow };
   const executor = playing.executor ?? ruleExecutor();
   return {
     ...opened,
@@ -176,6 +177,7 @@ const withFlow = (parts: LearningParts, opened: OpenedPlanner): Omit<Learning, "
     concurrency,
     tools,
     flow: createFlow(playing),
+    recipeBefore,
     flowBefore: createFlow(before),
     practice: {
       environment: practised(parts),

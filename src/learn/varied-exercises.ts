@@ -32,7 +32,8 @@ export const thinned = (trajectory: Trajectory, key: RandomKey, fields: readonly
   if (draws.next() < WHOLE) return trajectory;
   const share = draws.next() * MOST_LEFT_OUT;
   const { unit, ...analysis } = trajectory.analysis;
-  const isKept = (word: string): boolean => REFERENCE.test(word) || fields.some((field) => isNoun(bare(word), field));
+  const isKept = (word: string): boolean =>
+    REFERENCE.test(word) || wordsOf(word).some((one) => fields.some((field) => isNoun(one, field)));
   const template = analysis.template
     .split(" ")
     .filter((word) => draws.next() >= share || isKept(word))
@@ -41,8 +42,8 @@ export const thinned = (trajectory: Trajectory, key: RandomKey, fields: readonly
   return { ...trajectory, analysis: { ...analysis, template, ...(withUnit && { unit }) } };
 };
 
-/** A word without the marks that stand beside it. */
-const bare = (word: string): string => word.replace(/[^\p{L}\p{N}]/gu, "");
+/** The words of a word, such as the two of `lead-time,`. */
+const wordsOf = (word: string): readonly string[] => word.match(/[\p{L}\p{N}]+/gu) ?? [];
 
 /** How often an exercise is one of another thing, and how often one whose names have changed places. */
 const TRANSPLANTED = 0.5;

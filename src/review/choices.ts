@@ -29,10 +29,10 @@ export interface ChoicesOptions {
   readonly abortSignal: AbortSignal;
 }
 
-/** A candidate with the prompt that it follows. */
-interface Scored {
+/** What a planner is asked at a point, and what it drew there. */
+interface Asked {
   readonly prompt: readonly PromptSegment[];
-  readonly candidate: Candidate;
+  readonly drawn: readonly Candidate[];
 }
 
 /**
@@ -46,28 +46,21 @@ export const choicesAt = async (
   options: ChoicesOptions,
 ): Promise<readonly (readonly Choice[])[]> => {
   const { before, after } = run;
-  const drawn = await mapConcurrently(points, 1, async (point, i) => {
+  const asked_P = await mapConcurrently(points, 1, async (point, i) => {
     const key = deriveKey(options.key, i);
-    return [await draw(run, point, before, key, options), await draw(run, point, after, key, options)].flat();
+    return [await ask(point, before, key, options), await ask(point, after, key, options)] as const;
   });
-  // What the planner is asked is known once it is asked: a draw that is not counted, where none is wanted.
-  const asked_P =
-    options.draws > 0
-      ? drawn
-      : await mapConcurrently(points, 1, (point, i) =>
-          draw(run, point, before, deriveKey(options.key, i), { ...options, draws: 1 }),
-        );
-  const scored_P = points.map(({ said }, i): readonly Scored[] => {
-    const found = drawn[i] ?? [];
-    const prompt = asked_P[i]?.[0]?.prompt ?? [];
-    const all = [...said.map((candidate) => ({ prompt, candidate })), ...found];
-    return [...new Map(all.map((one) => [one.candidate.ids.join(), one])).values()];
+  const candidates_P = points.map(({ said }, i): readonly Candidate[] => {
+    const all = [...said, ...(asked_P[i] ?? []).flatMap(({ drawn }) => drawn)];
+    return [...new Map(all.map((one) => [one.ids.join(), one])).values()];
   });
+  const scoredBy = (version: PlannerVersion, v: 0 | 1): ReturnType<typeof likelihoods> =>
+    likelihoods(run, version, candidates_P, (p) => asked_P[p]?.[v].prompt ?? []);
   // Weights change hands twice and no more, however many turns there are.
-  const [old_P, new_P] = [await likelihoods(run, scored_P, before), await likelihoods(run, scored_P, after)];
-  return scored_P.map((scored, p) =>
-    scored
-      .map(({ candidate: { step } }, i) => ({
+  const [old_P, new_P] = [await scoredBy(before, 0), await scoredBy(after, 1)];
+  return candidates_P.map((candidates, p) =>
+    candidates
+      .map(({ step }, i) => ({
         text: step.raw.trim(),
         tool: step.tool,
         subGoal: step.subGoal,
@@ -80,14 +73,15 @@ export const choicesAt = async (
 
 const NEVER: Likelihood = { logProb: Number.NEGATIVE_INFINITY, tool: null, subGoal: null };
 
-const draw = async (
-  { planner }: PlannersOfRun,
+/** What a planner is asked is known once it is asked: by a draw that is not counted, where none is wanted. */
+const ask = async (
   { state, turns }: ChoicePoint,
-  { name, versions }: PlannerVersion,
+  { name, versions, planner }: PlannerVersion,
   key: RandomKey,
   { draws, concurrency, abortSignal }: ChoicesOptions,
-): Promise<Scored[]> => {
-  const plans = await mapConcurrently(Array.from({ length: draws }), concurrency, async (_, k): Promise<Plan> => {
+): Promise<Asked> => {
+  const count = Math.max(1, draws);
+  const plans = await mapConcurrently(Array.from({ length: count }), concurrency, async (_, k): Promise<Plan> => {
     const history = `why/${name}/${state.turn}/${k}`;
     const context: ModuleContext = { history, randomKey: deriveKey(key, k), turns, versions, abortSignal };
     try {
@@ -96,23 +90,27 @@ const draw = async (
       planner.release?.(history);
     }
   });
-  return plans.flatMap(({ step, sampled }) =>
-    sampled === undefined ? [] : [{ prompt: sampled.prompt, candidate: { step, ids: sampled.ids } }],
-  );
+  return {
+    prompt: plans[0]?.sampled?.prompt ?? [],
+    drawn: plans
+      .slice(0, draws)
+      .flatMap(({ step, sampled }) => (sampled === undefined ? [] : { step, ids: sampled.ids })),
+  };
 };
 
 const likelihoods = async (
   { policy }: PlannersOfRun,
-  scored_P: readonly (readonly Scored[])[],
   { hash }: PlannerVersion,
+  candidates_P: readonly (readonly Candidate[])[],
+  promptAt: (p: number) => readonly PromptSegment[],
 ): Promise<readonly (readonly Likelihood[])[]> => {
   await policy.restore(hash);
   const { tokenizer } = policy.engine;
   const found: Likelihood[][] = [];
-  for (const scored of scored_P) {
-    const { logProbs } = await policy.forward(scored.map(sequenceOf));
+  for (const [p, candidates] of candidates_P.entries()) {
+    const { logProbs } = await policy.forward(candidates.map((one) => sequenceOf(promptAt(p), one)));
     found.push(
-      scored.map(({ candidate: { step, ids } }, i) => {
+      candidates.map(({ step, ids }, i) => {
         const each = [...(logProbs[i] ?? [])];
         const named = step.tool === "" ? undefined : tokensOfTool(step.tool, ids, (some) => tokenizer.decode(some));
         return {
@@ -126,9 +124,9 @@ const likelihoods = async (
   return found;
 };
 
-const sequenceOf = ({ prompt, candidate }: Scored): TrainingSequence => {
-  const head = prompt.flatMap(({ ids }) => ids);
-  return { ids: [...head, ...candidate.ids], targets: candidate.ids.map((_, i) => head.length + i) };
+const sequenceOf = (prompt: readonly PromptSegment[], { ids }: Candidate): TrainingSequence => {
+  const head = prompt.flatMap((segment) => segment.ids);
+  return { ids: [...head, ...ids], targets: ids.map((_, i) => head.length + i) };
 };
 
 /** How many of a plan's tokens it takes until the tool's name is said. */

@@ -2,11 +2,13 @@ import { join } from "node:path";
 import type { Policy } from "../engine.ts";
 import type { Environment } from "../environment.ts";
 import { ConfigError, StoreError } from "../errors.ts";
+import type { Flow } from "../flow/flow.ts";
 import { goBackTowards } from "../learn/averaged.ts";
 import { castOf } from "../learn/cast.ts";
 import { loadState, type StoredState } from "../learn/checkpoint-state.ts";
 import type { LearnHappening } from "../learn/event.ts";
 import { plannerSource } from "../learn/planner-source.ts";
+import type { Recipe } from "../learn/recipe.ts";
 import type { LearnSettings } from "../learn/settings.ts";
 import { type Learning, openLearning } from "../learn/start.ts";
 import { readJson, readStoredOptions } from "../learn/stored-options.ts";
@@ -16,9 +18,11 @@ import { replyJournal } from "../store/reply-journal.ts";
 import { exists } from "../store/run-folder.ts";
 import type { OpenPlannersOptions, VersionName } from "./why-types.ts";
 
-/** A version that can be sampled and scored. */
+/** A version that can be sampled and scored, with the prompts that it knows. */
 export interface PlannerVersion {
   readonly name: VersionName;
+  readonly planner: Planner;
+  readonly flow: Flow;
   /** Content hash of each policy's weights, by policy; the planner's is `hash`. */
   readonly versions: Readonly<Record<string, string>>;
   readonly hash: string;
@@ -30,7 +34,6 @@ export interface PlannersOfRun {
   readonly settings: LearnSettings;
   readonly config: Readonly<Record<string, unknown>>;
   readonly learning: Learning;
-  readonly planner: Planner;
   readonly policy: Policy;
   readonly before: PlannerVersion;
   readonly after: PlannerVersion;
@@ -68,22 +71,22 @@ export const openPlanners = async (folder: string, options: OpenPlannersOptions)
       throw new ConfigError(
         `The run ${folder} trained no planner, but ${learning.policies.map(({ name }) => name).join(", ")}.`,
       );
-    const hold = (name: VersionName): PlannerVersion => {
+    const hold = (name: VersionName, recipe: Recipe, flow: Flow): PlannerVersion => {
       for (const one of learning.policies) held.push(one.hold(one.version));
       const versions = Object.fromEntries(learning.policies.map((one) => [one.name, one.version]));
-      return { name, versions, hash: policy.version };
+      const { planner } = castOf(learning.engine, { ...settings, recipe }).flow;
+      if (planner === undefined) throw new ConfigError(`The run ${folder} has no planner.`);
+      return { name, planner, flow, versions, hash: policy.version };
     };
     requireWeights(folder, config, policy);
-    const start = hold("start");
+    const start = hold("start", learning.recipeBefore, learning.flowBefore);
     const version = async (name: VersionName): Promise<PlannerVersion> => {
       if (name === "start") return start;
       await importVersion(folder, learning, name);
-      return hold(name);
+      return hold(name, learning.recipe, learning.flow);
     };
     const [before, after] = [await version(first), await version(second)];
-    const { planner } = castOf(learning.engine, { ...settings, recipe: learning.recipe }).flow;
-    if (planner === undefined) throw new ConfigError(`The run ${folder} has no planner.`);
-    return { environment, settings, config, learning, planner, policy, before, after, dispose };
+    return { environment, settings, config, learning, policy, before, after, dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -34,7 +34,7 @@ export const solvedBy = async (
       trajectory.turns.every(({ policy, version }) => by.versions[policy] === version),
   );
   if (row?.trajectory !== undefined) return { by, trajectory: row.trajectory, reward: row.reward, stored: true };
-  return solvedNow(run, task, by, run.learning.flow, undefined, signal);
+  return solvedNow(run, task, by, by.flow, undefined, signal);
 };
 
 /** Solves a task with the draws of an evaluation. */
@@ -42,7 +42,7 @@ const solvedNow = async (
   { environment, settings: { seed } }: PlannersOfRun,
   task: EnvironmentTask,
   by: PlannerVersion,
-  flow: PlannersOfRun["learning"]["flow"],
+  flow: PlannerVersion["flow"],
   from: Pick<Trajectory, "memory" | "turns"> | undefined,
   signal: AbortSignal,
 ): Promise<Solved> => {
@@ -66,14 +66,14 @@ export const solvedOtherwise = async (
   { from, choose }: Counterfactual,
   signal: AbortSignal,
 ): Promise<Solved> => {
-  const { planner } = run;
+  const { planner, flow } = by;
   const chosen: Planner = Object.assign(
     ((state, context) =>
       state.turn === from ? { step: stepOf(choose) } : planner(state, context)) satisfies Planner as Planner,
     { release: planner.release },
   );
   const earlier = { memory: memory.slice(0, from - 1), turns: turns.filter(({ turn }) => turn < from) };
-  return solvedNow(run, task, by, run.learning.flow.with({ planner: chosen }), earlier, signal);
+  return solvedNow(run, task, by, flow.with({ planner: chosen }), earlier, signal);
 };
 
 /** Throws `ConfigError` for a turn that there is not, and for a tool that there is not. */
