@@ -58,7 +58,7 @@ const parts: Readonly<Record<string, Part>> = {
       "tools",
       "workers",
     ],
-    lines: 9980,
+    lines: 10000,
     export: "./learn",
   },
   workers: { imports: [...ground, "flow"], lines: 900, export: "./workers" },

@@ -40,6 +40,22 @@ describe("what a family decides by", () => {
     expect(decisionIn(shown((isFirst) => truths(!isFirst, true))).comparison).toBe("customers 0");
   });
 
+  it("is between the things that the same is asked of, where one tool answers all", () => {
+    const byBed = (isFirst: boolean): Pick<Seen, "accepted"> => ({
+      accepted: new Map([["value gardener.hours", { plan: [`bed ${isFirst ? "q1" : "q2"}`, "gardener @1.gardener"] }]]),
+    });
+    const told = decisionIn(shown((isFirst) => ({ ...byBed(isFirst), ...truths(isFirst, true) })));
+    expect(told).toMatchObject({ comparison: "customers 0", decision: { by: "comparing customers" } });
+    expect(told.decision?.between).toEqual([
+      "value gardener.hours by bed q1, gardener @1.gardener",
+      "value gardener.hours by bed q2, gardener @1.gardener",
+    ]);
+    // Walks come to the same in detours: two ways are no decision where nothing tells them apart.
+    expect(decisionIn(shown((isFirst, i) => ({ ...byBed(isFirst), ...truths(i % 3 === 0, true) })))).toEqual(
+      decisionIn([]),
+    );
+  });
+
   it("is what was seen of most questions, where something else tells a few apart by chance", () => {
     // It tells 19 of 20, and the price all of the 8 of which it is known.
     const seen = shown((isFirst, i) => {

@@ -17,23 +17,39 @@ interface Sided {
   readonly isFirst: boolean;
 }
 
-/** How a family decides, and the name of the comparison by which it does, where it is one with what the question names. */
-export const decisionIn = (
-  shown: readonly Seen[],
-): {
+/** How a family decides. */
+interface Told {
   readonly decision: Decision | undefined;
+  /** The name of the comparison by which it does, where it is one with what the question names. */
   readonly comparison: string | undefined;
   /** Among the cases of what was seen, the one that tells. */
   readonly state: string | undefined;
-} => {
+}
+
+const nothing: Told = { decision: undefined, comparison: undefined, state: undefined };
+
+/** Between what questions are answered by, else between the things that the same is asked of: the one gardener or the other. */
+export const decisionIn = (shown: readonly Seen[]): Told => {
+  const told = decisionBetween(shown, ({ accepted }) => [...accepted.keys()]);
+  if (isTold(told)) return told;
+  const byThings = decisionBetween(shown, ({ accepted }) => {
+    const [first] = accepted;
+    return first === undefined ? [] : [`${first[0]} by ${first[1].plan.join(", ")}`];
+  });
+  return isTold(byThings) ? byThings : told;
+};
+
+const isTold = ({ comparison, state }: Told): boolean => comparison !== undefined || state !== undefined;
+
+const decisionBetween = (shown: readonly Seen[], waysOf: (seen: Seen) => readonly string[]): Told => {
   const counts = new Map<string, number>();
-  for (const { accepted } of shown) for (const name of accepted.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const seen of shown) for (const name of waysOf(seen)) counts.set(name, (counts.get(name) ?? 0) + 1);
   const [first, second] = [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
-  const nothing = { decision: undefined, comparison: undefined, state: undefined };
   if (first === undefined || second === undefined) return nothing;
   const sided = shown.flatMap((seen): Sided[] => {
-    const isFirst = seen.accepted.has(first);
-    return isFirst === seen.accepted.has(second) ? [] : [{ seen, isFirst }];
+    const ways = waysOf(seen);
+    const isFirst = ways.includes(first);
+    return isFirst === ways.includes(second) ? [] : [{ seen, isFirst }];
   });
   if (!isBoth(sided)) return { ...nothing, decision: rareIn(sided, [first, second]) };
   const comparison = teller(
