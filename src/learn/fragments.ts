@@ -1,5 +1,5 @@
 import type { MemoryEntry, Trajectory } from "../trajectory.ts";
-import { mentioned, neededBy, referred, renumbered, withMentions } from "./planners/references.ts";
+import { fieldsTaken, mentioned, neededBy, referred, renumbered, withMentions } from "./planners/references.ts";
 
 /** Words of a question that name a thing by way of others that it mentions, and the calls that bring it. */
 export interface Fragment {
@@ -240,8 +240,7 @@ export const isNoun = (noun: string, name: string): boolean =>
 
 /** Whether a noun names what a call brings, by its tool or by the field that it takes. */
 const nouns = (noun: string, call: MemoryEntry | undefined): boolean =>
-  call !== undefined &&
-  [call.step.tool, ...(call.step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? [])].some((name) => isNoun(noun, name));
+  call !== undefined && [call.step.tool, ...fieldsTaken(call.step.subGoal)].some((name) => isNoun(noun, name));
 
 /** Places of the lookups from a thing to what a noun names. Empty where there is none, or other calls take what is on the way. */
 const namedBy = (

@@ -1,14 +1,13 @@
 import { resolve } from "../flow/references.ts";
 import type { Random } from "../random.ts";
 import { type MemoryEntry, type Step, stepOf, type Trajectory } from "../trajectory.ts";
-import { wayTo } from "./planners/references.ts";
+import { FIELD, wayTo } from "./planners/references.ts";
 
 type Mistake = Pick<MemoryEntry, "step" | "observation">;
 
 /** Of the mistakes in a field, those where two fields have changed places. */
 const EXCHANGED = 0.5;
 
-const FIELD = /(?<=@\d+\.)\S+/gu;
 const REFERENCE = /@(\d+)\.(\S+)/gu;
 
 /** What was made before a step, and how it refers to that (`Recipe.references`). */

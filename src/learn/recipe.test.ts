@@ -134,7 +134,7 @@ describe("prompts of what learns", () => {
     const unknown = chooseRecipe({ builtInModel: "agentflow-tiny", isTaught: true });
     for (const name of ["turnsLeft", "marked"]) expect(unknown).not.toHaveProperty(name);
     // One that is made knows nothing else.
-    // The control finds nothing to imitate: its planner goes on with the prompts that it knows.
+    // The control finds nothing to imitate: its planner keeps the prompts that it knows.
     expect(chooseRecipe({ ...builtIn, permuteRewards: true })).toMatchObject({ turnsLeft: true, marked: false });
     expect(chooseRecipe({ permuteRewards: true })).toMatchObject({ turnsLeft: false, marked: true });
     expect(chooseRecipe({ coldStart: 0 })).toMatchObject({ turnsLeft: false, marked: true });

@@ -9,7 +9,7 @@ import { type PlannerEngine, whatWorked } from "./imitated-sequences.ts";
 import { type Made, mistaken, tooEarly } from "./mistaken.ts";
 import { type Operands, operandsOf, withOtherOperand } from "./operands.ts";
 import { comparisons } from "./planners/candidates.ts";
-import { renumbered } from "./planners/references.ts";
+import { fieldsTaken, renumbered } from "./planners/references.ts";
 import type { Recipe } from "./recipe.ts";
 import { promptsOf } from "./recipe-prompts.ts";
 import { type Recombinations, recombinationsOf, recombined } from "./recombined.ts";
@@ -70,15 +70,13 @@ export const showRoutes = async (
     const other = otherOf(route, variations, one);
     const isShown = other !== undefined && (beginnings || other.memory.length <= longest);
     const taken = isShown ? { ...other, memory: other.memory.slice(0, longest) } : route;
-    const varied = thinned(taken, deriveKey(key, "thinned", index), fieldsTaken(taken));
+    // A question without the one word that tells `first` from `latest` would teach to guess.
+    const fields = taken.memory.flatMap(({ step }) => fieldsTaken(step.subGoal));
+    const varied = thinned(taken, deriveKey(key, "thinned", index), fields);
     const kinds = { routes, isCalculator, unavailable, references };
     return [whatWorked(engine, withMistakes(varied, kinds, one), form)];
   };
 };
-
-/** The fields that calls take. A question without the one word that tells `first` from `latest` would teach to guess. */
-const fieldsTaken = ({ memory }: Trajectory): readonly string[] =>
-  memory.flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []);
 
 /** What routes are varied by. */
 interface Variations {

@@ -13,6 +13,7 @@ import {
 } from "../trajectory.ts";
 import { isNamedIn, type UnitWords, withFields } from "./asked-words.ts";
 import { isNoun } from "./fragments.ts";
+import { fieldsTaken } from "./planners/references.ts";
 
 /** Most of a question's words that are left out of it. */
 const MOST_LEFT_OUT = 0.2;
@@ -81,7 +82,7 @@ const askedIn = ({
     }
   | undefined => {
   const last = memory.at(-1)?.step.subGoal ?? "";
-  const names = once(last.match(/(?<=@\d+\.)\S+/gu) ?? []);
+  const names = once(fieldsTaken(last));
   const [name] = names;
   const row = memory[Number(/@(\d+)\./u.exec(last)?.[1]) - 1];
   if (name === undefined || names.length > 1 || row?.observation.status !== "ok") return undefined;
@@ -130,7 +131,7 @@ export const transplanted = (
   if (from === undefined || to === undefined || from.kind !== to.kind || from.name === to.name) return undefined;
   const fields = new Map([[from.name, to.name]]);
   const { analysis, memory } = trajectory;
-  const referred = new Set(memory.slice(0, -1).flatMap(({ step }) => step.subGoal.match(/(?<=@\d+\.)\S+/gu) ?? []));
+  const referred = new Set(memory.slice(0, -1).flatMap(({ step }) => fieldsTaken(step.subGoal)));
   const brought = to.row.observation.status === "ok" ? to.row.observation.fields : {};
   const others = donor.analysis.entities.filter(isName);
   let at = 0;
@@ -205,7 +206,7 @@ export const exchanged = (trajectory: Trajectory, names: Names, key: RandomKey):
   const kept = new Set([...asked].flatMap(([, name = ""]) => (isNamed(name) ? [] : [name])));
   const fields = new Map([...permuted(names.numbers, kept, draws), ...permuted(names.dates, kept, draws)]);
   const tools = permuted(names.tools, new Set(), draws);
-  const used = once((memory.at(-1)?.step.subGoal ?? "").match(/(?<=@\d+\.)\S+/gu) ?? []);
+  const used = once(fieldsTaken(memory.at(-1)?.step.subGoal ?? ""));
   return {
     ...trajectory,
     analysis: inAnalysis(analysis, used, fields, names.entities, draws),

@@ -35,6 +35,9 @@ interface Asked {
   readonly drawn: readonly Candidate[];
 }
 
+/** Of the candidates at each point. */
+type Likelihoods = readonly (readonly Likelihood[])[];
+
 /**
  * What both planners might say at some points, each with its likelihood under both: what was said there, and what either of
  * them drew. Likelihoods are the trainer's own forward pass over the sampled tokens. The likeliest under the new planner
@@ -54,7 +57,7 @@ export const choicesAt = async (
     const all = [...said, ...(asked_P[i] ?? []).flatMap(({ drawn }) => drawn)];
     return [...new Map(all.map((one) => [one.ids.join(), one])).values()];
   });
-  const scoredBy = (version: PlannerVersion, v: 0 | 1): ReturnType<typeof likelihoods> =>
+  const scoredBy = (version: PlannerVersion, v: 0 | 1): Promise<Likelihoods> =>
     likelihoods(run, version, candidates_P, (p) => asked_P[p]?.[v].prompt ?? []);
   // Weights change hands twice and no more, however many turns there are.
   const [old_P, new_P] = [await scoredBy(before, 0), await scoredBy(after, 1)];
@@ -103,7 +106,7 @@ const likelihoods = async (
   { hash }: PlannerVersion,
   candidates_P: readonly (readonly Candidate[])[],
   promptAt: (p: number) => readonly PromptSegment[],
-): Promise<readonly (readonly Likelihood[])[]> => {
+): Promise<Likelihoods> => {
   await policy.restore(hash);
   const { tokenizer } = policy.engine;
   const found: Likelihood[][] = [];

@@ -6,6 +6,11 @@ const ENTITY = /(?<![\p{L}\p{N}_@.-])q(\d+)(?![\p{L}\p{N}_])/gu;
 /** Entries of memory that an action refers to, from 1. */
 export const referred = (action: string): number[] => [...action.matchAll(ENTRY)].map(([, entry]) => Number(entry));
 
+/** The name of a field that an action takes from an entry: `country` of `@4.country`. */
+export const FIELD = /(?<=@\d+\.)\S+/gu;
+
+export const fieldsTaken = (action: string): readonly string[] => action.match(FIELD) ?? [];
+
 /** Entries that an action refers to, directly or by the actions of others, in order, from 1. */
 export const neededBy = (action: string, memory: readonly Pick<MemoryEntry, "step">[]): readonly number[] => {
   const needed = new Set<number>();

@@ -1,9 +1,9 @@
 import type { FlowState, Planner } from "../../module.ts";
 import { deriveKey, type Random, random } from "../../random.ts";
 import { type Step, stepOf } from "../../trajectory.ts";
+import { FIELD } from "./references.ts";
 
 const ENTRY = /@\d+/gu;
-const FIELD = /(?<=@\d+\.)\S+/gu;
 
 /**
  * A planner that makes a mistake in a share of its turns: it repeats an action, refers to another entry or to a field that
