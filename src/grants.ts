@@ -22,7 +22,7 @@ const granting: Rule = (value, option) => {
   name(value, option);
   if (typeof value === "string" && patternOf(value) === undefined)
     throw new ConfigError(
-      `${option} is ${JSON.stringify(value.slice(0, 60))}: accepted is a host, such as example.org or *.example.org, without port or path. Leave hosts out to allow all.`,
+      `${option} is ${JSON.stringify(value.slice(0, 60))}: accepted is a host, example.org, or *.example.org for all below it; no scheme, port or path. Leave hosts out to allow every host.`,
     );
 };
 

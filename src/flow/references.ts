@@ -36,17 +36,21 @@ export const resolve = (
   reference: string,
   { query, analysis, memory }: Pick<FlowState, "query" | "analysis" | "memory">,
 ): Field | undefined => {
-  const { entity, entry, field } = REFERENCE_PARTS.exec(reference)?.groups ?? {};
+  const parts = REFERENCE_PARTS.exec(reference)?.groups;
+  if (parts === undefined) return undefined;
+  const { entity, entry, field } = parts;
   if (entity !== undefined && field === undefined)
     return entity === "" ? { kind: "text", value: query.question } : entityField(analysis.entities[Number(entity) - 1]);
   const at = entity === undefined ? Number(entry) : newestOf(memory, Number(entity), field ?? "");
   const observation = memory[at - 1]?.observation;
   if (observation?.status !== "ok") return undefined;
-  const { fields, text } = observation;
-  if (field !== undefined) return own(fields, field);
-  const [name = "", ...more] = Object.keys(fields);
-  const single = own(fields, answerFieldOf(observation)) ?? (more.length === 0 ? own(fields, name) : undefined);
-  return single ?? (text === "" ? undefined : { kind: "text", value: text.slice(0, TEXT_LENGTH) });
+  if (field !== undefined) return own(observation.fields, field);
+  const names = Object.keys(observation.fields);
+  const single =
+    own(observation.fields, answerFieldOf(observation)) ??
+    (names.length === 1 ? own(observation.fields, names[0] ?? "") : undefined);
+  if (single !== undefined) return single;
+  return observation.text === "" ? undefined : { kind: "text", value: observation.text.slice(0, TEXT_LENGTH) };
 };
 
 const own = (fields: Readonly<Record<string, Field>>, name: string): Field | undefined =>
@@ -68,7 +72,6 @@ type Made = Pick<MemoryEntry, "step" | "call" | "observation">;
  */
 const originsOf = (memory: readonly Made[]): readonly ReadonlySet<number>[] => {
   const origins: Set<number>[] = [];
-  const made = new Map<string, Set<number>>();
   for (const { step, call, observation } of memory) {
     const own = new Set(
       [...step.subGoal.matchAll(ORIGIN)].flatMap(([, kind, number]) =>
@@ -76,9 +79,10 @@ const originsOf = (memory: readonly Made[]): readonly ReadonlySet<number>[] => {
       ),
     );
     origins.push(own);
-    const text = JSON.stringify(call ?? step);
-    if (observation.status === "ok") made.set(text, own);
-    for (const thing of own) made.get(text)?.add(thing);
+    if (call === undefined || observation.status !== "refused" || observation.reason !== "repeated") continue;
+    const made = JSON.stringify(call);
+    const earlier = memory.findIndex((one) => one.observation.status === "ok" && JSON.stringify(one.call) === made);
+    for (const thing of own) origins[earlier]?.add(thing);
   }
   return origins;
 };
