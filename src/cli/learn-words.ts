@@ -116,8 +116,8 @@ export const conclude = (
     return;
   }
   const own = config === undefined ? "" : `--config ${shellPath(config)} `;
+  if (report.interrupted) labelled(screen, "Continue", `npx agentflow learn ${own}--resume ${shellPath(folder)}`);
   // What is to be copied stays in one line.
-  if (report.interrupted) screen.line(`Continue  npx agentflow learn ${own}--resume ${shellPath(folder)}`);
   screen.line(`Next      npx agentflow solve ${own}--policy ${shellPath(folder)} \\`);
   screen.line(`            ${shellWord(question)}`);
 };

@@ -195,27 +195,4 @@ describe("references by the entity that results go back to", () => {
       error: "There is no q1.none: nothing that goes back to q1 has a field none.",
     });
   });
-
-  test("two things that lead to the same one both have what it brings, though its call is made once", async () => {
-    const named = { type: "object", properties: { name: { type: "string" } }, required: ["name"] };
-    const calls: string[] = [];
-    const toolOf = (fields: Readonly<Record<string, unknown>>) =>
-      tool<{ name: string }>({
-        description: "",
-        inputSchema: named,
-        execute: ({ name }) => {
-          calls.push(name);
-          return fields;
-        },
-      });
-    const plan = ["bed q1", "house q1.house", "bed q2", "house q2.house", "calculate difference q1.warmth q2.warmth"];
-    const { trajectory } = await createFlow({
-      planner: ({ turn }) => ({ step: stepOf(plan[turn - 1] ?? "") }),
-      tools: { bed: toolOf({ house: "Nord" }), house: toolOf({ warmth: 21, city: "Oslo" }), calculate },
-      budget: { turns: plan.length },
-    }).solve("By how much do 'Rosa' and 'Herba' differ?");
-    expect(calls).toEqual(["Rosa", "Nord", "Herba"]);
-    expect(trajectory.memory.map(({ observation }) => observation.status)).toEqual(["ok", "ok", "ok", "refused", "ok"]);
-    expect(trajectory.memory[4]?.call?.input).toEqual({ expression: "difference(21, 21)" });
-  });
 });

@@ -64,31 +64,29 @@ const entityField = (entity: string | undefined): Field | undefined => {
   return date === undefined ? { kind: "text", value: entity } : { kind: "date", value: date };
 };
 
-type Made = Pick<MemoryEntry, "step" | "call" | "observation">;
+type Action = Pick<MemoryEntry, "step">;
 
-/**
- * The entities of the question that each entry goes back to, directly or by what it refers to. Where a call is refused because
- * it was made before, what it brought then goes back to these entities as well: two things may lead to the same one.
- */
-const originsOf = (memory: readonly Made[]): readonly ReadonlySet<number>[] => {
+/** The entities of the question that each entry goes back to, directly or by what it refers to. */
+const originsOf = (memory: readonly Action[]): readonly ReadonlySet<number>[] => {
   const origins: Set<number>[] = [];
-  for (const { step, call, observation } of memory) {
-    const own = new Set(
-      [...step.subGoal.matchAll(ORIGIN)].flatMap(([, kind, number]) =>
-        kind === "q" ? Number(number) : [...(origins[Number(number) - 1] ?? [])],
+  for (const { step } of memory)
+    origins.push(
+      new Set(
+        [...step.subGoal.matchAll(ORIGIN)].flatMap(([, kind, number]) =>
+          kind === "q" ? Number(number) : [...(origins[Number(number) - 1] ?? [])],
+        ),
       ),
     );
-    origins.push(own);
-    if (call === undefined || observation.status !== "refused" || observation.reason !== "repeated") continue;
-    const made = JSON.stringify(call);
-    const earlier = memory.findIndex((one) => one.observation.status === "ok" && JSON.stringify(one.call) === made);
-    for (const thing of own) origins[earlier]?.add(thing);
-  }
   return origins;
 };
 
 /** The newest entry, from 1, that goes back to an entity and has a field; 0 where there is none. */
-const newestOf = (memory: readonly Made[], thing: number, field: string, origins = originsOf(memory)): number =>
+const newestOf = (
+  memory: readonly (Action & Pick<MemoryEntry, "observation">)[],
+  thing: number,
+  field: string,
+  origins = originsOf(memory),
+): number =>
   memory.findLastIndex(
     ({ observation }, i) =>
       observation.status === "ok" && Object.hasOwn(observation.fields, field) && origins[i]?.has(thing),
@@ -98,7 +96,7 @@ const newestOf = (memory: readonly Made[], thing: number, field: string, origins
  * An action whose references to fields go by the entity that they go back to (`@4.country` becomes `q1.country`), where
  * that means the same after these entries.
  */
-export const byThings = (action: string, memory: readonly Made[]): string => {
+export const byThings = (action: string, memory: readonly (Action & Pick<MemoryEntry, "observation">)[]): string => {
   const origins = originsOf(memory);
   return action.replace(REFERENCE, (reference) => {
     const { entry, field } = REFERENCE_PARTS.exec(reference)?.groups ?? {};
